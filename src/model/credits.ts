@@ -1,0 +1,43 @@
+/**
+ * An amount of credits in whole micro-credits (millionths of a credit), so that every sum is exact. The wire and the
+ * terminal are the only places that turn it into a decimal.
+ */
+export type Credits = number & { readonly unit: 'micro-credits' }
+
+export const MICROS_PER_CREDIT = 1_000_000
+const DECIMALS = 6
+
+/** Throws a RangeError where the number is not a whole number that a double holds exactly. */
+export const credits = (micros: number): Credits => {
+  if (!Number.isSafeInteger(micros)) throw new RangeError(`not a whole number of micro-credits: ${micros}`)
+  return micros as Credits
+}
+
+/**
+ * The amount that a decimal number means, read from its digits: `1.85` is 1,850,000 micro-credits. Undefined where it has
+ * more than six decimals, is not finite or is too large to be exact.
+ */
+export const creditsFromDecimal = (decimal: number): Credits | undefined => {
+  const digits = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(String(decimal))
+  if (digits === null) return undefined
+  const [, sign, whole, fraction = ''] = digits
+  const micros = Number(`${sign}${whole}${fraction.padEnd(DECIMALS, '0')}`)
+  return Number.isSafeInteger(micros) ? ((micros + 0) as Credits) : undefined
+}
+
+/** The amount as a plain decimal without trailing zeros, made from the integer's digits: `1.85`, `79`, `-0.000001`. */
+export const toDecimal = (amount: Credits): string => {
+  const sign = amount < 0 ? '-' : ''
+  const micros = Math.abs(amount)
+  const fraction = micros % MICROS_PER_CREDIT
+  const whole = (micros - fraction) / MICROS_PER_CREDIT
+  if (fraction === 0) return `${sign}${whole}`
+  return `${sign}${whole}.${String(fraction).padStart(DECIMALS, '0').replace(/0+$/, '')}`
+}
+
+/** The exact sum. Throws a RangeError where it, or a sum on the way, is past what a double holds exactly. */
+export const sumCredits = (amounts: Iterable<Credits>): Credits => {
+  let sum = 0
+  for (const amount of amounts) sum = credits(sum + amount)
+  return sum as Credits
+}

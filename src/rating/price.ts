@@ -1,0 +1,64 @@
+/** Measurement + rate card → Charge. The rules' numbers in the comments are those of the README's table. */
+import type { Charge, ChargeLine } from '#model/charge.ts'
+import { type Credits, credits } from '#model/credits.ts'
+import type { Measurement } from '#model/measurement.ts'
+import type { RateCard } from '#model/rate-card.ts'
+import type { Report } from '#model/report.ts'
+
+/**
+ * Prices a text by its measurement. Each rule that applies gives one line, `words` one for each band that has any; the
+ * lines add up to the total exactly. Throws a RangeError where an amount is too large to be exact.
+ */
+export const price = (measurement: Measurement, card: RateCard): Charge => {
+  const lines: ChargeLine[] = [line('base', 1, card.base)] // 1
+  let total = card.base as number
+  const { codePoints, thirdVowels } = measurement
+  if (codePoints > 0) total += add(lines, 'characters', codePoints, card.codePoint) // 2
+  const before = lines.length
+  total += addWords(lines, measurement.wordLengths, card) // 3
+  const anyWords = lines.length > before
+  if (thirdVowels > 0) total += add(lines, 'third-vowels', thirdVowels, card.thirdVowel) // 4
+  if (codePoints > card.lengthPenalty.above) total += add(lines, 'length-penalty', 1, card.lengthPenalty.credits) // 5
+  if (anyWords && measurement.wordsDiffer) total += add(lines, 'unique-words', 1, card.uniqueWords) // 6
+  if (total < card.minimum) total += add(lines, 'minimum', 1, credits(card.minimum - total)) // 7
+  const again = card.palindromeFactor - 1
+  if (measurement.palindrome && again > 0) total += add(lines, 'palindrome', again, credits(total)) // 8
+  return { credits: credits(total), lines }
+}
+
+/** The charge of a message that a report prices: the report's cost, whatever the text. */
+export const priceReport = ({ creditCost }: Report): Charge => ({
+  credits: creditCost,
+  lines: [line('report', 1, creditCost)],
+})
+
+const line = (rule: ChargeLine['rule'], quantity: number, rate: Credits): ChargeLine => ({
+  rule,
+  quantity,
+  rate,
+  credits: credits(quantity * rate),
+})
+
+const add = (lines: ChargeLine[], rule: ChargeLine['rule'], quantity: number, rate: Credits): number => {
+  const added = line(rule, quantity, rate)
+  lines.push(added)
+  return added.credits
+}
+
+const addWords = (lines: ChargeLine[], wordLengths: readonly number[], { words }: RateCard): number => {
+  let total = 0
+  for (let index = 0; index < words.length; index++) {
+    const band = words[index]
+    if (band === undefined) break
+    const next = words[index + 1]?.from
+    const end = next === undefined ? wordLengths.length : Math.min(next - 1, wordLengths.length)
+    let quantity = 0
+    for (let length = band.from - 1; length < end; length++) quantity += wordLengths[length] ?? 0
+    if (quantity === 0) continue
+    const amount = credits(quantity * band.credits)
+    const range = next === undefined ? { from: band.from } : { from: band.from, to: next - 1 }
+    lines.push({ rule: 'words', quantity, rate: band.credits, credits: amount, band: range })
+    total += amount
+  }
+  return total
+}
