@@ -14,15 +14,21 @@ export const credits = (micros: number): Credits => {
 }
 
 /**
+ * From here on neighbouring doubles are more than a micro-credit apart, and a decimal that was read as a double may not be
+ * the one that was written.
+ */
+export const DECIMAL_MAX = 2 ** 33
+
+/**
  * The amount that a decimal number means, read from its digits: `1.85` is 1,850,000 micro-credits. Undefined where it has
- * more than six decimals, is not finite or is too large to be exact.
+ * more than six decimals, or is not between -2^33 and 2^33 (8,589,934,592 credits).
  */
 export const creditsFromDecimal = (decimal: number): Credits | undefined => {
+  if (!(Math.abs(decimal) < DECIMAL_MAX)) return undefined
   const digits = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(String(decimal))
   if (digits === null) return undefined
   const [, sign, whole, fraction = ''] = digits
-  const micros = Number(`${sign}${whole}${fraction.padEnd(DECIMALS, '0')}`)
-  return Number.isSafeInteger(micros) ? ((micros + 0) as Credits) : undefined
+  return credits(Number(`${sign}${whole}${fraction.padEnd(DECIMALS, '0')}`) + 0)
 }
 
 /** The amount as a plain decimal without trailing zeros, made from the integer's digits: `1.85`, `79`, `-0.000001`. */

@@ -1,0 +1,47 @@
+/** The command line: `npx copilot-credits …` */
+import { Command, CommanderError } from 'commander'
+import { InvalidConfig } from '#config.ts'
+import { environmentWithFile } from '#main.ts'
+import { ServiceError } from '#model/errors.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { CommandFailed, EXIT_CODES } from './failure.ts'
+import { addRateCommand } from './rate.ts'
+import { addSandboxCommand } from './sandbox.ts'
+import { addServeCommand } from './serve.ts'
+import { styled } from './terminal.ts'
+import { addUsageCommand } from './usage.ts'
+
+/** Runs a command and resolves to its exit code. */
+export const main = async (args: readonly string[]): Promise<number> => {
+  const terminal = { out: process.stdout, err: process.stderr }
+  let exitCode: number = EXIT_CODES.ok
+  const program = new Command('copilot-credits')
+    .description('What every AI-copilot message cost, in credits, exactly, and why.')
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError('(--help says more)')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 called wrongly or a wrong setting.')
+  addServeCommand(program, environmentWithFile, (code) => {
+    exitCode = code
+  })
+  addRateCommand(program, terminal)
+  addUsageCommand(program, terminal, environmentWithFile)
+  addSandboxCommand(program, terminal)
+  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help says more)')
+
+  // A reader that has had enough (`… | head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(EXIT_CODES.ok)
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage
+    if (!(error instanceof CommandFailed || error instanceof ServiceError)) throw error
+    process.stderr.write(`${styled(process.stderr, 'red', 'copilot-credits:')} ${error.message}\n`)
+    const isTheCallers = error instanceof InvalidConfig || (error instanceof CommandFailed && error.kind === 'usage')
+    return isTheCallers ? EXIT_CODES.usage : EXIT_CODES.failed
+  }
+}

@@ -1,0 +1,86 @@
+/** `copilot-credits rate`: what a text costs, and why. */
+import { text as readAll } from 'node:stream/consumers'
+import type { Command } from 'commander'
+import type { Charge, ChargeLine } from '#model/charge.ts'
+import type { Measurement } from '#model/measurement.ts'
+import { measure } from '#rating/measure.ts'
+import { price } from '#rating/price.ts'
+import { standardRateCard } from '#rating/rate-card.ts'
+import { plainNumber } from './plain-number.ts'
+import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
+
+export const addRateCommand = (program: Command, { out }: Terminal): void => {
+  program
+    .command('rate')
+    .summary('what a text costs, with a line for each rule')
+    .description(
+      'Prices texts with the standard rate card and shows each rule that applied. Texts are measured here and sent nowhere.',
+    )
+    .argument('<text...>', 'texts to price; - reads one from standard input, without its last line break')
+    .option('--json', 'print JSON')
+    .action(async (texts: readonly string[], { json }: { readonly json?: true }) => {
+      const rated: Rated[] = []
+      for (const text of texts) rated.push(rate(text === '-' ? await textFromInput() : text))
+      out.write(json === true ? toJson(rated) : rated.map((each) => toTable(out, each)).join('\n'))
+    })
+}
+
+type Rated = { readonly text: string; readonly measurement: Measurement; readonly charge: Charge }
+
+const rate = (text: string): Rated => {
+  const measurement = measure(text)
+  return { text, measurement, charge: price(measurement, standardRateCard) }
+}
+
+const textFromInput = async (): Promise<string> => (await readAll(process.stdin)).replace(/\r?\n$/, '')
+
+const RULES = {
+  report: 'report',
+  base: 'base',
+  characters: 'characters',
+  words: 'words',
+  'third-vowels': 'third vowels',
+  'length-penalty': 'length penalty',
+  'unique-words': 'unique words',
+  minimum: 'up to the minimum',
+  palindrome: 'palindrome',
+} as const satisfies Record<ChargeLine['rule'], string>
+
+const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
+  const title = shown(text).length > 72 ? `${shown(text).slice(0, 71)}…` : shown(text)
+  const rows = charge.lines.map((line) => [
+    nameOf(line),
+    grouped(line.quantity),
+    shownAmount(line.rate),
+    shownAmount(line.credits),
+  ])
+  const columns = [
+    { title: 'rule', align: 'left' },
+    { title: 'quantity', align: 'right' },
+    { title: 'rate', align: 'right' },
+    { title: 'credits', align: 'right' },
+  ] as const
+  const total = ['total', '', '', shownAmount(charge.credits)]
+  return `${styled(out, 'cyan', `“${title}”`)}\n${table(out, columns, rows, [total])}`
+}
+
+const nameOf = ({ rule, band }: ChargeLine): string => {
+  if (band === undefined) return RULES[rule]
+  const { from, to } = band
+  return `${RULES[rule]} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`
+}
+
+const toJson = (rated: readonly Rated[]): string => {
+  const charges = rated.map(({ measurement, charge }) => ({
+    credits: plainNumber(charge.credits),
+    lines: charge.lines.map((line) => ({ ...line, rate: plainNumber(line.rate), credits: plainNumber(line.credits) })),
+    measurement: {
+      code_points: measurement.codePoints,
+      word_lengths: measurement.wordLengths,
+      third_vowels: measurement.thirdVowels,
+      words_differ: measurement.wordsDiffer,
+      palindrome: measurement.palindrome,
+    },
+  }))
+  return `${JSON.stringify({ rate_card: standardRateCard.version, charges }, null, 2)}\n`
+}

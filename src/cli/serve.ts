@@ -1,0 +1,23 @@
+/** `copilot-credits serve`: the server, as `npm start` runs it. */
+import type { Command } from 'commander'
+import type { Environment } from '#config.ts'
+import { runServer } from '#main.ts'
+
+export const addServeCommand = (
+  program: Command,
+  environment: () => Environment,
+  exit: (code: number) => void,
+): void => {
+  program
+    .command('serve')
+    .summary('the service')
+    .description(
+      'Serves GET /usage, /docs and the rest. Settings come from the environment and from .env; see README.md.',
+    )
+    .option('--port <port>', 'port to listen on (PORT)')
+    .option('--host <address>', 'address to listen on (HOST)')
+    .action(async ({ port, host }: { readonly port?: string; readonly host?: string }) => {
+      const base = environment()
+      exit(await runServer({ ...base, PORT: port ?? base['PORT'], HOST: host ?? base['HOST'] }))
+    })
+}

@@ -1,0 +1,115 @@
+/** What the commands write with: streams, colours only on a terminal, tables, a progress bar. */
+import { styleText } from 'node:util'
+import { type Credits, toDecimal } from '#model/credits.ts'
+
+export type Terminal = {
+  readonly out: NodeJS.WriteStream | NodeJS.WritableStream
+  readonly err: NodeJS.WriteStream | NodeJS.WritableStream
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** The text in a style where the stream is a terminal that wants colours (`NO_COLOR` is respected), else as it is. */
+export const styled = (stream: Terminal['out'], style: Style, text: string): string =>
+  styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true })
+
+export type Column = { readonly title: string; readonly align: 'left' | 'right' }
+
+/** A table with a line under its head; `foot` rows come under a second line. */
+export const table = (
+  out: Terminal['out'],
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  foot: readonly (readonly string[])[] = [],
+): string => {
+  const widths = columns.map(({ title }, index) =>
+    Math.max(
+      ...[[title], ...rows.map((row) => [row[index] ?? '']), ...foot.map((row) => [row[index] ?? ''])].map(([cell]) =>
+        widthOf(cell ?? ''),
+      ),
+    ),
+  )
+  const lineOf = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) => pad(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'))
+      .join('  ')
+      .trimEnd()
+  const rule = styled(out, 'dim', widths.map((width) => '─'.repeat(width)).join('──'))
+  const head = styled(out, 'bold', lineOf(columns.map(({ title }) => title)))
+  const parts = [head, rule, ...rows.map(lineOf)]
+  if (foot.length > 0) parts.push(rule, ...foot.map((row) => styled(out, 'bold', lineOf(row))))
+  return `${parts.join('\n')}\n`
+}
+
+/** Columns that a text takes on a terminal, nearly: wide East Asian characters and emoji take two, marks none. */
+const widthOf = (text: string): number => {
+  let width = 0
+  for (const { segment } of new Intl.Segmenter().segment(text))
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+        segment,
+      )
+        ? 2
+        : 1
+  return width
+}
+
+const pad = (cell: string, width: number, align: Column['align']): string => {
+  const space = ' '.repeat(Math.max(0, width - widthOf(cell)))
+  return align === 'left' ? cell + space : space + cell
+}
+
+/** Text that came from outside, safe to show: a control character could move the cursor or change the terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
+export const shown = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
+
+/** 12345 → 12,345. */
+export const grouped = (whole: number | string): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ',')
+
+/** An amount as tables show it: with at least two decimals, so that they stand in line, and more where it has more. */
+export const shownAmount = (amount: Credits): string => {
+  const [whole = '', fraction = ''] = toDecimal(amount).split('.')
+  return `${grouped(whole)}.${fraction.padEnd(2, '0')}`
+}
+
+export type ProgressBar = {
+  readonly show: (done: number, total: number | undefined) => void
+  readonly clear: () => void
+}
+
+/** One line on standard error that is drawn over; nothing where that is not a terminal. Shows after a moment, not at once. */
+export const progressBar = (err: Terminal['err'], label: string, unit: (done: number) => string): ProgressBar => {
+  const isTerminal = 'isTTY' in err && err.isTTY === true
+  const startedAt = performance.now()
+  let drawnAt = startedAt + QUIET_MS - REDRAW_MS
+  let isDrawn = false
+  return {
+    show: (done, total) => {
+      const now = performance.now()
+      if (!isTerminal || now - drawnAt < REDRAW_MS) return
+      drawnAt = now
+      isDrawn = true
+      err.write(`\r\u001b[2K${label} ${drawBar(done, total)} ${unit(done)}${timeLeft(done, total, now - startedAt)}`)
+    },
+    clear: () => {
+      if (isDrawn) err.write('\r\u001b[2K')
+    },
+  }
+}
+
+const QUIET_MS = 300
+const REDRAW_MS = 80
+const BAR_CELLS = 30
+
+const drawBar = (done: number, total: number | undefined): string => {
+  if (total === undefined || total === 0) return '…'
+  const share = Math.min(1, done / total)
+  const cells = Math.round(share * BAR_CELLS)
+  return `${'█'.repeat(cells)}${'░'.repeat(BAR_CELLS - cells)} ${String(Math.floor(share * 100)).padStart(3)} %`
+}
+
+const timeLeft = (done: number, total: number | undefined, elapsedMs: number): string => {
+  if (total === undefined || done === 0 || done >= total) return ''
+  const seconds = Math.ceil(((elapsedMs / done) * (total - done)) / 1000)
+  return `, ${seconds} s left`
+}

@@ -1,0 +1,144 @@
+/** `copilot-credits usage`: the current period as a table, with what each day and each report came to. */
+import type { Command } from 'commander'
+import { type Config, type Environment, readConfig } from '#config.ts'
+import type { UsageLine } from '#model/usage-line.ts'
+import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
+import { createService, type PeriodFiles } from '#service.ts'
+import { CommandFailed } from './failure.ts'
+import { plainNumber } from './plain-number.ts'
+import { grouped, progressBar, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
+
+type Options = {
+  readonly upstream?: string
+  readonly json?: true
+  readonly timeZone: string
+}
+
+export const addUsageCommand = (program: Command, { out, err }: Terminal, environment: () => Environment): void => {
+  program
+    .command('usage')
+    .summary('the current period as a table, with totals by day and by report')
+    .description(
+      'Prices a billing period and shows each message, each day and each report. The period comes from the Copilot ' +
+        'service (--upstream, or UPSTREAM_URL), or from two files, or is the bundled sample.',
+    )
+    .argument('[messages]', 'a file {"messages":[…]} as the Copilot service lists them')
+    .argument('[reports]', 'a file {"reports":[…]}; without it every message is priced by its text')
+    .option('--upstream <url>', 'base URL of the Copilot service')
+    .option('--time-zone <zone>', 'IANA time zone of the days', 'UTC')
+    .option('--json', 'print JSON: the lines as GET /usage answers them, and the totals')
+    .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
+      if (messages !== undefined && options.upstream !== undefined) {
+        throw new CommandFailed('either --upstream or files, not both', 'usage')
+      }
+      if (!isTimeZone(options.timeZone)) {
+        throw new CommandFailed(
+          `--time-zone must be an IANA time zone such as Europe/London, not ${options.timeZone}`,
+          'usage',
+        )
+      }
+      const config = readConfig({
+        ...environment(),
+        ...(options.upstream === undefined ? {} : { UPSTREAM_URL: options.upstream }),
+      })
+      const files = messages === undefined ? undefined : { messages, reports }
+      const lines = await readLines(config, files, err)
+      const totals = periodTotals(lines, options.timeZone)
+      out.write(options.json === true ? toJson(lines, totals) : toTables(out, lines, totals, options.timeZone))
+    })
+}
+
+const readLines = async (
+  config: Config,
+  files: PeriodFiles | undefined,
+  err: Terminal['err'],
+): Promise<readonly UsageLine[]> => {
+  const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
+  const service = createService({
+    config,
+    files,
+    render: async (each) => [...each],
+    observer: { refreshed: () => {}, served: () => {} },
+    observeCall: () => {},
+    now: () => performance.now(),
+    progress: bar.show,
+  })
+  try {
+    return (await service.currentUsage.read()).usage
+  } finally {
+    bar.clear()
+    await service.close()
+  }
+}
+
+const isTimeZone = (name: string): boolean => {
+  try {
+    Temporal.Now.instant().toZonedDateTimeISO(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const RIGHT = 'right' as const
+const LEFT = 'left' as const
+
+const toTables = (
+  out: Terminal['out'],
+  lines: readonly UsageLine[],
+  totals: PeriodTotals,
+  timeZone: string,
+): string => {
+  const amounts = ({ messages, credits }: Total) => [grouped(messages), shownAmount(credits)]
+  const sum = ['total', ...amounts(totals)]
+  const each = table(
+    out,
+    [
+      { title: 'message', align: RIGHT },
+      { title: 'timestamp', align: LEFT },
+      { title: 'report', align: LEFT },
+      { title: 'credits', align: RIGHT },
+    ],
+    lines.map(({ messageId, timestamp, reportName, credits }) => [
+      shown(String(messageId)),
+      timestamp,
+      shown(reportName ?? ''),
+      shownAmount(credits),
+    ]),
+    [['', '', `${grouped(totals.messages)} messages`, shownAmount(totals.credits)]],
+  )
+  const amountColumns = [
+    { title: 'messages', align: RIGHT },
+    { title: 'credits', align: RIGHT },
+  ]
+  const days = table(
+    out,
+    [{ title: 'day', align: LEFT }, ...amountColumns],
+    totals.byDay.map((day) => [day.day, ...amounts(day)]),
+    [sum],
+  )
+  const reports = table(
+    out,
+    [{ title: 'report', align: LEFT }, ...amountColumns],
+    totals.byReport.map((report) => [shown(report.reportName ?? '(priced by text)'), ...amounts(report)]),
+    [sum],
+  )
+  const heading = (text: string) => `${styled(out, 'cyan', text)}\n`
+  return `${each}\n${heading(`By day (${timeZone})`)}${days}\n${heading('By report')}${reports}`
+}
+
+const toJson = (lines: readonly UsageLine[], totals: PeriodTotals): string => {
+  const amounts = ({ messages, credits }: Total) => ({ messages, credits_used: plainNumber(credits) })
+  const usage = lines.map(({ messageId, timestamp, reportName, credits }) => ({
+    message_id: messageId,
+    timestamp,
+    ...(reportName === undefined ? {} : { report_name: reportName }),
+    credits_used: plainNumber(credits),
+  }))
+  const byDay = totals.byDay.map((day) => ({ day: day.day, ...amounts(day) }))
+  const byReport = totals.byReport.map((report) => ({
+    ...(report.reportName === undefined ? {} : { report_name: report.reportName }),
+    ...amounts(report),
+  }))
+  return `${JSON.stringify({ usage, totals: { ...amounts(totals), by_day: byDay, by_report: byReport } }, null, 2)}\n`
+}

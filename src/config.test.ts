@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { InvalidConfig, readConfig, SETTINGS } from './config.ts'
+
+describe('settings', () => {
+  test('have defaults, which an empty value stands for too', () => {
+    const config = readConfig({})
+    assert.equal(config.port, 8000)
+    assert.equal(config.host, '127.0.0.1')
+    assert.equal(config.upstreamUrl, undefined)
+    assert.equal(config.upstreamMaxAgeMs, 1000)
+    assert.equal(config.upstreamStaleLimitMs, 300_000)
+    assert.equal(config.upstreamMaxBytes, 32 * 1024 * 1024)
+    assert.deepEqual(readConfig({ PORT: '', UPSTREAM_URL: ' ' }), config)
+  })
+
+  test('are read in the units they name', () => {
+    const config = readConfig({
+      UPSTREAM_MAX_AGE: '0',
+      REPORT_TTL: '250ms',
+      UPSTREAM_TIMEOUT: '2min',
+      UPSTREAM_MAX_BYTES: '1GiB',
+    })
+    assert.equal(config.upstreamMaxAgeMs, 0)
+    assert.equal(config.reportTtlMs, 250)
+    assert.equal(config.upstreamTimeoutMs, 120_000)
+    assert.equal(config.upstreamMaxBytes, 1024 ** 3)
+  })
+
+  test('that are wrong are all named in one line, with what was expected', () => {
+    const wrong = {
+      PORT: '70000',
+      HOST: 'a b',
+      UPSTREAM_URL: 'ftp://example.org',
+      UPSTREAM_MAX_AGE: '10',
+      UPSTREAM_TIMEOUT: '0',
+      UPSTREAM_ATTEMPTS: '-1',
+      UPSTREAM_MAX_BYTES: '5MB',
+      LOG_LEVEL: 'loud',
+    }
+    assert.throws(
+      () => readConfig(wrong),
+      (error) =>
+        error instanceof InvalidConfig &&
+        !error.message.includes('\n') &&
+        Object.entries(wrong).every(
+          ([name, value]) => error.message.includes(name) && error.message.includes(`"${value}"`),
+        ),
+    )
+  })
+
+  for (const url of ['http://user:secret@host', 'http://host/?q=1', 'host:80', 'http://host/#x']) {
+    test(`${url} is no base URL`, () => assert.throws(() => readConfig({ UPSTREAM_URL: url }), InvalidConfig))
+  }
+
+  for (const file of ['README.md', '.env.example']) {
+    test(`are all in ${file} with their defaults`, () => {
+      const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+      for (const [name, { byDefault, meaning }] of Object.entries(SETTINGS)) {
+        const expected =
+          file === 'README.md'
+            ? `| \`${name}\` | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${meaning} |`.replace(/ {2}/, ' ')
+            : `# ${meaning}\n# ${name}=${byDefault}`
+        assert.ok(text.replace(/ +/g, ' ').includes(expected), `${file} lacks: ${expected}`)
+      }
+    })
+  }
+})

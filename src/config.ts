@@ -1,0 +1,183 @@
+/** Environment → Config, checked once. The only reader of settings; everything else is handed what it needs. */
+import { ServiceError } from '#model/errors.ts'
+
+export type Config = {
+  readonly port: number
+  readonly host: string
+  /** Without it the bundled sample period is answered. */
+  readonly upstreamUrl: URL | undefined
+  readonly upstreamMaxAgeMs: number
+  readonly upstreamStaleLimitMs: number
+  readonly upstreamTimeoutMs: number
+  readonly upstreamAttemptTimeoutMs: number
+  readonly upstreamAttempts: number
+  readonly upstreamConcurrency: number
+  readonly upstreamMaxBytes: number
+  readonly reportTtlMs: number
+  readonly reportMissingTtlMs: number
+  readonly logLevel: string
+  readonly logFormat: 'json' | 'pretty' | 'auto'
+  readonly shutdownTimeoutMs: number
+}
+
+/** A setting: its value where it is not set, how it is read, and what it is for (the README's table says the same). */
+type Setting<T> = { readonly byDefault: string; readonly read: (value: string) => T; readonly meaning: string }
+
+/** Throws InvalidConfig, which names every setting that is wrong in one line. An empty value counts as not set. */
+export const readConfig = (environment: Environment): Config => {
+  const problems: string[] = []
+  const read = <T>(name: string, { byDefault, read: parse }: Setting<T>): T => {
+    const value = environment[name]?.trim() || byDefault
+    try {
+      return parse(value)
+    } catch (error) {
+      if (!(error instanceof Expected)) throw error
+      problems.push(`${name} must be ${error.message}, not ${JSON.stringify(value)}`)
+      return parse(byDefault)
+    }
+  }
+  const config: Config = {
+    port: read('PORT', SETTINGS.PORT),
+    host: read('HOST', SETTINGS.HOST),
+    upstreamUrl: read('UPSTREAM_URL', SETTINGS.UPSTREAM_URL),
+    upstreamMaxAgeMs: read('UPSTREAM_MAX_AGE', SETTINGS.UPSTREAM_MAX_AGE),
+    upstreamStaleLimitMs: read('UPSTREAM_STALE_LIMIT', SETTINGS.UPSTREAM_STALE_LIMIT),
+    upstreamTimeoutMs: read('UPSTREAM_TIMEOUT', SETTINGS.UPSTREAM_TIMEOUT),
+    upstreamAttemptTimeoutMs: read('UPSTREAM_ATTEMPT_TIMEOUT', SETTINGS.UPSTREAM_ATTEMPT_TIMEOUT),
+    upstreamAttempts: read('UPSTREAM_ATTEMPTS', SETTINGS.UPSTREAM_ATTEMPTS),
+    upstreamConcurrency: read('UPSTREAM_CONCURRENCY', SETTINGS.UPSTREAM_CONCURRENCY),
+    upstreamMaxBytes: read('UPSTREAM_MAX_BYTES', SETTINGS.UPSTREAM_MAX_BYTES),
+    reportTtlMs: read('REPORT_TTL', SETTINGS.REPORT_TTL),
+    reportMissingTtlMs: read('REPORT_MISSING_TTL', SETTINGS.REPORT_MISSING_TTL),
+    logLevel: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
+    logFormat: read('LOG_FORMAT', SETTINGS.LOG_FORMAT),
+    shutdownTimeoutMs: read('SHUTDOWN_TIMEOUT', SETTINGS.SHUTDOWN_TIMEOUT),
+  }
+  if (problems.length > 0) throw new InvalidConfig(problems.join('; '))
+  return config
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export class InvalidConfig extends ServiceError {
+  constructor(message: string) {
+    super('invalid_config', message)
+  }
+}
+
+/** What a setting's value should have been. */
+class Expected extends Error {}
+
+const wholeNumber =
+  (least: number, most: number) =>
+  (value: string): number => {
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    if (!(number >= least && number <= most)) throw new Expected(`a whole number from ${least} to ${most}`)
+    return number
+  }
+
+const DURATION_UNITS = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 } as const
+
+const duration =
+  (least: '0' | '1ms') =>
+  (value: string): number => {
+    const [, number, unit] = /^(\d{1,9})(ms|s|min|h)$/.exec(value) ?? []
+    const ms = value === '0' ? 0 : Number(number) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS]
+    const isTooSmall = least === '1ms' && ms === 0
+    if (Number.isNaN(ms) || isTooSmall || ms > DURATION_MAX_MS) {
+      throw new Expected(`a duration of ${least} to 24h, such as 500ms, 10s or 5min`)
+    }
+    return ms
+  }
+
+const DURATION_MAX_MS = 24 * 3_600_000
+
+const BYTE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
+
+const bytes = (value: string): number => {
+  const [, number, unit] = /^(\d{1,6})(B|KiB|MiB|GiB)$/.exec(value) ?? []
+  const count = Number(number) * BYTE_UNITS[unit as keyof typeof BYTE_UNITS]
+  if (!(count >= 1024 && count <= 16 * BYTE_UNITS.GiB)) throw new Expected('a size of 1KiB to 16GiB, such as 32MiB')
+  return count
+}
+
+const oneOf =
+  <T extends string>(...choices: readonly T[]) =>
+  (value: string): T => {
+    const choice = choices.find((each) => each === value)
+    if (choice === undefined) throw new Expected(`one of ${choices.join(', ')}`)
+    return choice
+  }
+
+const httpUrl = (value: string): URL | undefined => {
+  if (value === '') return undefined
+  const url = URL.parse(value)
+  const isPlain = url !== null && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+  if (!isPlain || !/^https?:$/.test(url.protocol)) {
+    throw new Expected('an http or https URL without a query, a fragment or a password')
+  }
+  return url
+}
+
+const hostName = (value: string): string => {
+  if (!/^[\w.:-]+$/.test(value)) throw new Expected('an address or host name, such as 127.0.0.1')
+  return value
+}
+
+export const SETTINGS = {
+  PORT: { byDefault: '8000', read: wholeNumber(0, 65_535), meaning: 'Port to listen on; 0 takes a free one' },
+  HOST: { byDefault: '127.0.0.1', read: hostName, meaning: 'Address to listen on' },
+  UPSTREAM_URL: {
+    byDefault: '',
+    read: httpUrl,
+    meaning: 'Base URL of the Copilot service; without it the bundled sample period is answered',
+  },
+  UPSTREAM_MAX_AGE: {
+    byDefault: '1s',
+    read: duration('0'),
+    meaning: 'How long an answer is given again before the upstream is asked; 0 asks for every request',
+  },
+  UPSTREAM_STALE_LIMIT: {
+    byDefault: '5min',
+    read: duration('0'),
+    meaning: 'How old the last good answer may be that is given while the upstream fails; 0 gives none',
+  },
+  UPSTREAM_TIMEOUT: {
+    byDefault: '10s',
+    read: duration('1ms'),
+    meaning: 'Time for bringing the period up to date in all, retries included',
+  },
+  UPSTREAM_ATTEMPT_TIMEOUT: {
+    byDefault: '3s',
+    read: duration('1ms'),
+    meaning: 'Time for one attempt of one call, its whole answer included',
+  },
+  UPSTREAM_ATTEMPTS: { byDefault: '3', read: wholeNumber(1, 20), meaning: 'Attempts for each call at the most' },
+  UPSTREAM_CONCURRENCY: {
+    byDefault: '8',
+    read: wholeNumber(1, 256),
+    meaning: 'Reports that are asked for at the same time',
+  },
+  UPSTREAM_MAX_BYTES: { byDefault: '32MiB', read: bytes, meaning: 'Largest answer that is accepted' },
+  REPORT_TTL: { byDefault: '5min', read: duration('0'), meaning: 'How long the price of a report is remembered' },
+  REPORT_MISSING_TTL: {
+    byDefault: '30s',
+    read: duration('0'),
+    meaning: 'How long it is remembered that there is no such report',
+  },
+  LOG_LEVEL: {
+    byDefault: 'info',
+    read: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    meaning: 'Least severe log lines that are written: fatal, error, warn, info, debug, trace or silent',
+  },
+  LOG_FORMAT: {
+    byDefault: 'auto',
+    read: oneOf('json', 'pretty', 'auto'),
+    meaning: 'json, pretty, or auto: pretty on a terminal',
+  },
+  SHUTDOWN_TIMEOUT: {
+    byDefault: '10s',
+    read: duration('1ms'),
+    meaning: 'How long requests in flight may take after SIGTERM or SIGINT',
+  },
+} as const satisfies Record<string, Setting<unknown>>

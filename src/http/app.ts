@@ -1,0 +1,96 @@
+/** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
+import { randomUUID } from 'node:crypto'
+import fastifySwagger from '@fastify/swagger'
+import fastifySwaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import type { CurrentUsage } from '#metering/current-usage.ts'
+import { answerUnknownRoutes, handleError, toProblem } from './errors.ts'
+import type { Metrics } from './metrics.ts'
+import { openApiInfo } from './openapi.ts'
+import { operatingRoutes } from './routes/operating.ts'
+import { usageRoute } from './routes/usage.ts'
+import { PROBLEM_JSON, ProblemSchema } from './schemas/problem.ts'
+import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
+import type { UsageBody } from './usage-body.ts'
+
+export type AppNeeds = {
+  readonly currentUsage: CurrentUsage<UsageBody>
+  readonly metrics: Metrics
+  readonly logger: FastifyBaseLogger
+  readonly now: () => number
+  readonly sourceNote: string | undefined
+}
+
+export type App = Awaited<ReturnType<typeof createApp>>
+
+export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote }: AppNeeds) => {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
+    },
+    ajv: { customOptions: { removeAdditional: false, strict: false } },
+    connectionTimeout: IDLE_MAX_MS,
+    requestTimeout: REQUEST_MAX_MS,
+    bodyLimit: BODY_MAX_BYTES,
+    frameworkErrors: (error, request, reply) => {
+      handleError(error, request, reply)
+    },
+    clientErrorHandler: (error, socket) => {
+      if (socket.destroyed || !socket.writable) return
+      const detail = 'code' in error ? `It could not be read as HTTP (${error.code}).` : 'It could not be read as HTTP.'
+      const body = JSON.stringify(toProblem('invalid-request', detail, randomUUID()))
+      const length = Buffer.byteLength(body)
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_JSON}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    },
+  })
+
+  app.setErrorHandler(handleError)
+  answerUnknownRoutes(app)
+  app.addHook('onRequest', (request, reply, next) => {
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    next()
+  })
+  app.addHook('onResponse', (request, reply, next) => {
+    const { method } = request
+    const { statusCode, elapsedTime } = reply
+    metrics.observeRequest(method, request.routeOptions.url ?? 'none', statusCode, elapsedTime)
+    // The path without the query: what is asked for may be nobody else's business.
+    request.log.info({ method, path: pathOf(request.url), status: statusCode, ms: round(elapsedTime) }, 'answered')
+    next()
+  })
+
+  for (const schema of [ProblemSchema, UsageLineSchema, UsageResponseSchema]) app.addSchema(schema)
+  await app.register(fastifySwagger, {
+    openapi: openApiInfo,
+    refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
+  })
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 2, tryItOutEnabled: true, validatorUrl: null },
+    theme: { title: 'Copilot Credits API' },
+  })
+  await app.register(usageRoute, { currentUsage, now, sourceNote })
+  await app.register(operatingRoutes, { currentUsage, metrics })
+  app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
+  app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
+  await app.ready()
+  return app
+}
+
+const IDLE_MAX_MS = 60_000
+const REQUEST_MAX_MS = 30_000
+const BODY_MAX_BYTES = 1024 * 1024
+
+const pathOf = (url: string): string => {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+const round = (ms: number): number => Math.round(ms * 100) / 100

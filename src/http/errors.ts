@@ -1,0 +1,95 @@
+/** Failures → problem+json. What is not known is logged whole and answered without detail. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { UpstreamError } from '#model/errors.ts'
+import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
+
+export type ProblemKind = keyof typeof KINDS
+
+/** Each kind of problem: its status and its title. The key is the end of its `type`. */
+const KINDS = {
+  'invalid-request': { status: 400, title: 'The request is not valid' },
+  'not-found': { status: 404, title: 'There is nothing at this path' },
+  'method-not-allowed': { status: 405, title: 'This path does not take this method' },
+  'internal-error': { status: 500, title: 'Something went wrong here' },
+  'upstream-failed': { status: 502, title: 'The Copilot service failed' },
+  'not-ready': { status: 503, title: 'Not ready to answer' },
+  'upstream-timed-out': { status: 504, title: 'The Copilot service did not answer in time' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export const toProblem = (
+  kind: ProblemKind,
+  detail: string,
+  requestId: string,
+  more: Pick<Problem, 'upstream' | 'errors'> = {},
+): Problem => ({
+  type: `urn:copilot-credits:problem:${kind}`,
+  ...KINDS[kind],
+  detail,
+  request_id: requestId,
+  ...more,
+})
+
+export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
+  reply.code(problem.status).header('cache-control', 'no-store').type(PROBLEM_JSON).send(problem)
+
+export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  if (error instanceof UpstreamError) return sendUpstreamFailure(error, request, reply)
+  if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
+  const status = error.statusCode ?? 500
+  if (status >= 400 && status < 500) {
+    return sendProblem(reply, { ...toProblem('invalid-request', error.message, request.id), status })
+  }
+  request.log.error({ err: error }, 'failed unexpectedly')
+  return sendProblem(reply, toProblem('internal-error', 'The logs of the service say more.', request.id))
+}
+
+const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const { call, failure, reason, attempts, status, retryAfterMs } = error.details
+  request.log.warn({ upstream: { call, failure, reason, attempts, status } }, 'answered that the upstream failed')
+  if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
+  const kind = failure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+  const upstream = { call, failure, reason, attempts, ...(status === undefined ? {} : { status }) }
+  return sendProblem(reply, toProblem(kind, error.message, request.id, { upstream }))
+}
+
+const invalidRequest = ({ validation = [], validationContext }: FastifyError, request: FastifyRequest): Problem => {
+  const path = request.routeOptions.url ?? request.url
+  const errors = validation.map(({ keyword, instancePath, params, message }) => {
+    const unknown = params['additionalProperty']
+    if (keyword === 'additionalProperties' && typeof unknown === 'string') {
+      return {
+        field: `${placeName(validationContext)} ${JSON.stringify(unknown)}`,
+        expected: `absent: ${path} does not know it`,
+      }
+    }
+    return { field: `${placeName(validationContext)} ${instancePath}`, expected: message ?? 'another value' }
+  })
+  const detail = errors.map(({ field, expected }) => `${field} must be ${expected}`).join('; ')
+  return toProblem('invalid-request', detail, request.id, { errors })
+}
+
+const placeName = (context: FastifyError['validationContext']): string =>
+  context === 'querystring' ? 'query parameter' : (context ?? 'body')
+
+/** Paths that are there answer 405 to a method they do not take, all others 404. */
+export const answerUnknownRoutes = (app: FastifyInstance): void => {
+  const methodsOf = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsOf.get(url) ?? new Set<string>()
+    for (const each of [method].flat()) methods.add(each)
+    methodsOf.set(url, methods)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = methodsOf.get(path)
+    if (methods === undefined) {
+      return sendProblem(
+        reply,
+        toProblem('not-found', `${request.method} ${path}: see /docs for what there is`, request.id),
+      )
+    }
+    const allowed = [...methods].sort().join(', ')
+    reply.header('allow', allowed)
+    return sendProblem(reply, toProblem('method-not-allowed', `${path} takes ${allowed}`, request.id))
+  })
+}

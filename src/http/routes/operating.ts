@@ -1,0 +1,80 @@
+/** What operators ask: is it alive, can it answer, what has it counted. */
+import type { FastifyPluginCallback } from 'fastify'
+import Type from 'typebox'
+import type { CurrentUsage } from '#metering/current-usage.ts'
+import { sendProblem, toProblem } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
+import { problemResponses } from '../schemas/responses.ts'
+
+export type OperatingRoutesOptions = {
+  readonly currentUsage: Pick<CurrentUsage<unknown>, 'isReady'>
+  readonly metrics: Metrics
+}
+
+export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
+  const { currentUsage, metrics } = options
+
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        operationId: 'getHealth',
+        tags: ['Operating'],
+        summary: 'Whether the process is alive',
+        description: 'Answers as long as the process can answer at all; says nothing about the Copilot service.',
+        response: { 200: statusResponse('The process is alive.', 'alive') },
+      },
+    },
+    (_, reply) => reply.header('cache-control', 'no-store').send({ status: 'alive' as const }),
+  )
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'getReadiness',
+        tags: ['Operating'],
+        summary: 'Whether usage can be answered',
+        description: 'Ready when the Copilot service answers or a good answer is at hand that may still be given.',
+        response: { 200: statusResponse('Usage can be answered.', 'ready'), ...problemResponses(503) },
+      },
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store')
+      if (await currentUsage.isReady()) return reply.send({ status: 'ready' as const })
+      const detail = 'The Copilot service fails and no good answer is at hand; GET /usage says how.'
+      return sendProblem(reply, toProblem('not-ready', detail, request.id))
+    },
+  )
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'getMetrics',
+        tags: ['Operating'],
+        summary: 'What the service has counted, for Prometheus',
+        response: {
+          200: {
+            description: 'Metrics in the text format of Prometheus.',
+            content: { 'text/plain': { schema: Type.String({ examples: ['# HELP http_requests_total …'] }) } },
+          },
+        },
+      },
+    },
+    async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()),
+  )
+  done()
+}
+
+const statusResponse = <S extends string>(description: string, status: S) => ({
+  description,
+  content: {
+    'application/json': {
+      schema: Type.Object(
+        { status: Type.Literal(status, { description: 'Always this.', examples: [status] }) },
+        { additionalProperties: false },
+      ),
+    },
+  },
+})

@@ -1,0 +1,63 @@
+/** The frozen contract of `GET /usage`: other teams read it, so names and shape do not change. */
+import Type from 'typebox'
+
+export const MessageIdSchema = Type.Union(
+  [
+    Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+    Type.String({ minLength: 1, maxLength: 200 }),
+  ],
+  { description: 'The id of the message, as the Copilot service gave it.', examples: [1000] },
+)
+
+export const UsageLineSchema = Type.Object(
+  {
+    message_id: MessageIdSchema,
+    timestamp: Type.String({
+      format: 'date-time',
+      description: 'When the message was sent: the RFC 3339 timestamp exactly as it was received.',
+      examples: ['2024-04-29T02:08:29.375Z'],
+    }),
+    report_name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'The name of the report that priced the message. Absent where the text priced it; never null or empty.',
+        examples: ['Tenant Obligations Report'],
+      }),
+    ),
+    credits_used: Type.Number({
+      minimum: 0,
+      description:
+        'What the message cost, in credits. An exact decimal with at most six decimals, without a trailing-digit error; ' +
+        'to add up, count in whole millionths.',
+      examples: [79],
+    }),
+  },
+  { $id: 'UsageLine', additionalProperties: false, description: 'What one message cost.' },
+)
+
+export const UsageResponseSchema = Type.Object(
+  {
+    usage: Type.Array(Type.Ref('UsageLine#'), {
+      description:
+        'One line for each message of the current billing period, in the order in which the source lists them.',
+    }),
+  },
+  {
+    $id: 'UsageResponse',
+    additionalProperties: false,
+    examples: [
+      {
+        usage: [
+          {
+            message_id: 1000,
+            timestamp: '2024-04-29T02:08:29.375Z',
+            report_name: 'Tenant Obligations Report',
+            credits_used: 79,
+          },
+          { message_id: 1001, timestamp: '2024-04-29T03:25:03.613Z', credits_used: 5.2 },
+        ],
+      },
+    ],
+  },
+)

@@ -1,0 +1,177 @@
+/**
+ * The body of `GET /usage`: made once for each state of the period and shared by all who read it. It is kept as the bytes
+ * that are sent, so that a reader costs a position in them and nothing else.
+ */
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { setImmediate as letOthersRun } from 'node:timers/promises'
+import { constants, createBrotliCompress, createGzip } from 'node:zlib'
+import { toDecimal } from '#model/credits.ts'
+import type { UsageLine } from '#model/usage-line.ts'
+
+export type Encoding = 'identity' | 'gzip' | 'br'
+
+export type UsageBody = {
+  /** Changes when and only when the bytes do. Without quotes and without a mark of the encoding. */
+  readonly tag: string
+  readonly byteLength: number
+  /** The bytes in an encoding. Compressing starts with the first who asks, and all others read along. */
+  readonly in: (encoding: Encoding) => SharedBytes
+}
+
+/** Reads the lines once. Lets others run every few hundred lines, so that a large period does not hold them up. */
+export const renderUsage = async (lines: Iterable<UsageLine>): Promise<UsageBody> => {
+  const identity = new SharedBytes()
+  const hash = createHash('sha256')
+  const nameOf = quoted()
+  let text = '{"usage":['
+  let separator = ''
+  const write = (): void => {
+    const bytes = Buffer.from(text)
+    hash.update(bytes)
+    identity.append(bytes)
+    text = ''
+  }
+  for (const line of lines) {
+    text += separator + toUsageEntry(line, nameOf)
+    separator = ','
+    if (text.length < PIECE_CHARACTERS) continue
+    write()
+    await letOthersRun()
+  }
+  text += ']}'
+  write()
+  identity.end()
+  return usageBody(identity, hash.digest('base64url').slice(0, 27))
+}
+
+const PIECE_CHARACTERS = 64 * 1024
+
+const usageBody = (identity: SharedBytes, tag: string): UsageBody => {
+  const encoded = new Map<Encoding, SharedBytes>([['identity', identity]])
+  return {
+    tag,
+    byteLength: identity.byteLength,
+    in: (encoding) => {
+      const bytes = encoded.get(encoding) ?? compress(identity, encoding)
+      encoded.set(encoding, bytes)
+      return bytes
+    },
+  }
+}
+
+/** The frozen shape of an entry, written from the integer's digits so that no amount gets a trailing-digit error. */
+const toUsageEntry = (line: UsageLine, nameOf: (name: string) => string): string => {
+  const id = typeof line.messageId === 'number' ? line.messageId : JSON.stringify(line.messageId)
+  const report = line.reportName === undefined ? '' : `,"report_name":${nameOf(line.reportName)}`
+  const timestamp = JSON.stringify(line.timestamp)
+  return `{"message_id":${id},"timestamp":${timestamp}${report},"credits_used":${toDecimal(line.credits)}}`
+}
+
+const quoted = () => {
+  const known = new Map<string, string>()
+  return (name: string): string => {
+    const json = known.get(name) ?? JSON.stringify(name)
+    known.set(name, json)
+    return json
+  }
+}
+
+/** Bytes that are written once, in chunks, and read by any number of readers, also while they are still being written. */
+export class SharedBytes {
+  readonly #chunks: Buffer[] = []
+  #unfilled: Buffer[] = []
+  #unfilledBytes = 0
+  #byteLength = 0
+  #state: 'growing' | 'complete' | 'failed' = 'growing'
+  #waiting: (() => void)[] = []
+
+  get byteLength(): number {
+    return this.#byteLength
+  }
+
+  get isComplete(): boolean {
+    return this.#state === 'complete'
+  }
+
+  /** All of it, where it is complete and in one chunk. */
+  get whole(): Buffer | undefined {
+    return this.isComplete && this.#chunks.length === 1 ? this.#chunks[0] : undefined
+  }
+
+  append(bytes: Buffer): void {
+    this.#unfilled.push(bytes)
+    this.#unfilledBytes += bytes.length
+    this.#byteLength += bytes.length
+    if (this.#unfilledBytes >= CHUNK_BYTES) this.#fillChunk()
+  }
+
+  end(): void {
+    this.#fillChunk()
+    this.#settle('complete')
+  }
+
+  fail(): void {
+    this.#settle('failed')
+  }
+
+  /** A reader of its own, which goes as fast as whoever it is piped to. */
+  stream(): Readable {
+    let next = 0
+    const readNext = (stream: Readable): void => {
+      const chunk = this.#chunks[next]
+      if (chunk !== undefined) {
+        next++
+        stream.push(chunk)
+      } else if (this.#state === 'complete') {
+        stream.push(null)
+      } else if (this.#state === 'failed') {
+        stream.destroy(new Error('the body could not be compressed'))
+      } else {
+        this.#waiting.push(() => readNext(stream))
+      }
+    }
+    return new Readable({
+      highWaterMark: 1,
+      read() {
+        readNext(this)
+      },
+    })
+  }
+
+  #fillChunk(): void {
+    if (this.#unfilledBytes > 0) this.#chunks.push(Buffer.concat(this.#unfilled, this.#unfilledBytes))
+    this.#unfilled = []
+    this.#unfilledBytes = 0
+    this.#wake()
+  }
+
+  #settle(state: 'complete' | 'failed'): void {
+    this.#state = state
+    this.#wake()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
+  }
+}
+
+const CHUNK_BYTES = 1024 * 1024
+
+/** Fast levels: the answer changes as often as messages are sent. */
+const compress = (identity: SharedBytes, encoding: Encoding): SharedBytes => {
+  const compressor =
+    encoding === 'br'
+      ? createBrotliCompress({
+          params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_SIZE_HINT]: identity.byteLength },
+        })
+      : createGzip({ level: 5 })
+  const compressed = new SharedBytes()
+  compressor.on('data', (bytes: Buffer) => compressed.append(bytes))
+  compressor.on('end', () => compressed.end())
+  compressor.on('error', () => compressed.fail())
+  identity.stream().pipe(compressor)
+  return compressed
+}

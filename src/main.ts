@@ -1,0 +1,130 @@
+/** The server process: reads the settings, listens, and leaves in order. Owns the exit codes. */
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Environment, InvalidConfig, readConfig } from './config.ts'
+import { createApp } from './http/app.ts'
+import { createMetrics } from './http/metrics.ts'
+import { renderUsage } from './http/usage-body.ts'
+import { createLog } from './log.ts'
+import { createService } from './service.ts'
+
+export const EXIT = {
+  /** Left in order. */
+  ok: 0,
+  /** Failed: could not listen, or did not leave in time. */
+  failed: 1,
+  /** Called wrongly: an unknown option or a wrong setting. */
+  usage: 2,
+} as const
+
+/** Serves until a signal comes; resolves to the exit code. */
+export const runServer = async (environment: Environment): Promise<number> => {
+  const config = readConfig(environment)
+  const { logger, flush } = createLog(config)
+  const metrics = createMetrics()
+  const { observer } = metrics
+  const now = () => performance.now()
+  const service = createService({
+    config,
+    render: renderUsage,
+    observer: {
+      ...observer,
+      refreshed: (refresh) => {
+        observer.refreshed(refresh)
+        const { duplicates } = refresh
+        if (refresh.outcome !== 'changed' || duplicates.length === 0) return
+        const shown = duplicates.slice(0, 10)
+        logger.warn({ duplicates: duplicates.length, ids: shown }, 'the listing repeats entries; each is charged once')
+      },
+    },
+    observeCall: metrics.observeCall,
+    now,
+  })
+  const sourceNote = service.isSample ? 'bundled-sample' : undefined
+  const app = await createApp({ currentUsage: service.currentUsage, metrics, logger, now, sourceNote })
+
+  const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
+  try {
+    await app.listen({ port: config.port, host: config.host, listenTextResolver: describe })
+  } catch (error) {
+    logger.fatal(`cannot listen on ${config.host}:${config.port}: ${error instanceof Error ? error.message : error}`)
+    await Promise.allSettled([app.close(), service.close()])
+    flush()
+    return EXIT.failed
+  }
+  if (service.isSample) logger.warn('answering the bundled sample period: set UPSTREAM_URL to answer your own')
+  if (!isLoopback(config.host)) logger.warn(`listening on ${config.host}: whoever can reach it can read the usage`)
+
+  const signal = await nextSignal()
+  logger.info({ signal }, 'leaving: finishing what is in flight; a second signal leaves at once')
+  nextSignal().then((second) => {
+    logger.warn({ signal: second }, 'leaving at once')
+    flush()
+    process.exit(EXIT.failed)
+  })
+  const closed = app.close().then(service.close)
+  const isClosed = await Promise.race([closed.then(() => true), timeIsUp(config.shutdownTimeoutMs)])
+  if (!isClosed) logger.error({ timeoutMs: config.shutdownTimeoutMs }, 'left with requests in flight')
+  flush()
+  return isClosed ? EXIT.ok : EXIT.failed
+}
+
+const nextSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    const done = (signal: NodeJS.Signals): void => {
+      process.off('SIGTERM', done)
+      process.off('SIGINT', done)
+      resolve(signal)
+    }
+    process.on('SIGTERM', done)
+    process.on('SIGINT', done)
+  })
+
+const timeIsUp = (ms: number): Promise<false> =>
+  new Promise((resolve) => {
+    setTimeout(() => resolve(false), ms).unref()
+  })
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
+
+/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. */
+export const environmentWithFile = (): Environment => {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
+
+/** `--port` and `--host` come before the environment. */
+const environmentFrom = (args: readonly string[]): Environment => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  })
+  if (values.help === true) throw new HelpWanted()
+  const environment = environmentWithFile()
+  const { port = environment['PORT'], host = environment['HOST'] } = values
+  return { ...environment, PORT: port, HOST: host }
+}
+
+class HelpWanted extends Error {}
+
+const HELP = `Usage: npm start -- [--port PORT] [--host ADDRESS]
+
+Serves GET /usage; see /docs for the rest. Settings come from the environment and from .env: see README.md.
+`
+
+const main = async (args: readonly string[]): Promise<number> => {
+  try {
+    return await runServer(environmentFrom(args))
+  } catch (error) {
+    if (error instanceof HelpWanted) {
+      process.stdout.write(HELP)
+      return EXIT.ok
+    }
+    const isTheCallers = error instanceof InvalidConfig || (error instanceof TypeError && 'code' in error)
+    if (!isTheCallers) throw error
+    process.stderr.write(`copilot-credits: ${error.message.split('\n', 1)[0]}\n`)
+    return EXIT.usage
+  }
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)))

@@ -1,0 +1,58 @@
+/** What metering needs of the world. Adapters implement these; nothing here knows HTTP, files or a database. */
+import type { Message } from '#model/message.ts'
+import type { Id, Report } from '#model/report.ts'
+
+/** Lists the messages of the current billing period and knows what a report costs. */
+export type CurrentPeriodSource = {
+  /**
+   * Reads the listing. Messages are handed to the reader that `start` makes, in the listing's order and as they arrive;
+   * an attempt that breaks off is forgotten and the next one gets a new reader. Resolves to the reader's result, or to
+   * `unchanged` where the listing is still the one of `since`. Throws UpstreamError.
+   */
+  list<T>(request: ListRequest<T>): Promise<Listing<T> | 'unchanged'>
+  /** The report, or undefined where the catalogue says that there is none. Throws UpstreamError. */
+  report(id: Id, deadline: Deadline): Promise<Report | undefined>
+  /** Ends what is under way and lets go of connections. */
+  close(): Promise<void>
+}
+
+export type ListRequest<T> = {
+  readonly start: () => ListingReader<T>
+  readonly since: Validators | undefined
+  readonly deadline: Deadline
+  /** Is told how far the reading is, for those who show it. */
+  readonly progress?: Progress
+}
+
+/** `total` is undefined where the source does not say how much will come. */
+export type Progress = (bytes: number, total: number | undefined) => void
+
+export type ListingReader<T> = {
+  /** Takes the next messages. An UnbillableListing that it throws is a bad answer of the source. */
+  readonly take: (messages: readonly Message[]) => void
+  readonly finish: () => T
+}
+
+export type Listing<T> = {
+  readonly value: T
+  /** What a later request can be made conditional on, where the source gives such a thing. */
+  readonly validators: Validators | undefined
+}
+
+export type Validators = { readonly etag?: string; readonly lastModified?: string }
+
+/** The moment, in milliseconds of `now`, at which the caller no longer waits. */
+export type Deadline = number
+
+/** Is told what happens, for metrics and logs; never of a text. */
+export type UsageObserver = {
+  readonly refreshed: (refresh: {
+    readonly outcome: 'changed' | 'unchanged' | 'failed'
+    readonly durationMs: number
+    readonly messages: number
+    /** Entries that the listing held twice, identical, and that were charged once. */
+    readonly duplicates: readonly Id[]
+    readonly error?: unknown
+  }) => void
+  readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
+}

@@ -1,0 +1,63 @@
+/** What a period comes to, by day and by report. */
+import { type Credits, credits } from '#model/credits.ts'
+import type { UsageLine } from '#model/usage-line.ts'
+
+export type Total = { readonly messages: number; readonly credits: Credits }
+
+export type PeriodTotals = Total & {
+  /** From the first day with usage to the last, in the given time zone, days without usage included. */
+  readonly byDay: readonly (Total & { readonly day: string })[]
+  /** By name; the last, without a name, is what texts were charged for. The most expensive first. */
+  readonly byReport: readonly (Total & { readonly reportName?: string })[]
+}
+
+/** `timeZone` is an IANA name, such as `Europe/London`. Throws a RangeError where it is not, or where a sum overflows. */
+export const periodTotals = (lines: readonly UsageLine[], timeZone: string): PeriodTotals => {
+  const days = new Map<string, Tally>()
+  const reports = new Map<string | undefined, Tally>()
+  const all = tally()
+  for (const line of lines) {
+    const day = Temporal.Instant.from(line.timestamp).toZonedDateTimeISO(timeZone).toPlainDate().toString()
+    add(at(days, day), line)
+    add(at(reports, line.reportName), line)
+    add(all, line)
+  }
+  return {
+    ...total(all),
+    byDay: everyDay([...days.keys()].sort()).map((day) => ({ day, ...total(days.get(day) ?? tally()) })),
+    byReport: [...reports]
+      .map(([reportName, each]) => ({ ...(reportName === undefined ? {} : { reportName }), ...total(each) }))
+      .sort(textLast),
+  }
+}
+
+type Tally = { messages: number; micros: number }
+
+const tally = (): Tally => ({ messages: 0, micros: 0 })
+
+const at = <K>(tallies: Map<K, Tally>, key: K): Tally => {
+  const found = tallies.get(key) ?? tally()
+  tallies.set(key, found)
+  return found
+}
+
+const add = (sum: Tally, line: UsageLine): void => {
+  sum.messages++
+  sum.micros = credits(sum.micros + line.credits)
+}
+
+const total = ({ messages, micros }: Tally): Total => ({ messages, credits: credits(micros) })
+
+const everyDay = (sortedDays: readonly string[]): readonly string[] => {
+  const [first, last] = [sortedDays.at(0), sortedDays.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const days: string[] = []
+  for (let day = Temporal.PlainDate.from(first); days.at(-1) !== last; day = day.add({ days: 1 }))
+    days.push(day.toString())
+  return days
+}
+
+type ReportTotal = PeriodTotals['byReport'][number]
+
+const textLast = (one: ReportTotal, other: ReportTotal): number =>
+  Number(one.reportName === undefined) - Number(other.reportName === undefined) || other.credits - one.credits

@@ -1,0 +1,77 @@
+/**
+ * A current period that lies in two files, in the shape in which the Copilot service answers: `{"messages":[…]}` and
+ * `{"reports":[…]}`. The bundled sample is one; it is read with the same checks as an upstream's answers.
+ */
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import type { CurrentPeriodSource } from '#metering/ports.ts'
+import { ServiceError } from '#model/errors.ts'
+import type { Report } from '#model/report.ts'
+import { parseJson } from './json-listing.ts'
+import { MalformedAnswer, parseReport } from './schemas.ts'
+import { readListing } from './upstream.ts'
+
+export type PeriodFiles = { readonly messages: string; readonly reports: string | undefined }
+
+/** A file that is absent, cannot be read or does not hold what it should. */
+export class UnusableFile extends ServiceError {
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super('unusable_file', `${path}: ${reason}`, options)
+  }
+}
+
+export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPeriodSource => {
+  let catalogue: Promise<ReadonlyMap<string, Report>> | undefined
+  return {
+    list: async ({ start, since, progress }) => {
+      const { version, size } = await stateOf(messages)
+      if (since?.etag === version) return 'unchanged'
+      const reading = readListing(start())
+      let bytes = 0
+      try {
+        for await (const chunk of createReadStream(messages)) {
+          reading.push(chunk as Uint8Array)
+          bytes += (chunk as Uint8Array).length
+          progress?.(bytes, size)
+        }
+        return { value: reading.end(), validators: { etag: version } }
+      } catch (error) {
+        if (error instanceof ServiceError) throw error
+        throw toUnusable(messages, error)
+      }
+    },
+    report: async (id) => {
+      if (reports === undefined) return undefined
+      catalogue ??= readReports(reports)
+      return (await catalogue).get(String(id))
+    },
+    close: async () => {},
+  }
+}
+
+/** `version` changes when the file does. */
+const stateOf = async (path: string): Promise<{ readonly version: string; readonly size: number }> => {
+  try {
+    const { mtimeMs, size, ino } = await stat(path)
+    return { version: `${mtimeMs}-${size}-${ino}`, size }
+  } catch (error) {
+    throw toUnusable(path, error)
+  }
+}
+
+const readReports = async (path: string): Promise<ReadonlyMap<string, Report>> => {
+  try {
+    const root = parseJson([await readFile(path)], 'the file')
+    const reports = typeof root === 'object' && root !== null && 'reports' in root ? root.reports : undefined
+    if (!Array.isArray(reports)) throw new MalformedAnswer('it must be an object with an array "reports"')
+    return new Map(reports.map((each: unknown) => [idOf(each), parseReport(each, idOf(each))]))
+  } catch (error) {
+    throw toUnusable(path, error)
+  }
+}
+
+const idOf = (report: unknown): string =>
+  String(typeof report === 'object' && report !== null && 'id' in report ? report.id : undefined)
+
+const toUnusable = (path: string, cause: unknown): UnusableFile =>
+  new UnusableFile(path, cause instanceof Error ? cause.message : String(cause), { cause })

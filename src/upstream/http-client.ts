@@ -1,0 +1,207 @@
+/**
+ * Calls the Copilot service: with a time limit for each attempt and for all of them, retries where another attempt can
+ * help, a size limit, and connections that are kept open.
+ */
+import { Agent } from 'undici'
+import type { Deadline, Progress } from '#metering/ports.ts'
+import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
+import { retryAfterMs, retryDelayMs } from './retry.ts'
+import { MalformedAnswer } from './schemas.ts'
+
+export type HttpClientSettings = {
+  /** Its path, if any, comes before that of each call. */
+  readonly baseUrl: URL
+  readonly attemptTimeoutMs: number
+  readonly attemptsMax: number
+  readonly bytesMax: number
+}
+
+export type HttpClientNeeds = HttpClientSettings & {
+  readonly now: () => number
+  readonly random: () => number
+  /** Is told of every attempt, for metrics. */
+  readonly observe: (attempt: CallAttempt) => void
+}
+
+export type CallAttempt = {
+  readonly call: 'listing' | 'report'
+  readonly outcome: 'ok' | 'not-modified' | 'not-found' | UpstreamFailure
+  readonly durationMs: number
+}
+
+export type Call<T> = {
+  readonly kind: CallAttempt['call']
+  readonly path: string
+  /** Makes the call conditional: 304 is an answer only where this is not empty. */
+  readonly conditions: Readonly<Record<string, string>>
+  /** Whether 404 is an answer: the known absence of a report. */
+  readonly mayBeMissing: boolean
+  readonly deadline: Deadline
+  readonly progress?: Progress | undefined
+  /** Makes, for each attempt, what the body of a 200 is read with. */
+  readonly start: () => BodyReader<T>
+}
+
+/** Both may throw MalformedAnswer or UnbillableListing, a failed attempt; anything else they throw ends the call. */
+export type BodyReader<T> = {
+  readonly push: (chunk: Uint8Array) => void
+  readonly end: () => T
+}
+
+export type Answer<T> =
+  | { readonly status: 200; readonly body: T; readonly headers: AnswerHeaders }
+  | { readonly status: 304 | 404 }
+
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export const createHttpClient = (needs: HttpClientNeeds) => {
+  const { baseUrl, attemptTimeoutMs, attemptsMax, bytesMax, now, random, observe } = needs
+  const agent = new Agent({ keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 })
+  const closing = new AbortController()
+  const prefix = baseUrl.pathname.replace(/\/$/, '')
+
+  const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<Answer<T>> => {
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing.signal])
+    const response = await agent.request({
+      origin: baseUrl.origin,
+      path: `${prefix}${call.path}`,
+      method: 'GET',
+      headers: { accept: 'application/json', 'user-agent': 'copilot-credits', ...call.conditions },
+      signal,
+    })
+    const { statusCode: status, body } = response
+    if (status !== 200) {
+      // What comes with another status is of no interest, but reading it to its end keeps the connection usable.
+      await body.dump({ limit: DUMPED_MAX, signal })
+      if (status === 304 && Object.keys(call.conditions).length > 0) return { status }
+      if (status === 404 && call.mayBeMissing) return { status }
+      const header = response.headers['retry-after']
+      throw new FailedStatus(status, retryAfterMs(typeof header === 'string' ? header : undefined, Date.now()))
+    }
+    const encoding = response.headers['content-encoding'] ?? 'identity'
+    if (encoding !== 'identity')
+      throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${encoding}`)
+    const header = response.headers['content-length']
+    const total = header === undefined ? undefined : Number(header)
+    if (total !== undefined && total > bytesMax) {
+      body.destroy()
+      throw new TooLarge(bytesMax)
+    }
+    const reader = call.start()
+    let bytes = 0
+    for await (const chunk of body) {
+      bytes += chunk.length
+      // Leaving the loop destroys the body and with it the connection.
+      if (bytes > bytesMax) throw new TooLarge(bytesMax)
+      reader.push(chunk)
+      call.progress?.(bytes, total)
+    }
+    return { status, body: reader.end(), headers: response.headers }
+  }
+
+  /** Throws UpstreamError, or what the reader threw that was not MalformedAnswer. */
+  const get = async <T>(call: Call<T>): Promise<Answer<T>> => {
+    for (let attempts = 1; ; attempts++) {
+      const startedAt = now()
+      const tell = (outcome: CallAttempt['outcome']) =>
+        observe({ call: call.kind, outcome, durationMs: now() - startedAt })
+      try {
+        const answer = await attempt(call, Math.max(1, Math.min(attemptTimeoutMs, call.deadline - startedAt)))
+        tell(answer.status === 200 ? 'ok' : answer.status === 304 ? 'not-modified' : 'not-found')
+        return answer
+      } catch (error) {
+        const failed = classify(error)
+        if (failed === undefined) throw error
+        tell(failed.failure)
+        const waitMs = failed.retryAfterMs ?? retryDelayMs(attempts, random())
+        const canRetry = failed.isWorthRetrying && attempts < attemptsMax && now() + waitMs < call.deadline
+        if (!canRetry || closing.signal.aborted) throw toUpstreamError(call, failed, attempts, error)
+        await sleep(waitMs, closing.signal)
+      }
+    }
+  }
+
+  const close = async (): Promise<void> => {
+    closing.abort()
+    await agent.destroy()
+  }
+
+  return { get, close }
+}
+
+export type HttpClient = ReturnType<typeof createHttpClient>
+
+/** How much of an answer that is not read for its content may come before its connection is given up. */
+const DUMPED_MAX = 64 * 1024
+
+class FailedStatus extends Error {
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+
+  constructor(status: number, waitMs: number | undefined) {
+    super(`it answered with status ${status}`)
+    this.status = status
+    this.retryAfterMs = waitMs
+  }
+}
+
+class TooLarge extends Error {
+  constructor(bytesMax: number) {
+    super(`its answer is larger than the ${bytesMax} bytes that are allowed`)
+  }
+}
+
+type Failed = {
+  readonly failure: UpstreamFailure
+  readonly reason: string
+  readonly isWorthRetrying: boolean
+  readonly status?: number
+  readonly retryAfterMs?: number
+}
+
+/** What went wrong in an attempt; undefined where it was not the upstream. */
+const classify = (error: unknown): Failed | undefined => {
+  if (error instanceof MalformedAnswer || error instanceof UnbillableListing) {
+    return { failure: 'bad-answer', reason: error.message, isWorthRetrying: true }
+  }
+  if (error instanceof TooLarge) return { failure: 'bad-answer', reason: error.message, isWorthRetrying: false }
+  if (error instanceof FailedStatus) {
+    const { status, message: reason } = error
+    const isWorthRetrying = status === 429 || status === 408 || status >= 500
+    const wait = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }
+    return { failure: 'status', reason, isWorthRetrying, status, ...wait }
+  }
+  if (!(error instanceof Error)) return undefined
+  if (error.name === 'TimeoutError') {
+    return { failure: 'timeout', reason: 'it did not answer completely in time', isWorthRetrying: true }
+  }
+  const code = connectionCode(error)
+  if (code === undefined) return undefined
+  return { failure: 'connection', reason: `the connection failed (${code})`, isWorthRetrying: true }
+}
+
+/** The system's or undici's code where the error is about a connection. */
+const connectionCode = (error: Error): string | undefined => {
+  if (error.name === 'AbortError') return 'closing'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (code === undefined || code.startsWith('ERR_'))
+    return error.cause instanceof Error ? connectionCode(error.cause) : undefined
+  return code
+}
+
+const toUpstreamError = (call: Call<unknown>, failed: Failed, attempts: number, cause: unknown): UpstreamError => {
+  const { isWorthRetrying: _, ...details } = failed
+  return new UpstreamError({ call: `GET ${call.path}`, attempts, ...details }, { cause })
+}
+
+/** Ends early, without an error, when the client closes: what follows then fails at once. */
+const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    function done() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })

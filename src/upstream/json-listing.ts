@@ -1,0 +1,183 @@
+/**
+ * Reads `{"messages":[…]}` from bytes as they arrive, so that a large listing is neither held in memory whole nor stops
+ * the process while it is parsed. Bytes are only cut here, at the commas between the array's elements; what lies between
+ * two cuts, and what lies around the array, is parsed by JSON.parse, which alone decides about validity.
+ */
+import { MalformedAnswer } from './schemas.ts'
+
+/** Is handed the next elements of the array and the place of the first of them. */
+export type TakeElements = (elements: readonly unknown[], first: number) => void
+
+export class JsonListing {
+  readonly #takeElements: TakeElements
+  #state: 'before' | 'inside' | 'behind' = 'before'
+  /** Open brackets: in the whole while outside of the array, in the element while inside. */
+  #depth = 0
+  #inString = false
+  #isEscaped = false
+  /** The latest string directly in the root, which is the key of the bracket that follows it. */
+  #key: number[] = []
+  /** What is around the elements: `{"messages":[]}` in most listings. */
+  #around: Uint8Array[] = []
+  #aroundBytes = 0
+  /** The beginning of an element whose end has not arrived. */
+  #pending: Uint8Array[] = []
+  #count = 0
+  #isCut = false
+
+  constructor(takeElements: TakeElements) {
+    this.#takeElements = takeElements
+  }
+
+  /** Throws MalformedAnswer, and what the taker of the elements throws. */
+  push(chunk: Uint8Array): void {
+    let at = 0
+    while (at < chunk.length) at = this.#state === 'inside' ? this.#readInside(chunk, at) : this.#readAround(chunk, at)
+  }
+
+  /** Nothing more will come: throws MalformedAnswer where the listing is not complete or is not one. */
+  end(): void {
+    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends in the middle of its messages')
+    const root = parseJson(this.#around, 'the listing')
+    const messages = typeof root === 'object' && root !== null && 'messages' in root ? root.messages : undefined
+    if (!Array.isArray(messages) || this.#state === 'before') {
+      throw new MalformedAnswer('the listing must be an object with an array "messages"')
+    }
+  }
+
+  #readAround(chunk: Uint8Array, from: number): number {
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at] as number
+      if (this.#inString) {
+        this.#readInString(byte)
+      } else if (byte === QUOTE) {
+        this.#inString = true
+        if (this.#depth === 1) this.#key = []
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        this.#depth--
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        this.#depth++
+        if (byte === OPEN_BRACE || this.#depth !== 2 || !this.#isMessagesNext()) continue
+        if (this.#state === 'behind') throw new MalformedAnswer('the listing has "messages" twice')
+        this.#keepAround(chunk.subarray(from, at + 1))
+        this.#state = 'inside'
+        this.#depth = 0
+        return at + 1
+      }
+    }
+    this.#keepAround(chunk.subarray(from))
+    return chunk.length
+  }
+
+  #readInString(byte: number): void {
+    if (this.#isEscaped) this.#isEscaped = false
+    else if (byte === BACKSLASH) this.#isEscaped = true
+    else if (byte === QUOTE) this.#inString = false
+    if (this.#depth === 1 && this.#inString && this.#key.length < KEY_MAX) this.#key.push(byte)
+  }
+
+  #isMessagesNext(): boolean {
+    const key = String.fromCharCode(...this.#key)
+    return key === 'messages' || (key.includes('\\') && parseKey(key) === 'messages')
+  }
+
+  #keepAround(bytes: Uint8Array): void {
+    this.#aroundBytes += bytes.length
+    if (this.#aroundBytes > AROUND_MAX) {
+      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes beside its messages`)
+    }
+    this.#around.push(bytes.slice())
+  }
+
+  /** The hot loop: finds strings, brackets and the commas between elements, and passes on the elements that are whole. */
+  #readInside(chunk: Uint8Array, from: number): number {
+    let depth = this.#depth
+    let inString = this.#inString
+    let isEscaped = this.#isEscaped
+    let cut = -1
+    let at = from
+    for (; at < chunk.length; at++) {
+      const byte = chunk[at] as number
+      if (inString) {
+        if (isEscaped) isEscaped = false
+        else if (byte === BACKSLASH) isEscaped = true
+        else if (byte === QUOTE) inString = false
+      } else if (byte === QUOTE) {
+        inString = true
+      } else if (byte === COMMA) {
+        if (depth === 0) cut = at
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        depth++
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (depth === 0) break
+        depth--
+      }
+    }
+    if (at < chunk.length) {
+      this.#passOn(chunk.subarray(from, at), true)
+      this.#state = 'behind'
+      this.#depth = 2
+      this.#inString = false
+      return at
+    }
+    this.#depth = depth
+    this.#inString = inString
+    this.#isEscaped = isEscaped
+    if (cut >= 0) this.#passOn(chunk.subarray(from, cut), false)
+    this.#pending.push(chunk.slice(cut < 0 ? from : cut + 1))
+    return chunk.length
+  }
+
+  #passOn(bytes: Uint8Array, isLast: boolean): void {
+    const wasCut = this.#isCut
+    this.#isCut = !isLast
+    const parts = [...this.#pending, bytes]
+    this.#pending = []
+    const where = this.#count === 0 ? 'messages' : `messages, from messages[${this.#count}] on,`
+    if (parts.every(isBlank)) {
+      if (isLast && !wasCut && this.#count === 0) return
+      throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
+    }
+    const elements = parseJson([OPENING, ...parts, CLOSING], where) as readonly unknown[]
+    this.#takeElements(elements, this.#count)
+    this.#count += elements.length
+  }
+}
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
+const [OPENING, CLOSING] = [Uint8Array.of(OPEN_BRACKET), Uint8Array.of(CLOSE_BRACKET)]
+
+/** Longer strings in the root cannot be `messages`, however it is escaped. */
+const KEY_MAX = 64
+const AROUND_MAX = 64 * 1024
+const IS_NOT_JSON = 'is not JSON'
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** The cause is left out: JSON.parse quotes what it could not read, which may be a message's text. */
+export const parseJson = (parts: readonly Uint8Array[], where: string): unknown => {
+  const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts)
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    throw new MalformedAnswer(`${where} is not valid UTF-8`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
+  }
+}
+
+const parseKey = (escaped: string): unknown => {
+  try {
+    return JSON.parse(`"${escaped}"`)
+  } catch {
+    return undefined
+  }
+}
+
+const isBlank = (bytes: Uint8Array): boolean =>
+  bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)

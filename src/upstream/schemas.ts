@@ -1,0 +1,92 @@
+/** What the Copilot service answers, and the one place where it is checked. Its fields beyond these are ignored. */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { creditsFromDecimal } from '#model/credits.ts'
+import type { Message } from '#model/message.ts'
+import type { Id, Report } from '#model/report.ts'
+
+const ID = 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'
+
+const COST = 'a number from 0 to below 8589934592 with at most six decimals'
+
+const IdSchema = Type.Union([
+  Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+  Type.String({ minLength: 1, maxLength: 200 }),
+])
+
+/** `description` says what is expected, in the words of the error. */
+const MessageSchema = Type.Object({
+  id: Type.Union([...IdSchema.anyOf], { description: ID }),
+  text: Type.String({ description: 'a string' }),
+  timestamp: Type.String({
+    format: 'date-time',
+    description: 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
+  }),
+  report_id: Type.Optional(Type.Union([...IdSchema.anyOf, Type.Null()], { description: `${ID}, null or absent` })),
+})
+
+const ReportSchema = Type.Object({
+  id: Type.Union([...IdSchema.anyOf], { description: ID }),
+  name: Type.String({ minLength: 1, maxLength: 1000, description: 'a string of 1 to 1000 characters' }),
+  credit_cost: Type.Number({ minimum: 0, description: COST }),
+})
+
+const messageCheck = Compile(MessageSchema)
+const reportCheck = Compile(ReportSchema)
+
+/** Names the field and what was expected of it; never quotes a value, which could be a text. */
+export class MalformedAnswer extends Error {
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'MalformedAnswer'
+  }
+}
+
+/** Throws MalformedAnswer. `index` is the entry's place in the listing. */
+export const parseMessage = (input: unknown, index: number): Message => {
+  if (!messageCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(MessageSchema, input, `messages[${index}]`))
+  return toMessage(input, index)
+}
+
+const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
+  const { id, text, timestamp, report_id: reportId } = entry
+  if (reportId === undefined || reportId === null) return { id, text, timestamp }
+  if (!canBeInPath(reportId)) {
+    throw new MalformedAnswer(
+      `messages[${index}].report_id cannot be part of a URL: it must not be "." or ".." or hold a lone surrogate`,
+    )
+  }
+  return { id, text, timestamp, reportId }
+}
+
+/** Throws MalformedAnswer. `asked` is the id that the catalogue was asked for. */
+export const parseReport = (input: unknown, asked: Id): Report => {
+  if (!reportCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(ReportSchema, input, 'report'))
+  const { id, name, credit_cost: cost } = input
+  if (String(id) !== String(asked)) throw new MalformedAnswer(`report.id must be the ${asked} that was asked for`)
+  const creditCost = creditsFromDecimal(cost)
+  if (creditCost === undefined) {
+    throw new MalformedAnswer(`report.credit_cost must be ${COST}`)
+  }
+  return { id, name, creditCost }
+}
+
+/** A path segment is encoded, but "." and ".." would still mean another path. */
+const canBeInPath = (id: Id): boolean => typeof id === 'number' || (id !== '.' && id !== '..' && id.isWellFormed())
+
+const whatIsWrong = (schema: ObjectSchema, input: unknown, where: string): string => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return `${where} must be an object`
+  const values = new Map(Object.entries(input))
+  for (const [field, { description }] of Object.entries(schema.properties)) {
+    const isRequired = schema.required.includes(field)
+    if (!values.has(field) && isRequired) return `${where}.${field} is missing; it must be ${description}`
+    const check = Compile(schema.properties[field] as TSchema)
+    if (values.has(field) && !check.Check(values.get(field))) return `${where}.${field} must be ${description}`
+  }
+  return `${where} must be as documented`
+}
+
+type ObjectSchema = {
+  readonly properties: Readonly<Record<string, TSchema & { readonly description?: string }>>
+  readonly required: readonly string[]
+}

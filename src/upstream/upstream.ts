@@ -1,0 +1,45 @@
+/** The Copilot service as a source of the current period. */
+import type { CurrentPeriodSource, ListingReader } from '#metering/ports.ts'
+import { type BodyReader, createHttpClient, type HttpClientNeeds } from './http-client.ts'
+import { JsonListing } from './json-listing.ts'
+import { createReportCatalogue, type ReportCatalogueSettings } from './report-catalogue.ts'
+import { parseMessage } from './schemas.ts'
+import { conditionsOf, validatorsOf } from './validators.ts'
+
+export type UpstreamNeeds = HttpClientNeeds & ReportCatalogueSettings
+
+export const createUpstream = (needs: UpstreamNeeds): CurrentPeriodSource => {
+  const client = createHttpClient(needs)
+  const report = createReportCatalogue({ ...needs, client })
+  return {
+    list: async ({ start, since, deadline, progress }) => {
+      const answer = await client.get({
+        kind: 'listing',
+        path: '/messages/current-period',
+        conditions: conditionsOf(since),
+        mayBeMissing: false,
+        deadline,
+        progress,
+        start: () => readListing(start()),
+      })
+      if (answer.status !== 200) return 'unchanged'
+      return { value: answer.body, validators: validatorsOf(answer.headers) }
+    },
+    report,
+    close: client.close,
+  }
+}
+
+/** Reads the bytes of a listing into a reader of messages. */
+export const readListing = <T>(reader: ListingReader<T>): BodyReader<T> => {
+  const listing = new JsonListing((elements, first) =>
+    reader.take(elements.map((element, index) => parseMessage(element, first + index))),
+  )
+  return {
+    push: (chunk) => listing.push(chunk),
+    end: () => {
+      listing.end()
+      return reader.finish()
+    },
+  }
+}

@@ -1,0 +1,120 @@
+/** Real parts for whole-service tests: an upstream on a port of its own that does what a test says, and the service. */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import pino from 'pino'
+import { type Environment, readConfig } from '../src/config.ts'
+import { createApp } from '../src/http/app.ts'
+import { createMetrics } from '../src/http/metrics.ts'
+import { renderUsage } from '../src/http/usage-body.ts'
+import { createService } from '../src/service.ts'
+
+export type StandIn = AsyncDisposable & {
+  readonly url: string
+  /** Paths asked for, in order. */
+  readonly asked: string[]
+}
+
+/** An HTTP server on a free port of the loopback. */
+export const startUpstream = async (listener: RequestListener): Promise<StandIn> => {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    listener(request, response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+export type Answers = {
+  readonly listing?: (request: IncomingMessage, response: ServerResponse, time: number) => void
+  readonly report?: (id: string, request: IncomingMessage, response: ServerResponse, time: number) => void
+}
+
+/** An upstream whose two calls are answered by functions, which are told how often they were called before. */
+export const startCopilot = ({ listing = sendListing([]), report = sendMissing }: Answers): Promise<StandIn> => {
+  const times = new Map<string, number>()
+  return startUpstream((request, response) => {
+    const path = request.url ?? ''
+    const time = times.get(path) ?? 0
+    times.set(path, time + 1)
+    const [, id] = /^\/reports\/(.+)$/.exec(path) ?? []
+    if (id !== undefined) report(decodeURIComponent(id), request, response, time)
+    else if (path === '/messages/current-period') listing(request, response, time)
+    else response.writeHead(404).end()
+  })
+}
+
+export const send = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text)
+}
+
+export const sendListing =
+  (messages: readonly unknown[]) =>
+  (_: IncomingMessage, response: ServerResponse): void =>
+    send(response, 200, { messages })
+
+/** 404 as the real service says it: in XML. */
+export const sendMissing = (_id: string, _: IncomingMessage, response: ServerResponse): void =>
+  send(response, 404, '<?xml version="1.0"?><Error><Code>NoSuchReport</Code></Error>', {
+    'content-type': 'application/xml',
+  })
+
+export type Running = AsyncDisposable & {
+  readonly url: string
+  /** Every line that was logged. */
+  readonly logged: () => string
+  /** The value of a metric, by name and labels as Prometheus writes them. */
+  readonly metric: (name: string) => Promise<number | undefined>
+}
+
+/** The service on a free port, without the process around it. */
+export const startService = async (environment: Environment): Promise<Running> => {
+  const config = readConfig({ ...QUICK, ...environment })
+  const lines: string[] = []
+  const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
+  const metrics = createMetrics()
+  const now = () => performance.now()
+  const { observer, observeCall } = metrics
+  const service = createService({ config, render: renderUsage, observer, observeCall, now })
+  const sourceNote = service.isSample ? 'bundled-sample' : undefined
+  const app = await createApp({ currentUsage: service.currentUsage, metrics, logger, now, sourceNote })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return {
+    url: urlOf(app.server.address() as AddressInfo),
+    logged: () => lines.join(''),
+    metric: async (name) => {
+      const line = (await metrics.text()).split('\n').find((each) => each.startsWith(`${name} `))
+      return line === undefined ? undefined : Number(line.slice(name.length + 1))
+    },
+    [Symbol.asyncDispose]: async () => {
+      app.server.closeAllConnections()
+      await app.close()
+      await service.close()
+    },
+  }
+}
+
+/** Short enough for tests that wait for them to be over; every request asks the upstream. */
+const QUICK = {
+  UPSTREAM_MAX_AGE: '0',
+  UPSTREAM_ATTEMPT_TIMEOUT: '300ms',
+  UPSTREAM_TIMEOUT: '2s',
+  UPSTREAM_ATTEMPTS: '3',
+}
+
+const urlOf = ({ port }: AddressInfo): string => `http://127.0.0.1:${port}`
