@@ -1,4 +1,5 @@
 /** Environment → Config, checked once. The only reader of settings; everything else is handed what it needs. */
+import { existsSync } from 'node:fs'
 import { ServiceError } from '#model/errors.ts'
 
 export type Config = {
@@ -58,6 +59,12 @@ export const readConfig = (environment: Environment): Config => {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. */
+export const environmentWithFile = (): Environment => {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
 
 export class InvalidConfig extends ServiceError {
   constructor(message: string) {

@@ -1,7 +1,6 @@
 /** The server process: reads the settings, listens, and leaves in order. Owns the exit codes. */
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Environment, InvalidConfig, readConfig } from './config.ts'
+import { type Environment, environmentWithFile, InvalidConfig, readConfig } from './config.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage } from './http/usage-body.ts'
@@ -86,12 +85,6 @@ const timeIsUp = (ms: number): Promise<false> =>
   })
 
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
-
-/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. */
-export const environmentWithFile = (): Environment => {
-  if (existsSync('.env')) process.loadEnvFile('.env')
-  return process.env
-}
 
 /** `--port` and `--host` come before the environment. */
 const environmentFrom = (args: readonly string[]): Environment => {

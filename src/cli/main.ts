@@ -1,7 +1,6 @@
 /** The command line: `npx copilot-credits …` */
 import { Command, CommanderError } from 'commander'
-import { InvalidConfig } from '#config.ts'
-import { environmentWithFile } from '#main.ts'
+import { environmentWithFile, InvalidConfig } from '#config.ts'
 import { ServiceError } from '#model/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { CommandFailed, EXIT_CODES } from './failure.ts'

@@ -1,7 +1,6 @@
 /** `copilot-credits serve`: the server, as `npm start` runs it. */
 import type { Command } from 'commander'
 import type { Environment } from '#config.ts'
-import { runServer } from '#main.ts'
 
 export const addServeCommand = (
   program: Command,
@@ -17,6 +16,8 @@ export const addServeCommand = (
     .option('--port <port>', 'port to listen on (PORT)')
     .option('--host <address>', 'address to listen on (HOST)')
     .action(async ({ port, host }: { readonly port?: string; readonly host?: string }) => {
+      // Loaded here, as the other commands need no HTTP server and should not wait for it.
+      const { runServer } = await import('#main.ts')
       const base = environment()
       exit(await runServer({ ...base, PORT: port ?? base['PORT'], HOST: host ?? base['HOST'] }))
     })

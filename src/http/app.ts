@@ -66,6 +66,17 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   })
 
   for (const schema of [ProblemSchema, UsageLineSchema, UsageResponseSchema]) app.addSchema(schema)
+  // A connection that was busy when closing began becomes idle with its answer: closing waits for nothing after that.
+  let sweeping: NodeJS.Timeout | undefined
+  app.addHook('preClose', (next) => {
+    sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
+    next()
+  })
+  app.addHook('onClose', (_, next) => {
+    clearInterval(sweeping)
+    next()
+  })
+
   await app.register(fastifySwagger, {
     openapi: openApiInfo,
     refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
@@ -84,6 +95,7 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   return app
 }
 
+const SWEEP_EVERY_MS = 20
 const IDLE_MAX_MS = 60_000
 const REQUEST_MAX_MS = 30_000
 const BODY_MAX_BYTES = 1024 * 1024

@@ -36,7 +36,16 @@ test('every amount that is written can be read back as the same amount', () => {
 })
 
 test('a decimal that is not a whole number of micro-credits is not an amount', () => {
-  for (const decimal of [0.0000001, 1.0000001, 1e-7, 1e21, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 33, 8594208395.084351]) {
+  for (const decimal of [
+    0.0000001,
+    1.0000001,
+    1e-7,
+    1e21,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    2 ** 33,
+    8594208395.084351,
+  ]) {
     assert.equal(creditsFromDecimal(decimal), undefined, String(decimal))
   }
 })

@@ -106,7 +106,8 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
       const tell = (outcome: CallAttempt['outcome']) =>
         observe({ call: call.kind, outcome, durationMs: now() - startedAt })
       try {
-        const answer = await attempt(call, Math.max(1, Math.min(attemptTimeoutMs, call.deadline - startedAt)))
+        const leftMs = Math.max(1, Math.ceil(call.deadline - startedAt))
+        const answer = await attempt(call, Math.min(attemptTimeoutMs, leftMs))
         tell(answer.status === 200 ? 'ok' : answer.status === 304 ? 'not-modified' : 'not-found')
         return answer
       } catch (error) {

@@ -1,0 +1,101 @@
+/** Who may import whom. A room is a folder of src, or one of the files that stand beside them. */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+
+/** Of each room: the other rooms it may import (`room: type` only for types), and the packages. */
+const MAY_IMPORT: Readonly<
+  Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }>
+> = {
+  model: { rooms: [], packages: [] },
+  rating: { rooms: ['model'], packages: [] },
+  reporting: { rooms: ['model'], packages: [] },
+  metering: { rooms: ['model', 'rating'], packages: [] },
+  upstream: { rooms: ['model', 'metering/ports'], packages: ['node', 'undici', 'typebox'] },
+  sandbox: { rooms: [], packages: ['node'] },
+  http: {
+    rooms: ['model', 'metering', 'reporting'],
+    packages: [
+      'node',
+      'fastify',
+      '@fastify/accept-negotiator',
+      '@fastify/swagger',
+      '@fastify/swagger-ui',
+      'prom-client',
+      'typebox',
+    ],
+  },
+  'config.ts': { rooms: ['model'], packages: ['node'] },
+  'log.ts': { rooms: ['config.ts'], packages: ['pino', 'pino-pretty'] },
+  'service.ts': { rooms: ['model', 'rating', 'metering', 'upstream', 'sandbox', 'config.ts'], packages: [] },
+  'main.ts': { rooms: ['service.ts', 'config.ts', 'log.ts', 'http'], packages: ['node'] },
+  cli: {
+    rooms: ['service.ts', 'config.ts', 'main.ts', 'model', 'rating', 'reporting'],
+    packages: ['node', 'commander'],
+  },
+}
+
+type Import = { readonly from: string; readonly to: string; readonly isType: boolean }
+
+const src = join(import.meta.dirname, '..', 'src')
+const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.endsWith('.test.ts'))
+
+const importsOf = (file: string): readonly Import[] => {
+  const text = readFileSync(join(src, file), 'utf8')
+  return [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)/gm)].map(
+    ([, type, specifier, dynamic]) => ({ from: file, to: specifier ?? dynamic ?? '', isType: type !== undefined }),
+  )
+}
+
+/** The path within src that an import names, or undefined where it names a package. */
+const pathOf = ({ from, to }: Import): string | undefined => {
+  if (to.startsWith('#')) return to.slice(1)
+  return to.startsWith('.') ? normalize(join(dirname(from), to)) : undefined
+}
+
+const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
+
+const isAllowed = (each: Import): boolean => {
+  const room = roomOf(each.from)
+  const allowed = MAY_IMPORT[room]
+  const path = pathOf(each)
+  if (path === undefined) {
+    const name = each.to.startsWith('node:')
+      ? 'node'
+      : each.to
+          .split('/')
+          .slice(0, each.to.startsWith('@') ? 2 : 1)
+          .join('/')
+    return allowed?.packages.includes(name) === true
+  }
+  if (path === '../package.json') return true
+  if (roomOf(path) === room) return each.to.startsWith('.')
+  const crossing = allowed?.rooms.some(
+    (other) => path === other || path === `${other}.ts` || path.startsWith(`${other}/`),
+  )
+  // service.ts, beside the rooms, names its adapters relatively; everything else crosses a wall by "#".
+  return crossing === true && (each.to.startsWith('#') || !room.includes('/'))
+}
+
+test('every room imports only what the table allows it to', () => {
+  const imports = files.flatMap(importsOf)
+  assert.ok(imports.length > 80, 'imports are found')
+  assert.deepEqual(
+    imports.filter((each) => !isAllowed(each)).map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  )
+})
+
+test('the table speaks of every room and of no other', () => {
+  assert.deepEqual([...new Set(files.map(roomOf))].sort(), Object.keys(MAY_IMPORT).sort())
+})
+
+test('only config.ts, main.ts and the command line read the environment or end the process', () => {
+  const offenders = files.filter(
+    (file) =>
+      !/^(config\.ts|main\.ts|cli\/)/.test(file) &&
+      /\bprocess\.(env|exit)\b/.test(readFileSync(join(src, file), 'utf8')),
+  )
+  assert.deepEqual(offenders, [])
+})

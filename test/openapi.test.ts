@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { openApiText } from './openapi-text.ts'
+
+test('openapi.json is what the service says of itself (write it again with: npm run openapi)', async () => {
+  assert.equal(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'), await openApiText())
+})
+
+test('openapi.json is 3.1 and every field in it has a description and an example', () => {
+  const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'))
+  assert.equal(document.openapi, '3.1.0')
+  const lacking: string[] = []
+  const visit = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return
+    const { properties } = node as { properties?: Record<string, Record<string, unknown>> }
+    for (const [name, field] of Object.entries(properties ?? {})) {
+      const isNested = 'properties' in field || 'items' in field
+      if (!('description' in field)) lacking.push(`${path}.${name}: description`)
+      if (!isNested && !('examples' in field)) lacking.push(`${path}.${name}: example`)
+    }
+    for (const [key, value] of Object.entries(node)) visit(value, `${path}.${key}`)
+  }
+  visit(document, '')
+  assert.deepEqual(lacking, [])
+})

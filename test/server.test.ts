@@ -1,0 +1,132 @@
+/** The server as a process: starting, refusing to start, and leaving. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { send, startCopilot } from './harness.ts'
+
+const root = join(import.meta.dirname, '..')
+
+type Process = AsyncDisposable & {
+  readonly child: ChildProcess
+  readonly output: () => string
+  /** Resolves to what was matched when the output matches. */
+  readonly says: (pattern: RegExp) => Promise<RegExpExecArray>
+  readonly exit: Promise<readonly [number | null, NodeJS.Signals | null]>
+}
+
+const startServer = (args: readonly string[], environment: Record<string, string> = {}): Process => {
+  const child = spawn(process.execPath, ['src/main.ts', ...args], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const waiting = new Set<() => void>()
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (bytes) => {
+      output += bytes
+      for (const check of waiting) check()
+    })
+  }
+  const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  return {
+    child,
+    output: () => output,
+    exit,
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const check = (): void => {
+          const match = pattern.exec(output)
+          if (match !== null) resolve(match)
+        }
+        waiting.add(check)
+        check()
+        exit.then(() => reject(new Error(`exited without saying ${pattern}: ${output}`)))
+      }),
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await exit
+    },
+  }
+}
+
+const urlOf = async (server: Process): Promise<string> => (await server.says(/serving on (http:\/\/[\d.:]+)/))[1] ?? ''
+
+describe('the server process', () => {
+  test('serves on the port that --port or PORT names, --port first, and says what it answers', async () => {
+    await using server = startServer(['--port', '0'], { PORT: 'not read' })
+    const url = await urlOf(server)
+    await server.says(/bundled sample period/)
+    assert.equal((await fetch(`${url}/usage`)).status, 200)
+    await server.says(/"path":"\/usage","status":200/)
+  })
+
+  test('refuses a wrong setting or option in one line, with exit code 2', async () => {
+    for (const [args, environment, line] of [
+      [[], { PORT: 'http' }, 'copilot-credits: PORT must be a whole number from 0 to 65535, not "http"\n'],
+      [
+        [],
+        { UPSTREAM_MAX_AGE: '1 s' },
+        'copilot-credits: UPSTREAM_MAX_AGE must be a duration of 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
+      ],
+      [['--prot', '1'], {}, /^copilot-credits: Unknown option '--prot'[^\n]*\n$/],
+    ] as const) {
+      await using server = startServer(args, environment)
+      assert.deepEqual(await server.exit, [2, null])
+      if (typeof line === 'string') assert.equal(server.output(), line)
+      else assert.match(server.output(), line)
+    }
+  })
+
+  test('says that a port is taken, with exit code 1', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    await using server = startServer(['--port', String((taken.address() as AddressInfo).port)])
+    assert.deepEqual(await server.exit, [1, null])
+    assert.match(server.output(), /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/)
+    taken.close()
+  })
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} finishes what is in flight, then leaves with exit code 0`, async () => {
+      const answers: (() => void)[] = []
+      await using upstream = await startCopilot({
+        listing: (_, response) => answers.push(() => send(response, 200, { messages: [] })),
+      })
+      await using server = startServer(['--port', '0'], { UPSTREAM_URL: upstream.url })
+      const url = await urlOf(server)
+      const inFlight = fetch(`${url}/usage`)
+      while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      server.child.kill(signal)
+      await server.says(/leaving: finishing/)
+      await assert.rejects(once(connect(Number(new URL(url).port), '127.0.0.1'), 'connect'), /ECONNREFUSED/)
+      answers[0]?.()
+      assert.equal(await (await inFlight).text(), '{"usage":[]}')
+      assert.deepEqual(await server.exit, [0, null])
+    })
+  }
+
+  test('a second signal leaves at once, and so does the end of the time for leaving', async () => {
+    await using upstream = await startCopilot({ listing: () => {} })
+    const settings = { UPSTREAM_URL: upstream.url, UPSTREAM_TIMEOUT: '1min', UPSTREAM_ATTEMPT_TIMEOUT: '1min' }
+    for (const [timeout, isSignalled] of [
+      ['1min', true],
+      ['50ms', false],
+    ] as const) {
+      await using server = startServer(['--port', '0'], { ...settings, SHUTDOWN_TIMEOUT: timeout })
+      const url = await urlOf(server)
+      const asked = upstream.asked.length
+      const inFlight = fetch(`${url}/usage`).catch(() => 'broken off')
+      while (upstream.asked.length === asked) await new Promise((resolve) => setImmediate(resolve))
+      server.child.kill('SIGTERM')
+      await server.says(/leaving: finishing/)
+      if (isSignalled) server.child.kill('SIGTERM')
+      assert.deepEqual(await server.exit, [1, null])
+      assert.equal(await inFlight, 'broken off')
+    }
+  })
+})

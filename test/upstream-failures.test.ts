@@ -1,0 +1,578 @@
+/** What becomes of `GET /usage` when the Copilot service is slow, broken or lying: over real sockets, every case. */
+import assert from 'node:assert/strict'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { describe, test } from 'node:test'
+import type { Environment } from '../src/config.ts'
+import { type Answers, send, sendListing, sendMissing, startCopilot, startService } from './harness.ts'
+
+const SECRET = 'the merger with Initech'
+const message = (id: number | string, more: object = {}) => ({
+  id,
+  text: `What about ${SECRET}?`,
+  timestamp: '2024-04-29T02:08:29.375Z',
+  ...more,
+})
+const lease = { id: 5392, name: 'Lease Report', credit_cost: 79 }
+const sendReport = (_: string, __: unknown, response: ServerResponse) => send(response, 200, lease)
+const stall = () => {}
+const cutOff = (_: unknown, response: ServerResponse) => {
+  const body = JSON.stringify({ messages: [message(1), message(2)] })
+  response.writeHead(200, { 'content-length': body.length })
+  response.write(body.slice(0, 60), () => response.destroy())
+}
+const withReport = sendListing([message(1, { report_id: 5392 })])
+
+type Case = {
+  readonly name: string
+  readonly answers: Answers
+  readonly environment?: Environment
+  readonly status: number
+  /** What the problem's `upstream` says, or the usage lines without their timestamps. */
+  readonly says: object
+}
+
+const LISTING = 'GET /messages/current-period'
+const REPORT = 'GET /reports/5392'
+const PRICE = 3.35
+
+const cases: readonly Case[] = [
+  {
+    name: 'a 500 once, then a good answer: the good answer',
+    answers: {
+      listing: (request, response, time) =>
+        time === 0 ? send(response, 500, 'oops') : sendListing([message(1)])(request, response),
+    },
+    status: 200,
+    says: [{ message_id: 1, credits_used: PRICE }],
+  },
+  {
+    name: 'always 500',
+    answers: { listing: (_, response) => send(response, 500, SECRET) },
+    status: 502,
+    says: { call: LISTING, failure: 'status', reason: 'it answered with status 500', attempts: 3, status: 500 },
+  },
+  {
+    name: 'slow beyond the time limit',
+    answers: { listing: stall },
+    status: 504,
+    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+  },
+  {
+    name: 'slow beyond the time limit for all attempts together',
+    answers: { listing: stall },
+    environment: { UPSTREAM_ATTEMPT_TIMEOUT: '1s', UPSTREAM_TIMEOUT: '200ms' },
+    status: 504,
+    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 1 },
+  },
+  {
+    name: 'slow beyond the time limit in the middle of the body',
+    answers: {
+      listing: (_, response) => {
+        response.writeHead(200)
+        response.write('{"messages":[')
+      },
+    },
+    status: 504,
+    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+  },
+  {
+    name: 'a body that is cut off',
+    answers: { listing: cutOff },
+    status: 502,
+    says: { call: LISTING, failure: 'connection', reason: 'the connection failed (UND_ERR_SOCKET)', attempts: 3 },
+  },
+  {
+    name: 'a body that is cut off once',
+    answers: {
+      listing: (request, response, time) =>
+        time === 0 ? cutOff(request, response) : sendListing([message(1)])(request, response),
+    },
+    status: 200,
+    says: [{ message_id: 1, credits_used: PRICE }],
+  },
+  {
+    name: 'not JSON',
+    answers: { listing: (_, response) => send(response, 200, `<html>${SECRET}</html>`) },
+    status: 502,
+    says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not JSON', attempts: 3 },
+  },
+  {
+    name: 'JSON of another shape',
+    answers: { listing: (_, response) => send(response, 200, { items: [] }) },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'the listing must be an object with an array "messages"',
+      attempts: 3,
+    },
+  },
+  ...(
+    [
+      ['id', { id: 1.5 }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
+      ['id', { id: '' }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
+      ['text', { text: null }, 'a string'],
+      [
+        'timestamp',
+        { timestamp: '2024-02-30T00:00:00Z' },
+        'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
+      ],
+      [
+        'timestamp',
+        { timestamp: '2024-04-29 02:08' },
+        'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
+      ],
+      [
+        'report_id',
+        { report_id: {} },
+        'an integer of at most 2^53 - 1 or a string of 1 to 200 characters, null or absent',
+      ],
+    ] as const
+  ).map(([field, wrong, expected]) => ({
+    name: `a wrong ${field}: ${JSON.stringify(wrong)}`,
+    answers: { listing: sendListing([message(1), message(2, wrong)]) },
+    status: 502,
+    says: { call: LISTING, failure: 'bad-answer', reason: `messages[1].${field} must be ${expected}`, attempts: 3 },
+  })),
+  {
+    name: 'a message without a text',
+    answers: { listing: sendListing([{ id: 1, timestamp: '2024-04-29T02:08:29Z' }]) },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'messages[0].text is missing; it must be a string',
+      attempts: 3,
+    },
+  },
+  {
+    name: 'the same id with different content',
+    answers: { listing: sendListing([message(7), message(8), message(7, { text: SECRET })]) },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'messages[0] and messages[2] have the same id 7 and differ in text',
+      attempts: 3,
+    },
+  },
+  {
+    name: 'the same entry twice: charged once',
+    answers: { listing: sendListing([message(7), message('7'), message(7)]) },
+    status: 200,
+    says: [
+      { message_id: 7, credits_used: PRICE },
+      { message_id: '7', credits_used: PRICE },
+    ],
+  },
+  {
+    name: 'a report that does not exist, said in XML: the text prices the message',
+    answers: { listing: withReport, report: sendMissing },
+    status: 200,
+    says: [{ message_id: 1, credits_used: PRICE }],
+  },
+  {
+    name: '503 for one report: no answer, not one without it',
+    answers: { listing: withReport, report: (_, __, response) => send(response, 503, 'later') },
+    status: 502,
+    says: { call: REPORT, failure: 'status', reason: 'it answered with status 503', attempts: 3, status: 503 },
+  },
+  {
+    name: 'a report that never answers',
+    answers: { listing: withReport, report: stall },
+    status: 504,
+    says: { call: REPORT, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+  },
+  {
+    name: '403 for a report is not 404, and asking again would not help',
+    answers: { listing: withReport, report: (_, __, response) => send(response, 403, 'no') },
+    status: 502,
+    says: { call: REPORT, failure: 'status', reason: 'it answered with status 403', attempts: 1, status: 403 },
+  },
+  ...(
+    [
+      ['not JSON', '<xml/>', 'the report is not JSON'],
+      ['another report', { ...lease, id: 1 }, 'report.id must be the 5392 that was asked for'],
+      [
+        'a negative price',
+        { ...lease, credit_cost: -1 },
+        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+      ],
+      [
+        'seven decimals',
+        { ...lease, credit_cost: 0.0000001 },
+        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+      ],
+      [
+        'a price in a string',
+        { ...lease, credit_cost: '79' },
+        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+      ],
+      ['an empty name', { ...lease, name: '' }, 'report.name must be a string of 1 to 1000 characters'],
+      ['no name', { id: 5392, credit_cost: 1 }, 'report.name is missing; it must be a string of 1 to 1000 characters'],
+    ] as const
+  ).map(([name, body, reason]) => ({
+    name: `a malformed report: ${name}`,
+    answers: {
+      listing: withReport,
+      report: (_: string, __: unknown, response: ServerResponse) => send(response, 200, body),
+    },
+    status: 502,
+    says: { call: REPORT, failure: 'bad-answer', reason, attempts: 3 },
+  })),
+  {
+    name: '429 with Retry-After: waits as asked, then the good answer',
+    answers: {
+      listing: (request, response, time) =>
+        time === 0
+          ? send(response, 429, 'slow down', { 'retry-after': '1' })
+          : sendListing([message(1)])(request, response),
+    },
+    status: 200,
+    says: [{ message_id: 1, credits_used: PRICE }],
+  },
+  {
+    name: '429 with a Retry-After past the time that is left: fails at once',
+    answers: { listing: (_, response) => send(response, 429, 'slow down', { 'retry-after': '60' }) },
+    status: 502,
+    says: { call: LISTING, failure: 'status', reason: 'it answered with status 429', attempts: 1, status: 429 },
+  },
+  {
+    name: 'a listing of 50 MB, larger than is allowed: given up before it is read',
+    answers: {
+      listing: (_, response) => {
+        response.writeHead(200, { 'content-length': 50_000_000 })
+        response.flushHeaders()
+      },
+    },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      attempts: 1,
+    },
+  },
+  {
+    name: 'a listing of 50 MB that does not say how long it is',
+    answers: {
+      listing: (_, response) => {
+        response.writeHead(200)
+        response.write('{"messages":[')
+        for (let piece = 0; piece < 50; piece++) response.write(' '.repeat(1_000_000))
+        response.end(']}')
+      },
+    },
+    environment: { UPSTREAM_ATTEMPT_TIMEOUT: '2s' },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      attempts: 1,
+    },
+  },
+  {
+    name: 'a listing of 50 MB where that is allowed',
+    answers: {
+      listing: (_, response) =>
+        send(response, 200, {
+          messages: Array.from({ length: 50 }, (_each, id) => message(id, { text: 'x'.repeat(1_000_000) })),
+        }),
+    },
+    environment: { UPSTREAM_MAX_BYTES: '64MiB', UPSTREAM_ATTEMPT_TIMEOUT: '10s', UPSTREAM_TIMEOUT: '20s' },
+    status: 200,
+    says: Array.from({ length: 50 }, (_, message_id) => ({ message_id, credits_used: 100_008.6 })),
+  },
+  {
+    name: 'a compressed answer that was not asked for',
+    answers: { listing: (_, response) => send(response, 200, { messages: [] }, { 'content-encoding': 'gzip' }) },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: 'it has a content-encoding that was not asked for: gzip',
+      attempts: 3,
+    },
+  },
+  {
+    name: 'a listing that is said not to have changed since never',
+    answers: { listing: (_, response) => response.writeHead(304).end() },
+    status: 502,
+    says: { call: LISTING, failure: 'status', reason: 'it answered with status 304', attempts: 1, status: 304 },
+  },
+  {
+    name: 'an empty period',
+    answers: { listing: sendListing([]) },
+    status: 200,
+    says: [],
+  },
+]
+
+describe('when the Copilot service answers with', () => {
+  for (const { name, answers, environment = {}, status, says } of cases) {
+    test(name, async () => {
+      await using upstream = await startCopilot(answers)
+      await using service = await startService({ UPSTREAM_URL: upstream.url, ...environment })
+      const response = await fetch(`${service.url}/usage`)
+      const body = (await response.json()) as Record<string, unknown>
+      assert.equal(response.status, status, JSON.stringify(body))
+      if (status === 200) {
+        const lines = body['usage'] as readonly { readonly timestamp: string }[]
+        assert.deepEqual(
+          lines.map(({ timestamp: _, ...rest }) => rest),
+          says,
+        )
+      } else {
+        assert.equal(response.headers.get('content-type'), 'application/problem+json; charset=utf-8')
+        assert.deepEqual(body['upstream'], says)
+        assert.equal(body['status'], status)
+        assert.equal(body['request_id'], response.headers.get('x-request-id'))
+      }
+      assert.ok(!service.logged().includes(SECRET), 'a text reached the log')
+      assert.ok(!JSON.stringify(body).includes(SECRET), 'a text reached the answer')
+    })
+  }
+
+  test('nothing, because it refuses the connection', async () => {
+    const unused = createServer().listen(0)
+    const { port } = unused.address() as AddressInfo
+    unused.close()
+    await using service = await startService({ UPSTREAM_URL: `http://127.0.0.1:${port}` })
+    const response = await fetch(`${service.url}/usage`)
+    const { upstream } = (await response.json()) as { upstream: unknown }
+    assert.equal(response.status, 502)
+    assert.deepEqual(upstream, {
+      call: LISTING,
+      failure: 'connection',
+      reason: 'the connection failed (ECONNREFUSED)',
+      attempts: 3,
+    })
+  })
+
+  test('something good after a failure: the wait that a 429 asked for is passed on when it is too long', async () => {
+    await using upstream = await startCopilot({
+      listing: (_, response) => send(response, 429, '', { 'retry-after': '60' }),
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url })
+    const response = await fetch(`${service.url}/usage`)
+    assert.equal(response.headers.get('retry-after'), '60')
+  })
+})
+
+describe('a client that goes away in the middle', () => {
+  test('of waiting or of reading leaves the others and the service as they are', async () => {
+    const many = Array.from({ length: 40_000 }, (_, id) => message(id))
+    let isHeld = true
+    await using upstream = await startCopilot({
+      listing: (request, response) => {
+        if (isHeld) setTimeout(() => sendListing(many)(request, response), 50)
+        else sendListing(many)(request, response)
+      },
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_ATTEMPT_TIMEOUT: '10s',
+      UPSTREAM_TIMEOUT: '20s',
+      UPSTREAM_MAX_AGE: '1min',
+    })
+    const gone = new AbortController()
+    const waiting = fetch(`${service.url}/usage`, { signal: gone.signal })
+    const other = fetch(`${service.url}/usage`)
+    await until(() => upstream.asked.length > 0)
+    gone.abort()
+    await assert.rejects(waiting)
+    isHeld = false
+    const { usage } = (await (await other).json()) as { usage: unknown[] }
+    assert.equal(usage.length, many.length)
+    assert.equal(upstream.asked.length, 1, 'the refresh was shared and went on')
+
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.write('GET /usage HTTP/1.1\r\nHost: x\r\n\r\n')
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.destroy()
+    const after = await fetch(`${service.url}/usage`)
+    assert.equal(((await after.json()) as { usage: unknown[] }).usage.length, many.length)
+  })
+})
+
+describe('while the Copilot service fails', () => {
+  const failing = async (environment: Environment) => {
+    const state = { works: true, price: 79 }
+    const upstream = await startCopilot({
+      listing: (request, response) => (state.works ? withReport(request, response) : send(response, 500, 'down')),
+      report: (_, __, response) => send(response, 200, { ...lease, credit_cost: state.price }),
+    })
+    const service = await startService({ UPSTREAM_URL: upstream.url, UPSTREAM_ATTEMPTS: '1', ...environment })
+    return {
+      state,
+      upstream,
+      service,
+      [Symbol.asyncDispose]: async () => {
+        await service[Symbol.asyncDispose]()
+        await upstream[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  test('the last good answer is given, marked with Age and Cache-Status, and the next good one replaces it', async () => {
+    await using run = await failing({})
+    const good = await fetch(`${run.service.url}/usage`)
+    const body = await good.text()
+    assert.equal(good.headers.get('cache-status'), 'copilot-credits; fwd=stale; stored')
+    run.state.works = false
+    const stale = await fetch(`${run.service.url}/usage`)
+    assert.equal(stale.status, 200)
+    assert.equal(await stale.text(), body)
+    assert.equal(stale.headers.get('cache-status'), 'copilot-credits; hit; detail=stale')
+    assert.equal(stale.headers.get('age'), '0')
+    assert.equal((await fetch(`${run.service.url}/readyz`)).status, 200)
+    assert.equal(await run.service.metric('copilot_credits_usage_answers_total{from="stale"}'), 1)
+    run.state.works = true
+    const again = await fetch(`${run.service.url}/usage`)
+    assert.equal(again.headers.get('cache-status'), 'copilot-credits; fwd=stale; stored')
+  })
+
+  test('the last good answer is not given when it is older than the limit, nor when that is switched off', async () => {
+    for (const limit of ['0', '1ms']) {
+      await using run = await failing({ UPSTREAM_STALE_LIMIT: limit })
+      assert.equal((await fetch(`${run.service.url}/usage`)).status, 200)
+      run.state.works = false
+      await until(() => performance.now() % 5 < 4)
+      const failed = await fetch(`${run.service.url}/usage`)
+      assert.equal(failed.status, 502, limit)
+      assert.equal((await fetch(`${run.service.url}/readyz`)).status, 503)
+    }
+  })
+
+  test('it is not asked more often than while it works', async () => {
+    await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
+    run.state.works = false
+    const statuses = []
+    for (let time = 0; time < 5; time++) statuses.push((await fetch(`${run.service.url}/usage`)).status)
+    assert.deepEqual(statuses, [502, 502, 502, 502, 502])
+    assert.equal(run.upstream.asked.length, 1)
+  })
+})
+
+describe('the Copilot service is asked', () => {
+  test('once for all who wait, once for each report, and no more reports at a time than is allowed', async () => {
+    let running = 0
+    let most = 0
+    await using upstream = await startCopilot({
+      listing: sendListing(Array.from({ length: 60 }, (_, id) => message(id, { report_id: id % 20 }))),
+      report: (id, _, response) => {
+        running++
+        most = Math.max(most, running)
+        setTimeout(() => {
+          running--
+          send(response, 200, { id: Number(id), name: `Report ${id}`, credit_cost: 1 })
+        }, 5)
+      },
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_CONCURRENCY: '4',
+      UPSTREAM_MAX_AGE: '1min',
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => fetch(`${service.url}/usage`).then((each) => each.text())),
+    )
+    assert.equal(new Set(answers).size, 1)
+    assert.equal(upstream.asked.filter((path) => path === '/messages/current-period').length, 1)
+    assert.equal(upstream.asked.filter((path) => path.startsWith('/reports/')).length, 20)
+    assert.equal(most, 4)
+  })
+
+  test('conditionally where it gives validators; an unchanged listing is not priced again, a changed price is', async () => {
+    let price = 79
+    const conditions: (string | undefined)[] = []
+    await using upstream = await startCopilot({
+      listing: (request, response) => {
+        conditions.push(request.headers['if-none-match'])
+        if (request.headers['if-none-match'] === '"v1"') response.writeHead(304).end()
+        else send(response, 200, { messages: [message(1, { report_id: 5392 }), message(2)] }, { etag: '"v1"' })
+      },
+      report: (_, __, response) => send(response, 200, { ...lease, credit_cost: price }),
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url, REPORT_TTL: '0' })
+    const usage = async () => {
+      const response = await fetch(`${service.url}/usage`)
+      const body = (await response.json()) as { usage: { credits_used: number }[] }
+      return [body.usage[0]?.credits_used, response.headers.get('etag')] as const
+    }
+    const [first, tag] = await usage()
+    assert.equal(first, 79)
+    assert.deepEqual(await usage(), [79, tag])
+    assert.equal(await service.metric('copilot_credits_messages_priced_total'), 2)
+    price = 80.5
+    const [changed, changedTag] = await usage()
+    assert.equal(changed, 80.5)
+    assert.notEqual(changedTag, tag)
+    assert.deepEqual(conditions, [undefined, '"v1"', '"v1"', undefined])
+  })
+
+  test('again about a report only when its price is no longer remembered, sooner where there was none', async () => {
+    await using upstream = await startCopilot({
+      listing: sendListing([message(1, { report_id: 5392 }), message(2, { report_id: 'none/such?' })]),
+      report: (id, request, response) =>
+        id === '5392' ? sendReport(id, request, response) : sendMissing(id, request, response),
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url, REPORT_MISSING_TTL: '0' })
+    for (let time = 0; time < 3; time++) assert.equal((await fetch(`${service.url}/usage`)).status, 200)
+    assert.equal(upstream.asked.filter((path) => path === '/reports/5392').length, 1)
+    assert.equal(upstream.asked.filter((path) => path === '/reports/none%2Fsuch%3F').length, 3)
+  })
+
+  test('about a report with id 0, and not about null; an id that would be another path fails', async () => {
+    await using upstream = await startCopilot({
+      listing: (_, response, time) =>
+        send(response, 200, {
+          messages:
+            time === 0
+              ? [message(1, { report_id: 0 }), message(2, { report_id: null })]
+              : [message(1, { report_id: '..' })],
+        }),
+      report: (_, __, response) => send(response, 200, { ...lease, id: 0, credit_cost: 0 }),
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_ATTEMPTS: '1',
+      UPSTREAM_STALE_LIMIT: '0',
+    })
+    const { usage } = (await (await fetch(`${service.url}/usage`)).json()) as { usage: object[] }
+    const timestamp = '2024-04-29T02:08:29.375Z'
+    assert.deepEqual(usage, [
+      { message_id: 1, timestamp, report_name: 'Lease Report', credits_used: 0 },
+      { message_id: 2, timestamp, credits_used: PRICE },
+    ])
+    assert.equal((await fetch(`${service.url}/usage`)).status, 502)
+    assert.deepEqual(upstream.asked, ['/messages/current-period', '/reports/0', '/messages/current-period'])
+  })
+
+  test('at most once while an answer is young, and its path comes after that of the base URL', async () => {
+    await using upstream = await startCopilot({ listing: sendListing([]) })
+    await using service = await startService({
+      UPSTREAM_URL: `${upstream.url}/copilot/v2/`,
+      UPSTREAM_MAX_AGE: '1min',
+      UPSTREAM_ATTEMPTS: '1',
+    })
+    assert.equal((await fetch(`${service.url}/usage`)).status, 502)
+    assert.deepEqual(upstream.asked, ['/copilot/v2/messages/current-period'])
+  })
+
+  test('and its repeated entries are counted and logged by id', async () => {
+    await using upstream = await startCopilot({
+      listing: sendListing([message(1), message(1), message(2), message(1)]),
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url })
+    await fetch(`${service.url}/usage`)
+    assert.equal(await service.metric('copilot_credits_duplicate_entries_total'), 2)
+    assert.equal(await service.metric('copilot_credits_messages_priced_total'), 2)
+  })
+})
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
