@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
-import { createSandbox, samplePeriod } from '#service.ts'
 import { CommandFailed } from './failure.ts'
 import { shown, styled, type Terminal } from './terminal.ts'
 
@@ -32,6 +31,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
     .option('--missing <ids>', 'ids of reports that do not exist, with commas between them', list, [])
     .option('--quiet', 'do not print a line for each request')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
+      const { createSandbox, samplePeriod } = await import('#service.ts')
       const server = createSandbox({
         messages: messages ?? samplePeriod.messages,
         reports: reports ?? samplePeriod.reports,

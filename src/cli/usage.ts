@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
-import { createService, type PeriodFiles } from '#service.ts'
+import type { PeriodFiles } from '#service.ts'
 import { CommandFailed } from './failure.ts'
 import { plainNumber } from './plain-number.ts'
 import { grouped, progressBar, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
@@ -54,6 +54,8 @@ const readLines = async (
   err: Terminal['err'],
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
+  // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
+  const { createService } = await import('#service.ts')
   const service = createService({
     config,
     files,

@@ -1,45 +1,17 @@
 /** `GET /usage`: what each message of the current billing period cost. */
-import acceptNegotiator from '@fastify/accept-negotiator'
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { CurrentUsage, UsageAnswer } from '#metering/current-usage.ts'
+import type { CurrentUsage } from '#metering/current-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
-import type { Encoding, UsageBody } from '../usage-body.ts'
+import type { WriteUsage } from '../usage-answer.ts'
+import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
   readonly currentUsage: CurrentUsage<UsageBody>
-  /** Milliseconds of the clock that `asOf` is of. */
-  readonly now: () => number
-  /** Said in the header `Usage-Source` where the answer is not of the operator's own messages. */
-  readonly sourceNote: string | undefined
+  readonly writeUsage: WriteUsage
 }
 
-export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, now, sourceNote } = options
-
-  const send = (request: FastifyRequest, reply: FastifyReply, answer: UsageAnswer<UsageBody>): FastifyReply => {
-    const { usage } = answer
-    const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(request.headers['accept-encoding'])
-    const age = Math.max(0, Math.floor((now() - answer.asOf) / 1000))
-    reply.headers({
-      'cache-control': 'private, no-cache',
-      'cache-status': CACHE_STATUS[answer.from],
-      vary: 'accept-encoding',
-      etag: `"${usage.tag}${ENCODING_MARKS[encoding]}"`,
-      age,
-    })
-    if (sourceNote !== undefined) reply.header('usage-source', sourceNote)
-    if (matches(request.headers['if-none-match'], usage.tag)) return reply.code(304).send()
-
-    const bytes = usage.in(encoding)
-    reply.type('application/json; charset=utf-8')
-    if (encoding !== 'identity') reply.header('content-encoding', encoding)
-    const { whole } = bytes
-    if (whole !== undefined) return reply.send(whole)
-    if (bytes.isComplete) reply.header('content-length', bytes.byteLength)
-    return reply.send(bytes.stream())
-  }
-
+export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, { currentUsage, writeUsage }, done) => {
   app.get(
     '/usage',
     {
@@ -74,26 +46,14 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
         },
       },
     },
-    (request, reply) => {
-      const atHand = currentUsage.peek()
-      if (atHand !== undefined) return send(request, reply, atHand)
-      return currentUsage.read().then((answer) => send(request, reply, answer))
+    async (request, reply) => {
+      const answer = await currentUsage.read()
+      reply.hijack()
+      writeUsage(request.raw, reply.raw, answer, request.id)
     },
   )
   done()
 }
-
-/** Below this a compressed answer saves less than a packet. */
-const WORTH_COMPRESSING = 1400
-
-const ENCODING_MARKS = { identity: '', gzip: '-gzip', br: '-br' } as const
-
-/** RFC 9211. */
-const CACHE_STATUS = {
-  memory: 'copilot-credits; hit',
-  refresh: 'copilot-credits; fwd=stale; stored',
-  stale: 'copilot-credits; hit; detail=stale',
-} as const
 
 const usageHeaders = {
   ETag: { type: 'string', description: 'Changes when the answer does.', examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'] },
@@ -109,21 +69,3 @@ const usageHeaders = {
     examples: ['bundled-sample'],
   },
 } as const
-
-const negotiator = new acceptNegotiator.Negotiator({ supportedValues: ['br', 'gzip', 'identity'] })
-
-const encodingFor = (header: string | string[] | undefined): Encoding => {
-  if (typeof header !== 'string') return 'identity'
-  return (negotiator.negotiate(header) as Encoding | null) ?? 'identity'
-}
-
-/** Weak comparison, as RFC 9110 asks of If-None-Match; the mark of an encoding does not matter for whether it changed. */
-const matches = (header: string | undefined, tag: string): boolean =>
-  header !== undefined && (header.trim() === '*' || header.split(',').some((each) => opaqueTag(each) === tag))
-
-const opaqueTag = (entityTag: string): string =>
-  entityTag
-    .trim()
-    .replace(/^W\//, '')
-    .replace(/^"|"$/g, '')
-    .replace(/-(gzip|br)$/, '')
