@@ -1,6 +1,7 @@
 /** What the service counts, in the format of Prometheus. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { UsageObserver } from '#metering/ports.ts'
+import { RequestTimes } from './request-times.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -9,19 +10,7 @@ export const createMetrics = () => {
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
 
-  const requests = new Counter({
-    name: 'http_requests_total',
-    help: 'Requests answered, by method, route and status.',
-    labelNames: ['method', 'route', 'status'],
-    registers,
-  })
-  const durations = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the request to the end of its answer, by route.',
-    labelNames: ['route'],
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  })
+  const requestTimes = new RequestTimes(registry)
   const upstreamCalls = new Counter({
     name: 'copilot_credits_upstream_calls_total',
     help: 'Attempts to call the Copilot service, by call (listing, report) and outcome.',
@@ -47,11 +36,17 @@ export const createMetrics = () => {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
-  const answers = new Counter({
+  /** Counted here and handed over when the metrics are read: answers from memory are too many to look labels up each time. */
+  const served = { memory: 0, refresh: 0, stale: 0, none: 0 }
+  new Counter({
     name: 'copilot_credits_usage_answers_total',
     help: 'Answers of the current usage, by where they came from (memory, refresh, stale, none).',
     labelNames: ['from'],
     registers,
+    collect() {
+      this.reset()
+      for (const [from, count] of Object.entries(served)) this.inc({ from }, count)
+    },
   })
   const priced = new Counter({
     name: 'copilot_credits_messages_priced_total',
@@ -64,14 +59,10 @@ export const createMetrics = () => {
     registers,
   })
 
-  const answersFrom = {
-    memory: answers.labels('memory'),
-    refresh: answers.labels('refresh'),
-    stale: answers.labels('stale'),
-    none: answers.labels('none'),
-  }
   const observer: UsageObserver = {
-    served: (from) => answersFrom[from].inc(),
+    served: (from) => {
+      served[from]++
+    },
     refreshed: ({ outcome, durationMs, messages, duplicates }) => {
       refreshes.inc({ outcome })
       refreshDurations.observe(durationMs / 1000)
@@ -87,28 +78,9 @@ export const createMetrics = () => {
       upstreamCalls.inc({ call, outcome })
       upstreamDurations.observe({ call }, durationMs / 1000)
     },
-    observeRequest: requestObserver(requests, durations),
+    observeRequest: (method: string, route: string, status: number, durationMs: number): void =>
+      requestTimes.count(method, route, status, durationMs / 1000),
     contentType: registry.contentType,
     text: (): Promise<string> => registry.metrics(),
-  }
-}
-
-/** Looks the labels' counters up once for each combination: this runs at every request. */
-const requestObserver = (
-  requests: Counter<'method' | 'route' | 'status'>,
-  durations: Histogram<'route'>,
-): ((method: string, route: string, status: number, durationMs: number) => void) => {
-  const children = new Map<string, { readonly inc: () => void; readonly observe: (seconds: number) => void }>()
-  return (method, route, status, durationMs) => {
-    const key = `${method} ${status} ${route}`
-    let child = children.get(key)
-    if (child === undefined) {
-      const counter = requests.labels(method, route, String(status))
-      const duration = durations.labels(route)
-      child = { inc: () => counter.inc(), observe: (seconds) => duration.observe(seconds) }
-      children.set(key, child)
-    }
-    child.inc()
-    child.observe(durationMs / 1000)
   }
 }
