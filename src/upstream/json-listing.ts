@@ -96,13 +96,22 @@ export class JsonListing {
     let isEscaped = this.#isEscaped
     let cut = -1
     let at = from
-    for (; at < chunk.length; at++) {
-      const byte = chunk[at] as number
+    const end = chunk.length
+    for (; at < end; at++) {
       if (inString) {
-        if (isEscaped) isEscaped = false
-        else if (byte === BACKSLASH) isEscaped = true
-        else if (byte === QUOTE) inString = false
-      } else if (byte === QUOTE) {
+        if (isEscaped) {
+          isEscaped = false
+          continue
+        }
+        // Most bytes are of a string: nothing but its end and its escapes is looked for.
+        while (at < end && chunk[at] !== QUOTE && chunk[at] !== BACKSLASH) at++
+        if (at === end) break
+        if (chunk[at] === BACKSLASH) isEscaped = true
+        else inString = false
+        continue
+      }
+      const byte = chunk[at] as number
+      if (byte === QUOTE) {
         inString = true
       } else if (byte === COMMA) {
         if (depth === 0) cut = at
@@ -113,7 +122,7 @@ export class JsonListing {
         depth--
       }
     }
-    if (at < chunk.length) {
+    if (at < end) {
       this.#passOn(chunk.subarray(from, at), true)
       this.#state = 'behind'
       this.#depth = 2

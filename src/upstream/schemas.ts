@@ -1,9 +1,13 @@
 /** What the Copilot service answers, and the one place where it is checked. Its fields beyond these are ignored. */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { Format } from 'typebox/format'
 import { creditsFromDecimal } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
+import { isTimestamp } from '#model/timestamp.ts'
+
+Format.Set('timestamp', isTimestamp)
 
 const ID = 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'
 
@@ -19,7 +23,7 @@ const MessageSchema = Type.Object({
   id: Type.Union([...IdSchema.anyOf], { description: ID }),
   text: Type.String({ description: 'a string' }),
   timestamp: Type.String({
-    format: 'date-time',
+    format: 'timestamp',
     description: 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
   }),
   report_id: Type.Optional(Type.Union([...IdSchema.anyOf, Type.Null()], { description: `${ID}, null or absent` })),
