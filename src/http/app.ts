@@ -104,7 +104,7 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    uiConfig: { docExpansion: 'list', defaultModelsExpandDepth: 2, tryItOutEnabled: true, validatorUrl: null },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
   await app.register(usageRoute, { currentUsage, writeUsage })

@@ -22,7 +22,8 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, { curr
         description:
           'One line for each message, in the order of the source. The answer is whole and exact or it is an error: a ' +
           'message is never left out and a price never guessed. When the Copilot service fails, the last good answer is ' +
-          'given for a limited time, marked by `Cache-Status` (`detail=stale`) and `Age`.',
+          'given for a limited time, marked by `Cache-Status` (`detail=stale`) and `Age`. ' +
+          'Compressed with `br` or `gzip` for who asks with `Accept-Encoding`; a changed answer has another `ETag`.',
         querystring: Type.Object({}, { additionalProperties: false }),
         headers: Type.Object({
           'if-none-match': Type.Optional(
@@ -30,9 +31,6 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, { curr
               description: 'The `ETag` of the answer that you have: 304 is answered where it is still true.',
               examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'],
             }),
-          ),
-          'accept-encoding': Type.Optional(
-            Type.String({ description: 'Larger answers are compressed with `br` or `gzip`.', examples: ['br, gzip'] }),
           ),
         }),
         response: {
