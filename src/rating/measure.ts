@@ -165,7 +165,6 @@ const isPalindrome = (bytes: Uint8Array, length: number): boolean => {
     anyRead = true
     do right = before(bytes, right)
     while (!isRead(bytes, right))
-    if (left === right) return true
     if (!foldAlike(codePointAt(bytes, left), codePointAt(bytes, right))) return false
     left = after(bytes, left)
   }

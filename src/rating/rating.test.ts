@@ -226,6 +226,15 @@ describe('measure and price against the naive rules', () => {
     }
   })
 
+  test('words that lie far into a long text are told apart and found equal as any others', () => {
+    for (const filler of [60_000, 70_000, 140_000]) {
+      const long = 'x'.repeat(filler)
+      assert.ok(!measure(`${long} abcdMIDDLEefgh abcdMIDDLEefgh`).wordsDiffer, String(filler))
+      assert.ok(measure(`${long} abcdMIDDLEefgh abcdmiddleefgh`).wordsDiffer, String(filler))
+      agrees(`${long}é abcdMIDDLEefgh abcdMIDDLEefgh`)
+    }
+  })
+
   test('a text before leaves nothing behind for the next', () => {
     const texts = ['lease', 'x'.repeat(40), '', 'é', 'lease term', '-', 'a '.repeat(9000), 'lease']
     const alone = texts.map((text) => JSON.stringify(measure(text)))
