@@ -25,6 +25,8 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
 CMD ["node", "src/main.ts"]
 
 FROM base AS test
+# The file system is read-only but for /tmp.
+ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 COPY --from=test-dependencies /app/node_modules ./node_modules
 COPY test ./test
 COPY bench ./bench
