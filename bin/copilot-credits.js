@@ -2,18 +2,21 @@
 // Starts the command line on the Node.js that comes with the dependencies, whichever one started this file.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const LEAST_MAJOR = 26
-const root = join(import.meta.dirname, '..')
-const bundled = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
+const root = fileURLToPath(new URL('..', import.meta.url))
+const bundled = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url))
+const executable = process.platform === 'win32' ? `${bundled}.exe` : bundled
 
 if (Number(process.versions.node.split('.')[0]) >= LEAST_MAJOR) {
   const { main } = await import('../src/cli/main.ts')
   process.exitCode = await main(process.argv.slice(2))
-} else if (existsSync(bundled)) {
-  const child = spawn(bundled, [import.meta.filename, ...process.argv.slice(2)], { stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+} else if (existsSync(executable)) {
+  const child = spawn(executable, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  // A terminal sends Ctrl-C to the child as well: passing it on would be a second one, which means "leave at once".
+  process.on('SIGINT', () => {})
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 1
   })

@@ -1,6 +1,8 @@
 /** Structured logs (pino): JSON lines, or readable ones on a terminal. They hold ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import type { UsageObserver } from '#metering/ports.ts'
+import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
 
 export type Log = { readonly logger: Logger /** Writes what is buffered. */; readonly flush: () => void }
@@ -15,6 +17,25 @@ export const createLog = ({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'lo
   const lines = bufferedLines()
   return { logger: pino({ ...level, timestamp: isoTime() }, lines), flush: lines.flush }
 }
+
+/** Also logs what an operator should hear of: a refresh that failed, even where a reader still got the last good answer. */
+export const loggedObserver = (observer: UsageObserver, logger: Pick<Logger, 'warn' | 'error'>): UsageObserver => ({
+  served: observer.served,
+  refreshed: (refresh) => {
+    observer.refreshed(refresh)
+    const { outcome, error, duplicates } = refresh
+    if (outcome === 'failed' && error instanceof UpstreamError) {
+      logger.warn({ upstream: error.details }, `the period could not be brought up to date: ${error.message}`)
+    } else if (outcome === 'failed') {
+      logger.error({ err: error }, 'the period could not be brought up to date')
+    } else if (outcome === 'changed' && duplicates.length > 0) {
+      const ids = duplicates.slice(0, IDS_LOGGED)
+      logger.warn({ duplicates: duplicates.length, ids }, 'the listing repeats entries; each is charged once')
+    }
+  },
+})
+
+const IDS_LOGGED = 10
 
 /**
  * Collects lines and writes them to standard output when many have come together or a moment has passed: a write a request

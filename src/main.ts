@@ -4,7 +4,7 @@ import { type Environment, environmentWithFile, InvalidConfig, readConfig } from
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage } from './http/usage-body.ts'
-import { createLog } from './log.ts'
+import { createLog, loggedObserver } from './log.ts'
 import { createService } from './service.ts'
 
 export const EXIT = {
@@ -21,26 +21,23 @@ export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
   const { logger, flush } = createLog(config)
   const metrics = createMetrics()
-  const { observer } = metrics
   const now = () => performance.now()
   const service = createService({
     config,
     render: renderUsage,
-    observer: {
-      ...observer,
-      refreshed: (refresh) => {
-        observer.refreshed(refresh)
-        const { duplicates } = refresh
-        if (refresh.outcome !== 'changed' || duplicates.length === 0) return
-        const shown = duplicates.slice(0, 10)
-        logger.warn({ duplicates: duplicates.length, ids: shown }, 'the listing repeats entries; each is charged once')
-      },
-    },
+    observer: loggedObserver(metrics.observer, logger),
     observeCall: metrics.observeCall,
     now,
   })
   const sourceNote = service.isSample ? 'bundled-sample' : undefined
-  const app = await createApp({ currentUsage: service.currentUsage, metrics, logger, now, sourceNote })
+  const app = await createApp({
+    currentUsage: service.currentUsage,
+    metrics,
+    logger,
+    now,
+    sourceNote,
+    waitMaxMs: config.upstreamTimeoutMs,
+  })
 
   const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
   try {

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 
-/** Of each room: the other rooms it may import (`room: type` only for types), and the packages. */
+/** Of each room: the other rooms it may import, or a file of one, and the packages. */
 const MAY_IMPORT: Readonly<
   Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }>
 > = {
@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<
     ],
   },
   'config.ts': { rooms: ['model'], packages: ['node'] },
-  'log.ts': { rooms: ['config.ts'], packages: ['pino', 'pino-pretty'] },
+  'log.ts': { rooms: ['config.ts', 'model', 'metering/ports'], packages: ['pino', 'pino-pretty'] },
   'service.ts': { rooms: ['model', 'rating', 'metering', 'upstream', 'sandbox', 'config.ts'], packages: [] },
   'main.ts': { rooms: ['service.ts', 'config.ts', 'log.ts', 'http'], packages: ['node'] },
   cli: {
@@ -36,16 +36,17 @@ const MAY_IMPORT: Readonly<
   },
 }
 
-type Import = { readonly from: string; readonly to: string; readonly isType: boolean }
+type Import = { readonly from: string; readonly to: string }
 
 const src = join(import.meta.dirname, '..', 'src')
 const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.endsWith('.test.ts'))
 
 const importsOf = (file: string): readonly Import[] => {
   const text = readFileSync(join(src, file), 'utf8')
-  return [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)/gm)].map(
-    ([, type, specifier, dynamic]) => ({ from: file, to: specifier ?? dynamic ?? '', isType: type !== undefined }),
+  const found = text.matchAll(
+    /^(?:import|export)\s[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm,
   )
+  return [...found].map(([, ...names]) => ({ from: file, to: names.find((name) => name !== undefined) ?? '' }))
 }
 
 /** The path within src that an import names, or undefined where it names a package. */

@@ -91,6 +91,39 @@ describe('copilot-credits usage', () => {
     assert.match((await run(['usage'])).out, /^ +120 messages/m)
   })
 
+  test('of a period that is large, has odd timestamps or hostile ids', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-'))
+    const file = join(folder, 'odd.json')
+    const of = (id: unknown, timestamp: string, more = {}) => ({ id, text: '', timestamp, ...more })
+    const many = Array.from({ length: 150_000 }, (_, id) => of(id, '2024-05-01T00:00:00Z'))
+    const odd = [
+      of('\u001b]0;pwned\u0007', '0001-01-01T00:00:00.1234567890123Z'),
+      of('\u202eabc', '2024-05-02T00:00:00Z'),
+    ]
+    writeFileSync(file, JSON.stringify({ messages: [...many, ...odd] }))
+    const { out, err, code } = await run(['usage', file])
+    assert.equal(code, 0, err)
+    assert.match(out, /^0001-01-01 +1 +1\.00\n2024-05-01 +150,000 +150,000\.00$/m)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+    assert.doesNotMatch(out, /[\u001b\u0007\u202e]/)
+
+    const reports = join(folder, 'reports.json')
+    const report = { id: 5, name: 'A', credit_cost: 1 }
+    writeFileSync(reports, JSON.stringify({ reports: [report, { ...report, credit_cost: 99 }] }))
+    writeFileSync(file, JSON.stringify({ messages: [of(1, '2024-05-01T00:00:00Z', { report_id: 5 })] }))
+    const twice = await run(['usage', file, reports])
+    assert.equal(twice.code, 1)
+    assert.match(twice.err, /report 5 is there twice, with different content/)
+
+    await using upstream = await startCopilot({
+      listing: sendListing([of(1, '2024-05-01T00:00:00Z', { report_id: '\u001b[31m' })]),
+      report: (_, __, response) => response.end(JSON.stringify(report)),
+    })
+    const hostile = await run(['usage', '--upstream', upstream.url])
+    assert.equal(hostile.code, 1)
+    assert.ok(!hostile.err.includes('\u001b'))
+  })
+
   test('fails with exit code 1 and one line where the period cannot be priced, and 2 where it was called wrongly', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-'))
     const broken = join(folder, 'broken.json')

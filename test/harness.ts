@@ -7,6 +7,7 @@ import { type Environment, readConfig } from '../src/config.ts'
 import { createApp } from '../src/http/app.ts'
 import { createMetrics } from '../src/http/metrics.ts'
 import { renderUsage } from '../src/http/usage-body.ts'
+import { loggedObserver } from '../src/log.ts'
 import { createService } from '../src/service.ts'
 
 export type StandIn = AsyncDisposable & {
@@ -89,10 +90,18 @@ export const startService = async (environment: Environment): Promise<Running> =
   const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
   const metrics = createMetrics()
   const now = () => performance.now()
-  const { observer, observeCall } = metrics
+  const { observeCall } = metrics
+  const observer = loggedObserver(metrics.observer, logger)
   const service = createService({ config, render: renderUsage, observer, observeCall, now })
   const sourceNote = service.isSample ? 'bundled-sample' : undefined
-  const app = await createApp({ currentUsage: service.currentUsage, metrics, logger, now, sourceNote })
+  const app = await createApp({
+    currentUsage: service.currentUsage,
+    metrics,
+    logger,
+    now,
+    sourceNote,
+    waitMaxMs: config.upstreamTimeoutMs,
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url: urlOf(app.server.address() as AddressInfo),

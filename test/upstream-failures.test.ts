@@ -292,7 +292,7 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'it has a content-encoding that was not asked for: gzip',
+      reason: 'it has a content-encoding that was not asked for: "gzip"',
       attempts: 3,
     },
   },
@@ -429,6 +429,10 @@ describe('while the Copilot service fails', () => {
     assert.equal(stale.headers.get('age'), '0')
     assert.equal((await fetch(`${run.service.url}/readyz`)).status, 200)
     assert.equal(await run.service.metric('copilot_credits_usage_answers_total{from="stale"}'), 1)
+    assert.match(
+      run.service.logged(),
+      /"level":40,.*could not be brought up to date: GET \/messages\/current-period failed/,
+    )
     run.state.works = true
     const again = await fetch(`${run.service.url}/usage`)
     assert.equal(again.headers.get('cache-status'), 'copilot-credits; fwd=stale; stored')
@@ -439,14 +443,15 @@ describe('while the Copilot service fails', () => {
       await using run = await failing({ UPSTREAM_STALE_LIMIT: limit })
       assert.equal((await fetch(`${run.service.url}/usage`)).status, 200)
       run.state.works = false
-      await until(() => performance.now() % 5 < 4)
+      const answeredAt = performance.now()
+      await until(() => performance.now() - answeredAt > 2)
       const failed = await fetch(`${run.service.url}/usage`)
       assert.equal(failed.status, 502, limit)
       assert.equal((await fetch(`${run.service.url}/readyz`)).status, 503)
     }
   })
 
-  test('it is not asked more often than while it works', async () => {
+  test('it is not asked again at every request', async () => {
     await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
     run.state.works = false
     const statuses = []
@@ -570,6 +575,72 @@ describe('the Copilot service is asked', () => {
     await fetch(`${service.url}/usage`)
     assert.equal(await service.metric('copilot_credits_duplicate_entries_total'), 2)
     assert.equal(await service.metric('copilot_credits_messages_priced_total'), 2)
+    assert.match(service.logged(), /"level":40,.*"duplicates":2,"ids":\[1,1\]/)
+  })
+
+  test('not by the date of its last change alone, where a second change could have the same', async () => {
+    const now = Math.floor(Date.now() / 1000) * 1000
+    for (const [changedAt, isTrusted] of [
+      [now, false],
+      [now - 60_000, true],
+    ] as const) {
+      const conditions: (string | undefined)[] = []
+      await using upstream = await startCopilot({
+        listing: (request, response) => {
+          conditions.push(request.headers['if-modified-since'])
+          send(response, 200, { messages: [] }, { 'last-modified': new Date(changedAt).toUTCString() })
+        },
+      })
+      await using service = await startService({ UPSTREAM_URL: upstream.url })
+      for (let time = 0; time < 2; time++) await fetch(`${service.url}/usage`)
+      assert.deepEqual(conditions, [undefined, isTrusted ? new Date(changedAt).toUTCString() : undefined])
+    }
+  })
+
+  test('about no report that only a broken attempt named', async () => {
+    await using upstream = await startCopilot({
+      listing: (_, response, time) => {
+        if (time > 0) return send(response, 200, { messages: [message(1)] })
+        response.writeHead(200)
+        response.write(`{"messages":[${JSON.stringify(message(1, { report_id: 666 }))},{"id":`, () =>
+          response.destroy(),
+        )
+      },
+      report: (_, __, response) => send(response, 403, ''),
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url })
+    assert.equal((await fetch(`${service.url}/usage`)).status, 200)
+  })
+
+  test('about no further report once the time is up', async () => {
+    await using upstream = await startCopilot({
+      listing: sendListing(Array.from({ length: 100 }, (_, id) => message(id, { report_id: id }))),
+      report: () => {},
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_CONCURRENCY: '4',
+      UPSTREAM_TIMEOUT: '150ms',
+      UPSTREAM_MAX_AGE: '1min',
+    })
+    assert.equal((await fetch(`${service.url}/usage`)).status, 504)
+    const before = performance.now()
+    await until(() => performance.now() - before > 200)
+    assert.equal(upstream.asked.length, 5)
+  })
+})
+
+describe('a 404 for a report', () => {
+  test('is an answer whatever its body does', async () => {
+    await using upstream = await startCopilot({
+      listing: withReport,
+      report: (_, __, response) => {
+        response.writeHead(404)
+        response.write('and so on')
+      },
+    })
+    await using service = await startService({ UPSTREAM_URL: upstream.url })
+    assert.equal((await fetch(`${service.url}/usage`)).status, 200)
   })
 })
 

@@ -201,9 +201,17 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
 
   test('an unknown path, with and without a query', async () => {
     await using service = await startService({})
-    for (const path of ['/nothing', '/usage/', '/usage/1000', '/Usage', '/nothing?x=1', '/%F0%9F']) {
+    for (const [path, status] of [
+      ['/nothing', 404],
+      ['/usage/', 404],
+      ['/usage/1000', 404],
+      ['/Usage', 404],
+      ['/nothing?x=1', 404],
+      ['/%F0%9F', 400],
+    ] as const) {
       const response = await fetch(`${service.url}${path}`)
-      assert.ok([404, 400].includes(response.status), path)
+      assert.equal(response.status, status, path)
+      assert.notEqual(response.headers.get('x-request-id'), null)
       await problemOf(response)
     }
   })
@@ -211,27 +219,62 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
   test('a method that a path does not take', async () => {
     await using service = await startService({})
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
-      const response = await fetch(`${service.url}/usage?x`, { method })
+      const body = method === 'POST' ? { body: '{"not":', headers: { 'content-type': 'application/json' } } : {}
+      const response = await fetch(`${service.url}/usage?x`, { method, ...body })
       assert.equal(response.status, 405, method)
       assert.equal(response.headers.get('allow'), 'GET, HEAD')
       await problemOf(response)
     }
   })
 
-  test('what is no HTTP at all', async () => {
+  test('what is no HTTP at all, or not quite', async () => {
     await using service = await startService({})
-    const answer = await new Promise<string>((resolve) => {
-      const socket = connect(Number(new URL(service.url).port), '127.0.0.1', () => socket.write('HELLO\r\n\r\n'))
-      let text = ''
-      socket.on('data', (bytes) => {
-        text += bytes
-      })
-      socket.on('close', () => resolve(text))
+    for (const [sent, status] of [
+      ['HELLO\r\n\r\n', 400],
+      ['GET /usage HTTP/1.1\r\n\r\n', 400],
+      ['GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\n\r\n', 417],
+      [`GET /usage HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ] as const) {
+      const answer = await rawExchange(service.url, sent)
+      assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer)
+      const [head, body] = answer.split('\r\n\r\n')
+      assert.match(head ?? '', /^x-request-id: [\w-]+$/im)
+      const json = body?.slice(body.indexOf('{'), body.lastIndexOf('}') + 1) ?? ''
+      assert.ok(problemCheck.Check(JSON.parse(json)), answer)
+    }
+  })
+
+  test('garbage behind a request whose answer is under way: the answer is broken off, not written into', async () => {
+    const many = Array.from({ length: 100_000 }, (_, id) => ({ id, text: '', timestamp: '2024-05-01T00:00:00Z' }))
+    await using upstream = await startCopilot({ listing: sendListing(many) })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_MAX_AGE: '1min',
+      UPSTREAM_TIMEOUT: '20s',
+      UPSTREAM_ATTEMPT_TIMEOUT: '20s',
     })
-    assert.match(answer, /^HTTP\/1\.1 400 /)
-    assert.ok(problemCheck.Check(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))))
+    await (await fetch(`${service.url}/usage`)).arrayBuffer()
+    for (const first of ['GET /usage HTTP/1.1', 'GET /usage? HTTP/1.1']) {
+      const answer = await rawExchange(service.url, `${first}\r\nHost: x\r\n\r\n`, 'GARBAGE\r\n\r\n')
+      assert.equal(answer.split('HTTP/1.1').length, 2, 'one answer')
+    }
   })
 })
+
+/** Sends, and once an answer begins sends the rest without reading on; resolves to all that came until the end. */
+const rawExchange = (url: string, first: string, then = ''): Promise<string> =>
+  new Promise((resolve) => {
+    const parts: Buffer[] = []
+    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(first))
+    socket.on('data', (bytes: Buffer) => {
+      parts.push(bytes)
+      if (parts.length > 1 || then === '') return
+      socket.pause()
+      socket.write(then, () => setImmediate(() => socket.resume()))
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(Buffer.concat(parts).toString('latin1')))
+  })
 
 describe('for operators', () => {
   test('/healthz answers while the upstream is down, /readyz does not', async () => {

@@ -7,7 +7,7 @@ import { CommandFailed, EXIT_CODES } from './failure.ts'
 import { addRateCommand } from './rate.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'
-import { styled } from './terminal.ts'
+import { shown, styled } from './terminal.ts'
 import { addUsageCommand } from './usage.ts'
 
 /** Runs a command and resolves to its exit code. */
@@ -39,7 +39,7 @@ export const main = async (args: readonly string[]): Promise<number> => {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage
     if (!(error instanceof CommandFailed || error instanceof ServiceError)) throw error
-    process.stderr.write(`${styled(process.stderr, 'red', 'copilot-credits:')} ${error.message}\n`)
+    process.stderr.write(`${styled(process.stderr, 'red', 'copilot-credits:')} ${shown(error.message)}\n`)
     const isTheCallers = error instanceof InvalidConfig || (error instanceof CommandFailed && error.kind === 'usage')
     return isTheCallers ? EXIT_CODES.usage : EXIT_CODES.failed
   }

@@ -23,11 +23,7 @@ export const table = (
   foot: readonly (readonly string[])[] = [],
 ): string => {
   const widths = columns.map(({ title }, index) =>
-    Math.max(
-      ...[[title], ...rows.map((row) => [row[index] ?? '']), ...foot.map((row) => [row[index] ?? ''])].map(([cell]) =>
-        widthOf(cell ?? ''),
-      ),
-    ),
+    [...rows, ...foot].reduce((most, row) => Math.max(most, widthOf(row[index] ?? '')), widthOf(title)),
   )
   const lineOf = (cells: readonly string[]): string =>
     cells
@@ -41,10 +37,12 @@ export const table = (
   return `${parts.join('\n')}\n`
 }
 
+const segmenter = new Intl.Segmenter()
+
 /** Columns that a text takes on a terminal, nearly: wide East Asian characters and emoji take two, marks none. */
 const widthOf = (text: string): number => {
   let width = 0
-  for (const { segment } of new Intl.Segmenter().segment(text))
+  for (const { segment } of segmenter.segment(text))
     width +=
       /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
         segment,
@@ -59,9 +57,8 @@ const pad = (cell: string, width: number, align: Column['align']): string => {
   return align === 'left' ? cell + space : space + cell
 }
 
-/** Text that came from outside, safe to show: a control character could move the cursor or change the terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
-export const shown = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
+/** Text that came from outside, safe to show: a control character could move the cursor, a direction mark turn a line around. */
+export const shown = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd')
 
 /** 12345 → 12,345. */
 export const grouped = (whole: number | string): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ',')

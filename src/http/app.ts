@@ -1,17 +1,18 @@
 /** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
-import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { CurrentUsage } from '#metering/current-usage.ts'
-import { answerUnknownRoutes, handleError, toProblem } from './errors.ts'
+import { answerUnknownRoutes, handleError } from './errors.ts'
 import type { Metrics } from './metrics.ts'
 import { openApiInfo } from './openapi.ts'
+import { requestIdOf } from './request-id.ts'
 import { operatingRoutes } from './routes/operating.ts'
 import { usageRoute } from './routes/usage.ts'
-import { PROBLEM_JSON, ProblemSchema } from './schemas/problem.ts'
+import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
+import { createHttpServer, pathOf } from './server.ts'
 import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
@@ -21,12 +22,15 @@ export type AppNeeds = {
   readonly logger: FastifyBaseLogger
   readonly now: () => number
   readonly sourceNote: string | undefined
+  /** The longest that an answer may have to be waited for. */
+  readonly waitMaxMs: number
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
-export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote }: AppNeeds) => {
-  const writeUsage = createUsageWriter({ now, sourceNote })
+export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote, waitMaxMs }: AppNeeds) => {
+  let isClosing = false
+  const writeUsage = createUsageWriter({ now, sourceNote, isClosing: () => isClosing })
 
   /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
   const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
@@ -37,7 +41,7 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   /** The fast lane: a reader of usage that is at hand is answered before Fastify has looked at the request. */
   const answerFromMemory = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method = '', url } = request
-    if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD')) return false
+    if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD') || request.headers.host === undefined) return false
     const answer = currentUsage.peek()
     if (answer === undefined) return false
     const startedAt = now()
@@ -53,31 +57,30 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
     genReqId: requestIdOf,
     ajv: { customOptions: { removeAdditional: false, strict: false } },
     bodyLimit: BODY_MAX_BYTES,
-    serverFactory: (handler) => {
-      const server = createServer({ requestTimeout: REQUEST_MAX_MS }, (request, response) => {
-        if (!answerFromMemory(request, response)) handler(request, response)
-      })
-      return server.setTimeout(IDLE_MAX_MS)
-    },
+    return503OnClosing: false,
+    serverFactory: (handler) =>
+      createHttpServer({
+        handler,
+        answerFromMemory,
+        refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
+        idleMaxMs: waitMaxMs + IDLE_MAX_MS,
+      }),
     frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id)
       handleError(error, request, reply)
-    },
-    clientErrorHandler: (error, socket) => {
-      if (socket.destroyed || !socket.writable) return
-      const detail = 'code' in error ? `It could not be read as HTTP (${error.code}).` : 'It could not be read as HTTP.'
-      const body = JSON.stringify(toProblem('invalid-request', detail, randomUUID()))
-      const length = Buffer.byteLength(body)
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_JSON}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`,
-      )
+      tell(request.id, request.method, pathOf(request.url), 'none', reply.statusCode, 0)
     },
   })
 
   app.setErrorHandler(handleError)
-  answerUnknownRoutes(app)
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    next()
+  })
+  answerUnknownRoutes(app)
+  app.addHook('onSend', (_, reply, __, next) => {
+    if (isClosing) reply.header('connection', 'close')
     next()
   })
   app.addHook('onResponse', (request, reply, next) => {
@@ -85,18 +88,9 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
     tell(request.id, request.method, pathOf(request.url), route, reply.statusCode, reply.elapsedTime)
     next()
   })
-  for (const schema of [ProblemSchema, UsageLineSchema, UsageResponseSchema]) app.addSchema(schema)
-  // A connection that was busy when closing began becomes idle with its answer: closing waits for nothing after that.
-  let sweeping: NodeJS.Timeout | undefined
-  app.addHook('preClose', (next) => {
-    sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
-    next()
-  })
-  app.addHook('onClose', (_, next) => {
-    clearInterval(sweeping)
-    next()
-  })
+  closeConnectionsInOrder()
 
+  for (const schema of [ProblemSchema, UsageLineSchema, UsageResponseSchema]) app.addSchema(schema)
   await app.register(fastifySwagger, {
     openapi: openApiInfo,
     refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
@@ -113,21 +107,28 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
   await app.ready()
   return app
+
+  /**
+   * Once closing, every answer asks its reader to close the connection. One whose head was sent before becomes idle with
+   * its end: such connections are looked for, as closing would wait for them.
+   */
+  function closeConnectionsInOrder(): void {
+    let sweeping: NodeJS.Timeout | undefined
+    app.addHook('preClose', (next) => {
+      isClosing = true
+      sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
+      next()
+    })
+    app.addHook('onClose', (_, next) => {
+      clearInterval(sweeping)
+      next()
+    })
+  }
 }
 
-const SWEEP_EVERY_MS = 20
+const SWEEP_EVERY_MS = 100
+/** How long a connection may be silent beyond the time that an answer may take. */
 const IDLE_MAX_MS = 60_000
-const REQUEST_MAX_MS = 30_000
 const BODY_MAX_BYTES = 1024 * 1024
-
-const requestIdOf = ({ headers }: IncomingMessage): string => {
-  const given = headers['x-request-id']
-  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
-}
-
-const pathOf = (url: string): string => {
-  const query = url.indexOf('?')
-  return query < 0 ? url : url.slice(0, query)
-}
 
 const round = (ms: number): number => Math.round(ms * 100) / 100

@@ -10,6 +10,9 @@ const KINDS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'method-not-allowed': { status: 405, title: 'This path does not take this method' },
+  'request-timed-out': { status: 408, title: 'The request did not arrive in time' },
+  'expectation-failed': { status: 417, title: 'What is expected cannot be met' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Something went wrong here' },
   'upstream-failed': { status: 502, title: 'The Copilot service failed' },
   'not-ready': { status: 503, title: 'Not ready to answer' },
@@ -45,7 +48,6 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
 
 const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { call, failure, reason, attempts, status, retryAfterMs } = error.details
-  request.log.warn({ upstream: { call, failure, reason, attempts, status } }, 'answered that the upstream failed')
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
   const kind = failure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
   const upstream = { call, failure, reason, attempts, ...(status === undefined ? {} : { status }) }
@@ -79,17 +81,21 @@ export const answerUnknownRoutes = (app: FastifyInstance): void => {
     for (const each of [method].flat()) methods.add(each)
     methodsOf.set(url, methods)
   })
-  app.setNotFoundHandler((request, reply) => {
+  const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?', 1)[0] ?? ''
     const methods = methodsOf.get(path)
     if (methods === undefined) {
-      return sendProblem(
-        reply,
-        toProblem('not-found', `${request.method} ${path}: see /docs for what there is`, request.id),
-      )
+      const detail = `${request.method} ${path}: see /docs for what there is`
+      return sendProblem(reply, toProblem('not-found', detail, request.id))
     }
     const allowed = [...methods].sort().join(', ')
     reply.header('allow', allowed)
     return sendProblem(reply, toProblem('method-not-allowed', `${path} takes ${allowed}`, request.id))
+  }
+  // Before a body is read: whatever it holds, the answer is the same.
+  app.addHook('onRequest', (request, reply, next) => {
+    if (request.is404) answer(request, reply)
+    else next()
   })
+  app.setNotFoundHandler(answer)
 }

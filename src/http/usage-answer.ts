@@ -19,9 +19,11 @@ export type UsageAnswerOptions = {
   readonly now: () => number
   /** Said in the header `Usage-Source` where the answer is not of the operator's own messages. */
   readonly sourceNote: string | undefined
+  /** Once it is, readers are asked to close their connections. */
+  readonly isClosing: () => boolean
 }
 
-export const createUsageWriter = ({ now, sourceNote }: UsageAnswerOptions): WriteUsage => {
+export const createUsageWriter = ({ now, sourceNote, isClosing }: UsageAnswerOptions): WriteUsage => {
   const fixed = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding']
   if (sourceNote !== undefined) fixed.push('Usage-Source', sourceNote)
 
@@ -32,6 +34,7 @@ export const createUsageWriter = ({ now, sourceNote }: UsageAnswerOptions): Writ
     // A flat list of names and values is what Node.js writes fastest.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
+    if (isClosing()) head.push('Connection', 'close')
     if (matches(headers['if-none-match'], usage.tag)) {
       response.writeHead(304, head).end()
       return

@@ -80,6 +80,10 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
     return { usage: kept.usage, asOf: kept.asOf, from: 'memory' }
   }
 
+  /** While the source is down it is not asked more often than while it is up, nor much later once it is up again. */
+  const hasJustFailed = (): boolean =>
+    failed !== undefined && refreshing === undefined && now() - failed.at < Math.min(maxAgeMs, FAILURE_KEPT_MS)
+
   /** The last good answer if it may still be given, else the failure. */
   const fallBack = (error: unknown): UsageAnswer<T> => {
     if (kept === undefined || now() - kept.asOf > staleLimitMs) {
@@ -93,8 +97,7 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
   const read = async (): Promise<UsageAnswer<T>> => {
     const atHand = peek()
     if (atHand !== undefined) return atHand
-    // A failure counts as a refresh: while the source is down it is not asked more often than while it is up.
-    if (failed !== undefined && refreshing === undefined && now() - failed.at < maxAgeMs) return fallBack(failed.error)
+    if (hasJustFailed()) return fallBack(failed?.error)
     try {
       const { usage, asOf } = await shareRefresh()
       observer.served('refresh')
@@ -106,7 +109,7 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
 
   const isReady = async (): Promise<boolean> => {
     if (kept !== undefined && now() - kept.asOf < Math.max(maxAgeMs, staleLimitMs)) return true
-    if (failed !== undefined && refreshing === undefined && now() - failed.at < maxAgeMs) return false
+    if (hasJustFailed()) return false
     return shareRefresh().then(
       () => true,
       () => false,
@@ -115,6 +118,8 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
 
   return { peek, read, isReady }
 }
+
+const FAILURE_KEPT_MS = 1000
 
 /** An answer and what it takes to find out whether it is still true. */
 type Kept<T> = {
@@ -157,24 +162,26 @@ const fetchBill = async <T>(
   since: Validators | undefined,
   deadline: Deadline,
 ): Promise<Fetched | 'unchanged'> => {
-  const asked = new Map<Id, Promise<Report | undefined>>()
-  const wantReport = (id: Id): void => {
-    if (asked.has(id)) return
-    const answer = source.report(id, deadline)
-    asked.set(id, answer)
-    // Whoever waits for it hears of a failure; if the listing fails first, nobody waits.
-    answer.catch(() => {})
-  }
+  // Each attempt has its own: a report that only a broken attempt named must not matter.
   const start = () => {
+    const asked = new Map<Id, Promise<Report | undefined>>()
+    const wantReport = (id: Id): void => {
+      if (asked.has(id)) return
+      const answer = source.report(id, deadline)
+      asked.set(id, answer)
+      // Whoever waits for it hears of a failure; if the listing fails first, nobody waits.
+      answer.catch(() => {})
+    }
     const bill = createPeriodBill({ rateCard, wantReport })
-    return { take: bill.take, finish: () => bill }
+    return { take: bill.take, finish: () => ({ bill, asked }) }
   }
   const listing = await source.list({ start, since, deadline, ...(progress && { progress }) })
   if (listing === 'unchanged') return 'unchanged'
   const asOf = now()
+  const { bill, asked } = listing.value
   const reports = new Map<Id, Report | undefined>()
   for (const [id, answer] of asked) reports.set(id, await answer)
-  return { bill: listing.value, reports, validators: listing.validators, asOf }
+  return { bill, reports, validators: listing.validators, asOf }
 }
 
 const renderBill = async <T>({ render }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {

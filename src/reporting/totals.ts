@@ -5,7 +5,7 @@ import type { UsageLine } from '#model/usage-line.ts'
 export type Total = { readonly messages: number; readonly credits: Credits }
 
 export type PeriodTotals = Total & {
-  /** From the first day with usage to the last, in the given time zone, days without usage included. */
+  /** From the first day with usage to the last, in the given time zone; days without included, up to 400 days. */
   readonly byDay: readonly (Total & { readonly day: string })[]
   /** By name; the last, without a name, is what texts were charged for. The most expensive first. */
   readonly byReport: readonly (Total & { readonly reportName?: string })[]
@@ -17,7 +17,7 @@ export const periodTotals = (lines: readonly UsageLine[], timeZone: string): Per
   const reports = new Map<string | undefined, Tally>()
   const all = tally()
   for (const line of lines) {
-    const day = Temporal.Instant.from(line.timestamp).toZonedDateTimeISO(timeZone).toPlainDate().toString()
+    const day = dayOf(line.timestamp, timeZone)
     add(at(days, day), line)
     add(at(reports, line.reportName), line)
     add(all, line)
@@ -29,6 +29,12 @@ export const periodTotals = (lines: readonly UsageLine[], timeZone: string): Per
       .map(([reportName, each]) => ({ ...(reportName === undefined ? {} : { reportName }), ...total(each) }))
       .sort(textLast),
   }
+}
+
+/** RFC 3339 allows any number of decimals, Temporal nine; none of them changes the day. */
+const dayOf = (timestamp: string, timeZone: string): string => {
+  const instant = Temporal.Instant.from(timestamp.replace(/(\.\d{9})\d+/, '$1'))
+  return instant.toZonedDateTimeISO(timeZone).toPlainDate().toString()
 }
 
 type Tally = { messages: number; micros: number }
@@ -48,9 +54,13 @@ const add = (sum: Tally, line: UsageLine): void => {
 
 const total = ({ messages, micros }: Tally): Total => ({ messages, credits: credits(micros) })
 
+/** A longer range than any billing period is no range to fill: most likely one timestamp is wrong. */
+const DAYS_FILLED = 400
+
 const everyDay = (sortedDays: readonly string[]): readonly string[] => {
   const [first, last] = [sortedDays.at(0), sortedDays.at(-1)]
   if (first === undefined || last === undefined) return []
+  if (Temporal.PlainDate.from(first).until(last, { largestUnit: 'day' }).days > DAYS_FILLED) return sortedDays
   const days: string[] = []
   for (let day = Temporal.PlainDate.from(first); days.at(-1) !== last; day = day.add({ days: 1 }))
     days.push(day.toString())

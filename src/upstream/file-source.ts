@@ -64,7 +64,17 @@ const readReports = async (path: string): Promise<ReadonlyMap<string, Report>> =
     const root = parseJson([await readFile(path)], 'the file')
     const reports = typeof root === 'object' && root !== null && 'reports' in root ? root.reports : undefined
     if (!Array.isArray(reports)) throw new MalformedAnswer('it must be an object with an array "reports"')
-    return new Map(reports.map((each: unknown) => [idOf(each), parseReport(each, idOf(each))]))
+    const catalogue = new Map<string, Report>()
+    for (const each of reports as readonly unknown[]) {
+      const id = idOf(each)
+      const report = parseReport(each, id)
+      const before = catalogue.get(id) ?? report
+      if (before.name !== report.name || before.creditCost !== report.creditCost) {
+        throw new MalformedAnswer(`report ${JSON.stringify(report.id)} is there twice, with different content`)
+      }
+      catalogue.set(id, report)
+    }
+    return catalogue
   } catch (error) {
     throw toUnusable(path, error)
   }

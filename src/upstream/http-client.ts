@@ -71,8 +71,9 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     })
     const { statusCode: status, body } = response
     if (status !== 200) {
-      // What comes with another status is of no interest, but reading it to its end keeps the connection usable.
-      await body.dump({ limit: DUMPED_MAX, signal })
+      // What comes with another status is of no interest, and nothing waits for it; but reading it to its end keeps the
+      // connection usable.
+      body.dump({ limit: DUMPED_MAX, signal }).catch(() => body.destroy())
       if (status === 304 && Object.keys(call.conditions).length > 0) return { status }
       if (status === 404 && call.mayBeMissing) return { status }
       const header = response.headers['retry-after']
@@ -80,7 +81,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     }
     const encoding = response.headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity')
-      throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${encoding}`)
+      throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${JSON.stringify(encoding)}`)
     const header = response.headers['content-length']
     const total = header === undefined ? undefined : Number(header)
     if (total !== undefined && total > bytesMax) {

@@ -159,7 +159,7 @@ const [OPENING, CLOSING] = [Uint8Array.of(OPEN_BRACKET), Uint8Array.of(CLOSE_BRA
 
 /** Longer strings in the root cannot be `messages`, however it is escaped. */
 const KEY_MAX = 64
-const AROUND_MAX = 64 * 1024
+const AROUND_MAX = 4 * 1024 * 1024
 const IS_NOT_JSON = 'is not JSON'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -3,6 +3,7 @@
  * remembered for a shorter time. Whoever asks while it is being asked for waits for the same answer.
  */
 import type { Deadline, Validators } from '#metering/ports.ts'
+import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
 import { parseJson } from './json-listing.ts'
@@ -31,10 +32,14 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
     else running++
     try {
+      if (now() >= deadline) {
+        const reason = 'no time was left to ask'
+        throw new UpstreamError({ call: `GET ${pathOf(id)}`, failure: 'timeout', reason, attempts: 0 })
+      }
       const before = known.get(id)
       const answer = await client.get({
         kind: 'report',
-        path: `/reports/${encodeURIComponent(id)}`,
+        path: pathOf(id),
         conditions: conditionsOf(before?.validators),
         mayBeMissing: true,
         deadline,
@@ -76,7 +81,9 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
   }
 }
 
-const REMEMBERED_MAX = 10_000
+const REMEMBERED_MAX = 100_000
+
+const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 
 type Known = {
   readonly report: Report | undefined

@@ -18,5 +18,5 @@ export const retryAfterMs = (header: string | undefined, nowMs: number): number 
   if (header === undefined) return undefined
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
   const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs)
+  return Number.isNaN(date) || !/^[A-Z][a-z]{2}/.test(header) ? undefined : Math.max(0, date - nowMs)
 }

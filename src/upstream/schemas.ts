@@ -67,7 +67,8 @@ const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message 
 export const parseReport = (input: unknown, asked: Id): Report => {
   if (!reportCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(ReportSchema, input, 'report'))
   const { id, name, credit_cost: cost } = input
-  if (String(id) !== String(asked)) throw new MalformedAnswer(`report.id must be the ${asked} that was asked for`)
+  if (String(id) !== String(asked))
+    throw new MalformedAnswer(`report.id must be the ${JSON.stringify(asked)} that was asked for`)
   const creditCost = creditsFromDecimal(cost)
   if (creditCost === undefined) {
     throw new MalformedAnswer(`report.credit_cost must be ${COST}`)

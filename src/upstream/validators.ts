@@ -2,10 +2,15 @@
 import type { Validators } from '#metering/ports.ts'
 import type { AnswerHeaders } from './http-client.ts'
 
-export const validatorsOf = ({ etag, 'last-modified': lastModified }: AnswerHeaders): Validators | undefined => {
+/**
+ * A modification date counts in whole seconds: what changes twice within one keeps its date. So it is used only where the
+ * answer was made more than a second after it (RFC 9110, 8.8.2.2).
+ */
+export const validatorsOf = ({ etag, date, 'last-modified': lastModified }: AnswerHeaders): Validators | undefined => {
+  const isSettled = Date.parse(String(date)) - Date.parse(String(lastModified)) > 1000
   const found = {
     ...(typeof etag === 'string' ? { etag } : {}),
-    ...(typeof lastModified === 'string' ? { lastModified } : {}),
+    ...(typeof lastModified === 'string' && isSettled ? { lastModified } : {}),
   }
   return Object.keys(found).length === 0 ? undefined : found
 }

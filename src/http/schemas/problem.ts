@@ -39,7 +39,11 @@ export const ProblemSchema = Type.Object(
             description: 'How, in words; names the field that was wrong, never its content.',
             examples: ['it answered with status 503'],
           }),
-          attempts: Type.Integer({ minimum: 1, description: 'How often it was tried.', examples: [3] }),
+          attempts: Type.Integer({
+            minimum: 0,
+            description: 'How often it was tried; 0 where no time was left to.',
+            examples: [3],
+          }),
           status: Type.Optional(Type.Integer({ description: 'The status that was answered last.', examples: [503] })),
         },
         { description: 'Only with 502 and 504: which call to the Copilot service failed, and how.' },
