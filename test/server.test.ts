@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { Agent, createServer, get } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -103,12 +103,28 @@ describe('the server process', () => {
       while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve))
       server.child.kill(signal)
       await server.says(/leaving: finishing/)
-      await assert.rejects(once(connect(Number(new URL(url).port), '127.0.0.1'), 'connect'), /ECONNREFUSED/)
+      while (await accepts(url)) await new Promise((resolve) => setImmediate(resolve))
       answers[0]?.()
       assert.equal(await (await inFlight).text(), '{"usage":[]}')
       assert.deepEqual(await server.exit, [0, null])
     })
   }
+
+  test('SIGTERM resets no reader that keeps asking on its connection', async () => {
+    await using server = startServer(['--port', '0'])
+    const url = await urlOf(server)
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+    let answers = 0
+    const readers = Array.from({ length: 8 }, async () => {
+      for (;;) {
+        const code = await askOnce(`${url}/usage`, agent)
+        if (code !== undefined) return code
+        if (++answers === 500) server.child.kill('SIGTERM')
+      }
+    })
+    assert.deepEqual(await Promise.all(readers), Array(8).fill('no new connection'))
+    assert.deepEqual(await server.exit, [0, null])
+  })
 
   test('a second signal leaves at once, and so does the end of the time for leaving', async () => {
     await using upstream = await startCopilot({ listing: () => {} })
@@ -130,3 +146,23 @@ describe('the server process', () => {
     }
   })
 })
+
+const accepts = (url: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+
+/** What went wrong, where no answer came. A new connection may be refused, or be reset before it was accepted. */
+const askOnce = (url: string, agent: Agent): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const request = get(url, { agent }, (response) => {
+      response.resume()
+      response.on('end', () => resolve(undefined))
+    })
+    request.on('error', ({ code }: NodeJS.ErrnoException) => resolve(request.reusedSocket ? code : 'no new connection'))
+  })

@@ -1,5 +1,6 @@
 /** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
@@ -109,15 +110,16 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   return app
 
   /**
-   * Once closing, every answer asks its reader to close the connection. One whose head was sent before becomes idle with
-   * its end: such connections are looked for, as closing would wait for them.
+   * Once closing, every answer asks its reader to close the connection, and for a moment that is all that happens: a reader
+   * that is just sending its next request gets an answer and not a reset. An answer whose head was sent before leaves its
+   * connection idle: such ones are looked for, as closing would wait for them.
    */
   function closeConnectionsInOrder(): void {
     let sweeping: NodeJS.Timeout | undefined
-    app.addHook('preClose', (next) => {
+    app.addHook('preClose', async () => {
       isClosing = true
+      await setTimeout(app.server.listening ? DRAIN_MS : 0)
       sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
-      next()
     })
     app.addHook('onClose', (_, next) => {
       clearInterval(sweeping)
@@ -126,7 +128,8 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   }
 }
 
-const SWEEP_EVERY_MS = 100
+const DRAIN_MS = 100
+const SWEEP_EVERY_MS = 50
 /** How long a connection may be silent beyond the time that an answer may take. */
 const IDLE_MAX_MS = 60_000
 const BODY_MAX_BYTES = 1024 * 1024
