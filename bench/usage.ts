@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -39,8 +39,10 @@ export const benchUsage = async (report: Report, sizes: readonly number[]): Prom
 const benchSmall = async (report: Report, size: number, upstreamUrl: string, oursPort: number): Promise<void> => {
   await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
   await using hello = await startProcess('bench/hello-server.ts')
+  await using quiet = await startOurs(upstreamUrl, { LOG_LEVEL: 'warn' })
   const servers = [
     ['copilot-credits', oursPort, '/usage', 3],
+    ['copilot-credits, without a log line a request', quiet.port, '/usage', 3],
     ['naive server', naive.port, '/usage', size > 1000 ? 20 : 5],
     ['bare hello', hello.port, '/', 3],
   ] as const
@@ -68,15 +70,16 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
       ]
     }),
   )
-  const ratios = (other: string) =>
-    median(
-      (results.get('copilot-credits') ?? []).map(
-        (each, index) => each.requestsPerSecond / (results.get(other)?.[index]?.requestsPerSecond ?? Number.NaN),
-      ),
+  const ratio = (one: string, other: string): number => {
+    const others = results.get(other) ?? []
+    const loads = results.get(one) ?? []
+    return median(loads.map((each, index) => each.requestsPerSecond / (others[index]?.requestsPerSecond ?? Number.NaN)))
+  }
+  for (const [name] of servers.slice(0, 2)) {
+    report.line(
+      `${name} / naive server: ${ratio(name, 'naive server').toFixed(0)}; / bare hello: ${ratio(name, 'bare hello').toFixed(2)} (median, pair by pair)`,
     )
-  report.line(
-    `copilot-credits / naive server: ${ratios('naive server').toFixed(0)}; copilot-credits / bare hello: ${ratios('bare hello').toFixed(2)} (median, pair by pair)`,
-  )
+  }
 }
 
 const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): Promise<void> => {
@@ -201,7 +204,6 @@ const startOurs = async (upstreamUrl: string, more: Record<string, string> = {})
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
   const log = join(folder, 'log')
-  writeFileSync(log, '')
   const environment = {
     PORT: String(port),
     UPSTREAM_URL: upstreamUrl,
@@ -214,7 +216,8 @@ const startOurs = async (upstreamUrl: string, more: Record<string, string> = {})
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  while (!readFileSync(log, 'utf8').includes('serving on')) await new Promise((resolve) => setTimeout(resolve, 20))
+  const isAlive = () => readWhole(`http://127.0.0.1:${port}/healthz`).catch(() => 0)
+  while ((await isAlive()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   const process_ = running(child, port)
   return {
     ...process_,
