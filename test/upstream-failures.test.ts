@@ -451,6 +451,16 @@ describe('while the Copilot service fails', () => {
     }
   })
 
+  test('its failure is remembered for a second at most, however long an answer may be given', async () => {
+    await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
+    run.state.works = false
+    assert.equal((await fetch(`${run.service.url}/usage`)).status, 502)
+    const failedAt = performance.now()
+    run.state.works = true
+    await until(() => performance.now() - failedAt > 1010)
+    assert.equal((await fetch(`${run.service.url}/usage`)).status, 200)
+  })
+
   test('it is not asked again at every request', async () => {
     await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
     run.state.works = false
