@@ -5,7 +5,11 @@ import type { UsageObserver } from '#metering/ports.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
 
-export type Log = { readonly logger: Logger /** Writes what is buffered. */; readonly flush: () => void }
+export type Log = {
+  readonly logger: Logger
+  /** Writes what is buffered. */
+  readonly flush: () => void
+}
 
 export const createLog = ({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Log => {
   const level = { level: logLevel, base: null }

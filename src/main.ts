@@ -1,25 +1,16 @@
 /** The server process: reads the settings, listens, and leaves in order. Owns the exit codes. */
 import { parseArgs } from 'node:util'
-import { type Environment, environmentWithFile, InvalidConfig, readConfig } from './config.ts'
+import type { Logger } from 'pino'
+import { type Config, type Environment, environmentWithFile, InvalidConfig, readConfig } from './config.ts'
+import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage } from './http/usage-body.ts'
 import { createLog, loggedObserver } from './log.ts'
 import { createService } from './service.ts'
 
-export const EXIT = {
-  /** Left in order. */
-  ok: 0,
-  /** Failed: could not listen, or did not leave in time. */
-  failed: 1,
-  /** Called wrongly: an unknown option or a wrong setting. */
-  usage: 2,
-} as const
-
-/** Serves until a signal comes; resolves to the exit code. */
-export const runServer = async (environment: Environment): Promise<number> => {
-  const config = readConfig(environment)
-  const { logger, flush } = createLog(config)
+/** The service and its HTTP application, put together and not yet listening. */
+export const openApp = async (config: Config, logger: Logger) => {
   const metrics = createMetrics()
   const now = () => performance.now()
   const service = createService({
@@ -29,15 +20,22 @@ export const runServer = async (environment: Environment): Promise<number> => {
     observeCall: metrics.observeCall,
     now,
   })
-  const sourceNote = service.isSample ? 'bundled-sample' : undefined
   const app = await createApp({
     currentUsage: service.currentUsage,
     metrics,
     logger,
     now,
-    sourceNote,
+    sourceNote: service.isSample ? 'bundled-sample' : undefined,
     waitMaxMs: config.upstreamTimeoutMs,
   })
+  return { app, service, metrics }
+}
+
+/** Serves until a signal comes; resolves to the exit code. */
+export const runServer = async (environment: Environment): Promise<number> => {
+  const config = readConfig(environment)
+  const { logger, flush } = createLog(config)
+  const { app, service } = await openApp(config, logger)
 
   const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
   try {
@@ -46,7 +44,7 @@ export const runServer = async (environment: Environment): Promise<number> => {
     logger.fatal(`cannot listen on ${config.host}:${config.port}: ${error instanceof Error ? error.message : error}`)
     await Promise.allSettled([app.close(), service.close()])
     flush()
-    return EXIT.failed
+    return EXIT_CODES.failed
   }
   if (service.isSample) logger.warn('answering the bundled sample period: set UPSTREAM_URL to answer your own')
   if (!isLoopback(config.host)) logger.warn(`listening on ${config.host}: whoever can reach it can read the usage`)
@@ -56,13 +54,13 @@ export const runServer = async (environment: Environment): Promise<number> => {
   nextSignal().then((second) => {
     logger.warn({ signal: second }, 'leaving at once')
     flush()
-    process.exit(EXIT.failed)
+    process.exit(EXIT_CODES.failed)
   })
   const closed = app.close().then(service.close)
   const isClosed = await Promise.race([closed.then(() => true), timeIsUp(config.shutdownTimeoutMs)])
   if (!isClosed) logger.error({ timeoutMs: config.shutdownTimeoutMs }, 'left with requests in flight')
   flush()
-  return isClosed ? EXIT.ok : EXIT.failed
+  return isClosed ? EXIT_CODES.ok : EXIT_CODES.failed
 }
 
 const nextSignal = (): Promise<NodeJS.Signals> =>
@@ -108,12 +106,12 @@ const main = async (args: readonly string[]): Promise<number> => {
   } catch (error) {
     if (error instanceof HelpWanted) {
       process.stdout.write(HELP)
-      return EXIT.ok
+      return EXIT_CODES.ok
     }
     const isTheCallers = error instanceof InvalidConfig || (error instanceof TypeError && 'code' in error)
     if (!isTheCallers) throw error
     process.stderr.write(`copilot-credits: ${error.message.split('\n', 1)[0]}\n`)
-    return EXIT.usage
+    return EXIT_CODES.usage
   }
 }
 

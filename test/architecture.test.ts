@@ -28,10 +28,11 @@ const MAY_IMPORT: Readonly<
   },
   'config.ts': { rooms: ['model'], packages: ['node'] },
   'log.ts': { rooms: ['config.ts', 'model', 'metering/ports'], packages: ['pino', 'pino-pretty'] },
+  'exit-codes.ts': { rooms: [], packages: [] },
   'service.ts': { rooms: ['model', 'rating', 'metering', 'upstream', 'sandbox', 'config.ts'], packages: [] },
-  'main.ts': { rooms: ['service.ts', 'config.ts', 'log.ts', 'http'], packages: ['node'] },
+  'main.ts': { rooms: ['service.ts', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'], packages: ['node', 'pino'] },
   cli: {
-    rooms: ['service.ts', 'config.ts', 'main.ts', 'model', 'rating', 'reporting'],
+    rooms: ['service.ts', 'config.ts', 'exit-codes.ts', 'main.ts', 'model', 'rating', 'reporting'],
     packages: ['node', 'commander'],
   },
 }

@@ -4,11 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net'
 import pino from 'pino'
 import { type Environment, readConfig } from '../src/config.ts'
-import { createApp } from '../src/http/app.ts'
-import { createMetrics } from '../src/http/metrics.ts'
-import { renderUsage } from '../src/http/usage-body.ts'
-import { loggedObserver } from '../src/log.ts'
-import { createService } from '../src/service.ts'
+import { openApp } from '../src/main.ts'
 
 export type StandIn = AsyncDisposable & {
   readonly url: string
@@ -88,20 +84,7 @@ export const startService = async (environment: Environment): Promise<Running> =
   const config = readConfig({ ...QUICK, ...environment })
   const lines: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
-  const metrics = createMetrics()
-  const now = () => performance.now()
-  const { observeCall } = metrics
-  const observer = loggedObserver(metrics.observer, logger)
-  const service = createService({ config, render: renderUsage, observer, observeCall, now })
-  const sourceNote = service.isSample ? 'bundled-sample' : undefined
-  const app = await createApp({
-    currentUsage: service.currentUsage,
-    metrics,
-    logger,
-    now,
-    sourceNote,
-    waitMaxMs: config.upstreamTimeoutMs,
-  })
+  const { app, service, metrics } = await openApp(config, logger)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url: urlOf(app.server.address() as AddressInfo),

@@ -1,9 +1,10 @@
 /** The command line: `npx copilot-credits …` */
 import { Command, CommanderError } from 'commander'
 import { environmentWithFile, InvalidConfig } from '#config.ts'
+import { EXIT_CODES } from '#exit-codes.ts'
 import { ServiceError } from '#model/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import { CommandFailed, EXIT_CODES } from './failure.ts'
+import { CommandFailed } from './failure.ts'
 import { addRateCommand } from './rate.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'

@@ -27,8 +27,6 @@ export type AppNeeds = {
   readonly waitMaxMs: number
 }
 
-export type App = Awaited<ReturnType<typeof createApp>>
-
 export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote, waitMaxMs }: AppNeeds) => {
   let isClosing = false
   const writeUsage = createUsageWriter({ now, sourceNote, isClosing: () => isClosing })

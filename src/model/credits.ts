@@ -40,10 +40,3 @@ export const toDecimal = (amount: Credits): string => {
   if (fraction === 0) return `${sign}${whole}`
   return `${sign}${whole}.${String(fraction).padStart(DECIMALS, '0').replace(/0+$/, '')}`
 }
-
-/** The exact sum. Throws a RangeError where it, or a sum on the way, is past what a double holds exactly. */
-export const sumCredits = (amounts: Iterable<Credits>): Credits => {
-  let sum = 0
-  for (const amount of amounts) sum = credits(sum + amount)
-  return sum as Credits
-}
