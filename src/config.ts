@@ -1,5 +1,7 @@
 /** Environment → Config, checked once. The only reader of settings; everything else is handed what it needs. */
 import { existsSync } from 'node:fs'
+import { isTimeZone } from '#calendar/zones.ts'
+import { isContentKey } from '#metering/content-digest.ts'
 import { ServiceError } from '#model/errors.ts'
 
 export type Config = {
@@ -16,10 +18,28 @@ export type Config = {
   readonly upstreamMaxBytes: number
   readonly reportTtlMs: number
   readonly reportMissingTtlMs: number
+  readonly database: DatabaseAddress
+  readonly databasePoolSize: number
+  /** `none`: something else guards the door, and nobody is asked for a key. */
+  readonly auth: 'keys' | 'none'
+  /** Without it the store has one of its own. */
+  readonly contentKey: string | undefined
+  /** What `default` begins with, where the store is new. */
+  readonly timeZone: string
+  readonly billingAnchorDay: number
+  readonly intakeBodyBytesMax: number
+  readonly intakeBatchMax: number
+  readonly intakeTextBytesMax: number
+  readonly intakeAheadMaxMs: number
+  readonly intakeQueueBytesMax: number
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty' | 'auto'
   readonly shutdownTimeoutMs: number
 }
+
+export type DatabaseAddress =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly url: string }
 
 /** A setting: its value where it is not set, how it is read, and what it is for (the README's table says the same). */
 type Setting<T> = { readonly byDefault: string; readonly read: (value: string) => T; readonly meaning: string }
@@ -33,7 +53,8 @@ export const readConfig = (environment: Environment): Config => {
       return parse(value)
     } catch (error) {
       if (!(error instanceof Expected)) throw error
-      problems.push(`${name} must be ${error.message}, not ${JSON.stringify(value)}`)
+      const shown = SECRETS.has(name) ? 'what it is' : JSON.stringify(value)
+      problems.push(`${name} must be ${error.message}, not ${shown}`)
       return parse(byDefault)
     }
   }
@@ -50,6 +71,17 @@ export const readConfig = (environment: Environment): Config => {
     upstreamMaxBytes: read('UPSTREAM_MAX_BYTES', SETTINGS.UPSTREAM_MAX_BYTES),
     reportTtlMs: read('REPORT_TTL', SETTINGS.REPORT_TTL),
     reportMissingTtlMs: read('REPORT_MISSING_TTL', SETTINGS.REPORT_MISSING_TTL),
+    database: read('DATABASE_URL', SETTINGS.DATABASE_URL),
+    databasePoolSize: read('DATABASE_POOL', SETTINGS.DATABASE_POOL),
+    auth: read('AUTH', SETTINGS.AUTH),
+    contentKey: read('CONTENT_KEY', SETTINGS.CONTENT_KEY),
+    timeZone: read('TIME_ZONE', SETTINGS.TIME_ZONE),
+    billingAnchorDay: read('BILLING_ANCHOR_DAY', SETTINGS.BILLING_ANCHOR_DAY),
+    intakeBodyBytesMax: read('INTAKE_MAX_BYTES', SETTINGS.INTAKE_MAX_BYTES),
+    intakeBatchMax: read('INTAKE_MAX_BATCH', SETTINGS.INTAKE_MAX_BATCH),
+    intakeTextBytesMax: read('INTAKE_MAX_TEXT', SETTINGS.INTAKE_MAX_TEXT),
+    intakeAheadMaxMs: read('INTAKE_MAX_AHEAD', SETTINGS.INTAKE_MAX_AHEAD),
+    intakeQueueBytesMax: read('INTAKE_QUEUE', SETTINGS.INTAKE_QUEUE),
     logLevel: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
     logFormat: read('LOG_FORMAT', SETTINGS.LOG_FORMAT),
     shutdownTimeoutMs: read('SHUTDOWN_TIMEOUT', SETTINGS.SHUTDOWN_TIMEOUT),
@@ -83,21 +115,23 @@ const wholeNumber =
     return number
   }
 
+const DURATION_MAX_MS = 24 * 3_600_000
+
+const shortDuration = (ms: number): string => (ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}min`)
+
 const DURATION_UNITS = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 } as const
 
 const duration =
-  (least: '0' | '1ms') =>
+  (least: '0' | '1ms', most = DURATION_MAX_MS) =>
   (value: string): number => {
     const [, number, unit] = /^(\d{1,9})(ms|s|min|h)$/.exec(value) ?? []
     const ms = value === '0' ? 0 : Number(number) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS]
     const isTooSmall = least === '1ms' && ms === 0
-    if (Number.isNaN(ms) || isTooSmall || ms > DURATION_MAX_MS) {
-      throw new Expected(`a duration of ${least} to 24h, such as 500ms, 10s or 5min`)
+    if (Number.isNaN(ms) || isTooSmall || ms > most) {
+      throw new Expected(`a duration of ${least} to ${shortDuration(most)}, such as 500ms, 10s or 5min`)
     }
     return ms
   }
-
-const DURATION_MAX_MS = 24 * 3_600_000
 
 const BYTE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
@@ -126,6 +160,30 @@ const httpUrl = (value: string): URL | undefined => {
   return url
 }
 
+const databaseUrl = (value: string): DatabaseAddress => {
+  const [, path] = /^sqlite:(?:\/\/)?(.+)$/.exec(value) ?? []
+  if (path !== undefined && path !== ':memory:') return { kind: 'sqlite', path }
+  const url = URL.parse(value)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    throw new Expected('sqlite: and the path of a file, or a postgres:// URL')
+  }
+  return { kind: 'postgres', url: value }
+}
+
+const contentKey = (value: string): string | undefined => {
+  if (value === '') return undefined
+  if (!isContentKey(value)) throw new Expected('32 to 64 visible ASCII characters')
+  return value
+}
+
+const timeZone = (value: string): string => {
+  if (!isTimeZone(value)) throw new Expected('an IANA time zone, such as Europe/London')
+  return value
+}
+
+/** Values that are not shown. */
+const SECRETS: ReadonlySet<string> = new Set(['CONTENT_KEY', 'DATABASE_URL'])
+
 const hostName = (value: string): string => {
   if (!/^[\w.:-]+$/.test(value)) throw new Expected('an address or host name, such as 127.0.0.1')
   return value
@@ -137,7 +195,8 @@ export const SETTINGS = {
   UPSTREAM_URL: {
     byDefault: '',
     read: httpUrl,
-    meaning: 'Base URL of the Copilot service; without it the bundled sample period is answered',
+    meaning:
+      'Base URL of the Copilot service; without it the ledger is answered, or the bundled sample while that is empty',
   },
   UPSTREAM_MAX_AGE: {
     byDefault: '1s',
@@ -171,6 +230,53 @@ export const SETTINGS = {
     byDefault: '30s',
     read: duration('0'),
     meaning: 'How long it is remembered that there is no such report',
+  },
+  DATABASE_URL: {
+    byDefault: 'sqlite:data/copilot-credits.db',
+    read: databaseUrl,
+    meaning: 'Where charges are kept: `sqlite:` and a file, or a `postgres://` URL',
+  },
+  DATABASE_POOL: {
+    byDefault: '10',
+    read: wholeNumber(2, 1000),
+    meaning: 'Connections to PostgreSQL at the most',
+  },
+  AUTH: {
+    byDefault: 'keys',
+    read: oneOf('keys', 'none'),
+    meaning: 'keys, or none: nobody is asked, because something else guards the door',
+  },
+  CONTENT_KEY: {
+    byDefault: '',
+    read: contentKey,
+    meaning: 'Secret that digests of contents are keyed with; without it one is made and kept in the database',
+  },
+  TIME_ZONE: {
+    byDefault: 'UTC',
+    read: timeZone,
+    meaning: 'IANA time zone that the organization `default` begins with',
+  },
+  BILLING_ANCHOR_DAY: {
+    byDefault: '1',
+    read: wholeNumber(1, 31),
+    meaning: 'Day of the month on which its billing periods start, to begin with',
+  },
+  INTAKE_MAX_BYTES: { byDefault: '16MiB', read: bytes, meaning: 'Largest body of reported messages, but for NDJSON' },
+  INTAKE_MAX_BATCH: {
+    byDefault: '10000',
+    read: wholeNumber(1, 100_000),
+    meaning: 'Messages of one request at the most',
+  },
+  INTAKE_MAX_TEXT: { byDefault: '1MiB', read: bytes, meaning: 'Longest text of a message, in bytes of UTF-8' },
+  INTAKE_MAX_AHEAD: {
+    byDefault: '5min',
+    read: duration('0', 5 * 60_000),
+    meaning: 'How far a timestamp may be ahead of the clock; 5min at the most',
+  },
+  INTAKE_QUEUE: {
+    byDefault: '64MiB',
+    read: bytes,
+    meaning: 'Bytes of bodies that are taken in at one time; who comes then is answered 503',
   },
   LOG_LEVEL: {
     byDefault: 'info',

@@ -2,6 +2,7 @@
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { UsageObserver } from '#metering/ports.ts'
+import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
 
@@ -40,6 +41,18 @@ export const loggedObserver = (observer: UsageObserver, logger: Pick<Logger, 'wa
 })
 
 const IDS_LOGGED = 10
+
+type RecordingObserver = UpstreamRecorderNeeds['observe']
+
+/** Also logs that what was seen upstream could not be written to the ledger: it is tried again with the next listing. */
+export const loggedRecording =
+  (observe: RecordingObserver, logger: Pick<Logger, 'error' | 'info'>): RecordingObserver =>
+  (outcome) => {
+    observe(outcome)
+    if ('error' in outcome) logger.error({ err: outcome.error }, 'what the Copilot service lists could not be recorded')
+    else if ('unkept' in outcome) logger.error(outcome, 'messages whose ids no database can keep were not recorded')
+    else logger.info({ ...outcome }, 'recorded what the Copilot service lists')
+  }
 
 /**
  * Collects lines and writes them to standard output when many have come together or a moment has passed: a write a request

@@ -1,34 +1,53 @@
 /** The server process: reads the settings, listens, and leaves in order. Owns the exit codes. */
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
+import { StoreError } from '#model/errors.ts'
 import { type Config, type Environment, environmentWithFile, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
-import { renderUsage } from './http/usage-body.ts'
-import { createLog, loggedObserver } from './log.ts'
+import { renderUsage, renderUsagePages } from './http/usage-body.ts'
+import { createLog, loggedObserver, loggedRecording } from './log.ts'
 import { createService } from './service.ts'
 
 /** The service and its HTTP application, put together and not yet listening. */
 export const openApp = async (config: Config, logger: Logger) => {
   const metrics = createMetrics()
   const now = () => performance.now()
-  const service = createService({
+  const clock = () => Date.now()
+  const service = await createService({
     config,
     render: renderUsage,
+    renderPages: renderUsagePages,
+    sizeOf: (usage) => usage.byteLength,
     observer: loggedObserver(metrics.observer, logger),
     observeCall: metrics.observeCall,
+    observeIntake: metrics.observeIntake,
+    observeRecording: loggedRecording(metrics.observeRecording, logger),
+    isLoopback: isLoopback(config.host),
+    clock,
     now,
   })
-  const app = await createApp({
-    currentUsage: service.currentUsage,
-    metrics,
-    logger,
-    now,
-    sourceNote: service.isSample ? 'bundled-sample' : undefined,
-    waitMaxMs: config.upstreamTimeoutMs,
-  })
-  return { app, service, metrics }
+  try {
+    const app = await createApp({
+      ...service,
+      metrics,
+      logger,
+      now,
+      clock,
+      waitMaxMs: config.upstreamTimeoutMs,
+      intakeLimits: {
+        bodyBytesMax: config.intakeBodyBytesMax,
+        batchMax: config.intakeBatchMax,
+        textBytesMax: config.intakeTextBytesMax,
+        queueBytesMax: config.intakeQueueBytesMax,
+      },
+    })
+    return { app, service, metrics }
+  } catch (error) {
+    await service.close()
+    throw error
+  }
 }
 
 /** Serves until a signal comes; resolves to the exit code. */
@@ -36,6 +55,14 @@ export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
   const { logger, flush } = createLog(config)
   const { app, service } = await openApp(config, logger)
+  const isGuarded = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
+  if (!isGuarded) {
+    await Promise.allSettled([app.close(), service.close()])
+    throw new InvalidConfig(
+      `HOST is ${config.host}, where others can reach it, and there is no API key yet. Make one with ` +
+        '"npx copilot-credits keys create --scope admin", or set AUTH=none where something else guards the door',
+    )
+  }
 
   const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
   try {
@@ -46,8 +73,13 @@ export const runServer = async (environment: Environment): Promise<number> => {
     flush()
     return EXIT_CODES.failed
   }
-  if (service.isSample) logger.warn('answering the bundled sample period: set UPSTREAM_URL to answer your own')
-  if (!isLoopback(config.host)) logger.warn(`listening on ${config.host}: whoever can reach it can read the usage`)
+  if (await service.isSample())
+    logger.warn(
+      'answering the bundled sample period: report messages to /v1/messages, or set UPSTREAM_URL, to answer your own',
+    )
+  if (config.auth === 'none') {
+    logger.warn({ host: config.host }, 'AUTH=none: whoever can reach the service may read and write everything')
+  }
 
   const signal = await nextSignal()
   logger.info({ signal }, 'leaving: finishing what is in flight; a second signal leaves at once')
@@ -107,6 +139,10 @@ const main = async (args: readonly string[]): Promise<number> => {
     if (error instanceof HelpWanted) {
       process.stdout.write(HELP)
       return EXIT_CODES.ok
+    }
+    if (error instanceof StoreError) {
+      process.stderr.write(`copilot-credits: the database cannot be opened: ${error.message}\n`)
+      return EXIT_CODES.failed
     }
     const isTheCallers = error instanceof InvalidConfig || (error instanceof TypeError && 'code' in error)
     if (!isTheCallers) throw error

@@ -1,15 +1,26 @@
 /** The composition: the one file that knows every adapter. */
+import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
+import { type Access, createAccess, DEFAULT_ORGANIZATION } from './metering/access.ts'
+import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
+import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
+import type { Ledger } from './metering/ledger.ts'
+import { createLedgerUsage, type LedgerUsage } from './metering/ledger-usage.ts'
+import { createOrganizations, type Organizations } from './metering/organizations.ts'
+import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
 import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/ports.ts'
+import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
+import { createUsageQueries, type UsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
+import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
 import type { CallAttempt } from './upstream/http-client.ts'
 import { samplePeriod } from './upstream/sample/sample.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
-export type ServiceNeeds<T> = {
+export type CurrentPeriodNeeds<T> = {
   readonly config: Config
   /** A period in files, in place of the upstream. */
   readonly files?: PeriodFiles | undefined
@@ -21,32 +32,37 @@ export type ServiceNeeds<T> = {
   readonly now: () => number
 }
 
-export type Service<T> = {
-  readonly currentUsage: CurrentUsage<T>
-  /** Whether the answers are of the bundled sample period. */
-  readonly isSample: boolean
-  readonly close: () => Promise<void>
+export type CurrentPeriod<T> = { readonly currentUsage: CurrentUsage<T>; readonly close: () => Promise<void> }
+
+/** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
+export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPeriod<T> => {
+  const source = createSource(needs)
+  return { currentUsage: currentUsageOf(needs, source), close: () => source.close() }
 }
 
-export const createService = <T>(needs: ServiceNeeds<T>): Service<T> => {
-  const { config, files, render, observer, observeCall, now, progress } = needs
+const createSource = <T>({ config, files, observeCall, now }: CurrentPeriodNeeds<T>): CurrentPeriodSource => {
   const { upstreamUrl } = config
-  const source: CurrentPeriodSource =
-    files !== undefined || upstreamUrl === undefined
-      ? createFileSource(files ?? samplePeriod)
-      : createUpstream({
-          baseUrl: upstreamUrl,
-          attemptTimeoutMs: config.upstreamAttemptTimeoutMs,
-          attemptsMax: config.upstreamAttempts,
-          bytesMax: config.upstreamMaxBytes,
-          concurrency: config.upstreamConcurrency,
-          reportTtlMs: config.reportTtlMs,
-          missingTtlMs: config.reportMissingTtlMs,
-          now,
-          random: Math.random,
-          observe: observeCall,
-        })
-  const currentUsage = createCurrentUsage({
+  if (files !== undefined || upstreamUrl === undefined) return createFileSource(files ?? samplePeriod)
+  return createUpstream({
+    baseUrl: upstreamUrl,
+    attemptTimeoutMs: config.upstreamAttemptTimeoutMs,
+    attemptsMax: config.upstreamAttempts,
+    bytesMax: config.upstreamMaxBytes,
+    concurrency: config.upstreamConcurrency,
+    reportTtlMs: config.reportTtlMs,
+    missingTtlMs: config.reportMissingTtlMs,
+    now,
+    random: Math.random,
+    observe: observeCall,
+  })
+}
+
+const currentUsageOf = <T>(
+  { config, render, observer, now, progress }: CurrentPeriodNeeds<T>,
+  source: CurrentPeriodSource,
+  seen?: Parameters<typeof createCurrentUsage<T>>[0]['seen'],
+): CurrentUsage<T> =>
+  createCurrentUsage({
     source,
     rateCard: standardRateCard,
     render,
@@ -56,8 +72,143 @@ export const createService = <T>(needs: ServiceNeeds<T>): Service<T> => {
     staleLimitMs: config.upstreamStaleLimitMs,
     timeoutMs: config.upstreamTimeoutMs,
     ...(progress && { progress }),
+    ...(seen && { seen }),
   })
-  return { currentUsage, isSample: files === undefined && upstreamUrl === undefined, close: () => source.close() }
+
+export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> & {
+  readonly renderPages: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
+  readonly sizeOf: (usage: T) => number
+  readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
+  readonly observeRecording: UpstreamRecorderNeeds['observe']
+  /** Whether only this machine can reach the service. */
+  readonly isLoopback: boolean
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+}
+
+export type Service<T> = {
+  /** Of the upstream, or of the bundled sample. */
+  readonly currentUsage: CurrentUsage<T>
+  readonly hasUpstream: boolean
+  /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
+  readonly isSample: () => Promise<boolean>
+  readonly ledgerUsage: LedgerUsage<T>
+  readonly queries: UsageQueries
+  readonly intake: Intake
+  readonly organizations: Organizations
+  readonly access: Access
+  readonly reports: OwnReports
+  /** Whether there ever was an API key, of any organization. */
+  readonly hasKey: () => Promise<boolean>
+  /** Waits until what was seen upstream of an organization is in the ledger. */
+  readonly settled: (organizationId: string) => Promise<void>
+  /** Throws StoreError where the database cannot be reached or written. */
+  readonly checkStore: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** Opens the database. Throws StoreError. */
+export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
+  const { config, now, clock } = needs
+  const ledger = await openLedger(config)
+  await prepareDefault(ledger, config, clock())
+  const source = createSource(needs)
+  const hasUpstream = config.upstreamUrl !== undefined
+  const organizations = createOrganizations({ store: ledger.organizations, clock, now })
+  const reports = createOwnReports({ store: ledger.reports, now })
+  const reportOf = (id: Id): Promise<Report | undefined> =>
+    hasUpstream ? source.report(id, now() + config.upstreamTimeoutMs) : reports.find(id)
+  const intake = await createLedgerIntake({ ledger, config, reportOf, clock, observe: needs.observeIntake })
+  const recorder = createUpstreamRecorder({
+    intake,
+    findOrganization: organizations.find,
+    observe: needs.observeRecording,
+  })
+  const queries = createUsageQueries({ ledger, rateCards: new Map([[standardRateCard.version, standardRateCard]]) })
+  const access = createAccess({
+    store: ledger.keys,
+    demand: config.auth === 'none' ? 'none' : needs.isLoopback ? 'if-any' : 'required',
+    clock,
+    now,
+  })
+  let wasTouched = hasUpstream
+  return {
+    currentUsage: currentUsageOf(needs, source, hasUpstream ? recorder.seen : undefined),
+    hasUpstream,
+    isSample: async () => {
+      wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
+      return !wasTouched
+    },
+    ledgerUsage: createLedgerUsage({ queries, render: needs.renderPages, sizeOf: needs.sizeOf, now }),
+    queries,
+    intake,
+    organizations,
+    access,
+    reports,
+    hasKey: () => ledger.keys.any(),
+    settled: (organizationId) => (organizationId === DEFAULT_ORGANIZATION ? recorder.settled() : Promise.resolve()),
+    checkStore: ledger.check,
+    close: async () => {
+      await source.close()
+      await recorder.settled()
+      await ledger.close()
+    },
+  }
+}
+
+/** Throws StoreError. */
+export const openLedger = async ({
+  database,
+  databasePoolSize,
+}: Pick<Config, 'database' | 'databasePoolSize'>): Promise<Ledger> => {
+  if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path })
+  // Loaded here: most have no PostgreSQL, and its driver takes longer to load than SQLite to open.
+  const { createPostgresLedger } = await import('./store/postgres/ledger.ts')
+  return createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
+}
+
+export type LedgerIntakeNeeds = {
+  readonly ledger: Ledger
+  readonly config: Pick<Config, 'contentKey' | 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
+  readonly reportOf: (id: Id) => Promise<Report | undefined>
+  readonly clock: () => number
+  readonly observe: (counts: Readonly<IntakeCounts>) => void
+}
+
+export const createLedgerIntake = async ({
+  ledger,
+  config,
+  reportOf,
+  clock,
+  observe,
+}: LedgerIntakeNeeds): Promise<Intake> =>
+  createIntake({
+    ledger,
+    reportOf,
+    rateCard: standardRateCard,
+    digest: createContentDigest(config.contentKey ?? (await ledger.contentKey())),
+    limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },
+    clock,
+    observe,
+  })
+
+/** A new store has `default` with no date of birth: it gets one, with the calendar of the settings. */
+export const prepareDefault = async (
+  { organizations }: Ledger,
+  { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
+  now: number,
+): Promise<void> => {
+  const found = await organizations.find(DEFAULT_ORGANIZATION)
+  if (found === undefined || found.createdAt !== 0) return
+  await organizations.update(DEFAULT_ORGANIZATION, (organization) =>
+    organization.createdAt !== 0
+      ? organization
+      : {
+          ...organization,
+          createdAt: now,
+          calendar: [{ effectiveFrom: organization.calendar[0].effectiveFrom, timeZone, anchorDay }],
+        },
+  )
 }
 
 export { createSandbox } from './sandbox/sandbox.ts'

@@ -1,7 +1,10 @@
 /** Real parts for whole-service tests: an upstream on a port of its own that does what a test says, and the service. */
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pino from 'pino'
 import { type Environment, readConfig } from '../src/config.ts'
 import { openApp } from '../src/main.ts'
@@ -81,7 +84,8 @@ export type Running = AsyncDisposable & {
 
 /** The service on a free port, without the process around it. */
 export const startService = async (environment: Environment): Promise<Running> => {
-  const config = readConfig({ ...QUICK, ...environment })
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
+  const config = readConfig({ ...QUICK, DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, ...environment })
   const lines: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
   const { app, service, metrics } = await openApp(config, logger)
@@ -97,6 +101,7 @@ export const startService = async (environment: Environment): Promise<Running> =
       app.server.closeAllConnections()
       await app.close()
       await service.close()
+      rmSync(folder, { recursive: true })
     },
   }
 }

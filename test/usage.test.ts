@@ -194,9 +194,9 @@ describe('GET /usage', () => {
 describe('what is asked for wrongly is answered with a problem that says so:', () => {
   test('an unknown query parameter', async () => {
     await using service = await startService({})
-    const response = await fetch(`${service.url}/usage?period=previous`)
+    const response = await fetch(`${service.url}/usage?colour=red`)
     assert.equal(response.status, 400)
-    assert.match((await problemOf(response)).detail, /query parameter "period" must be absent/)
+    assert.match((await problemOf(response)).detail, /query parameter "colour" must be absent/)
   })
 
   test('an unknown path, with and without a query', async () => {

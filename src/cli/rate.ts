@@ -2,11 +2,11 @@
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Charge, ChargeLine } from '#model/charge.ts'
+import { plainNumber } from '#model/credits.ts'
 import type { Measurement } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { price } from '#rating/price.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
-import { plainNumber } from './plain-number.ts'
 import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 export const addRateCommand = (program: Command, { out }: Terminal): void => {

@@ -1,11 +1,11 @@
 /** `copilot-credits usage`: the current period as a table, with what each day and each report came to. */
 import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
+import { plainNumber } from '#model/credits.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
 import type { PeriodFiles } from '#service.ts'
 import { CommandFailed } from './failure.ts'
-import { plainNumber } from './plain-number.ts'
 import { grouped, progressBar, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 type Options = {
@@ -55,8 +55,8 @@ const readLines = async (
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
   // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
-  const { createService } = await import('#service.ts')
-  const service = createService({
+  const { createCurrentPeriod } = await import('#service.ts')
+  const period = createCurrentPeriod({
     config,
     files,
     render: async (each) => [...each],
@@ -66,10 +66,10 @@ const readLines = async (
     progress: bar.show,
   })
   try {
-    return (await service.currentUsage.read()).usage
+    return (await period.currentUsage.read()).usage
   } finally {
     bar.clear()
-    await service.close()
+    await period.close()
   }
 }
 

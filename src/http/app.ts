@@ -4,13 +4,28 @@ import { setTimeout } from 'node:timers/promises'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
+import type { Intake } from '#metering/intake.ts'
+import type { LedgerUsage } from '#metering/ledger-usage.ts'
+import type { Organizations } from '#metering/organizations.ts'
+import type { OwnReports } from '#metering/own-reports.ts'
+import type { UsageQueries } from '#metering/usage-queries.ts'
+import type { EpochMs } from '#model/organization.ts'
+import { createCallers } from './caller.ts'
 import { answerUnknownRoutes, handleError } from './errors.ts'
+import { createIntakeGate } from './intake-gate.ts'
 import type { Metrics } from './metrics.ts'
 import { openApiInfo } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
+import { ApiKeySchema, keyRoutes } from './routes/keys.ts'
+import { ledgerUsageRoutes } from './routes/ledger-usage.ts'
+import { messageRoutes } from './routes/messages.ts'
 import { operatingRoutes } from './routes/operating.ts'
+import { OrganizationSchema, organizationRoutes } from './routes/organizations.ts'
+import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { usageRoute } from './routes/usage.ts'
+import { MessageSchema } from './schemas/intake.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
@@ -19,17 +34,35 @@ import type { UsageBody } from './usage-body.ts'
 
 export type AppNeeds = {
   readonly currentUsage: CurrentUsage<UsageBody>
+  readonly hasUpstream: boolean
+  readonly isSample: () => Promise<boolean>
+  readonly ledgerUsage: LedgerUsage<UsageBody>
+  readonly queries: UsageQueries
+  readonly intake: Intake
+  readonly organizations: Organizations
+  readonly access: Access
+  readonly reports: OwnReports
+  readonly settled: (organizationId: string) => Promise<void>
+  readonly checkStore: () => Promise<void>
+  readonly intakeLimits: {
+    readonly bodyBytesMax: number
+    readonly batchMax: number
+    readonly textBytesMax: number
+    readonly queueBytesMax: number
+  }
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
   readonly now: () => number
-  readonly sourceNote: string | undefined
+  /** Milliseconds since 1970. */
+  readonly clock: () => EpochMs
   /** The longest that an answer may have to be waited for. */
   readonly waitMaxMs: number
 }
 
-export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote, waitMaxMs }: AppNeeds) => {
+export const createApp = async (needs: AppNeeds) => {
+  const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
   let isClosing = false
-  const writeUsage = createUsageWriter({ now, sourceNote, isClosing: () => isClosing })
+  const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
   /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
   const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
@@ -40,7 +73,10 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   /** The fast lane: a reader of usage that is at hand is answered before Fastify has looked at the request. */
   const answerFromMemory = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method = '', url } = request
+    if (!hasUpstream) return false
     if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD') || request.headers.host === undefined) return false
+    const caller = access.recall(request.headers.authorization)
+    if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
     const answer = currentUsage.peek()
     if (answer === undefined) return false
     const startedAt = now()
@@ -57,6 +93,8 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
     ajv: { customOptions: { removeAdditional: false, strict: false } },
     bodyLimit: BODY_MAX_BYTES,
     return503OnClosing: false,
+    // Ids of messages are up to 200 characters, each of up to twelve when it is encoded.
+    routerOptions: { maxParamLength: 2400 },
     serverFactory: (handler) =>
       createHttpServer({
         handler,
@@ -89,7 +127,18 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
   })
   closeConnectionsInOrder()
 
-  for (const schema of [ProblemSchema, UsageLineSchema, UsageResponseSchema]) app.addSchema(schema)
+  // What is answered is written by us: amounts keep the digits that they have.
+  app.setSerializerCompiler(() => (body) => JSON.stringify(body))
+  const shared = [
+    ProblemSchema,
+    UsageLineSchema,
+    UsageResponseSchema,
+    MessageSchema,
+    OrganizationSchema,
+    ReportSchema,
+    ApiKeySchema,
+  ]
+  for (const schema of shared) app.addSchema(schema)
   await app.register(fastifySwagger, {
     openapi: openApiInfo,
     refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
@@ -100,8 +149,25 @@ export const createApp = async ({ currentUsage, metrics, logger, now, sourceNote
     uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
-  await app.register(usageRoute, { currentUsage, writeUsage })
-  await app.register(operatingRoutes, { currentUsage, metrics })
+  const { queries, settled, intake, reports, intakeLimits, ledgerUsage, isSample } = needs
+  const callers = createCallers({ access, organizations })
+  await app.register(usageRoute, {
+    currentUsage,
+    ledgerUsage,
+    hasUpstream,
+    isSample,
+    settled,
+    callers,
+    clock,
+    writeUsage,
+  })
+  await app.register(ledgerUsageRoutes, { queries, callers, clock, settled })
+  const gate = createIntakeGate(intakeLimits.queueBytesMax)
+  await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
+  await app.register(organizationRoutes, { organizations, callers, clock })
+  await app.register(keyRoutes, { access, callers })
+  await app.register(reportRoutes, { reports, callers })
+  await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
   app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
   await app.ready()

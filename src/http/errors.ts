@@ -1,6 +1,8 @@
 /** Failures → problem+json. What is not known is logged whole and answered without detail. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { UpstreamError } from '#model/errors.ts'
+import { Unauthenticated } from '#metering/access.ts'
+import { InvalidRequest, NotFound, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import { Forbidden } from './caller.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
 
 export type ProblemKind = keyof typeof KINDS
@@ -8,14 +10,21 @@ export type ProblemKind = keyof typeof KINDS
 /** Each kind of problem: its status and its title. The key is the end of its `type`. */
 const KINDS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
-  'not-found': { status: 404, title: 'There is nothing at this path' },
+  unauthenticated: { status: 401, title: 'It is not known who asks' },
+  forbidden: { status: 403, title: 'The key does not allow this' },
+  'not-found': { status: 404, title: 'There is no such thing' },
   'method-not-allowed': { status: 405, title: 'This path does not take this method' },
   'request-timed-out': { status: 408, title: 'The request did not arrive in time' },
+  conflict: { status: 409, title: 'It is in contradiction to what is there' },
+  'payload-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body is of a type that is not taken here' },
   'expectation-failed': { status: 417, title: 'What is expected cannot be met' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Something went wrong here' },
   'upstream-failed': { status: 502, title: 'The Copilot service failed' },
   'not-ready': { status: 503, title: 'Not ready to answer' },
+  'too-busy': { status: 503, title: 'More is waiting than may wait' },
+  'store-failed': { status: 503, title: 'The database could not do it' },
   'upstream-timed-out': { status: 504, title: 'The Copilot service did not answer in time' },
 } as const satisfies Record<string, { status: number; title: string }>
 
@@ -38,12 +47,53 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   if (error instanceof UpstreamError) return sendUpstreamFailure(error, request, reply)
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
+  const known = problemOf(error, request, reply)
+  if (known !== undefined) return sendProblem(reply, known)
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
-    return sendProblem(reply, { ...toProblem('invalid-request', error.message, request.id), status })
+    const kind = KIND_OF_STATUS[status] ?? 'invalid-request'
+    return sendProblem(reply, { ...toProblem(kind, error.message, request.id), status })
   }
   request.log.error({ err: error }, 'failed unexpectedly')
   return sendProblem(reply, toProblem('internal-error', 'The logs of the service say more.', request.id))
+}
+
+const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
+  413: 'payload-too-large',
+  415: 'unsupported-media-type',
+}
+
+/** The problem that an error is, for who cannot answer with a status any more. */
+export const problemFor = (error: unknown, request: FastifyRequest): Problem => {
+  if (error instanceof UpstreamError) return toProblem('upstream-failed', error.message, request.id)
+  const known = error instanceof Error ? problemOf(error, request) : undefined
+  if (known !== undefined) return known
+  request.log.error({ err: error }, 'failed unexpectedly')
+  return toProblem('internal-error', 'The logs of the service say more.', request.id)
+}
+
+/** What our own errors are called. */
+const problemOf = (error: Error, request: FastifyRequest, reply?: FastifyReply): Problem | undefined => {
+  if (error instanceof InvalidRequest) {
+    const errors = [{ field: error.field, expected: error.expected }]
+    return toProblem('invalid-request', error.message, request.id, { errors })
+  }
+  if (error instanceof NotFound) return toProblem('not-found', error.message, request.id)
+  if (error instanceof Forbidden) return toProblem('forbidden', error.message, request.id)
+  if (error instanceof Unauthenticated) {
+    reply?.header('www-authenticate', 'Bearer')
+    return toProblem('unauthenticated', error.message, request.id)
+  }
+  if (error instanceof StoreBusy) {
+    reply?.header('retry-after', '1')
+    return toProblem('too-busy', error.message, request.id)
+  }
+  if (error instanceof StoreError) {
+    request.log.error({ err: error }, 'the database failed')
+    reply?.header('retry-after', '1')
+    return toProblem('store-failed', 'Nothing of this request has been acknowledged: repeat it.', request.id)
+  }
+  return undefined
 }
 
 const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {

@@ -1,6 +1,8 @@
 /** What the service counts, in the format of Prometheus. */
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageObserver } from '#metering/ports.ts'
+import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { RequestTimes } from './request-times.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -59,6 +61,18 @@ export const createMetrics = () => {
     registers,
   })
 
+  const taken = new Counter({
+    name: 'copilot_credits_messages_taken_total',
+    help: 'Messages reported to us, by outcome (accepted, duplicate, conflict, rejected).',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const recorded = new Counter({
+    name: 'copilot_credits_upstream_recordings_total',
+    help: 'Messages seen upstream that were written to the ledger, by outcome (accepted, amended) or cannot be (unkept), and listings that failed to be (failed).',
+    labelNames: ['outcome'],
+    registers,
+  })
   const observer: UsageObserver = {
     served: (from) => {
       served[from]++
@@ -74,6 +88,19 @@ export const createMetrics = () => {
 
   return {
     observer,
+    observeIntake: (counts: Readonly<IntakeCounts>): void => {
+      for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
+    },
+    observeRecording: (outcome: RecordingOutcome): void => {
+      if ('error' in outcome) {
+        recorded.inc({ outcome: 'failed' })
+      } else if ('unkept' in outcome) {
+        recorded.inc({ outcome: 'unkept' }, outcome.unkept)
+      } else {
+        recorded.inc({ outcome: 'accepted' }, outcome.accepted)
+        recorded.inc({ outcome: 'amended' }, outcome.amended)
+      }
+    },
     observeCall: ({ call, outcome, durationMs }: { call: string; outcome: string; durationMs: number }): void => {
       upstreamCalls.inc({ call, outcome })
       upstreamDurations.observe({ call }, durationMs / 1000)

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net'
 import { type ProblemKind, toProblem } from './errors.ts'
 import { requestIdOf } from './request-id.ts'
+import { NDJSON } from './schemas/common.ts'
 import { PROBLEM_JSON } from './schemas/problem.ts'
 
 export type HttpServerNeeds = {
@@ -39,10 +40,22 @@ export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs
     }
     busy.add(request.socket)
     response.on('close', () => busy.delete(request.socket))
+    limitArrival(request, response)
     handler(request, response)
   }
 
-  const server = createServer({ requestTimeout: REQUEST_MAX_MS, requireHostHeader: false }, listener)
+  /** A body must arrive in time, but for a stream, which may go on as long as something moves. */
+  const limitArrival = (request: IncomingMessage, response: ServerResponse): void => {
+    const { headers } = request
+    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+    if (!hasBody || headers['content-type']?.startsWith(NDJSON) === true) return
+    const timer = setTimeout(() => {
+      if (request.complete || response.headersSent) return
+      refuse(request, response, 'request-timed-out', `the body did not arrive within ${REQUEST_MAX_MS / 1000} s`)
+    }, REQUEST_MAX_MS)
+    response.on('close', () => clearTimeout(timer))
+  }
+  const server = createServer({ requestTimeout: 0, headersTimeout: REQUEST_MAX_MS, requireHostHeader: false }, listener)
   server.setTimeout(idleMaxMs)
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     refuse(request, response, 'expectation-failed', 'the header Expect must be absent or 100-continue'),
@@ -75,7 +88,7 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timed-out',
 }
 
-/** Time for a request to arrive whole. */
+/** Time for the head of a request, and for a body that is no stream, to arrive whole. */
 const REQUEST_MAX_MS = 30_000
 
 /** Without the query: what is asked for may be nobody else's business. */

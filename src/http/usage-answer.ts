@@ -12,28 +12,28 @@ export type WriteUsage = (
   response: ServerResponse,
   answer: UsageAnswer<UsageBody>,
   requestId: string,
+  /** Said in the header `Usage-Source` where the answer is not of the operator's own messages. */
+  sourceNote?: string,
 ) => void
 
 export type UsageAnswerOptions = {
   /** Milliseconds of the clock that `asOf` is of. */
   readonly now: () => number
-  /** Said in the header `Usage-Source` where the answer is not of the operator's own messages. */
-  readonly sourceNote: string | undefined
   /** Once it is, readers are asked to close their connections. */
   readonly isClosing: () => boolean
 }
 
-export const createUsageWriter = ({ now, sourceNote, isClosing }: UsageAnswerOptions): WriteUsage => {
+export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): WriteUsage => {
   const fixed = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding']
-  if (sourceNote !== undefined) fixed.push('Usage-Source', sourceNote)
 
-  return (request, response, { usage, asOf, from }, requestId) => {
+  return (request, response, { usage, asOf, from }, requestId, sourceNote) => {
     const { headers } = request
     const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(headers['accept-encoding'])
     const age = Math.max(0, Math.floor((now() - asOf) / 1000))
     // A flat list of names and values is what Node.js writes fastest.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
+    if (sourceNote !== undefined) head.push('Usage-Source', sourceNote)
     if (isClosing()) head.push('Connection', 'close')
     if (matches(headers['if-none-match'], usage.tag)) {
       response.writeHead(304, head).end()

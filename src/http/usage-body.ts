@@ -21,6 +21,19 @@ export type UsageBody = {
 
 /** Reads the lines once. Lets others run every few hundred lines, so that a large period does not hold them up. */
 export const renderUsage = async (lines: Iterable<UsageLine>): Promise<UsageBody> => {
+  const writer = createBodyWriter()
+  for (const line of lines) if (writer.add(line)) await letOthersRun()
+  return writer.end()
+}
+
+/** The same where the lines come page by page. */
+export const renderUsagePages = async (pages: AsyncIterable<readonly UsageLine[]>): Promise<UsageBody> => {
+  const writer = createBodyWriter()
+  for await (const page of pages) for (const line of page) if (writer.add(line)) await letOthersRun()
+  return writer.end()
+}
+
+const createBodyWriter = () => {
   const identity = new SharedBytes()
   const hash = createHash('sha256')
   const nameOf = quoted()
@@ -32,17 +45,22 @@ export const renderUsage = async (lines: Iterable<UsageLine>): Promise<UsageBody
     identity.append(bytes)
     text = ''
   }
-  for (const line of lines) {
-    text += separator + toUsageEntry(line, nameOf)
-    separator = ','
-    if (text.length < PIECE_CHARACTERS) continue
-    write()
-    await letOthersRun()
+  return {
+    /** True where a piece is complete and others should have their turn. */
+    add: (line: UsageLine): boolean => {
+      text += separator + toUsageEntry(line, nameOf)
+      separator = ','
+      if (text.length < PIECE_CHARACTERS) return false
+      write()
+      return true
+    },
+    end: (): UsageBody => {
+      text += ']}'
+      write()
+      identity.end()
+      return usageBody(identity, hash.digest('base64url').slice(0, 27))
+    },
   }
-  text += ']}'
-  write()
-  identity.end()
-  return usageBody(identity, hash.digest('base64url').slice(0, 27))
 }
 
 const PIECE_CHARACTERS = 64 * 1024

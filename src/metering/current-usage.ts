@@ -9,6 +9,7 @@
 import type { RateCard } from '#model/rate-card.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
+import type { PricedMessage } from './intake.ts'
 import { createPeriodBill, type PeriodBill } from './period-bill.ts'
 import type { CurrentPeriodSource, Deadline, Progress, UsageObserver, Validators } from './ports.ts'
 
@@ -42,6 +43,8 @@ export type CurrentUsageNeeds<T> = {
   /** How long a refresh may take in all. */
   readonly timeoutMs: number
   readonly progress?: Progress
+  /** Is handed every changed listing, once it can be answered. */
+  readonly seen?: (messages: Iterable<PricedMessage>) => void
 }
 
 export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage<T> => {
@@ -184,9 +187,10 @@ const fetchBill = async <T>(
   return { bill, reports, validators: listing.validators, asOf }
 }
 
-const renderBill = async <T>({ render }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {
+const renderBill = async <T>({ render, seen }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {
   const { bill, reports, validators, asOf } = fetched
   const usage = await render(bill.lines(reports))
+  seen?.(bill.messages(reports))
   return { usage, asOf, validators, reports, messages: bill.size(), duplicates: bill.duplicates }
 }
 

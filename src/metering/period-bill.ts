@@ -10,6 +10,7 @@ import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { measure } from '#rating/measure.ts'
 import { price, priceReport } from '#rating/price.ts'
+import type { PricedMessage } from './intake.ts'
 
 export type PeriodBill = {
   /** Adds messages. Throws UnbillableListing where two have the same id and different content. */
@@ -20,6 +21,8 @@ export type PeriodBill = {
   readonly duplicates: readonly Id[]
   /** The usage lines in the order in which the messages came, where `reports` has what the catalogue said of each id. */
   readonly lines: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<UsageLine, void, undefined>
+  /** The messages in the same order, each with the report that prices it. */
+  readonly messages: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<PricedMessage, void, undefined>
 }
 
 export const createPeriodBill = ({ rateCard, wantReport }: PeriodBillNeeds): PeriodBill => {
@@ -56,6 +59,11 @@ export const createPeriodBill = ({ rateCard, wantReport }: PeriodBillNeeds): Per
         yield usageLine(message, report, textCredits)
       }
     },
+    messages: function* (reports) {
+      for (const { message } of byId.values()) {
+        yield { message, report: message.reportId === undefined ? undefined : reports.get(message.reportId) }
+      }
+    },
   }
 }
 
@@ -78,9 +86,10 @@ const usageLine = ({ id, timestamp }: Message, report: Report | undefined, textC
     ? { messageId: id, timestamp, credits: textCredits }
     : { messageId: id, timestamp, reportName: report.name, credits: priceReport(report).credits }
 
-const COMPARED = ['text', 'timestamp', 'reportId'] as const
+const COMPARED = ['text', 'timestamp', 'reportId', 'member'] as const
 
 const differingField = (message: Message, other: Message): string | undefined => {
   const field = COMPARED.find((name) => message[name] !== other[name])
+  if (field === 'member') return 'user_id'
   return field === 'reportId' ? 'report_id' : field
 }

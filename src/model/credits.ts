@@ -4,7 +4,6 @@
  */
 export type Credits = number & { readonly unit: 'micro-credits' }
 
-export const MICROS_PER_CREDIT = 1_000_000
 const DECIMALS = 6
 
 /** Throws a RangeError where the number is not a whole number that a double holds exactly. */
@@ -31,12 +30,26 @@ export const creditsFromDecimal = (decimal: number): Credits | undefined => {
   return credits(Number(`${sign}${whole}${fraction.padEnd(DECIMALS, '0')}`) + 0)
 }
 
-/** The amount as a plain decimal without trailing zeros, made from the integer's digits: `1.85`, `79`, `-0.000001`. */
-export const toDecimal = (amount: Credits): string => {
-  const sign = amount < 0 ? '-' : ''
-  const micros = Math.abs(amount)
-  const fraction = micros % MICROS_PER_CREDIT
-  const whole = (micros - fraction) / MICROS_PER_CREDIT
-  if (fraction === 0) return `${sign}${whole}`
-  return `${sign}${whole}.${String(fraction).padStart(DECIMALS, '0').replace(/0+$/, '')}`
+/** An exact sum of amounts, in whole micro-credits: a number is exact up to 2^53 only, a sum of many may be more. */
+export type CreditsSum = bigint & { readonly unit: 'micro-credits' }
+
+/** Throws a RangeError where it does not fit into the 64 bits that stores sum in. */
+export const creditsSum = (micros: bigint): CreditsSum => {
+  if (BigInt.asIntN(64, micros) !== micros) throw new RangeError(`not a sum of micro-credits in 64 bits: ${micros}`)
+  return micros as CreditsSum
 }
+
+/** The amount as a plain decimal without trailing zeros, made from the integer's digits: `1.85`, `79`, `-0.000001`. */
+export const toDecimal = (amount: Credits | CreditsSum): string => {
+  const sign = amount < 0 ? '-' : ''
+  const digits = String(amount < 0 ? -amount : amount).padStart(DECIMALS + 1, '0')
+  const fraction = digits.slice(-DECIMALS).replace(/0+$/, '')
+  const whole = `${sign}${digits.slice(0, -DECIMALS)}`
+  return fraction === '' ? whole : `${whole}.${fraction}`
+}
+
+/** In the language since ES2026; TypeScript's library does not know it yet. */
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (json: string) => unknown }
+
+/** For JSON.stringify: the amount as the decimal number that it is, from its digits. */
+export const plainNumber = (amount: Credits | CreditsSum): unknown => rawJSON(toDecimal(amount))

@@ -53,3 +53,36 @@ export class UpstreamError extends ServiceError {
     this.details = details
   }
 }
+
+/** The store could not do it; nothing that was asked for has been acknowledged. */
+export class StoreError extends ServiceError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('store_failed', message, options)
+  }
+}
+
+/** More is waiting to be written than may wait. */
+export class StoreBusy extends ServiceError {
+  constructor(message: string) {
+    super('store_busy', message)
+  }
+}
+
+/** What was asked for is not valid: names the field and what was expected of it. */
+export class InvalidRequest extends ServiceError {
+  readonly field: string
+  readonly expected: string
+
+  constructor(field: string, expected: string) {
+    super('invalid_request', `${field} must be ${expected}`)
+    this.field = field
+    this.expected = expected
+  }
+}
+
+/** There is nothing of that name, or nothing that the caller may know of. */
+export class NotFound extends ServiceError {
+  constructor(message: string) {
+    super('not_found', message)
+  }
+}

@@ -8,4 +8,6 @@ export type Message = {
   readonly timestamp: string
   /** The report that was asked for. Absent where none was (`null` at the edge). */
   readonly reportId?: Id
+  /** Who in the organization sent it, where that is known. */
+  readonly member?: string
 }

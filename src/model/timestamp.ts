@@ -1,3 +1,5 @@
+import type { EpochMs } from './organization.ts'
+
 /**
  * Whether a text is an RFC 3339 date-time: a date that exists, a time with a leap second at most, and an offset
  * (https://www.rfc-editor.org/rfc/rfc3339#section-5.6, with the upper or lower case of `T` and `Z` that it allows).
@@ -15,4 +17,57 @@ const DATE_TIME =
 const daysOf = (year: number, month: number): number => {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+}
+
+/**
+ * The instant of a timestamp, in whole milliseconds: what is finer is cut off, so that an instant stays in its day and
+ * period. A leap second counts to the second before it, as in RFC 9557 and POSIX clocks that repeat it.
+ */
+export const instantOf = (timestamp: string): EpochMs => {
+  const canonical = readCanonical(timestamp)
+  if (canonical !== undefined) return canonical
+  const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? ''
+  const second = timestamp.slice(17, 19) === '60' ? '59' : timestamp.slice(17, 19)
+  const whole = `${timestamp.slice(0, 10)}T${timestamp.slice(11, 17)}${second}`
+  const offset = /(?:[Zz]|[+-]\d\d:\d\d)$/.exec(timestamp)?.[0].toUpperCase() ?? 'Z'
+  return Date.parse(`${whole}.${fraction.slice(0, 3).padEnd(3, '0')}${offset}`)
+}
+
+/** The form in which an instant is written where nobody said how: `2024-04-29T02:08:29.375Z`. */
+export const canonicalTimestamp = (at: EpochMs): string => new Date(at).toISOString()
+
+/** Whether the timestamp is what `canonicalTimestamp` would make of its instant. */
+export const isCanonicalTimestamp = (timestamp: string, at: EpochMs): boolean => readCanonical(timestamp) === at
+
+/** `YYYY-MM-DDTHH:mm:ss.sssZ` → its instant; undefined for every other form. The date is taken to exist. */
+const readCanonical = (text: string): EpochMs | undefined => {
+  if (
+    text.length !== 24 ||
+    text.charCodeAt(10) !== 0x54 ||
+    text.charCodeAt(19) !== 0x2e ||
+    text.charCodeAt(23) !== 0x5a
+  ) {
+    return undefined
+  }
+  const second = number(text, 17, 19)
+  if (second === 60) return undefined
+  const minutes = number(text, 11, 13) * 60 + number(text, 14, 16)
+  return dayOf(text) + (minutes * 60 + second) * 1000 + number(text, 20, 23)
+}
+
+const number = (text: string, from: number, to: number): number => {
+  let value = 0
+  for (let at = from; at < to; at++) value = value * 10 + text.charCodeAt(at) - 0x30
+  return value
+}
+
+/** Days of the civil calendar, by the algorithm of https://howardhinnant.github.io/date_algorithms.html#days_from_civil. */
+const dayOf = (text: string): EpochMs => {
+  const month = number(text, 5, 7)
+  const year = number(text, 0, 4) - (month <= 2 ? 1 : 0)
+  const era = Math.floor(year / 400)
+  const yearOfEra = year - era * 400
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + number(text, 8, 10) - 1
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
+  return (era * 146_097 + dayOfEra - 719_468) * 86_400_000
 }

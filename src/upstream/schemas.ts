@@ -27,6 +27,7 @@ const MessageSchema = Type.Object({
     description: 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
   }),
   report_id: Type.Optional(Type.Union([...IdSchema.anyOf, Type.Null()], { description: `${ID}, null or absent` })),
+  user_id: Type.Optional(Type.Unknown()),
 })
 
 const ReportSchema = Type.Object({
@@ -53,14 +54,16 @@ export const parseMessage = (input: unknown, index: number): Message => {
 }
 
 const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
-  const { id, text, timestamp, report_id: reportId } = entry
-  if (reportId === undefined || reportId === null) return { id, text, timestamp }
+  const { id, text, timestamp, report_id: reportId, user_id: userId } = entry
+  // Who sent it is not part of what was agreed: it is taken where it is there.
+  const member = typeof userId === 'string' && userId !== '' && userId.length <= 200 ? { member: userId } : undefined
+  if (reportId === undefined || reportId === null) return { id, text, timestamp, ...member }
   if (!canBeInPath(reportId)) {
     throw new MalformedAnswer(
       `messages[${index}].report_id cannot be part of a URL: it must not be "." or ".." or hold a lone surrogate`,
     )
   }
-  return { id, text, timestamp, reportId }
+  return { id, text, timestamp, reportId, ...member }
 }
 
 /** Throws MalformedAnswer. `asked` is the id that the catalogue was asked for. */

@@ -8,11 +8,13 @@ import { problemResponses } from '../schemas/responses.ts'
 
 export type OperatingRoutesOptions = {
   readonly currentUsage: Pick<CurrentUsage<unknown>, 'isReady'>
+  readonly hasUpstream: boolean
+  readonly checkStore: () => Promise<void>
   readonly metrics: Metrics
 }
 
 export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
-  const { currentUsage, metrics } = options
+  const { currentUsage, hasUpstream, checkStore, metrics } = options
 
   app.get(
     '/healthz',
@@ -35,13 +37,16 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         operationId: 'getReadiness',
         tags: ['Operating'],
         summary: 'Whether usage can be answered',
-        description: 'Ready when the Copilot service answers or a good answer is at hand that may still be given.',
+        description:
+          'Ready when the database can be written, and the Copilot service, where there is one, answers or a good answer is ' +
+          'at hand that may still be given.',
         response: { 200: statusResponse('Usage can be answered.', 'ready'), ...problemResponses(503) },
       },
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      if (await currentUsage.isReady()) return reply.send({ status: 'ready' as const })
+      await checkStore()
+      if (!hasUpstream || (await currentUsage.isReady())) return reply.send({ status: 'ready' as const })
       const detail = 'The Copilot service fails and no good answer is at hand; GET /usage says how.'
       return sendProblem(reply, toProblem('not-ready', detail, request.id))
     },

@@ -1,30 +1,44 @@
 /** `GET /usage`: what each message of the current billing period cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
+import { DEFAULT_ORGANIZATION } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
+import type { LedgerUsage } from '#metering/ledger-usage.ts'
+import { type RangeQuery, rangeOf } from '#metering/usage-range.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { Callers } from '../caller.ts'
+import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
   readonly currentUsage: CurrentUsage<UsageBody>
+  readonly ledgerUsage: LedgerUsage<UsageBody>
+  readonly hasUpstream: boolean
+  readonly isSample: () => Promise<boolean>
+  readonly settled: (organizationId: string) => Promise<void>
+  readonly callers: Callers
+  readonly clock: () => EpochMs
   readonly writeUsage: WriteUsage
 }
 
-export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, { currentUsage, writeUsage }, done) => {
-  app.get(
+export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
+  const { currentUsage, ledgerUsage, hasUpstream, isSample, settled, callers, clock, writeUsage } = options
+  app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
       schema: {
         operationId: 'getUsage',
         tags: ['Usage'],
-        summary: 'What each message of the current billing period cost',
+        summary: 'What each message of a billing period cost',
         description:
-          'One line for each message, in the order of the source. The answer is whole and exact or it is an error: a ' +
+          'One line for each message. Where `UPSTREAM_URL` is set, the current period of the organization `default` is what ' +
+          'the Copilot service lists, in its order; every other answer is of the ledger, by time and id. The answer is whole and exact or it is an error: a ' +
           'message is never left out and a price never guessed. When the Copilot service fails, the last good answer is ' +
           'given for a limited time, marked by `Cache-Status` (`detail=stale`) and `Age`. ' +
           'Compressed with `br` or `gzip` for who asks with `Accept-Encoding`; a changed answer has another `ETag`.',
-        querystring: Type.Object({}, { additionalProperties: false }),
+        querystring: Type.Object({ ...organizationQuery, ...rangeQuery }, { additionalProperties: false }),
         headers: Type.Object({
           'if-none-match': Type.Optional(
             Type.String({
@@ -35,19 +49,27 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, { curr
         }),
         response: {
           200: {
-            description: 'The usage of the current billing period.',
+            description: 'The usage of the period.',
             headers: usageHeaders,
             content: { 'application/json': { schema: Type.Ref('UsageResponse#') } },
           },
           304: { description: 'The answer that you have is still true.', headers: usageHeaders, type: 'null' },
-          ...problemResponses(400, 500, 502, 504),
+          ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
     async (request, reply) => {
-      const answer = await currentUsage.read()
+      const { organization } = await callers.identify(request, 'usage:read')
+      const { period, from, to } = request.query
+      const range = rangeOf(organization, { period, from, to }, clock())
+      const isCurrent = (period ?? 'current') === 'current' && from === undefined
+      const isDefault = organization.id === DEFAULT_ORGANIZATION
+      const note = isCurrent && isDefault && !hasUpstream && (await isSample()) ? 'bundled-sample' : undefined
+      if (!isDefault || !isCurrent) await settled(organization.id)
+      const isOfSource = isCurrent && isDefault && (hasUpstream || note !== undefined)
+      const answer = isOfSource ? await currentUsage.read() : await ledgerUsage.read(organization, range)
       reply.hijack()
-      writeUsage(request.raw, reply.raw, answer, request.id)
+      writeUsage(request.raw, reply.raw, answer, request.id, note)
     },
   )
   done()

@@ -17,6 +17,36 @@ const PROBLEMS = {
     detail: 'query parameter "color" must be absent: /usage does not know it',
     more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not know it' }] },
   },
+  401: {
+    description: 'A key is needed, or the one that was sent is unknown or was revoked.',
+    kind: 'unauthenticated',
+    detail: 'a key is needed: Authorization: Bearer cck_…',
+  },
+  403: {
+    description: 'The key does not allow this.',
+    kind: 'forbidden',
+    detail: 'the key must have the scope messages:write',
+  },
+  404: {
+    description: 'There is no such thing, or none that the key may know of.',
+    kind: 'not-found',
+    detail: 'there is no organization "acme"',
+  },
+  409: {
+    description: 'It is in contradiction to what is there.',
+    kind: 'conflict',
+    detail: 'there is an organization acme already',
+  },
+  413: {
+    description: 'The body is larger than `INTAKE_MAX_BYTES`.',
+    kind: 'payload-too-large',
+    detail: 'Request body is too large',
+  },
+  415: {
+    description: 'The body is of a type that is not taken here.',
+    kind: 'unsupported-media-type',
+    detail: 'Unsupported Media Type: text/plain',
+  },
   500: {
     description: 'Something went wrong in the service; its logs say more.',
     kind: 'internal-error',
@@ -38,9 +68,11 @@ const PROBLEMS = {
     },
   },
   503: {
-    description: 'Not ready: the Copilot service fails and no good answer is at hand.',
-    kind: 'not-ready',
-    detail: 'The Copilot service fails and no good answer is at hand; GET /usage says how.',
+    description:
+      'The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the ' +
+      'same request may be sent again after `Retry-After` seconds.',
+    kind: 'store-failed',
+    detail: 'Nothing of this request has been acknowledged: repeat it.',
   },
   504: {
     description: 'The Copilot service did not answer in time, and no good answer is recent enough.',

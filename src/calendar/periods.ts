@@ -1,0 +1,130 @@
+/**
+ * Billing periods. A period starts at local midnight of the anchor day (in shorter months their last day; where midnight
+ * does not exist, at the first instant after it) and ends where the next one starts.
+ */
+import type { BillingCalendar, BillingPeriod, CalendarEntry, EpochMs } from '#model/organization.ts'
+
+/**
+ * How far ahead a change takes effect at least: a message may be five minutes ahead of the clock, and processes remember a
+ * calendar for some seconds.
+ */
+export const CHANGE_LEAD_MS = 10 * 60_000
+
+/** Zones differ by up to 26 hours: a period of some hours helps nobody. */
+const SHORTEST_AFTER_CHANGE_MS = 2 * 24 * 3_600_000
+
+/** The period that holds the instant. */
+export const periodAt = (calendar: BillingCalendar, at: EpochMs): BillingPeriod => {
+  const index = indexAt(calendar, at)
+  const entry = calendar[index] ?? calendar[0]
+  const next = calendar[index + 1]
+  // A calendar that is not the first begins with a period that lasts until a boundary which is not too near.
+  const firstEnd = index === 0 ? undefined : boundaryFrom(entry, entry.effectiveFrom + SHORTEST_AFTER_CHANGE_MS)
+  const isFirst = firstEnd !== undefined && at < firstEnd
+  const start = isFirst ? entry.effectiveFrom : boundaryUpTo(entry, at)
+  const end = isFirst ? firstEnd : boundaryFrom(entry, at + 1)
+  return { start, end: next === undefined ? end : Math.min(end, next.effectiveFrom) }
+}
+
+export const periodBefore = (calendar: BillingCalendar, { start }: BillingPeriod): BillingPeriod =>
+  periodAt(calendar, start - 1)
+
+export const periodAfter = (calendar: BillingCalendar, { end }: BillingPeriod): BillingPeriod => periodAt(calendar, end)
+
+/** The first period whose start falls into the month, by the local date in the zone that holds at its start. */
+export const periodStartingIn = (calendar: BillingCalendar, year: number, month: number): BillingPeriod | undefined => {
+  // Local dates are less than a day away from those of UTC on either side.
+  let period = periodAt(calendar, utc(year, month, 1) - 2 * DAY_MS)
+  const limit = utc(year, month, 31) + 3 * DAY_MS
+  while (period.start < limit) {
+    const { timeZone } = calendar[indexAt(calendar, period.start)] ?? calendar[0]
+    const date = zoned(period.start, timeZone)
+    if (date.year === year && date.month === month) return period
+    period = periodAfter(calendar, period)
+  }
+  return undefined
+}
+
+/** All that overlap `[from, to)`, ascending. */
+export const periodsBetween = (calendar: BillingCalendar, from: EpochMs, to: EpochMs): readonly BillingPeriod[] => {
+  const periods: BillingPeriod[] = []
+  let at = from
+  while (at < to) {
+    const period = periodAt(calendar, at)
+    periods.push(period)
+    at = period.end
+  }
+  return periods
+}
+
+export const isPeriodStart = (calendar: BillingCalendar, at: EpochMs): boolean => periodAt(calendar, at).start === at
+
+export type CalendarChange = { readonly timeZone?: string; readonly anchorDay?: number }
+
+/**
+ * The calendar with a change that takes effect at the next period boundary that is far enough ahead. A change that is
+ * waiting is replaced, and what it said of the other field is kept; a period that has begun, or is about to, is not moved.
+ */
+export const changedCalendar = (calendar: BillingCalendar, change: CalendarChange, now: EpochMs): BillingCalendar => {
+  const [first, ...later] = calendar
+  const last = calendar.at(-1) ?? first
+  const settled: BillingCalendar = [
+    first,
+    ...later.filter(({ effectiveFrom }) => effectiveFrom <= now + CHANGE_LEAD_MS),
+  ]
+  const present = settled.at(-1) ?? first
+  const wanted = { timeZone: last.timeZone, anchorDay: last.anchorDay, ...change }
+  if (wanted.timeZone === present.timeZone && wanted.anchorDay === present.anchorDay) return settled
+  let { end } = periodAt(settled, now)
+  while (end < now + CHANGE_LEAD_MS) end = periodAt(settled, end).end
+  return [...settled, { effectiveFrom: end, ...wanted }]
+}
+
+/** The place of the entry that holds at an instant. */
+export const indexAt = (calendar: BillingCalendar, at: EpochMs): number => {
+  let index = calendar.length - 1
+  while (index > 0 && (calendar[index]?.effectiveFrom ?? 0) > at) index--
+  return index
+}
+
+type Rule = Pick<CalendarEntry, 'timeZone' | 'anchorDay'>
+
+/** The last boundary at or before the instant. */
+const boundaryUpTo = (rule: Rule, at: EpochMs): EpochMs => {
+  const month = zoned(at, rule.timeZone).toPlainDate().toPlainYearMonth()
+  // Where a day is skipped or the clock goes back over midnight, the local date alone does not tell.
+  for (const months of [1, 0, -1]) {
+    const boundary = boundaryIn(rule, month.add({ months }))
+    if (boundary <= at) return boundary
+  }
+  return boundaryIn(rule, month.add({ months: -2 }))
+}
+
+/** The first boundary at or after the instant. */
+const boundaryFrom = (rule: Rule, at: EpochMs): EpochMs => {
+  const month = zoned(at, rule.timeZone).toPlainDate().toPlainYearMonth()
+  for (const months of [-1, 0, 1]) {
+    const boundary = boundaryIn(rule, month.add({ months }))
+    if (boundary >= at) return boundary
+  }
+  return boundaryIn(rule, month.add({ months: 2 }))
+}
+
+const boundaryIn = ({ timeZone, anchorDay }: Rule, month: Temporal.PlainYearMonth): EpochMs => {
+  const date = month.toPlainDate({ day: Math.min(anchorDay, month.daysInMonth) })
+  return midnightOf(date, timeZone)
+}
+
+/** The first instant of a local date; of one that was skipped, the first instant after it. */
+export const midnightOf = (date: Temporal.PlainDate, timeZone: string): EpochMs =>
+  date.toZonedDateTime(timeZone).epochMilliseconds
+
+const DAY_MS = 24 * 3_600_000
+
+const utc = (year: number, month: number, day: number): EpochMs => {
+  const date = new Date(0)
+  return date.setUTCFullYear(year, month - 1, day)
+}
+
+export const zoned = (at: EpochMs, timeZone: string): Temporal.ZonedDateTime =>
+  Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone)

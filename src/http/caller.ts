@@ -1,0 +1,45 @@
+/** Whose request it is and which organization it is about. */
+import type { FastifyRequest } from 'fastify'
+import { type Access, mayDo, type Principal } from '#metering/access.ts'
+import type { Scope } from '#metering/ledger.ts'
+import type { Organizations } from '#metering/organizations.ts'
+import { NotFound, ServiceError } from '#model/errors.ts'
+import type { Organization } from '#model/organization.ts'
+
+export type Caller = { readonly principal: Principal; readonly organization: Organization }
+
+/** The key is good and does not allow this. */
+export class Forbidden extends ServiceError {
+  constructor(message: string) {
+    super('forbidden', message)
+  }
+}
+
+export type CallerNeeds = { readonly access: Access; readonly organizations: Pick<Organizations, 'find'> }
+
+/** Identifies callers. Throws Unauthenticated, Forbidden, or NotFound for an organization that they may not know of. */
+export const createCallers = ({ access, organizations }: CallerNeeds) => {
+  const identify = async ({ headers, query }: FastifyRequest, scope: Scope): Promise<Caller> => {
+    const principal = await access.authenticate(headers.authorization)
+    if (!mayDo(principal, scope)) throw new Forbidden(`the key must have the scope ${scope}`)
+    const asked = (query as { readonly organization?: unknown } | undefined)?.organization
+    const id = typeof asked === 'string' ? asked : principal.organizationId
+    const isAllowed = id === principal.organizationId || principal.isOperator
+    const organization = isAllowed ? await organizations.find(id) : undefined
+    if (organization === undefined) throw new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
+    return { principal, organization }
+  }
+
+  /** For what is common to all organizations. */
+  const identifyOperator = async (request: FastifyRequest): Promise<Caller> => {
+    const caller = await identify(request, 'admin')
+    if (!caller.principal.isOperator) {
+      throw new Forbidden('this is for an admin key of the organization default, which runs the installation')
+    }
+    return caller
+  }
+
+  return { identify, identifyOperator }
+}
+
+export type Callers = ReturnType<typeof createCallers>

@@ -1,0 +1,19 @@
+/** Results of the intake as JSON text, with amounts written from their digits. */
+import { countsOf, type IntakeResult } from '#metering/intake.ts'
+import { toDecimal } from '#model/credits.ts'
+
+/** `extra` comes first: the line that a result is of. */
+export const toResultText = (result: IntakeResult, extra = ''): string => {
+  if (result.status !== 'rejected') {
+    const id = typeof result.id === 'number' ? result.id : JSON.stringify(result.id)
+    return `{${extra}"id":${id},"status":"${result.status}","credits":${toDecimal(result.credits)}}`
+  }
+  const { id, field, reason } = result
+  const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`
+  return `{${extra}${idPart}"status":"rejected","field":${JSON.stringify(field)},"reason":${JSON.stringify(reason)}}`
+}
+
+export const toAnswerText = (results: readonly IntakeResult[]): string => {
+  const counts = JSON.stringify(countsOf(results))
+  return `${counts.slice(0, -1)},"results":[${results.map((each) => toResultText(each)).join(',')}]}`
+}

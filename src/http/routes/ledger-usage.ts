@@ -1,0 +1,392 @@
+/** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: what the ledger holds. */
+import type { FastifyPluginCallback } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { BucketWidth } from '#calendar/buckets.ts'
+import { periodAt } from '#calendar/periods.ts'
+import { isTimeZone } from '#calendar/zones.ts'
+import { isId } from '#metering/incoming-message.ts'
+import type { GroupField, GroupTotal, PagePosition } from '#metering/ledger.ts'
+import type { Bucket, ExplainedCharge, PeriodUsage, UsageQueries } from '#metering/usage-queries.ts'
+import { rangeOf } from '#metering/usage-range.ts'
+import type { ChargeLine } from '#model/charge.ts'
+import { plainNumber } from '#model/credits.ts'
+import { InvalidRequest, NotFound } from '#model/errors.ts'
+import type { EpochMs, Organization } from '#model/organization.ts'
+import type { Id } from '#model/report.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { RecordedLine } from '#model/usage-record.ts'
+import type { Callers } from '../caller.ts'
+import { readCursor, toCursor } from '../cursor.ts'
+import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
+import { ChargesSchema, PeriodSchema, PeriodsSchema, TotalsSchema, UsagePageSchema } from '../schemas/ledger-usage.ts'
+import { problemResponses } from '../schemas/responses.ts'
+
+export type LedgerUsageOptions = {
+  readonly queries: UsageQueries
+  readonly callers: Callers
+  readonly clock: () => EpochMs
+  /** Waits until what is known of the organization's usage is in the ledger. */
+  readonly settled: (organizationId: string) => Promise<void>
+}
+
+const cursorQuery = {
+  cursor: Type.Optional(
+    Type.String({ maxLength: 1000, description: '`next_cursor` of the page before.', examples: ['eyJ…'] }),
+  ),
+}
+
+const LinesQuery = Type.Object(
+  {
+    ...organizationQuery,
+    ...rangeQuery,
+    user_id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Only of this member.', examples: ['ada'] }),
+    ),
+    report_id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Only of this report.', examples: ['5392'] }),
+    ),
+    ...limitQuery(100, 1000),
+    ...cursorQuery,
+  },
+  { additionalProperties: false },
+)
+
+const WIDTHS = ['hour', 'day', 'week', 'month', 'none'] as const satisfies readonly BucketWidth[]
+const BUCKETS_BY_DEFAULT: Readonly<Record<BucketWidth, number>> = { hour: 168, day: 62, week: 53, month: 24, none: 1 }
+
+const TotalsQuerySchema = Type.Object(
+  {
+    ...organizationQuery,
+    ...rangeQuery,
+    bucket: Type.Optional(
+      Type.Union(
+        WIDTHS.map((width) => Type.Literal(width)),
+        { description: 'How wide a bucket is: `day` where nothing is said; `none` is one for all.', examples: ['day'] },
+      ),
+    ),
+    group_by: Type.Optional(
+      Type.String({
+        pattern: '^(?:report|member|report,member|member,report)$',
+        description: '`report`, `member`, or both with a comma between them.',
+        examples: ['report'],
+      }),
+    ),
+    time_zone: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'IANA time zone in which buckets begin; the one of the organization where nothing is said.',
+        examples: ['Europe/London'],
+      }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Buckets of a page.', examples: [31] }),
+    ),
+    page: Type.Optional(
+      Type.String({ maxLength: 1000, description: '`next_page` of the answer before.', examples: ['eyJ…'] }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const PeriodsQuery = Type.Object(
+  { ...organizationQuery, ...limitQuery(24, 1000), ...cursorQuery },
+  { additionalProperties: false },
+)
+const OrganizationQuery = Type.Object({ ...organizationQuery }, { additionalProperties: false })
+const ChargeQuery = Type.Object(
+  {
+    ...organizationQuery,
+    id_type: Type.Optional(
+      Type.Union([Type.Literal('integer'), Type.Literal('string')], {
+        description: 'Which of `1000` and `"1000"` is meant. Where nothing is said: the integer, if there is one.',
+        examples: ['integer'],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+const ChargePath = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 800, description: 'Id of the message.', examples: ['1000'] }),
+})
+
+export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app, options, done) => {
+  const { queries, callers, clock, settled } = options
+
+  const readerOf = async (request: Parameters<Callers['identify']>[0]): Promise<Organization> => {
+    const { organization } = await callers.identify(request, 'usage:read')
+    await settled(organization.id)
+    return organization
+  }
+
+  app.get<{ Querystring: Static<typeof LinesQuery> }>(
+    '/v1/usage',
+    {
+      schema: {
+        operationId: 'listUsage',
+        tags: ['Usage'],
+        summary: 'Usage lines of a range, page by page',
+        description:
+          'In the order of time, then of the id (integers before strings). A cursor stays good whatever is added.',
+        querystring: LinesQuery,
+        response: {
+          200: { description: 'A page.', content: { 'application/json': { schema: UsagePageSchema } } },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const organization = await readerOf(request)
+      const { limit = 100, cursor, user_id: member, report_id: reportId, ...range } = request.query
+      const after = cursor === undefined ? undefined : positionIn(cursor)
+      const { lines, hasMore } = await queries.page(organization, {
+        ...rangeOf(organization, range, clock()),
+        limit,
+        ...(member !== undefined && { member }),
+        ...(reportId !== undefined && { reportId }),
+        ...(after !== undefined && { after }),
+      })
+      const last = lines.at(-1)
+      return {
+        usage: lines.map(toLine),
+        ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.at, last.messageId]) } : {}),
+      }
+    },
+  )
+
+  app.get<{ Querystring: Static<typeof TotalsQuerySchema> }>(
+    '/v1/usage/totals',
+    {
+      schema: {
+        operationId: 'getTotals',
+        tags: ['Usage'],
+        summary: 'Messages and credits by hour, day, week or month',
+        description:
+          'Buckets follow each other without a gap, empty ones included; the first and the last are cut where the range ' +
+          'begins and ends. Days of the organization come from kept totals; hours and other zones are summed from the ' +
+          'records, which costs a look at each of them.',
+        querystring: TotalsQuerySchema,
+        response: {
+          200: { description: 'Buckets.', content: { 'application/json': { schema: TotalsSchema } } },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const organization = await readerOf(request)
+      const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
+      const now = clock()
+      const { period, from, to } = request.query
+      const range = rangeOf(organization, { period, from, to }, now)
+      const timeZone = request.query.time_zone ?? zoneAt(organization, range.from)
+      if (!isTimeZone(timeZone)) {
+        throw new InvalidRequest('query parameter "time_zone"', 'an IANA time zone, such as Europe/London')
+      }
+      const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
+      const start = page === undefined ? range.from : startIn(page, range)
+      const { buckets, next } = await queries.totals(organization, {
+        from: start,
+        to: range.to,
+        width,
+        timeZone,
+        group,
+        limit,
+      })
+      return {
+        time_zone: timeZone,
+        buckets: buckets.map((each) => toBucket(each, group)),
+        ...(next === undefined ? {} : { next_page: toCursor([next]) }),
+      }
+    },
+  )
+
+  app.get<{ Querystring: Static<typeof PeriodsQuery> }>(
+    '/v1/periods',
+    {
+      schema: {
+        operationId: 'listPeriods',
+        tags: ['Usage'],
+        summary: 'Billing periods, the latest first',
+        description: 'From the current one back to the one of the first message.',
+        querystring: PeriodsQuery,
+        response: {
+          200: { description: 'Periods.', content: { 'application/json': { schema: PeriodsSchema } } },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const organization = await readerOf(request)
+      const { limit = 24, cursor } = request.query
+      const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
+      const now = clock()
+      const { periods, hasMore } = await queries.periods(organization, { now, before, limit })
+      const last = periods.at(-1)
+      return {
+        periods: periods.map((each) => toPeriod(each)),
+        ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
+      }
+    },
+  )
+
+  app.get(
+    '/v1/periods/current',
+    {
+      schema: {
+        operationId: 'getCurrentPeriod',
+        tags: ['Usage'],
+        summary: 'The current billing period',
+        querystring: OrganizationQuery,
+        response: {
+          200: { description: 'The period.', content: { 'application/json': { schema: PeriodSchema } } },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => toPeriod(await queries.period(await readerOf(request), clock())),
+  )
+
+  app.get<{ Params: Static<typeof ChargePath>; Querystring: Static<typeof ChargeQuery> }>(
+    '/v1/messages/:id',
+    {
+      schema: {
+        operationId: 'getMessageCharges',
+        tags: ['Messages'],
+        summary: 'What a message cost, and why',
+        description: 'Every charge of the message, the one that holds first, each with a line for each rule.',
+        params: ChargePath,
+        querystring: ChargeQuery,
+        response: {
+          200: { description: 'The charges.', content: { 'application/json': { schema: ChargesSchema } } },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const organization = await readerOf(request)
+      const { id } = request.params
+      for (const messageId of idsIn(id, request.query.id_type)) {
+        const charges = await queries.charges(organization, messageId)
+        if (charges.length > 0) return toCharges(messageId, charges, organization)
+      }
+      throw new NotFound(`there is no message ${JSON.stringify(id.slice(0, 200))}`)
+    },
+  )
+
+  done()
+}
+
+/** The zone in which the days of a range begin, as the calendar has it at its start. */
+const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
+  (calendar.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? calendar[0]).timeZone
+
+const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
+  const number = Number(text)
+  const isInteger = Number.isSafeInteger(number) && String(number) === text
+  if (type === 'integer') {
+    if (!isInteger) throw new InvalidRequest('path id', 'an integer')
+    return [number]
+  }
+  if (!isId(text)) throw new InvalidRequest('path id', 'the id of a message')
+  return isInteger && type === undefined ? [number, text] : [text]
+}
+
+const positionIn = (cursor: string): PagePosition => {
+  const [at, messageId] = readCursor(cursor) ?? []
+  if (typeof at !== 'number' || !Number.isSafeInteger(at) || !isId(messageId)) {
+    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+  }
+  return { at, messageId }
+}
+
+const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
+  const [at] = readCursor(page) ?? []
+  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < from || at >= to) {
+    throw new InvalidRequest('query parameter "page"', 'a next_page as it was answered to the same question')
+  }
+  return at
+}
+
+const reportAndMember = ({ reportId, reportName, member }: Pick<GroupTotal, 'reportId' | 'reportName' | 'member'>) => ({
+  ...(reportId === undefined ? {} : { report_id: reportId }),
+  ...(reportName === undefined ? {} : { report_name: reportName }),
+  ...(member === undefined ? {} : { user_id: member }),
+})
+
+const toLine = (line: RecordedLine) => ({
+  message_id: line.messageId,
+  timestamp: line.timestamp,
+  ...reportAndMember(line),
+  credits_used: plainNumber(line.credits),
+  rate_card: line.rateCard,
+})
+
+const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readonly GroupField[]) => ({
+  start: canonicalTimestamp(from),
+  end: canonicalTimestamp(to),
+  messages,
+  credits: plainNumber(credits),
+  ...(group.length === 0
+    ? {}
+    : {
+        groups: groups.map((each) => ({
+          ...reportAndMember(each),
+          messages: each.messages,
+          credits: plainNumber(each.credits),
+        })),
+      }),
+})
+
+const toPeriod = ({ start, end, messages, credits }: PeriodUsage) => ({
+  start: canonicalTimestamp(start),
+  end: canonicalTimestamp(end),
+  state: 'open' as const,
+  messages,
+  credits: plainNumber(credits),
+})
+
+const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
+  message_id: messageId,
+  charges: charges.map(({ stored, charge, measurement }) => {
+    const period = periodAt(calendar, stored.at)
+    return {
+      state: stored.supersededBy === undefined ? ('charged' as const) : ('superseded' as const),
+      revision: stored.revision,
+      ...(stored.supersededBy === undefined ? {} : { superseded_by: stored.supersededBy }),
+      timestamp: stored.timestamp,
+      ...reportAndMember(stored),
+      credits: plainNumber(stored.credits),
+      lines: charge.lines.map(toChargeLine),
+      rate_card: stored.rateCard,
+      measurement: {
+        code_points: measurement.codePoints,
+        word_lengths: measurement.wordLengths,
+        third_vowels: measurement.thirdVowels,
+        words_differ: measurement.wordsDiffer,
+        palindrome: measurement.palindrome,
+      },
+      period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
+      recorded: canonicalTimestamp(stored.recordedAt),
+    }
+  }),
+})
+
+const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
+  rule,
+  ...(band && { band }),
+  quantity,
+  rate: plainNumber(rate),
+  credits: plainNumber(credits),
+  why: WHY[rule],
+})
+
+const WHY: Readonly<Record<ChargeLine['rule'], string>> = {
+  report: 'The message asked for a report, whose price takes the place of all other rules.',
+  base: 'Every message.',
+  characters: 'Each character of the text, counted as Unicode code points.',
+  words: 'Each word of this length.',
+  'third-vowels': 'Each third character that is a vowel.',
+  'length-penalty': 'The text is longer than the limit.',
+  'unique-words': 'No two words of the text are equal.',
+  minimum: 'What was missing to the least that a message costs.',
+  palindrome: 'The text reads the same in both directions, which doubles the total.',
+}

@@ -1,0 +1,204 @@
+/** `POST /v1/messages` and `POST /v1/events`: messages are reported to us. */
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import type { Rejection } from '#metering/incoming-message.ts'
+import type { Intake, IntakeResult } from '#metering/intake.ts'
+import { InvalidRequest } from '#model/errors.ts'
+import type { Caller, Callers } from '../caller.ts'
+import { problemFor, sendProblem, toProblem } from '../errors.ts'
+import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '../intake/cloud-events.ts'
+import { parseJsonBody } from '../intake/json-body.ts'
+import { answerNdjson } from '../intake/ndjson-answer.ts'
+import { toAnswerText } from '../intake/result-text.ts'
+import type { IntakeGate } from '../intake-gate.ts'
+import { NDJSON, organizationQuery } from '../schemas/common.ts'
+import { IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
+import { problemResponses } from '../schemas/responses.ts'
+
+export type MessageRoutesOptions = {
+  readonly intake: Intake
+  readonly callers: Callers
+  readonly gate: IntakeGate
+  readonly limits: { readonly bodyBytesMax: number; readonly batchMax: number; readonly textBytesMax: number }
+}
+
+const CALLER = Symbol('caller')
+type WithCaller = FastifyRequest & { [CALLER]?: Caller }
+
+export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, options, done) => {
+  const { intake, callers, gate, limits } = options
+  const { bodyBytesMax, batchMax, textBytesMax } = limits
+  /** A text is escaped to six times its bytes at the most. */
+  const lineBytesMax = textBytesMax * 6 + LINE_BYTES_BESIDE_TEXT
+
+  keepBodiesAsTheyAre(app, bodyBytesMax)
+
+  // Before the body is read: who may not report, or comes when there is no room, costs nothing.
+  app.addHook('onRequest', async (request, reply) => {
+    ;(request as WithCaller)[CALLER] = await callers.identify(request, 'messages:write')
+    const declared = Number(request.headers['content-length'] ?? bodyBytesMax)
+    const leave = gate.enter(isNdjson(request) ? Math.min(declared, NDJSON_BYTES_AT_ONCE) : declared)
+    reply.raw.on('close', leave)
+  })
+
+  const callerOf = (request: FastifyRequest): Caller => {
+    const caller = (request as WithCaller)[CALLER]
+    if (caller === undefined) throw new Error('a route without its hook')
+    return caller
+  }
+
+  const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<readonly IntakeResult[]> => {
+    if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
+    if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax}`)
+    return intake.take(caller.organization, entries)
+  }
+
+  app.post(
+    '/v1/messages',
+    {
+      bodyLimit: bodyBytesMax,
+      schema: {
+        operationId: 'reportMessages',
+        tags: ['Messages'],
+        summary: 'Report messages, each charged once for ever',
+        description: MESSAGES_DESCRIPTION,
+        querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
+        body: { content: { 'application/json': { schema: MessagesSchema }, [NDJSON]: { schema: Type.Any() } } },
+        response: {
+          200: {
+            description: 'What became of each message, in order.',
+            content: { 'application/json': { schema: IntakeAnswerSchema } },
+          },
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
+        },
+      },
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => {
+      const caller = callerOf(request)
+      if (isNdjson(request)) {
+        reply.hijack()
+        reply.raw.writeHead(200, { 'content-type': NDJSON, 'x-request-id': request.id, 'cache-control': 'no-store' })
+        await answerNdjson({
+          intake,
+          organization: caller.organization,
+          body: request.body as IncomingMessage,
+          response: reply.raw,
+          lineBytesMax,
+          isMinimal: /\breturn=minimal\b/.test(String(request.headers['prefer'] ?? '')),
+          toProblem: (error) => problemFor(error, request),
+        })
+        return
+      }
+      const body = parseJsonBody(request.body as Uint8Array)
+      const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
+      if (!isObject) throw new InvalidRequest('body', 'an object {"messages":[…]}')
+      const unknown = Object.keys(body).find((field) => field !== 'messages')
+      if (unknown !== undefined)
+        throw new InvalidRequest(`body.${unknown.slice(0, 50)}`, 'absent: it is not known here')
+      const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body.messages')
+      return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
+    },
+  )
+
+  app.post(
+    '/v1/events',
+    {
+      bodyLimit: bodyBytesMax,
+      schema: {
+        operationId: 'reportEvents',
+        tags: ['Messages'],
+        summary: 'Report messages as CloudEvents',
+        description: EVENTS_DESCRIPTION,
+        querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
+        body: {
+          content: {
+            [STRUCTURED]: { schema: Type.Any() },
+            [BATCH]: { schema: Type.Any() },
+            'application/json': { schema: Type.Any() },
+          },
+        },
+        response: {
+          200: {
+            description: 'What became of each message, in order.',
+            content: { 'application/json': { schema: IntakeAnswerSchema } },
+          },
+          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
+        },
+      },
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => {
+      const caller = callerOf(request)
+      if (isNdjson(request))
+        throw new InvalidRequest('header content-type', `${STRUCTURED}, ${BATCH} or application/json`)
+      const body = parseJsonBody(request.body as Uint8Array)
+      const type = mediaTypeOf(request)
+      const isBatch = type === BATCH
+      const isBinary = request.headers['ce-specversion'] !== undefined
+      if (isBatch && !Array.isArray(body)) throw new InvalidRequest('body', 'an array of CloudEvents')
+      if (type === 'application/json' && !isBinary) {
+        throw new InvalidRequest('header ce-specversion', `1.0, or content-type ${STRUCTURED} or ${BATCH}`)
+      }
+      const events: readonly unknown[] = isBatch
+        ? (body as unknown[])
+        : [isBinary ? eventOfHeaders(request.headers, body) : body]
+      const entries = events.map(toEntry)
+      const taken = await takeEntries(
+        caller,
+        entries.filter((entry) => !isRejected(entry)),
+        'body',
+      )
+      let next = 0
+      const results = entries.map((entry): IntakeResult => {
+        if (isRejected(entry)) return { status: 'rejected', ...entry }
+        const result = taken[next++] as IntakeResult
+        return result.status === 'rejected' ? toEventRejection(result) : result
+      })
+      const [only] = results
+      if (!isBatch && only?.status === 'rejected')
+        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^must be /, ''))
+      if (!isBatch && only?.status === 'conflict') {
+        const detail = `event ${JSON.stringify(only.id)} was charged before, with other content`
+        return sendProblem(reply, toProblem('conflict', detail, request.id))
+      }
+      return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
+    },
+  )
+
+  done()
+}
+
+const LINE_BYTES_BESIDE_TEXT = 16 * 1024
+/** What a stream holds at most while it is being taken in; the rest waits in the network. */
+const NDJSON_BYTES_AT_ONCE = 4 * 1024 * 1024
+
+const mediaTypeOf = ({ headers }: FastifyRequest): string =>
+  (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+
+const isNdjson = (request: FastifyRequest): boolean => mediaTypeOf(request) === NDJSON
+
+const isRejected = (entry: object): entry is Rejection => 'reason' in entry
+
+/** JSON is parsed by us: its bytes must be valid UTF-8, and an error must not quote a text. NDJSON is read as it comes. */
+const keepBodiesAsTheyAre = (app: FastifyInstance, bodyLimit: number): void => {
+  app.removeAllContentTypeParsers()
+  const keep = (_: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void): void => done(null, body)
+  app.addContentTypeParser(['application/json', STRUCTURED, BATCH], { parseAs: 'buffer', bodyLimit }, keep)
+  app.addContentTypeParser(NDJSON, (_, payload, done) => done(null, payload))
+}
+
+const MESSAGES_DESCRIPTION =
+  'Each message is measured, priced and charged once, for ever: its id is its identity, and `1000` and `"1000"` are two. ' +
+  'The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no ' +
+  'effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field ' +
+  'and the reason. What is answered is committed and synced. To repeat a request is always safe.\n\n' +
+  'As `application/x-ndjson`, one message a line, a body may be of any length: it is answered as a stream, a line for each ' +
+  'message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be ' +
+  'sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.'
+
+const EVENTS_DESCRIPTION =
+  'CloudEvents 1.0 in structured, batch and binary mode. `type` is `copilot.message`; `source`, a space and `id` together ' +
+  'are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single ' +
+  'event that is rejected is answered with 400, one in conflict with 409.'

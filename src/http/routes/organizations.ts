@@ -1,0 +1,235 @@
+/** `/v1/organizations`: the customers who are billed. */
+import type { FastifyPluginCallback } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { isTimeZone } from '#calendar/zones.ts'
+import type { Organizations } from '#metering/organizations.ts'
+import { InvalidRequest, NotFound } from '#model/errors.ts'
+import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { Callers } from '../caller.ts'
+import { sendProblem, toProblem } from '../errors.ts'
+import { limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
+import { problemResponses } from '../schemas/responses.ts'
+
+export type OrganizationRoutesOptions = {
+  readonly organizations: Organizations
+  readonly callers: Callers
+  readonly clock: () => EpochMs
+}
+
+const nameSchema = Type.String({ minLength: 1, maxLength: 200, description: 'For people.', examples: ['Acme Ltd'] })
+const timeZoneSchema = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  description: 'IANA time zone in which days and billing periods begin.',
+  examples: ['Europe/London'],
+})
+const anchorSchema = Type.Integer({
+  minimum: 1,
+  maximum: 31,
+  description: 'The day of the month on which a billing period starts; in shorter months their last day.',
+  examples: [1],
+})
+
+export const OrganizationSchema = Type.Object(
+  {
+    id: OrganizationIdSchema,
+    name: nameSchema,
+    time_zone: timeZoneSchema,
+    billing_anchor_day: anchorSchema,
+    created: TimestampSchema('When it was created.'),
+    pending: Type.Optional(
+      Type.Object(
+        {
+          effective_from: TimestampSchema('Start of the period.'),
+          time_zone: timeZoneSchema,
+          billing_anchor_day: anchorSchema,
+        },
+        { description: 'What holds from the start of a later period on; absent where no change is waiting.' },
+      ),
+    ),
+  },
+  { $id: 'Organization', description: 'A customer who is billed.' },
+)
+
+const NewSchema = Type.Object(
+  {
+    id: OrganizationIdSchema,
+    name: Type.Optional(nameSchema),
+    time_zone: Type.Optional(timeZoneSchema),
+    billing_anchor_day: Type.Optional(anchorSchema),
+  },
+  { additionalProperties: false },
+)
+
+const ChangeSchema = Type.Object(
+  {
+    name: Type.Optional(nameSchema),
+    time_zone: Type.Optional(timeZoneSchema),
+    billing_anchor_day: Type.Optional(anchorSchema),
+  },
+  { additionalProperties: false },
+)
+
+const pathSchema = Type.Object({ id: Type.String({ description: 'Id of the organization.', examples: ['acme'] }) })
+
+const ListQuery = Type.Object(
+  {
+    ...limitQuery(100, 1000),
+    cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before.', examples: ['acme'] })),
+  },
+  { additionalProperties: false },
+)
+
+export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions> = (app, options, done) => {
+  const { organizations, callers, clock } = options
+  const tags = ['Organizations']
+  const answers = (description: string) => ({
+    200: { description, content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+  })
+
+  app.post<{ Body: Static<typeof NewSchema> }>(
+    '/v1/organizations',
+    {
+      schema: {
+        operationId: 'createOrganization',
+        tags,
+        summary: 'Create an organization',
+        body: NewSchema,
+        response: {
+          201: { description: 'Created.', content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+          ...problemResponses(400, 401, 403, 409, 500, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      await callers.identifyOperator(request)
+      const { id, name = id, time_zone: timeZone = 'UTC', billing_anchor_day: anchorDay = 1 } = request.body
+      checkTimeZone(timeZone)
+      const created = await organizations.create({ id, name, timeZone, anchorDay })
+      if (created === undefined) {
+        return sendProblem(reply, toProblem('conflict', `there is an organization ${id} already`, request.id))
+      }
+      return reply.code(201).header('location', `/v1/organizations/${id}`).send(toResponse(created, clock()))
+    },
+  )
+
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    '/v1/organizations',
+    {
+      schema: {
+        operationId: 'listOrganizations',
+        tags,
+        summary: 'List organizations',
+        description: 'All of them for who runs the installation, else the one of the key.',
+        querystring: ListQuery,
+        response: {
+          200: {
+            description: 'Organizations, by id.',
+            content: {
+              'application/json': {
+                schema: Type.Object({
+                  organizations: Type.Array(Type.Ref('Organization#'), { description: 'Organizations, by id.' }),
+                  next_cursor: Type.Optional(Type.String({ description: 'Where there are more.', examples: ['acme'] })),
+                }),
+              },
+            },
+          },
+          ...problemResponses(400, 401, 403, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { principal, organization } = await callers.identify(request, 'usage:read')
+      const { limit = 100, cursor } = request.query
+      const found = principal.isOperator
+        ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
+        : [organization].filter(({ id }) => cursor === undefined || id > cursor)
+      const page = found.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        organizations: page.map((each) => toResponse(each, clock())),
+        ...(found.length > limit && last !== undefined ? { next_cursor: last.id } : {}),
+      }
+    },
+  )
+
+  app.get<{ Params: Static<typeof pathSchema> }>(
+    '/v1/organizations/:id',
+    {
+      schema: {
+        operationId: 'getOrganization',
+        tags,
+        summary: 'An organization',
+        params: pathSchema,
+        response: { ...answers('The organization.'), ...problemResponses(401, 403, 404, 500, 503) },
+      },
+    },
+    async (request) => {
+      const { principal } = await callers.identify(request, 'usage:read')
+      const { id } = request.params
+      const isAllowed = principal.isOperator || id === principal.organizationId
+      const organization = isAllowed ? await organizations.findNow(id) : undefined
+      if (organization === undefined) throw unknown(id)
+      return toResponse(organization, clock())
+    },
+  )
+
+  app.patch<{ Params: Static<typeof pathSchema>; Body: Static<typeof ChangeSchema> }>(
+    '/v1/organizations/:id',
+    {
+      schema: {
+        operationId: 'changeOrganization',
+        tags,
+        summary: 'Change an organization',
+        description:
+          'A name changes at once. Time zone and billing day change at the next period boundary that is at least ten minutes ' +
+          'away: a period that has begun is never moved. The period that begins then ends at the first boundary of the new ' +
+          'calendar that is at least two days later.',
+        params: pathSchema,
+        body: ChangeSchema,
+        response: {
+          ...answers('As it is now, with what is waiting.'),
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { principal } = await callers.identify(request, 'admin')
+      const { id } = request.params
+      const { name, time_zone: timeZone, billing_anchor_day: anchorDay } = request.body
+      if (timeZone !== undefined) checkTimeZone(timeZone)
+      const isAllowed = principal.isOperator || id === principal.organizationId
+      const changed = isAllowed ? await organizations.change(id, { name, timeZone, anchorDay }) : undefined
+      if (changed === undefined) throw unknown(id)
+      return toResponse(changed, clock())
+    },
+  )
+
+  done()
+}
+
+const unknown = (id: string): NotFound => new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
+
+const checkTimeZone = (name: string): void => {
+  if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')
+}
+
+const toResponse = ({ id, name, createdAt, calendar }: Organization, now: EpochMs) => {
+  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= now) ?? calendar[0]
+  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > now)
+  return {
+    id,
+    name,
+    ...zoneAndAnchor(present),
+    created: canonicalTimestamp(createdAt),
+    ...(pending && {
+      pending: { effective_from: canonicalTimestamp(pending.effectiveFrom), ...zoneAndAnchor(pending) },
+    }),
+  }
+}
+
+const zoneAndAnchor = ({ timeZone, anchorDay }: CalendarEntry) => ({
+  time_zone: timeZone,
+  billing_anchor_day: anchorDay,
+})

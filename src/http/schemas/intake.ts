@@ -1,0 +1,59 @@
+/** What is reported, and what is answered to it. */
+import Type from 'typebox'
+import { CreditsSchema } from './common.ts'
+import { MessageIdSchema } from './usage.ts'
+
+export const MessageSchema = Type.Object(
+  {
+    id: MessageIdSchema,
+    text: Type.String({
+      description: 'What was asked. It is measured and not kept.',
+      examples: ['What is the lease term?'],
+    }),
+    timestamp: Type.String({
+      format: 'date-time',
+      description: 'When it was sent: RFC 3339, with an offset.',
+      examples: ['2024-04-29T02:08:29.375Z'],
+    }),
+    report_id: Type.Optional(
+      Type.Union([...MessageIdSchema.anyOf, Type.Null()], {
+        description: 'The report that was asked for: it prices the message if the catalogue has it.',
+        examples: [5392],
+      }),
+    ),
+    user_id: Type.Optional(
+      Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
+        description: 'Who in the organization sent it.',
+        examples: ['ada'],
+      }),
+    ),
+  },
+  { $id: 'Message', additionalProperties: false, description: 'A message to the copilot.' },
+)
+
+export const MessagesSchema = Type.Object(
+  { messages: Type.Array(Type.Ref('Message#'), { description: 'Messages, in any order.' }) },
+  { additionalProperties: false },
+)
+
+const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [1] })
+
+export const IntakeAnswerSchema = Type.Object({
+  accepted: count('Messages that have been charged.'),
+  duplicate: count('Messages that had been charged before, with the same content.'),
+  conflict: count('Messages whose id is that of another one, with other content.'),
+  rejected: count('Messages that are not valid.'),
+  results: Type.Array(
+    Type.Object({
+      id: Type.Optional(MessageIdSchema),
+      status: Type.Union(
+        [Type.Literal('accepted'), Type.Literal('duplicate'), Type.Literal('conflict'), Type.Literal('rejected')],
+        { description: 'What became of it.', examples: ['accepted'] },
+      ),
+      credits: Type.Optional(CreditsSchema),
+      field: Type.Optional(Type.String({ description: 'The field that is wrong.', examples: ['timestamp'] })),
+      reason: Type.Optional(Type.String({ description: 'What is wrong with it.', examples: ['must be a string'] })),
+    }),
+    { description: 'A result for each message, in the order in which they came.' },
+  ),
+})

@@ -1,0 +1,126 @@
+/** What is answered from the ledger. */
+import Type from 'typebox'
+import { CreditsSchema, TimestampSchema } from './common.ts'
+import { MessageIdSchema } from './usage.ts'
+
+const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] })
+
+const who = {
+  report_id: Type.Optional(
+    Type.Union([...MessageIdSchema.anyOf], {
+      description: 'The report that priced it; absent where none did.',
+      examples: [5392],
+    }),
+  ),
+  report_name: Type.Optional(
+    Type.String({ description: 'Its name when it was charged.', examples: ['Tenant Obligations Report'] }),
+  ),
+  user_id: Type.Optional(Type.String({ description: 'The member, where one is known.', examples: ['ada'] })),
+}
+
+const rateCard = Type.String({ description: 'Version of the rate card.', examples: ['standard-2024'] })
+
+const nextCursor = Type.Optional(
+  Type.String({ description: 'Asks for the next page, as `cursor`; absent on the last.', examples: ['WzE3MTQ…'] }),
+)
+
+export const UsagePageSchema = Type.Object({
+  usage: Type.Array(
+    Type.Object({
+      message_id: MessageIdSchema,
+      timestamp: TimestampSchema('Exactly as it was received.'),
+      ...who,
+      credits_used: CreditsSchema,
+      rate_card: rateCard,
+    }),
+    { description: 'Usage lines.' },
+  ),
+  next_cursor: nextCursor,
+})
+
+export const TotalsSchema = Type.Object({
+  time_zone: Type.String({ description: 'The zone in which buckets begin.', examples: ['Europe/London'] }),
+  buckets: Type.Array(
+    Type.Object({
+      start: TimestampSchema('Inclusive.'),
+      end: TimestampSchema('Exclusive.'),
+      messages: count('Messages.'),
+      credits: CreditsSchema,
+      groups: Type.Optional(
+        Type.Array(Type.Object({ ...who, messages: count('Messages.'), credits: CreditsSchema }), {
+          description: 'With `group_by`: those that have usage; they add up to the bucket.',
+        }),
+      ),
+    }),
+    { description: 'Buckets, ascending.' },
+  ),
+  next_page: Type.Optional(
+    Type.String({ description: 'Asks for the next buckets, as `page`.', examples: ['WzE3MTQ…'] }),
+  ),
+})
+
+export const PeriodSchema = Type.Object({
+  start: TimestampSchema('Inclusive.'),
+  end: TimestampSchema('Exclusive.'),
+  state: Type.Literal('open', { description: 'Messages are still charged to it.', examples: ['open'] }),
+  messages: count('Messages.'),
+  credits: CreditsSchema,
+})
+
+export const PeriodsSchema = Type.Object({
+  periods: Type.Array(PeriodSchema, { description: 'Periods, the latest first.' }),
+  next_cursor: nextCursor,
+})
+
+export const ChargesSchema = Type.Object({
+  message_id: MessageIdSchema,
+  charges: Type.Array(
+    Type.Object({
+      state: Type.Union([Type.Literal('charged'), Type.Literal('superseded')], {
+        description: '`superseded`: the message has changed since, and a later charge has taken its place.',
+        examples: ['charged'],
+      }),
+      revision: count('0 for the first charge of the message, then one more for each change.'),
+      superseded_by: Type.Optional(count('The revision that took its place.')),
+      timestamp: TimestampSchema('Exactly as it was received.'),
+      ...who,
+      credits: CreditsSchema,
+      lines: Type.Array(
+        Type.Object({
+          rule: Type.String({ description: 'The rule.', examples: ['words'] }),
+          band: Type.Optional(
+            Type.Object(
+              {
+                from: count('The shortest.'),
+                to: Type.Optional(count('The longest; absent where there is no limit.')),
+              },
+              { description: 'With `words`: the lengths that are counted here.' },
+            ),
+          ),
+          quantity: count('How many.'),
+          rate: CreditsSchema,
+          credits: CreditsSchema,
+          why: Type.String({ description: 'The rule in words.', examples: ['Each word of this length.'] }),
+        }),
+        { description: 'They add up to `credits`, exactly.' },
+      ),
+      rate_card: rateCard,
+      measurement: Type.Object(
+        {
+          code_points: count('Characters.'),
+          word_lengths: Type.Array(count('Words.'), { description: 'How many words of 1, 2, 3, … characters.' }),
+          third_vowels: count('Vowels among the 3rd, 6th, 9th, … characters.'),
+          words_differ: Type.Boolean({ description: 'No two words are equal.', examples: [true] }),
+          palindrome: Type.Boolean({ description: 'It reads the same in both directions.', examples: [false] }),
+        },
+        { description: 'What is kept of the text.' },
+      ),
+      period: Type.Object(
+        { start: TimestampSchema('Inclusive.'), end: TimestampSchema('Exclusive.') },
+        { description: 'The billing period that it counts to.' },
+      ),
+      recorded: TimestampSchema('When it was charged.'),
+    }),
+    { description: 'Every charge of the message, the one that holds first.' },
+  ),
+})

@@ -1,0 +1,142 @@
+/**
+ * Who may do what. A key carries an organization and scopes; `admin` of the organization `default` runs the installation
+ * and may act on every other one.
+ */
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { ServiceError } from '#model/errors.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { ApiKey, KeyStore, Scope } from './ledger.ts'
+
+export const DEFAULT_ORGANIZATION = 'default'
+
+export type Principal = {
+  readonly organizationId: string
+  readonly scopes: readonly Scope[]
+  /** May act on every organization and change what is common to all. */
+  readonly isOperator: boolean
+}
+
+/** `keys`: every request needs one. `open`: whoever asks is the operator. */
+export type AccessMode = 'keys' | 'open'
+
+export type Access = {
+  /** What is demanded of a request that comes now. */
+  readonly mode: () => Promise<AccessMode>
+  /** Whose request it is. Throws Unauthenticated. */
+  readonly authenticate: (authorization: string | undefined) => Promise<Principal>
+  /** The same where it is remembered: costs no wait. */
+  readonly recall: (authorization: string | undefined) => Principal | undefined
+  /** A new key: the secret is in `key` only and is not kept. */
+  readonly createKey: (wanted: {
+    readonly organizationId: string
+    readonly name: string
+    readonly scopes: readonly Scope[]
+  }) => Promise<{ readonly key: string; readonly entry: ApiKey }>
+  readonly listKeys: (organizationId: string) => Promise<readonly ApiKey[]>
+  readonly revokeKey: (organizationId: string, id: string) => Promise<ApiKey | undefined>
+}
+
+export class Unauthenticated extends ServiceError {
+  constructor(message: string) {
+    super('unauthenticated', message)
+  }
+}
+
+export type AccessNeeds = {
+  readonly store: KeyStore
+  /** `required`: keys even where there are none yet. `if-any`: keys once there was one. `none`: nobody is asked. */
+  readonly demand: 'required' | 'if-any' | 'none'
+  readonly clock: () => EpochMs
+  readonly now: () => number
+}
+
+const REMEMBERED_MS = 5000
+const REMEMBERED_MAX = 10_000
+
+const OPERATOR: Principal = { organizationId: DEFAULT_ORGANIZATION, scopes: ['admin'], isOperator: true }
+
+export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access => {
+  /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
+  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
+  let wasOpen: { readonly until: number } | undefined
+  let isEverKeyed = demand === 'required'
+
+  const mode = async (): Promise<AccessMode> => {
+    if (demand === 'none') return 'open'
+    if (isEverKeyed) return 'keys'
+    if (wasOpen !== undefined && now() < wasOpen.until) return 'open'
+    isEverKeyed = await store.any()
+    wasOpen = isEverKeyed ? undefined : { until: now() + REMEMBERED_MS }
+    return isEverKeyed ? 'keys' : 'open'
+  }
+
+  const recall = (authorization: string | undefined): Principal | undefined => {
+    if (demand === 'none' || (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until)) return OPERATOR
+    const key = keyIn(authorization)
+    if (key === undefined) return undefined
+    const entry = known.get(hash('sha256', key, 'latin1'))
+    return entry !== undefined && now() < entry.until ? entry.principal : undefined
+  }
+
+  const authenticate = async (authorization: string | undefined): Promise<Principal> => {
+    if ((await mode()) === 'open') return OPERATOR
+    const recalled = recall(authorization)
+    if (recalled !== undefined) return recalled
+    if (authorization === undefined) throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
+    const key = keyIn(authorization)
+    const organizationId = key === undefined ? undefined : organizationIn(key)
+    if (key === undefined || organizationId === undefined) {
+      throw new Unauthenticated('the header Authorization must be "Bearer" and a key that begins with cck_')
+    }
+    const digest = hash('sha256', key, 'buffer')
+    const entry = await store.find(organizationId, digest)
+    const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
+    if (!isValid) throw new Unauthenticated('the key is unknown or was revoked')
+    const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
+    const principal: Principal = { organizationId, scopes: entry.scopes, isOperator }
+    known.set(hash('sha256', key, 'latin1'), { principal, until: now() + REMEMBERED_MS })
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED_MAX) break
+      known.delete(oldest)
+    }
+    return principal
+  }
+
+  return {
+    mode,
+    authenticate,
+    recall,
+    createKey: async ({ organizationId, name, scopes }) => {
+      const key = `${PREFIX}${organizationId}_${randomBytes(32).toString('base64url')}`
+      const entry: ApiKey = {
+        id: `key_${randomBytes(9).toString('base64url').replace(/[-_]/g, '0')}`,
+        organizationId,
+        name,
+        scopes,
+        createdAt: clock(),
+        hash: hash('sha256', key, 'buffer'),
+      }
+      await store.create(entry)
+      isEverKeyed = demand !== 'none'
+      wasOpen = undefined
+      return { key, entry }
+    },
+    listKeys: store.list,
+    revokeKey: async (organizationId, id) => {
+      const revoked = await store.revoke(organizationId, id, clock())
+      if (revoked !== undefined) known.delete(Buffer.from(revoked.hash).toString('latin1'))
+      return revoked
+    },
+  }
+}
+
+const PREFIX = 'cck_'
+
+const keyIn = (authorization: string | undefined): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+
+/** A key names its organization, so that it is looked up where the organization is. */
+const organizationIn = (key: string): string | undefined => /^cck_([a-z0-9-]+)_[\w-]{43}$/.exec(key)?.[1]
+
+export const mayDo = ({ scopes }: Principal, scope: Scope): boolean =>
+  scopes.includes(scope) || scopes.includes('admin')

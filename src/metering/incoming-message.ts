@@ -1,0 +1,88 @@
+/** Messages as they are reported to us, in whatever envelope: what is accepted, and what is said of what is not. */
+import type { Message } from '#model/message.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { Id } from '#model/report.ts'
+import { instantOf, isTimestamp } from '#model/timestamp.ts'
+
+export type IntakeLimits = {
+  /** The longest text, in bytes of UTF-8. */
+  readonly textBytesMax: number
+  /** How far a timestamp may be ahead of our clock. */
+  readonly aheadMaxMs: number
+}
+
+/** What is wrong with a message, never with a quotation of it. */
+export type Rejection = {
+  /** As far as it could be read. */
+  readonly id?: Id
+  readonly field: string
+  readonly reason: string
+}
+
+export type IncomingMessage = Message & { readonly at: EpochMs }
+
+export const isRejection = (parsed: IncomingMessage | Rejection): parsed is Rejection => 'reason' in parsed
+
+const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
+const NAME = 'a string of 1 to 200 characters'
+const PLAIN = 'without U+0000 and lone surrogates'
+export const ID_CHARACTERS_MAX = 200
+
+const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
+
+/** Parses one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
+export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs): IncomingMessage | Rejection => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }
+  }
+  const { id, text, timestamp, report_id: reportId, user_id: userId } = input as Readonly<Record<string, unknown>>
+  if (!isId(id)) return { field: 'id', reason: expected(id, `${ID}, ${PLAIN}`) }
+  if (typeof text !== 'string') return { id, field: 'text', reason: expected(text, 'a string') }
+  if (isLongerThan(text, limits.textBytesMax)) {
+    return { id, field: 'text', reason: `must be at most ${limits.textBytesMax} bytes of UTF-8` }
+  }
+  if (typeof timestamp !== 'string' || timestamp.length > TIMESTAMP_CHARACTERS_MAX || !isTimestamp(timestamp)) {
+    const example = 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z'
+    return { id, field: 'timestamp', reason: expected(timestamp, example) }
+  }
+  const at = instantOf(timestamp)
+  if (at > now + limits.aheadMaxMs) {
+    const seconds = limits.aheadMaxMs / 1000
+    return { id, field: 'timestamp', reason: `must be at most ${seconds} s ahead of the clock of the service` }
+  }
+  const hasReport = reportId !== undefined && reportId !== null
+  if (hasReport && !(isId(reportId) && reportId !== '.' && reportId !== '..')) {
+    return { id, field: 'report_id', reason: `must be ${ID}, ${PLAIN} and neither "." nor "..", or be absent` }
+  }
+  const hasMember = userId !== undefined && userId !== null
+  if (hasMember && !(typeof userId === 'string' && isId(userId))) {
+    return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN}, or be absent` }
+  }
+  for (const field in input) {
+    if (!FIELDS.has(field)) return { id, field: shortened(field), reason: 'is not a field of a message' }
+  }
+  const message = { id, text, timestamp, at }
+  if (!hasReport) return hasMember ? { ...message, member: userId } : message
+  const withReport = { ...message, reportId: reportId as Id }
+  return hasMember ? { ...withReport, member: userId } : withReport
+}
+
+export const isId = (value: unknown): value is Id =>
+  typeof value === 'string'
+    ? value.length > 0 && isShort(value) && value.isWellFormed() && !value.includes('\u0000')
+    : Number.isSafeInteger(value)
+
+/** In characters as people count them, which are code points. */
+const isShort = (text: string): boolean =>
+  text.length <= ID_CHARACTERS_MAX || (text.length <= 2 * ID_CHARACTERS_MAX && [...text].length <= ID_CHARACTERS_MAX)
+
+const TIMESTAMP_CHARACTERS_MAX = 64
+
+const expected = (value: unknown, what: string): string =>
+  value === undefined ? `is missing; it must be ${what}` : `must be ${what}`
+
+/** A code unit is one to three bytes: most texts need no counting. */
+const isLongerThan = (text: string, bytesMax: number): boolean =>
+  text.length * 3 > bytesMax && (text.length > bytesMax || Buffer.byteLength(text) > bytesMax)
+
+const shortened = (field: string): string => (field.length > 50 ? `${field.slice(0, 50)}…` : field)

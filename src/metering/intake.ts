@@ -1,0 +1,170 @@
+/**
+ * Takes reported messages in: each is measured and priced here, and charged by the ledger in one transaction with its
+ * neighbours. Everything before the ledger can be repeated; nothing after it is undone.
+ */
+import { setImmediate as letOthersRun } from 'node:timers/promises'
+import { createDayFinder } from '#calendar/days.ts'
+import type { Credits } from '#model/credits.ts'
+import type { Message } from '#model/message.ts'
+import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
+import type { RateCard } from '#model/rate-card.ts'
+import type { Id, Report } from '#model/report.ts'
+import { instantOf } from '#model/timestamp.ts'
+import { measure } from '#rating/measure.ts'
+import { price, priceReport } from '#rating/price.ts'
+import type { ContentDigest } from './content-digest.ts'
+import {
+  type IncomingMessage,
+  type IntakeLimits,
+  isRejection,
+  parseIncoming,
+  type Rejection,
+} from './incoming-message.ts'
+import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from './ledger.ts'
+import { packMeasurement } from './packed-measurement.ts'
+
+/** What became of a message. `credits` is what it costs by the charge that holds. */
+export type IntakeResult =
+  | { readonly id: Id; readonly status: AppendOutcome['status']; readonly credits: Credits }
+  | ({ readonly status: 'rejected' } & Rejection)
+
+export type IntakeCounts = { accepted: number; duplicate: number; conflict: number; rejected: number }
+
+export type Intake = {
+  /**
+   * Takes entries as they came, each `{id, text, timestamp, report_id?, user_id?}`, and resolves to a result for each, in
+   * order, once all that was accepted is committed. Throws UpstreamError or StoreError: then it is to be repeated.
+   */
+  readonly take: (organization: Organization, entries: readonly unknown[]) => Promise<readonly IntakeResult[]>
+  /** Charges messages that are known to be well formed; those that changed are amended. */
+  readonly record: (organization: Organization, messages: readonly PricedMessage[]) => Promise<readonly AppendOutcome[]>
+  /** Parses an entry as `take` does. */
+  readonly parse: (entry: unknown) => IncomingMessage | Rejection
+}
+
+/** A message and the report that prices it, where one does. */
+export type PricedMessage = { readonly message: Message; readonly report: Report | undefined }
+
+export type IntakeNeeds = {
+  readonly ledger: Pick<Ledger, 'append'>
+  /** The report, or undefined where the catalogue has none. Throws UpstreamError or StoreError. */
+  readonly reportOf: (id: Id) => Promise<Report | undefined>
+  readonly rateCard: RateCard
+  readonly digest: ContentDigest
+  readonly limits: IntakeLimits
+  /** Milliseconds since 1970. */
+  readonly clock: () => EpochMs
+  readonly observe: (counts: Readonly<IntakeCounts>) => void
+}
+
+export const createIntake = (needs: IntakeNeeds): Intake => {
+  const { ledger, reportOf, rateCard, digest, limits, clock, observe } = needs
+  const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => EpochMs>()
+
+  const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
+    const known = dayFinders.get(calendar) ?? createDayFinder(calendar)
+    dayFinders.set(calendar, known)
+    return known
+  }
+
+  const toRecord = (message: Message, at: EpochMs, report: Report | undefined, dayStart: EpochMs): NewRecord => {
+    const { id, text, timestamp, member } = message
+    const measurement = measure(text)
+    const charge = report === undefined ? price(measurement, rateCard) : priceReport(report)
+    return {
+      messageId: id,
+      at,
+      timestamp,
+      ...(member === undefined ? undefined : { member }),
+      ...(report === undefined ? undefined : { reportId: report.id, reportName: report.name }),
+      credits: charge.credits,
+      rateCard: rateCard.version,
+      measurement: packMeasurement(measurement),
+      digest: digest(message),
+      dayStart,
+    }
+  }
+
+  const append = (
+    { id: organizationId }: Organization,
+    records: readonly NewRecord[],
+    onChange: AppendBatch['onChange'],
+  ): Promise<readonly AppendOutcome[]> => ledger.append({ organizationId, records, onChange, recordedAt: clock() })
+
+  /** Each report that is asked for, once. */
+  const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
+    const ids = new Set<Id>()
+    for (const { reportId } of messages) if (reportId !== undefined) ids.add(reportId)
+    return new Map(await Promise.all([...ids].map(async (id) => [id, await reportOf(id)] as const)))
+  }
+
+  const take = async (organization: Organization, entries: readonly unknown[]): Promise<readonly IntakeResult[]> => {
+    const now = clock()
+    const parsed = entries.map((entry) => parseIncoming(entry, limits, now))
+    const messages = parsed.filter((each): each is IncomingMessage => !isRejection(each))
+    const reports = await findReports(messages)
+    const dayStartOf = dayFinderOf(organization.calendar)
+    const records: NewRecord[] = []
+    const share = turns()
+    for (const message of messages) {
+      const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
+      records.push(toRecord(message, message.at, report, dayStartOf(message.at)))
+      if (share(message.text.length)) await letOthersRun()
+    }
+    const outcomes = await append(organization, records, 'refuse')
+    const results = merge(parsed, outcomes)
+    observe(countsOf(results))
+    return results
+  }
+
+  const record = async (
+    organization: Organization,
+    priced: readonly PricedMessage[],
+  ): Promise<readonly AppendOutcome[]> => {
+    const dayStartOf = dayFinderOf(organization.calendar)
+    const records: NewRecord[] = []
+    const share = turns()
+    for (const { message, report } of priced) {
+      const at = instantOf(message.timestamp)
+      records.push(toRecord(message, at, report, dayStartOf(at)))
+      if (share(message.text.length)) await letOthersRun()
+    }
+    return append(organization, records, 'amend')
+  }
+
+  return { take, record, parse: (entry) => parseIncoming(entry, limits, clock()) }
+}
+
+const merge = (
+  parsed: readonly (IncomingMessage | Rejection)[],
+  outcomes: readonly AppendOutcome[],
+): readonly IntakeResult[] => {
+  let next = 0
+  return parsed.map((each): IntakeResult => {
+    if (isRejection(each)) return { status: 'rejected', ...each }
+    const outcome = outcomes[next++]
+    if (outcome === undefined) throw new Error('the ledger gave fewer outcomes than it was given messages')
+    return { id: each.id, status: outcome.status, credits: outcome.credits }
+  })
+}
+
+export const countsOf = (results: readonly IntakeResult[]): IntakeCounts => {
+  const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
+  for (const { status } of results) if (status !== 'amended') counts[status]++
+  return counts
+}
+
+/** Says when enough characters have been measured at a stretch for others to have their turn. */
+const turns = () => {
+  let characters = 0
+  return (more: number): boolean => {
+    characters += more + CHARACTERS_A_MESSAGE
+    if (characters < CHARACTERS_A_TURN) return false
+    characters = 0
+    return true
+  }
+}
+
+/** What a message costs beyond its text, in characters. */
+const CHARACTERS_A_MESSAGE = 200
+const CHARACTERS_A_TURN = 500_000

@@ -1,0 +1,87 @@
+/**
+ * Organizations, remembered for some seconds. A calendar that is that old is still right for every message that may come:
+ * a change takes effect ten minutes ahead at the earliest (`#calendar/periods.ts`), a message is five at the most.
+ */
+import { changedCalendar } from '#calendar/periods.ts'
+import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
+import type { OrganizationStore } from './ledger.ts'
+
+export type OrganizationChange = {
+  readonly name?: string | undefined
+  readonly timeZone?: string | undefined
+  readonly anchorDay?: number | undefined
+}
+
+export type Organizations = {
+  readonly find: (id: string) => Promise<Organization | undefined>
+  /** From the store, not from memory. */
+  readonly findNow: (id: string) => Promise<Organization | undefined>
+  readonly list: OrganizationStore['list']
+  /** Undefined where there is one with that id. */
+  readonly create: (
+    wanted: Required<OrganizationChange> & {
+      readonly id: string
+      readonly name: string
+      readonly timeZone: string
+      readonly anchorDay: number
+    },
+  ) => Promise<Organization | undefined>
+  /** Zone and anchor day change at the next period boundary; a period that has begun is never moved. */
+  readonly change: (id: string, change: OrganizationChange) => Promise<Organization | undefined>
+}
+
+type Needs = { readonly store: OrganizationStore; readonly clock: () => EpochMs; readonly now: () => number }
+
+const REMEMBERED_MS = 5000
+const REMEMBERED_MAX = 10_000
+
+export const createOrganizations = ({ store, clock, now }: Needs): Organizations => {
+  const known = new Map<string, { readonly organization: Organization; readonly until: number }>()
+
+  const remember = (organization: Organization): Organization => {
+    const before = known.get(organization.id)?.organization
+    // The same object as before where nothing changed: others remember what they found out about it.
+    const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
+    known.delete(organization.id)
+    known.set(organization.id, { organization: kept, until: now() + REMEMBERED_MS })
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED_MAX) break
+      known.delete(oldest)
+    }
+    return kept
+  }
+
+  const findNow = async (id: string): Promise<Organization | undefined> => {
+    const organization = await store.find(id)
+    return organization && remember(organization)
+  }
+
+  return {
+    find: async (id) => {
+      const entry = known.get(id)
+      return entry !== undefined && now() < entry.until ? entry.organization : findNow(id)
+    },
+    findNow,
+    list: store.list,
+    create: async ({ id, name, timeZone, anchorDay }) => {
+      const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay }] as const
+      const organization: Organization = { id, name, createdAt: clock(), calendar }
+      return (await store.create(organization)) ? remember(organization) : undefined
+    },
+    change: async (id, { name, timeZone, anchorDay }) => {
+      const changed = await store.update(id, (organization) => ({
+        ...organization,
+        name: name ?? organization.name,
+        calendar:
+          timeZone === undefined && anchorDay === undefined
+            ? organization.calendar
+            : changedCalendar(
+                organization.calendar,
+                { ...(timeZone !== undefined && { timeZone }), ...(anchorDay !== undefined && { anchorDay }) },
+                clock(),
+              ),
+      }))
+      return changed && remember(changed)
+    },
+  }
+}

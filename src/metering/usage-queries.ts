@@ -1,0 +1,206 @@
+/** What is asked of the ledger, for one organization and of one moment. */
+import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
+import { dayAt } from '#calendar/days.ts'
+import { periodAt, periodBefore } from '#calendar/periods.ts'
+import type { Charge } from '#model/charge.ts'
+import { type CreditsSum, creditsSum } from '#model/credits.ts'
+import type { Measurement } from '#model/measurement.ts'
+import type { BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
+import type { RateCard } from '#model/rate-card.ts'
+import type { Id } from '#model/report.ts'
+import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import { price, priceReport } from '#rating/price.ts'
+import type { GroupField, GroupTotal, Ledger, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
+import { unpackMeasurement } from './packed-measurement.ts'
+
+export type PeriodUsage = BillingPeriod & { readonly messages: number; readonly credits: CreditsSum }
+
+export type Bucket = Range & {
+  readonly messages: number
+  readonly credits: CreditsSum
+  /** Where it was grouped: one for each combination that has usage. */
+  readonly groups: readonly GroupTotal[]
+}
+
+export type TotalsQuery = Range & {
+  readonly width: BucketWidth
+  readonly timeZone: string
+  readonly group: readonly GroupField[]
+  /** Buckets at the most. */
+  readonly limit: number
+}
+
+/** A charge with what its lines are made of. */
+export type ExplainedCharge = {
+  readonly stored: StoredCharge
+  readonly charge: Charge
+  readonly measurement: Measurement
+}
+
+export type UsageQueries = ReturnType<typeof createUsageQueries>
+
+type Needs = {
+  readonly ledger: Pick<Ledger, 'read'>
+  /** Every rate card that ever priced a message, by version. */
+  readonly rateCards: ReadonlyMap<string, RateCard>
+}
+
+export const createUsageQueries = ({ ledger, rateCards }: Needs) => {
+  /** All lines of a range, page by page, while the moment that is read stays the same. */
+  async function* pages(view: LedgerView, range: Range): AsyncGenerator<readonly RecordedLine[]> {
+    let after: PagePosition | undefined
+    for (;;) {
+      const page = await view.page({ ...range, limit: LINES_A_PAGE, ...(after && { after }) })
+      if (page.length > 0) yield page
+      after = page.at(-1)
+      if (page.length < LINES_A_PAGE) return
+    }
+  }
+
+  /** One page, and whether there is more behind it. */
+  const page = async (
+    { id }: Organization,
+    query: PageQuery,
+  ): Promise<{ readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
+    const lines = await ledger.read(id, (view) => view.page({ ...query, limit: query.limit + 1 }))
+    return { lines: lines.slice(0, query.limit), hasMore: lines.length > query.limit }
+  }
+
+  /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */
+  const totals = async (
+    organization: Organization,
+    query: TotalsQuery,
+  ): Promise<{ readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+    const ranges: Range[] = []
+    let next: EpochMs | undefined
+    for (const { start, end } of bucketsBetween(query)) {
+      if (ranges.length === query.limit) {
+        next = start
+        break
+      }
+      ranges.push({ from: start, to: end })
+    }
+    const buckets = await ledger.read(organization.id, (view) => totalsOf(view, organization, ranges, query.group))
+    return { buckets, next }
+  }
+
+  /** From the current period, or the one before `before`, back to the one of the first message. */
+  const periods = async (
+    { id, calendar }: Organization,
+    { now, before, limit }: { readonly now: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
+  ): Promise<{ readonly periods: readonly PeriodUsage[]; readonly hasMore: boolean }> =>
+    ledger.read(id, async (view) => {
+      const span = await view.span()
+      const newest = periodAt(calendar, Math.max(now, span?.last ?? now))
+      let period = before === undefined ? newest : periodBefore(calendar, periodAt(calendar, before))
+      const found: BillingPeriod[] = []
+      const oldest = Math.min(span?.first ?? now, now)
+      while (period.end > oldest && found.length < limit) {
+        found.push(period)
+        period = periodBefore(calendar, period)
+      }
+      return { periods: await usageOf(view, found), hasMore: period.end > oldest }
+    })
+
+  const period = async ({ id, calendar }: Organization, at: EpochMs): Promise<PeriodUsage> => {
+    const [found] = await ledger.read(id, (view) => usageOf(view, [periodAt(calendar, at)]))
+    if (found === undefined) throw new Error('a period has usage, be it none')
+    return found
+  }
+
+  /** Every charge of a message, the one that holds first. */
+  const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
+    const stored = await ledger.read(id, (view) => view.charges(messageId))
+    return stored.map((each) => explain(each, rateCards))
+  }
+
+  return { read: ledger.read, pages, page, totals, periods, period, charges }
+}
+
+const LINES_A_PAGE = 5000
+
+const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>): ExplainedCharge => {
+  const measurement = unpackMeasurement(stored.measurement)
+  const { reportId, reportName = '', credits } = stored
+  const card = rateCards.get(stored.rateCard)
+  if (card === undefined) throw new Error(`there is no rate card ${stored.rateCard}`)
+  const charge =
+    reportId === undefined
+      ? price(measurement, card)
+      : priceReport({ id: reportId, name: reportName, creditCost: credits })
+  if (charge.credits !== credits) {
+    throw new Error(
+      `the lines of message ${JSON.stringify(stored.messageId)} add up to another amount than was charged`,
+    )
+  }
+  return { stored, charge, measurement }
+}
+
+/** Days are kept as totals and their boundaries are those of the periods: no record is looked at. */
+const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodUsage[]> => {
+  if (periods.length === 0) return []
+  const from = Math.min(...periods.map(({ start }) => start))
+  const to = Math.max(...periods.map(({ end }) => end))
+  const days = await view.dayTotals({ from, to, group: [] })
+  return periods.map((period) => {
+    const own = days.filter(({ dayStart }) => dayStart >= period.start && dayStart < period.end)
+    return { ...period, messages: sumOf(own).messages, credits: sumOf(own).credits }
+  })
+}
+
+/**
+ * Whole days come from the kept totals, what is left at the edges of a bucket from the records: buckets of the
+ * organization's own days cost a look at their days, any others at most a look at the records of what is cut.
+ */
+const totalsOf = async (
+  view: LedgerView,
+  { calendar }: Organization,
+  buckets: readonly Range[],
+  group: readonly GroupField[],
+): Promise<readonly Bucket[]> => {
+  const cuts: { readonly range: Range; readonly bucket: number }[] = []
+  /** The part of each bucket that consists of whole days, if there is one. */
+  const cores: Range[] = []
+  for (const [bucket, { from, to }] of buckets.entries()) {
+    const first = dayAt(calendar, from)
+    const last = dayAt(calendar, to)
+    const coreFrom = first.start === from ? from : first.end
+    const coreTo = last.start
+    if (coreFrom >= coreTo) {
+      cuts.push({ range: { from, to }, bucket })
+      cores.push({ from: to, to })
+      continue
+    }
+    if (from < coreFrom) cuts.push({ range: { from, to: coreFrom }, bucket })
+    if (coreTo < to) cuts.push({ range: { from: coreTo, to }, bucket })
+    cores.push({ from: coreFrom, to: coreTo })
+  }
+  const whole = cores.filter(({ from, to }) => from < to)
+  const [firstCore, lastCore] = [whole.at(0), whole.at(-1)]
+  const days =
+    firstCore === undefined || lastCore === undefined
+      ? []
+      : await view.dayTotals({ from: firstCore.from, to: lastCore.to, group })
+  const rest = cuts.length === 0 ? [] : await view.rangeTotals({ ranges: cuts.map(({ range }) => range), group })
+  const parts: GroupTotal[][] = buckets.map(() => [])
+  let bucket = 0
+  for (const { dayStart, ...total } of days) {
+    while (bucket < cores.length && dayStart >= (cores[bucket]?.to ?? 0)) bucket++
+    if (dayStart >= (cores[bucket]?.from ?? Number.POSITIVE_INFINITY)) parts[bucket]?.push(total)
+  }
+  for (const { range, ...total } of rest) parts[cuts[range]?.bucket ?? 0]?.push(total)
+  return buckets.map(({ from, to }, index) => {
+    const own = parts[index] ?? []
+    return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own) }
+  })
+}
+
+const sumOf = (totals: readonly GroupTotal[]): { readonly messages: number; readonly credits: CreditsSum } => ({
+  messages: totals.reduce((sum, { messages }) => sum + messages, 0),
+  credits: creditsSum(totals.reduce((sum, { credits }) => sum + credits, 0n)),
+})
+
+const mergeGroups = (totals: readonly GroupTotal[]): readonly GroupTotal[] => {
+  const byKey = Map.groupBy(totals, ({ reportId, member }) => JSON.stringify([reportId ?? null, member ?? null]))
+  return [...byKey.values()].map((same) => ({ ...same.at(-1), ...sumOf(same) }))
+}

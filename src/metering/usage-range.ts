@@ -1,0 +1,64 @@
+/** What `period`, `from` and `to` mean for an organization. */
+import { dayAt } from '#calendar/days.ts'
+import { periodAt, periodBefore, periodStartingIn } from '#calendar/periods.ts'
+import { InvalidRequest } from '#model/errors.ts'
+import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
+import { instantOf, isTimestamp } from '#model/timestamp.ts'
+import type { Range } from './ledger.ts'
+
+export type RangeQuery = {
+  /** `current`, `previous`, or `2024-05`: the period that starts in that month. */
+  readonly period?: string | undefined
+  /** Instants, or dates, which stand for the midnight with which they begin. `to` is exclusive. */
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}
+
+/** The current period where nothing is given. Throws InvalidRequest. */
+export const rangeOf = ({ calendar }: Organization, { period, from, to }: RangeQuery, now: EpochMs): Range => {
+  if (from === undefined && to === undefined) return rangeOfPeriod(calendar, period ?? 'current', now)
+  if (period !== undefined)
+    throw new InvalidRequest('query parameter "period"', 'absent where "from" and "to" are given')
+  if (from === undefined) throw new InvalidRequest('query parameter "from"', `given with "to": ${INSTANT}`)
+  if (to === undefined) throw new InvalidRequest('query parameter "to"', `given with "from": ${INSTANT}`)
+  const range = { from: instantIn(calendar, 'from', from), to: instantIn(calendar, 'to', to) }
+  if (range.from >= range.to) throw new InvalidRequest('query parameter "to"', 'later than "from"')
+  return range
+}
+
+const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs): Range => {
+  const current = periodAt(calendar, now)
+  if (period === 'current') return { from: current.start, to: current.end }
+  if (period === 'previous') {
+    const { start, end } = periodBefore(calendar, current)
+    return { from: start, to: end }
+  }
+  const [, year, month] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(period) ?? []
+  const found = year === undefined ? undefined : periodStartingIn(calendar, Number(year), Number(month))
+  if (found === undefined) {
+    throw new InvalidRequest(
+      'query parameter "period"',
+      year === undefined ? 'current, previous or a month such as 2024-05' : 'a month in which a billing period starts',
+    )
+  }
+  return { from: found.start, to: found.end }
+}
+
+const INSTANT = 'an RFC 3339 date-time with an offset, such as 2024-05-01T00:00:00Z, or a date, such as 2024-05-01'
+
+const instantIn = (calendar: BillingCalendar, field: string, text: string): EpochMs => {
+  // A plus sign that nobody encoded arrives as a space.
+  const timestamp = text.replace(/ (?=\d\d:\d\d$)/, '+')
+  if (timestamp.length <= 64 && isTimestamp(timestamp)) return instantOf(timestamp)
+  if (/^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00:00Z`)) return midnightOf(calendar, text)
+  throw new InvalidRequest(`query parameter "${field}"`, INSTANT)
+}
+
+/** The first instant of the date in the zone that holds then. */
+const midnightOf = (calendar: BillingCalendar, date: string): EpochMs => {
+  const nearby = Date.parse(`${date}T12:00:00Z`)
+  const entry = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= nearby) ?? calendar[0]
+  const { epochMilliseconds } = Temporal.PlainDate.from(date).toZonedDateTime(entry.timeZone)
+  const { start, end } = dayAt(calendar, epochMilliseconds)
+  return epochMilliseconds - start < end - epochMilliseconds ? start : epochMilliseconds
+}

@@ -1,0 +1,103 @@
+/**
+ * The ledger in one SQLite file. One thread writes and another reads, so that neither holds up the one that serves HTTP
+ * nor each other.
+ */
+import type { AppendBatch, AppendOutcome, Ledger, LedgerView } from '#metering/ledger.ts'
+import { StoreError } from '#model/errors.ts'
+import type { Organization } from '#model/organization.ts'
+import type { SqliteFile } from './database.ts'
+import type { LookingUpMethod, ReaderRequest, ReadingMethod } from './reader-thread.ts'
+import { toColumns } from './record-columns.ts'
+import { Thread } from './thread.ts'
+import type { WriterRequest } from './writer-thread.ts'
+
+/** Opens or makes the file. Throws StoreError where it cannot be written or is of a newer program. */
+export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
+  // First the writer: it makes the file and its tables.
+  const writer = await Thread.start<WriterRequest['call']>(new URL('./writer-thread.ts', import.meta.url), file)
+  const reader = await Thread.start<ReaderRequest['call']>(new URL('./reader-thread.ts', import.meta.url), file)
+
+  const lookUp = <T>(method: LookingUpMethod, ...args: readonly unknown[]): Promise<T> =>
+    reader.call<T>({ method, args })
+  type WritingCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
+  const write = <T>(method: WritingCall['method'], ...args: readonly unknown[]): Promise<T> =>
+    writer.call<T>({ method, args })
+
+  let lastSession = 0
+
+  const append = (batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
+    if (batch.records.length === 0) return Promise.resolve([])
+    const columns = toColumns(batch)
+    const buffers = [columns.at, columns.dayStarts, columns.credits, columns.measurements, columns.measurementEnds]
+    const transfer = [...buffers, columns.digests].map(({ buffer }) => buffer as ArrayBuffer)
+    return writer.call({ method: 'append', args: [columns] }, transfer)
+  }
+
+  const read = async <T>(organizationId: string, reading: (view: LedgerView) => Promise<T>): Promise<T> => {
+    const session = ++lastSession
+    const call = <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> =>
+      reader.call<R>({ session, method, args: [organizationId, ...args] })
+    const view: LedgerView = {
+      page: (query) => call('page', query),
+      charges: (messageId) => call('charges', messageId),
+      dayTotals: (query) => call('dayTotals', query),
+      rangeTotals: (query) => call('rangeTotals', query),
+      version: (range) => call('version', range),
+      span: () => call('span'),
+    }
+    try {
+      return await reading(view)
+    } finally {
+      // Nobody waits for it, and a reader that has failed has said so.
+      reader.call({ session, method: 'end' }).catch(() => {})
+    }
+  }
+
+  const updateOrganization = async (
+    id: string,
+    change: (organization: Organization) => Organization,
+  ): Promise<Organization | undefined> => {
+    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
+      const before = await lookUp<Organization | undefined>('organization', id)
+      if (before === undefined) return undefined
+      const after = change(before)
+      if (await write<boolean>('replaceOrganization', before, after)) return after
+    }
+    throw new StoreError(`organization ${id} is being changed by others all the time`)
+  }
+
+  return {
+    append,
+    read,
+    organizations: {
+      find: (id) => lookUp('organization', id),
+      list: (page) => lookUp('organizations', page),
+      create: (organization) => write('createOrganization', organization),
+      update: updateOrganization,
+    },
+    keys: {
+      create: (key) => write('createKey', key),
+      find: (organizationId, hash) => lookUp('findKey', organizationId, hash),
+      list: (organizationId) => lookUp('keys', organizationId),
+      revoke: (organizationId, id, at) => write('revokeKey', organizationId, id, at),
+      any: () => lookUp('anyKey'),
+    },
+    reports: {
+      find: (id) => lookUp('report', id),
+      put: (report) => write('putReport', report),
+      remove: (id) => write('removeReport', id),
+    },
+    isEmpty: () => lookUp('isEmpty'),
+    contentKey: () => write('contentKey'),
+    check: async () => {
+      await write('check')
+      await lookUp('isEmpty')
+    },
+    close: async () => {
+      await writer.close()
+      await reader.close()
+    },
+  }
+}
+
+const UPDATE_ATTEMPTS = 1000

@@ -1,0 +1,152 @@
+/** Reads usage on one connection. Whoever calls decides which moment is read, by beginning a transaction. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type {
+  DayTotal,
+  DayTotalsQuery,
+  GroupField,
+  PageQuery,
+  Range,
+  RangeTotal,
+  RangeTotalsQuery,
+} from '#metering/ledger.ts'
+import type { Id } from '#model/report.ts'
+import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge } from './rows.ts'
+
+export class UsageReader {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  readonly #rateCards = new Map<number, string>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  page(organizationId: string, query: PageQuery): readonly RecordedLine[] {
+    const { from, to, member, reportId, after, limit } = query
+    if (member === undefined && reportId === undefined) return this.#pageOf(organizationId, query)
+    // The totals know on which days there is anything of this member or report: only those are looked through.
+    const days = this.#prepare(`
+      SELECT day_start, coalesce((SELECT min(day_start) FROM daily_total AS later
+        WHERE later.organization_id = of.organization_id AND later.day_start > of.day_start), ${'9e15'}) AS day_end
+      FROM daily_group_total AS of
+      WHERE organization_id = ?1 AND day_start < ?2
+        AND day_start >= coalesce((SELECT max(day_start) FROM daily_total WHERE organization_id = ?1 AND day_start <= ?3), ?3)
+        AND (?4 IS NULL OR report_id = ?4) AND (?5 IS NULL OR member = ?5)
+      GROUP BY day_start ORDER BY day_start`).all(
+      organizationId,
+      to,
+      Math.max(from, after?.at ?? from),
+      reportId === undefined ? null : String(reportId),
+      member ?? null,
+    )
+    const lines: RecordedLine[] = []
+    for (const day of days) {
+      if (lines.length >= limit) break
+      const start = Math.max(from, day['day_start'] as number)
+      const end = Math.min(to, day['day_end'] as number)
+      if (after !== undefined && after.at >= end) continue
+      lines.push(...this.#pageOf(organizationId, { ...query, from: start, to: end, limit: limit - lines.length }))
+    }
+    return lines
+  }
+
+  #pageOf(organizationId: string, { from, to, member, reportId, after, limit }: PageQuery): readonly RecordedLine[] {
+    const isBehind = after !== undefined && after.at >= from
+    return this.#prepare(`
+      SELECT message_id, at_ms, timestamp, member, report_id, report_name, credits_micros, rate_card_id
+      FROM usage_record
+      WHERE organization_id = ? AND at_ms < ? AND superseded_by IS NULL
+        AND ${isBehind ? '(at_ms, message_id) > (?, ?)' : 'at_ms >= ?'}
+        ${member === undefined ? '' : 'AND member = ?'} ${reportId === undefined ? '' : 'AND report_id = ?'}
+      ORDER BY at_ms, message_id LIMIT ?`)
+      .all(
+        organizationId,
+        to,
+        ...(isBehind ? [after.at, toSqlId(after.messageId)] : [from]),
+        ...(member === undefined ? [] : [member]),
+        ...(reportId === undefined ? [] : [String(reportId)]),
+        limit,
+      )
+      .map((row) => toLine(this.#withRateCard(row)))
+  }
+
+  charges(organizationId: string, messageId: Id): readonly StoredCharge[] {
+    return this.#prepare(`
+      SELECT message_id, at_ms, timestamp, member, report_id, report_name, credits_micros, rate_card_id, measurement, digest,
+        revision, recorded_at, superseded_by
+      FROM usage_record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
+      .all(organizationId, toSqlId(messageId))
+      .map((row) => toStoredCharge(this.#withRateCard(row)))
+  }
+
+  dayTotals(organizationId: string, { from, to, group }: DayTotalsQuery): readonly DayTotal[] {
+    const sql =
+      group.length === 0
+        ? `SELECT day_start, messages, credits_micros FROM daily_total
+           WHERE organization_id = ? AND day_start >= ? AND day_start < ? AND messages > 0 ORDER BY day_start`
+        : `SELECT day_start, ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros
+           FROM daily_group_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?
+           GROUP BY day_start, ${keysOf(group)} HAVING sum(messages) > 0 ORDER BY day_start, ${keysOf(group)}`
+    return this.#prepare(sql, { bigints: true }).all(organizationId, from, to).map(toDayTotal)
+  }
+
+  rangeTotals(organizationId: string, { ranges, group }: RangeTotalsQuery): readonly RangeTotal[] {
+    const keys = group.map((field) => `coalesce(${KEYS[field]}, '')`).join(', ')
+    const sum = this.#prepare(
+      `SELECT ${group.length === 0 ? '' : `${columnsOf(group)}, `}
+         count(*) AS messages, sum(credits_micros) AS credits_micros
+       FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL
+       ${group.length === 0 ? '' : `GROUP BY ${keys}`} HAVING count(*) > 0 ${group.length === 0 ? '' : `ORDER BY ${keys}`}`,
+      { bigints: true },
+    )
+    return ranges.flatMap(({ from, to }, range) =>
+      sum.all(organizationId, from, to).map((row) => toRangeTotal(row, range)),
+    )
+  }
+
+  version(organizationId: string, { from, to }: Range): number {
+    const row = this.#prepare(
+      'SELECT sum(version) AS version FROM daily_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?',
+    ).get(organizationId, from, to)
+    return Number(row?.['version'] ?? 0)
+  }
+
+  span(organizationId: string): { readonly first: number; readonly last: number } | undefined {
+    const row = this.#prepare(
+      'SELECT min(day_start) AS first, max(day_start) AS last FROM daily_total WHERE organization_id = ? AND messages > 0',
+    ).get(organizationId)
+    const first = row?.['first']
+    return typeof first === 'number' ? { first, last: row?.['last'] as number } : undefined
+  }
+
+  #withRateCard(row: Row): Row {
+    const id = row['rate_card_id'] as number
+    let version = this.#rateCards.get(id)
+    if (version === undefined) {
+      version = this.#prepare('SELECT version FROM rate_card WHERE rate_card_id = ?').get(id)?.['version'] as string
+      this.#rateCards.set(id, version)
+    }
+    row['rate_card'] = version
+    return row
+  }
+
+  #prepare(sql: string, { bigints = false } = {}): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      statement.setReadBigInts(bigints)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+const toSqlId = (id: Id): bigint | string => (typeof id === 'number' ? BigInt(id) : id)
+
+const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<GroupField, string>
+
+const keysOf = (group: readonly GroupField[]): string => group.map((field) => KEYS[field]).join(', ')
+
+const columnsOf = (group: readonly GroupField[]): string =>
+  `${keysOf(group)}${group.includes('report') ? ', max(report_name) AS report_name' : ''}`

@@ -1,0 +1,446 @@
+/** What every store promises. Each test has a store of its own. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { AppendBatch, GroupTotal, Ledger, NewRecord, PagePosition } from '../src/metering/ledger.ts'
+import { credits } from '../src/model/credits.ts'
+import { StoreError } from '../src/model/errors.ts'
+import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts'
+import type { Id } from '../src/model/report.ts'
+import type { RecordedLine } from '../src/model/usage-record.ts'
+import { LedgerModel } from './ledger-model.ts'
+
+export type OpenedLedger = AsyncDisposable & {
+  readonly ledger: Ledger
+  /** Another ledger on the same data, as another process would have it. Closed with the first. */
+  readonly another: () => Promise<Ledger>
+}
+
+const DAY_MS = 86_400_000
+const START = Date.parse('2024-05-01T00:00:00Z')
+const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
+
+type RecordOptions = Partial<Omit<NewRecord, 'messageId' | 'digest' | 'credits'>> & {
+  readonly content?: number
+  readonly micros?: number
+}
+
+const recordOf = (messageId: Id, { content = 0, micros = 1_850_000, ...rest }: RecordOptions = {}): NewRecord => {
+  const at = rest.at ?? START
+  return {
+    messageId,
+    at,
+    timestamp: new Date(at).toISOString(),
+    credits: credits(micros),
+    rateCard: 'standard-2024',
+    measurement: Uint8Array.of(1, 2, 3, content % 256),
+    digest: new Uint8Array(16).fill(content),
+    dayStart: Math.floor(at / DAY_MS) * DAY_MS,
+    ...rest,
+  }
+}
+
+const batchOf = (
+  records: readonly NewRecord[],
+  { onChange = 'refuse', organizationId = 'default' }: Partial<Pick<AppendBatch, 'onChange' | 'organizationId'>> = {},
+): AppendBatch => ({ organizationId, records, onChange, recordedAt: START })
+
+const lineOf = ({ digest, measurement, dayStart, ...line }: NewRecord): RecordedLine => line
+
+const linesOf = (ledger: Ledger, organizationId = 'default'): Promise<readonly RecordedLine[]> =>
+  ledger.read(organizationId, (view) => view.page({ ...ALL, limit: 1_000_000 }))
+
+const statusesOf = async (ledger: Ledger, batch: AppendBatch): Promise<readonly string[]> =>
+  (await ledger.append(batch)).map(({ status }) => status)
+
+const totalText = (key: number, { reportId, member, messages, credits: sum }: GroupTotal): string =>
+  `${JSON.stringify([key, reportId ?? null, member ?? null])} ${messages} ${sum}`
+
+const organizationOf = (id: string): Organization => ({
+  id,
+  name: `The ${id}`,
+  createdAt: START,
+  calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Europe/London', anchorDay: 31 }],
+})
+
+export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>): void => {
+  describe(`the ledger in ${name}`, () => {
+    test('a message is charged once: the same again is a duplicate, other content a conflict', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const first = recordOf(1, { content: 1, micros: 5_000_000 })
+      assert.deepEqual(await ledger.append(batchOf([first])), [{ status: 'accepted', credits: 5_000_000 }])
+      assert.deepEqual(await ledger.append(batchOf([first, recordOf(1, { content: 2, micros: 7_000_000 })])), [
+        { status: 'duplicate', credits: 5_000_000 },
+        { status: 'conflict', credits: 5_000_000 },
+      ])
+      assert.deepEqual(await linesOf(ledger), [lineOf(first)])
+      assert.deepEqual(await ledger.append(batchOf([])), [])
+    })
+
+    test('of two with one id in a batch the first counts', async () => {
+      await using opened = await open()
+      const batch = batchOf([
+        recordOf('a', { content: 1 }),
+        recordOf('a', { content: 1 }),
+        recordOf('a', { content: 2 }),
+      ])
+      assert.deepEqual(await statusesOf(opened.ledger, batch), ['accepted', 'duplicate', 'conflict'])
+    })
+
+    test('ids are told apart by type and by every character, and come back as they were', async () => {
+      await using opened = await open()
+      const ids: readonly Id[] = [
+        ...[-(2 ** 53 - 1), -5, 0, 999, 1000, 2 ** 53 - 1],
+        ...[
+          ' ',
+          '"',
+          '""',
+          ',',
+          '1000',
+          'A',
+          'NULL',
+          '\\',
+          '\\\\',
+          'a',
+          'a\nb',
+          'null',
+          'x'.repeat(200),
+          '{}',
+          'é',
+          '\uffee',
+          '😀',
+        ],
+      ]
+      const records = ids.map((id) => recordOf(id))
+      const statuses = await statusesOf(opened.ledger, batchOf(records.toReversed()))
+      assert.deepEqual(new Set(statuses), new Set(['accepted']))
+      assert.deepEqual(
+        (await linesOf(opened.ledger)).map(({ messageId }) => messageId),
+        ids,
+        'integers before texts, by value; texts by their bytes',
+      )
+    })
+
+    test('what is kept comes back exactly, and what was absent is absent', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const records = [
+        recordOf(1, { timestamp: '2024-05-01t02:00:00.000000001+02:00' }),
+        recordOf(2, { at: START + 1, member: 'O\'Neil, "the {boss}"\\', reportId: 5392, reportName: 'A "name", é' }),
+        recordOf(3, { at: START + 2, member: 'NULL', reportId: '007', reportName: 'x', micros: 0 }),
+        recordOf(4, { at: Date.parse('0001-01-01T00:00:00Z') }),
+        recordOf(5, { at: Date.parse('9999-12-31T23:59:59.999Z'), micros: (2 ** 33 - 1) * 1_000_000 }),
+      ]
+      await ledger.append(batchOf(records))
+      const [, , , first] = records
+      assert.deepEqual(
+        await linesOf(ledger),
+        [first, ...records.filter((each) => each !== first)].map((each) => lineOf(each as NewRecord)),
+      )
+      const [charge] = await ledger.read('default', (view) => view.charges(2))
+      const { dayStart, ...record } = records[1] as NewRecord
+      assert.deepEqual(
+        {
+          ...charge,
+          measurement: new Uint8Array(charge?.measurement ?? []),
+          digest: new Uint8Array(charge?.digest ?? []),
+        },
+        { ...record, revision: 0, recordedAt: START },
+      )
+      assert.deepEqual(await ledger.read('default', (view) => view.charges('2')), [])
+    })
+
+    test('a message that changed is amended: the old charge stays, superseded, and only the new one counts', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const amend = { onChange: 'amend' } as const
+      await ledger.append(
+        batchOf([recordOf(1, { content: 1, member: 'ada', reportId: 5, reportName: 'Five' }), recordOf(2)], amend),
+      )
+      const changed = recordOf(1, { content: 2, at: START + 3 * DAY_MS, micros: 9_000_000, member: 'bob' })
+      assert.deepEqual(await statusesOf(ledger, batchOf([changed, recordOf(2)], amend)), ['amended', 'duplicate'])
+      assert.deepEqual(await statusesOf(ledger, batchOf([changed], amend)), ['duplicate'])
+      const again = recordOf(1, { content: 3, micros: 4_000_000 })
+      assert.deepEqual(await statusesOf(ledger, batchOf([again, changed, again], amend)), [
+        'amended',
+        'amended',
+        'amended',
+      ])
+      const charges = await ledger.read('default', (view) => view.charges(1))
+      assert.deepEqual(
+        charges.map(({ revision, supersededBy, credits: amount }) => [revision, supersededBy, amount]),
+        [
+          [4, undefined, 4_000_000],
+          [3, 4, 9_000_000],
+          [2, 3, 4_000_000],
+          [1, 2, 9_000_000],
+          [0, 1, 1_850_000],
+        ],
+      )
+      assert.deepEqual(await linesOf(ledger), [lineOf(again), lineOf(recordOf(2))])
+      const days = await ledger.read('default', (view) => view.dayTotals({ ...ALL, group: ['report', 'member'] }))
+      assert.deepEqual(days, [{ dayStart: START, messages: 2, credits: 5_850_000n }])
+    })
+
+    test('the same batch from sixteen at once, and through two ledgers, is charged once', async () => {
+      await using opened = await open()
+      const other = await opened.another()
+      const batch = batchOf(Array.from({ length: 500 }, (_, id) => recordOf(id, { at: START + id * 1000 })))
+      const backwards = { ...batch, records: batch.records.toReversed() }
+      const answers = await Promise.all(
+        Array.from({ length: 16 }, (_, at) =>
+          (at % 2 === 0 ? opened.ledger : other).append(at % 3 === 0 ? backwards : batch),
+        ),
+      )
+      const statuses = answers.flat().map(({ status }) => status)
+      assert.equal(statuses.filter((status) => status === 'accepted').length, 500)
+      assert.equal(statuses.filter((status) => status === 'duplicate').length, 15 * 500)
+      const totals = await other.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
+      assert.deepEqual(totals, [{ dayStart: START, messages: 500, credits: 925_000_000n }])
+    })
+
+    test('pages go through everything once, in order, whatever is filtered', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const records = Array.from({ length: 300 }, (_, index) =>
+        recordOf(index % 2 === 0 ? index : `m${index}`, {
+          at: START + Math.floor(index / 7) * 10_000_000,
+          ...(index % 3 === 0 && { member: `u${index % 4}` }),
+          ...(index % 5 === 0 && { reportId: index % 10, reportName: 'R' }),
+        }),
+      )
+      const model = new LedgerModel()
+      model.append(batchOf(records))
+      await ledger.append(batchOf(records))
+      await ledger.append(batchOf([recordOf('elsewhere')], { organizationId: 'default2' }))
+      for (const filter of [
+        {},
+        { member: 'u0' },
+        { reportId: 5 },
+        { reportId: '0', member: 'u0' },
+        { member: 'nobody' },
+      ]) {
+        const range = { from: START + 20_000_000, to: START + 300_000_000 }
+        const wanted = model
+          .lines('default')
+          .filter(({ at }) => at >= range.from && at < range.to)
+          .filter(({ member }) => !('member' in filter) || member === filter.member)
+          .filter(({ reportId }) => !('reportId' in filter) || String(reportId) === String(filter.reportId))
+          .map(lineOf)
+        for (const limit of [1, 7, 1000]) {
+          const found: RecordedLine[] = []
+          let after: PagePosition | undefined
+          for (;;) {
+            const query = { ...range, ...filter, limit, ...(after && { after }) }
+            const page = await ledger.read('default', (view) => view.page(query))
+            found.push(...page)
+            after = page.at(-1)
+            if (page.length < limit) break
+          }
+          assert.deepEqual(found, wanted)
+        }
+      }
+    })
+
+    test('a reading is of one moment', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await ledger.append(batchOf([recordOf(1)]))
+      await ledger.read('default', async (view) => {
+        assert.equal((await view.dayTotals({ ...ALL, group: [] }))[0]?.messages, 1)
+        await ledger.append(batchOf([recordOf(2)]))
+        assert.equal((await view.page({ ...ALL, limit: 10 })).length, 1)
+        assert.equal((await view.dayTotals({ ...ALL, group: ['member'] }))[0]?.messages, 1)
+      })
+      assert.equal((await linesOf(ledger)).length, 2)
+    })
+
+    test('sums past 2^53 are exact, and what does not fit into 64 bits is refused whole while others go on', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const micros = (2 ** 33 - 1) * 1_000_000
+      const large = Array.from({ length: 1000 }, (_, id) => recordOf(id, { micros, member: `m${id % 3}` }))
+      await ledger.append(batchOf(large))
+      const sum = async () =>
+        (await ledger.read('default', (view) => view.dayTotals({ ...ALL, group: [] })))[0]?.credits
+      assert.equal(await sum(), BigInt(micros) * 1000n)
+      const tooMuch = Array.from({ length: 200 }, (_, id) => recordOf(`x${id}`, { micros }))
+      const answers = await Promise.allSettled([
+        ledger.append(batchOf(tooMuch)),
+        ledger.append(batchOf([recordOf('small', { at: START + DAY_MS })])),
+      ])
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        ['rejected', 'fulfilled'],
+      )
+      assert.ok(answers[0]?.status === 'rejected' && answers[0].reason instanceof StoreError)
+      assert.equal(await sum(), BigInt(micros) * 1000n)
+      assert.equal((await linesOf(ledger)).length, 1001)
+    })
+
+    test('the version of a range grows with every change of it and not without', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const version = (): Promise<number> =>
+        ledger.read('default', (view) => view.version({ from: START, to: START + DAY_MS }))
+      assert.equal(await version(), 0)
+      await ledger.append(batchOf([recordOf(1, { content: 1 })]))
+      const first = await version()
+      assert.ok(first > 0)
+      await ledger.append(batchOf([recordOf(1, { content: 1 }), recordOf(2, { at: START + DAY_MS })]))
+      assert.equal(await version(), first)
+      await ledger.append(batchOf([recordOf(1, { content: 2 })], { onChange: 'amend' }))
+      assert.ok((await version()) > first)
+    })
+
+    test('it knows the days of the first and the last message, and whether there is any', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      assert.equal(await ledger.isEmpty(), true)
+      assert.equal(await ledger.read('default', (view) => view.span()), undefined)
+      await ledger.append(batchOf([recordOf(1), recordOf(2, { at: START + 5 * DAY_MS + 7 })]))
+      assert.equal(await ledger.isEmpty(), false)
+      assert.deepEqual(await ledger.read('default', (view) => view.span()), { first: START, last: START + 5 * DAY_MS })
+    })
+
+    test('organizations are found, listed page by page, and changed one change after the other', async () => {
+      await using opened = await open()
+      const { organizations } = opened.ledger
+      const other = await opened.another()
+      assert.equal((await organizations.find('default'))?.calendar[0].timeZone, 'UTC')
+      assert.equal(await organizations.find('acme'), undefined)
+      const acme = organizationOf('acme')
+      assert.equal(await organizations.create(acme), true)
+      assert.equal(await other.organizations.create({ ...acme, name: 'Another' }), false)
+      assert.deepEqual(await other.organizations.find('acme'), acme)
+      await organizations.create(organizationOf('zeta'))
+      assert.deepEqual(
+        (await organizations.list({ limit: 2 })).map(({ id }) => id),
+        ['acme', 'default'],
+      )
+      assert.deepEqual(
+        (await organizations.list({ limit: 2, after: 'default' })).map(({ id }) => id),
+        ['zeta'],
+      )
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? organizations : other.organizations).update('acme', (each) => ({
+            ...each,
+            name: `${each.name}+`,
+          })),
+        ),
+      )
+      assert.equal((await organizations.find('acme'))?.name, `The acme${'+'.repeat(20)}`)
+      const entry = { effectiveFrom: START, timeZone: 'Asia/Tokyo', anchorDay: 2 }
+      const changed = await organizations.update('acme', (each) => ({ ...each, calendar: [...each.calendar, entry] }))
+      assert.deepEqual(changed, await other.organizations.find('acme'))
+      assert.equal(changed?.calendar.length, 2)
+      assert.equal(await organizations.update('nobody', (each) => each), undefined)
+    })
+
+    test('keys are found by their hash within their organization, and revoked once', async () => {
+      await using opened = await open()
+      const { keys } = opened.ledger
+      assert.equal(await keys.any(), false)
+      const hash = new Uint8Array(32).fill(7)
+      const key = { id: 'k1', organizationId: 'default', name: 'n', scopes: ['admin'] as const, createdAt: START, hash }
+      await keys.create(key)
+      const found = await keys.find('default', hash)
+      assert.deepEqual({ ...found, hash: new Uint8Array(found?.hash ?? []) }, key)
+      assert.equal(await keys.find('other', hash), undefined)
+      assert.equal(await keys.find('default', new Uint8Array(32)), undefined)
+      assert.equal((await keys.revoke('default', 'k1', START + 1))?.revokedAt, START + 1)
+      assert.equal((await keys.revoke('default', 'k1', START + 2))?.revokedAt, START + 1)
+      assert.equal(await keys.revoke('other', 'k1', START), undefined)
+      assert.deepEqual(
+        (await keys.list('default')).map(({ id, revokedAt }) => [id, revokedAt]),
+        [['k1', START + 1]],
+      )
+      assert.equal(await keys.any(), true)
+    })
+
+    test('reports are set, found by either form of their id, and removed', async () => {
+      await using opened = await open()
+      const { reports } = opened.ledger
+      const report = { id: 5392, name: 'A "report"', creditCost: credits(79_000_001) }
+      assert.equal(await reports.put(report), 'created')
+      assert.equal(await reports.put({ ...report, id: '5392' }), 'replaced')
+      assert.deepEqual(await reports.find('5392'), report)
+      assert.equal(await reports.remove(5392), true)
+      assert.equal(await reports.remove(5392), false)
+      assert.equal(await reports.find(5392), undefined)
+    })
+
+    test('what was acknowledged is there after the store is closed, and closing waits for what is under way', async () => {
+      await using opened = await open()
+      const other = await opened.another()
+      const key = await other.contentKey()
+      const appends = Array.from({ length: 20 }, (_, index) => other.append(batchOf([recordOf(index)])))
+      await Promise.all([...appends, other.close()])
+      assert.equal((await linesOf(opened.ledger)).length, 20)
+      assert.equal(await opened.ledger.contentKey(), key, 'the key of the installation is made once')
+    })
+
+    test('it is what a simple model says, whatever comes in whatever order', async () => {
+      const entry = fc.record({
+        id: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom('0', 'a', 'b', 'é')),
+        content: fc.integer({ min: 0, max: 2 }),
+        at: fc.integer({ min: -3 * DAY_MS, max: 3 * DAY_MS }),
+        micros: fc.integer({ min: 0, max: 1_000_000_000 }),
+        member: fc.option(fc.constantFrom('ada', 'bob'), { nil: undefined }),
+        report: fc.option(fc.constantFrom(1, 2, 'x'), { nil: undefined }),
+      })
+      const step = fc.record({
+        organization: fc.constantFrom('default', 'acme'),
+        onChange: fc.constantFrom('refuse' as const, 'refuse' as const, 'amend' as const),
+        entries: fc.array(entry, { maxLength: 12 }),
+      })
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
+          await using opened = await open()
+          const { ledger } = opened
+          const model = new LedgerModel()
+          await ledger.organizations.create(organizationOf('acme'))
+          for (const { organization, onChange, entries } of steps) {
+            const records = entries.map(({ id, content, at, micros, member, report }) =>
+              // Equal content has equal everything.
+              recordOf(id, {
+                content: content * 64 + (Math.abs(at) % 61),
+                at: START + at,
+                micros,
+                ...(member !== undefined && { member }),
+                ...(report !== undefined && { reportId: report, reportName: `Report ${report}` }),
+              }),
+            )
+            const batch = batchOf(records, { onChange, organizationId: organization })
+            assert.deepEqual(await ledger.append(batch), model.append(batch))
+          }
+          for (const organization of ['default', 'acme']) {
+            assert.deepEqual(await linesOf(ledger, organization), model.lines(organization).map(lineOf))
+            for (const group of [[], ['report'], ['member'], ['report', 'member']] as const) {
+              const half = START - 3 * DAY_MS + 40_000_000
+              const ranges = [
+                { from: CALENDAR_BEGINS, to: half },
+                { from: half, to: -CALENDAR_BEGINS },
+              ]
+              const [days, parts] = await ledger.read(organization, async (view) => [
+                await view.dayTotals({ ...ALL, group }),
+                await view.rangeTotals({ ranges, group }),
+              ])
+              assert.deepEqual(
+                days.map(({ dayStart, ...total }) => totalText(dayStart, total)).sort(),
+                model.totals(organization, ({ dayStart }) => dayStart, group),
+              )
+              assert.deepEqual(
+                parts.map(({ range, ...total }) => totalText(range, total)).sort(),
+                model.totals(organization, ({ at }) => (at < half ? 0 : 1), group),
+              )
+            }
+          }
+        }),
+        { numRuns: 25 },
+      )
+    })
+  })
+}

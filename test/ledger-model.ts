@@ -1,0 +1,69 @@
+/** The ledger as one would write it without any care for speed: maps in memory, sums made when they are asked for. */
+import type { AppendBatch, AppendOutcome, GroupField, NewRecord } from '../src/metering/ledger.ts'
+import type { Id } from '../src/model/report.ts'
+
+type Kept = { readonly record: NewRecord; readonly revision: number; supersededBy?: number }
+
+export class LedgerModel {
+  readonly #organizations = new Map<string, Map<Id, Kept[]>>()
+
+  append({ organizationId, records, onChange }: AppendBatch): readonly AppendOutcome[] {
+    const messages = this.#messagesOf(organizationId)
+    return records.map((record): AppendOutcome => {
+      const charges = messages.get(record.messageId) ?? []
+      messages.set(record.messageId, charges)
+      const current = charges.at(-1)
+      if (current === undefined) {
+        charges.push({ record, revision: 0 })
+        return { status: 'accepted', credits: record.credits }
+      }
+      if (Buffer.from(current.record.digest).equals(record.digest)) {
+        return { status: 'duplicate', credits: current.record.credits }
+      }
+      if (onChange === 'refuse') return { status: 'conflict', credits: current.record.credits }
+      current.supersededBy = current.revision + 1
+      charges.push({ record, revision: current.revision + 1 })
+      return { status: 'amended', credits: record.credits }
+    })
+  }
+
+  /** What holds, by time and then id. */
+  lines(organizationId: string): readonly NewRecord[] {
+    const current = [...this.#messagesOf(organizationId).values()].flatMap((charges) => charges.at(-1)?.record ?? [])
+    return current.sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId))
+  }
+
+  charges(organizationId: string, messageId: Id): readonly Kept[] {
+    return (this.#messagesOf(organizationId).get(messageId) ?? []).toReversed()
+  }
+
+  /** Credits and messages by what `keyOf` says of a record, for the groups asked for. */
+  totals(
+    organizationId: string,
+    keyOf: (record: NewRecord) => number,
+    group: readonly GroupField[],
+  ): readonly string[] {
+    const sums = new Map<string, { messages: number; credits: bigint }>()
+    for (const record of this.lines(organizationId)) {
+      const report = group.includes('report') ? (record.reportId ?? null) : null
+      const member = group.includes('member') ? (record.member ?? null) : null
+      const key = JSON.stringify([keyOf(record), report, member])
+      const sum = sums.get(key) ?? { messages: 0, credits: 0n }
+      sums.set(key, { messages: sum.messages + 1, credits: sum.credits + BigInt(record.credits) })
+    }
+    return [...sums].map(([key, { messages, credits }]) => `${key} ${messages} ${credits}`).sort()
+  }
+
+  #messagesOf(organizationId: string): Map<Id, Kept[]> {
+    const messages = this.#organizations.get(organizationId) ?? new Map<Id, Kept[]>()
+    this.#organizations.set(organizationId, messages)
+    return messages
+  }
+}
+
+/** Integers before texts, texts by their bytes. */
+export const compareIds = (one: Id, other: Id): number => {
+  if (typeof one === 'number' && typeof other === 'number') return one - other
+  if (typeof one !== typeof other) return typeof one === 'number' ? -1 : 1
+  return Buffer.compare(Buffer.from(String(one)), Buffer.from(String(other)))
+}
