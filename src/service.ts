@@ -14,6 +14,7 @@ import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/po
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
 import { createUsageQueries, type UsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
+import type { PostgresLedger } from './store/postgres/ledger.ts'
 import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
 import type { CallAttempt } from './upstream/http-client.ts'
@@ -40,7 +41,12 @@ export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPer
   return { currentUsage: currentUsageOf(needs, source), close: () => source.close() }
 }
 
-const createSource = <T>({ config, files, observeCall, now }: CurrentPeriodNeeds<T>): CurrentPeriodSource => {
+const createSource = ({
+  config,
+  files,
+  observeCall,
+  now,
+}: Pick<CurrentPeriodNeeds<unknown>, 'config' | 'files' | 'observeCall' | 'now'>): CurrentPeriodSource => {
   const { upstreamUrl } = config
   if (files !== undefined || upstreamUrl === undefined) return createFileSource(files ?? samplePeriod)
   return createUpstream({
@@ -213,4 +219,31 @@ export const prepareDefault = async (
 
 export { createSandbox } from './sandbox/sandbox.ts'
 export type { PeriodFiles } from './upstream/file-source.ts'
+export { JsonListing } from './upstream/json-listing.ts'
 export { samplePeriod } from './upstream/sample/sample.ts'
+
+/** The store and what works on it without a server, for commands. Throws StoreError. */
+export const openStore = async (config: Config, observe: (counts: Readonly<IntakeCounts>) => void = () => {}) => {
+  const ledger = await openLedger(config)
+  const clock = () => Date.now()
+  const now = () => performance.now()
+  await prepareDefault(ledger, config, clock())
+  const source = createSource({ config, observeCall: () => {}, now })
+  const reports = createOwnReports({ store: ledger.reports, now })
+  const reportOf = (id: Id): Promise<Report | undefined> =>
+    config.upstreamUrl === undefined ? reports.find(id) : source.report(id, now() + config.upstreamTimeoutMs)
+  return {
+    organizations: createOrganizations({ store: ledger.organizations, clock, now }),
+    access: createAccess({ store: ledger.keys, demand: 'none', clock, now }),
+    intake: await createLedgerIntake({ ledger, config, reportOf, clock, observe }),
+    reports,
+    /** Undefined where the store is not one that can be distributed. */
+    distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,
+    close: async (): Promise<void> => {
+      await source.close()
+      await ledger.close()
+    },
+  }
+}
+
+export type Store = Awaited<ReturnType<typeof openStore>>

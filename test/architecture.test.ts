@@ -37,8 +37,8 @@ const MAY_IMPORT: Readonly<
     packages: ['node', 'pino'],
   },
   cli: {
-    rooms: ['service.ts', 'config.ts', 'exit-codes.ts', 'main.ts', 'model', 'rating', 'reporting'],
-    packages: ['node', 'commander'],
+    rooms: ['service.ts', 'config.ts', 'exit-codes.ts', 'main.ts', 'model', 'rating', 'reporting', 'metering'],
+    packages: ['node', 'commander', 'csv-parse'],
   },
 }
 

@@ -4,7 +4,10 @@ import { environmentWithFile, InvalidConfig } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { ServiceError } from '#model/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { addDatabaseCommand } from './database.ts'
 import { CommandFailed } from './failure.ts'
+import { addImportCommand } from './import.ts'
+import { addKeysCommand } from './keys.ts'
 import { addRateCommand } from './rate.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'
@@ -27,7 +30,14 @@ export const main = async (args: readonly string[]): Promise<number> => {
   addRateCommand(program, terminal)
   addUsageCommand(program, terminal, environmentWithFile)
   addSandboxCommand(program, terminal)
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help says more)')
+  addKeysCommand(program, terminal, environmentWithFile)
+  addImportCommand(program, terminal, environmentWithFile, (code) => {
+    exitCode = code
+  })
+  addDatabaseCommand(program, terminal, environmentWithFile)
+  for (const command of program.commands.flatMap((each) => [each, ...each.commands])) {
+    command.exitOverride().showHelpAfterError('(--help says more)')
+  }
 
   // A reader that has had enough (`… | head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
