@@ -156,7 +156,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     checkStore: ledger.check,
     close: async () => {
       await source.close()
-      await recorder.settled()
+      await recorder.close()
       await ledger.close()
     },
   }

@@ -1,19 +1,24 @@
 /**
  * Writes what was seen upstream into the ledger of `default`, behind the answers: usage that the upstream has listed is
- * answered whether the ledger can be written or not, and what could not be written is tried again with the next listing.
+ * answered whether the ledger can be written or not. What could not be written is kept and tried again: the upstream may
+ * have moved on meanwhile.
  */
 import { hash } from 'node:crypto'
+import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
 import type { Organization } from '#model/organization.ts'
+import type { Id } from '#model/report.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
 import { canonicalContent } from './content-digest.ts'
 import { isId } from './incoming-message.ts'
 import type { Intake, PricedMessage } from './intake.ts'
 
 export type UpstreamRecorder = {
-  /** Is handed a listing that was answered. Of those that come while one is written, the latest counts. */
+  /** Is handed each listing that was answered. */
   readonly seen: (listing: Iterable<PricedMessage>) => void
-  /** Resolves once what was seen until now has been written, or could not be. */
+  /** Resolves once what was seen until now has been written, or an attempt at it has failed. */
   readonly settled: () => Promise<void>
+  /** The same, and does not try again. */
+  readonly close: () => Promise<void>
 }
 
 export type RecordingOutcome =
@@ -30,54 +35,74 @@ export type UpstreamRecorderNeeds = {
 }
 
 const MESSAGES_A_PIECE = 500
+const RETRY_AFTER_MS = 1000
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
   const { intake, findOrganization, observe } = needs
-  /** Fingerprints of the pieces that the ledger is known to have: a listing mostly grows at its end. */
-  let recorded: ReadonlySet<string> = new Set()
-  let next: Iterable<PricedMessage> | undefined
+  /** Fingerprints of the pieces of the latest listing, all of which are written or pending: it mostly grows at its end. */
+  let known: ReadonlySet<string> = new Set()
+  const listings: Iterable<PricedMessage>[] = []
+  /** By id, as it was seen last. */
+  const pending = new Map<Id, PricedMessage>()
   let running: Promise<void> | undefined
+  let waiting: (() => void)[] = []
+  let isClosing = false
 
-  const write = async (listing: Iterable<PricedMessage>): Promise<void> => {
-    const organization = await findOrganization(DEFAULT_ORGANIZATION)
-    if (organization === undefined) throw new Error('the organization default is not there')
-    const written = new Set<string>()
-    let accepted = 0
-    let amended = 0
-    for (const piece of piecesOf(keepable(listing, (ids) => observe({ unkept: ids })))) {
+  const wakeWaiting = (): void => {
+    for (const wake of waiting) wake()
+    waiting = []
+  }
+
+  const merge = async (listing: Iterable<PricedMessage>): Promise<void> => {
+    const fingerprints = new Set<string>()
+    for (const piece of piecesOf(keepable(listing, (unkept) => observe({ unkept })))) {
       const fingerprint = fingerprintOf(piece)
-      if (!recorded.has(fingerprint)) {
-        for (const { status } of await intake.record(organization, piece)) {
-          if (status === 'accepted') accepted++
-          if (status === 'amended') amended++
-        }
-      }
-      written.add(fingerprint)
+      if (!known.has(fingerprint)) for (const each of piece) pending.set(each.message.id, each)
+      fingerprints.add(fingerprint)
+      await letOthersRun()
     }
-    recorded = written
+    known = fingerprints
+  }
+
+  const writePiece = async (organization: Organization, piece: readonly PricedMessage[]): Promise<void> => {
+    const outcomes = await intake.record(organization, piece)
+    for (const each of piece) if (pending.get(each.message.id) === each) pending.delete(each.message.id)
+    const countOf = (status: string): number => outcomes.filter((each) => each.status === status).length
+    const [accepted, amended] = [countOf('accepted'), countOf('amended')]
     if (accepted + amended > 0) observe({ accepted, amended })
   }
 
   const run = async (): Promise<void> => {
-    while (next !== undefined) {
-      const listing = next
-      next = undefined
+    for (;;) {
+      for (let listing = listings.shift(); listing !== undefined; listing = listings.shift()) await merge(listing)
+      if (pending.size === 0) break
       try {
-        await write(listing)
+        const organization = await findOrganization(DEFAULT_ORGANIZATION)
+        if (organization === undefined) throw new Error('the organization default is not there')
+        await writePiece(organization, [...pending.values().take(MESSAGES_A_PIECE)])
       } catch (error) {
         observe({ error })
+        wakeWaiting()
+        if (isClosing) break
+        await wait(RETRY_AFTER_MS, undefined, { ref: false })
       }
     }
     running = undefined
+    wakeWaiting()
   }
+
+  const settled = (): Promise<void> =>
+    running === undefined ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
 
   return {
     seen: (listing) => {
-      next = listing
+      listings.push(listing)
       running ??= run()
     },
-    settled: async () => {
-      await running
+    settled,
+    close: () => {
+      isClosing = true
+      return settled()
     },
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isTimestamp } from './timestamp.ts'
+import { canonicalTimestamp, instantOf, isCanonicalTimestamp, isTimestamp } from './timestamp.ts'
 
 test('a timestamp is an RFC 3339 date-time with an offset', () => {
   for (const text of [
@@ -49,5 +49,25 @@ test('every date of the calendar is a timestamp, and the day after the last of a
       assert.ok(isTimestamp(of(last)))
       assert.ok(!isTimestamp(of(last + 1)))
     }),
+  )
+})
+
+test('the instant of a timestamp is cut to milliseconds, and a leap second counts to the second before', () => {
+  for (const [timestamp, wanted] of [
+    ['2024-04-29T02:08:29.375Z', '2024-04-29T02:08:29.375Z'],
+    ['2024-04-29t02:08:29.3759999z', '2024-04-29T02:08:29.375Z'],
+    ['2024-04-29T02:08:29+05:30', '2024-04-28T20:38:29.000Z'],
+    ['2016-12-31T23:59:60Z', '2016-12-31T23:59:59.000Z'],
+    ['2016-12-31T23:59:60.500Z', '2016-12-31T23:59:59.500Z'],
+    ['0000-02-29T00:00:00.000Z', '0000-02-29T00:00:00.000Z'],
+    ['9999-12-31T23:59:59.9Z', '9999-12-31T23:59:59.900Z'],
+  ] as const) {
+    assert.equal(canonicalTimestamp(instantOf(timestamp)), wanted)
+    assert.equal(isCanonicalTimestamp(timestamp, instantOf(timestamp)), timestamp === wanted, timestamp)
+  }
+  const instant = fc.integer({ min: Date.parse('0000-01-01T00:00:00Z'), max: Date.parse('9999-12-31T23:59:59Z') })
+  fc.assert(
+    fc.property(instant, (at) => assert.equal(instantOf(canonicalTimestamp(at)), at)),
+    { numRuns: 2000 },
   )
 })

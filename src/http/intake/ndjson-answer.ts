@@ -43,21 +43,24 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     await write(text)
   }
 
-  const underWay: { readonly batch: LineBatch; readonly results: Promise<readonly IntakeResult[]> }[] = []
-  const answerNext = async (): Promise<void> => {
-    const next = underWay.shift()
-    if (next !== undefined) await answer(next.batch, await next.results)
+  /** Ends with the answer to the latest batch: answers are written in the order of the lines, each once it is there. */
+  let turn: Promise<void> = Promise.resolve()
+  const underWay: Promise<void>[] = []
+  const takeNext = (batch: LineBatch): void => {
+    const results = takeLines(intake, organization, batch)
+    const before = turn
+    turn = Promise.all([results, before]).then(([taken]) => answer(batch, taken))
+    // Whoever waits for it hears of a failure; if another fails first, nobody waits.
+    turn.catch(() => {})
+    underWay.push(turn)
   }
 
   try {
     for await (const batch of readLines(body, { linesMax: LINES_A_BATCH, lineBytesMax })) {
-      const results = takeLines(intake, organization, batch)
-      // Whoever waits for it hears of a failure; if another fails first, nobody waits.
-      results.catch(() => {})
-      underWay.push({ batch, results })
-      if (underWay.length >= BATCHES_AT_ONCE) await answerNext()
+      takeNext(batch)
+      if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
     }
-    while (underWay.length > 0) await answerNext()
+    await turn
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
   } catch (error) {
     // What was answered above is committed. What was not may be: to repeat it is safe.

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { CALENDAR_BEGINS } from '#model/organization.ts'
+import { BUCKET_WIDTHS, bucketsBetween } from './buckets.ts'
+import { createDayFinder, dayAt } from './days.ts'
+
+const hours = (timeZone: string, from: string, to: string): readonly string[] =>
+  [...bucketsBetween({ from: Date.parse(from), to: Date.parse(to), width: 'hour', timeZone })].map(({ start }) =>
+    new Date(start).toISOString().slice(11, 16),
+  )
+
+const lengths = (width: 'day' | 'week' | 'month', timeZone: string, from: string, to: string): readonly number[] =>
+  [...bucketsBetween({ from: Date.parse(from), to: Date.parse(to), width, timeZone })].map(
+    ({ start, end }) => (end - start) / 3_600_000,
+  )
+
+test('days have the hours that they have', () => {
+  assert.deepEqual(lengths('day', 'Europe/London', '2024-03-30T00:00:00Z', '2024-04-01T23:00:00+01:00'), [24, 23, 23])
+  assert.deepEqual(lengths('day', 'Europe/London', '2024-10-26T00:00:00+01:00', '2024-10-29T00:00:00Z'), [24, 25, 24])
+  assert.deepEqual(
+    lengths('day', 'Australia/Lord_Howe', '2024-04-06T00:00:00+11:00', '2024-04-08T00:00:00+10:30'),
+    [24, 24.5],
+  )
+})
+
+test('weeks begin on Monday, months on the first, and the ends are cut', () => {
+  assert.deepEqual(lengths('week', 'UTC', '2024-05-01T06:00:00Z', '2024-05-14T00:00:00Z'), [4 * 24 + 18, 7 * 24, 24])
+  assert.deepEqual(lengths('month', 'Asia/Kolkata', '2024-01-31T18:30:00Z', '2024-03-31T18:30:00Z'), [29 * 24, 31 * 24])
+})
+
+test('hours are those of the clock, and one that comes twice is two', () => {
+  assert.deepEqual(hours('Europe/London', '2024-10-27T00:00:00Z', '2024-10-27T03:00:00Z'), ['00:00', '01:00', '02:00'])
+  assert.deepEqual(hours('Asia/Kathmandu', '2024-05-01T00:00:00Z', '2024-05-01T02:00:00Z'), ['00:00', '00:15', '01:15'])
+  assert.deepEqual(hours('Australia/Lord_Howe', '2024-04-06T14:00:00Z', '2024-04-06T17:00:00Z'), [
+    '14:00',
+    '15:00',
+    '15:30',
+    '16:30',
+  ])
+})
+
+test('buckets of every width cover a range without gap or overlap', () => {
+  const zone = fc.constantFrom(
+    'UTC',
+    'America/Sao_Paulo',
+    'Australia/Lord_Howe',
+    'Pacific/Apia',
+    'Asia/Kathmandu',
+    'Africa/Cairo',
+  )
+  const start = fc.integer({ min: Date.parse('2010-01-01T00:00:00Z'), max: Date.parse('2030-01-01T00:00:00Z') })
+  fc.assert(
+    fc.property(
+      zone,
+      start,
+      fc.integer({ min: 1, max: 20 * 86_400_000 }),
+      fc.constantFrom(...BUCKET_WIDTHS),
+      (timeZone, from, length, width) => {
+        const buckets = [...bucketsBetween({ from, to: from + length, width, timeZone })]
+        assert.equal(buckets[0]?.start, from)
+        assert.equal(buckets.at(-1)?.end, from + length)
+        for (const [index, { start: begins, end }] of buckets.entries()) {
+          assert.ok(begins < end)
+          assert.equal(buckets[index + 1]?.start ?? end, end)
+        }
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
+
+test('a range of any length can be begun without being gone through', () => {
+  const buckets = bucketsBetween({
+    from: Date.parse('0001-01-01T00:00:00Z'),
+    to: 8.64e15,
+    width: 'hour',
+    timeZone: 'UTC',
+  })
+  assert.equal(buckets.next().done, false)
+  assert.deepEqual([...bucketsBetween({ from: 5, to: 5, width: 'day', timeZone: 'UTC' })], [])
+})
+
+test('what remembers days finds the same as what does not', () => {
+  const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Australia/Lord_Howe', anchorDay: 1 }] as const
+  const find = createDayFinder(calendar)
+  const instant = fc.integer({ min: Date.parse('2024-04-01T00:00:00Z'), max: Date.parse('2024-04-12T00:00:00Z') })
+  fc.assert(
+    fc.property(instant, (at) => assert.equal(find(at), dayAt(calendar, at).start)),
+    { numRuns: 2000 },
+  )
+})

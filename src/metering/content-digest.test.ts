@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Message } from '#model/message.ts'
+import { canonicalContent, createContentDigest } from './content-digest.ts'
+
+const KEY = '0123456789abcdef'.repeat(3)
+const message: Message = { id: 1, text: 'What is the lease term?', timestamp: '2024-05-01T00:00:00.000Z' }
+
+test('a digest is the first half of the HMAC-SHA-256 of the content', () => {
+  const digest = createContentDigest(KEY)
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ minLength: 1 }), (text, id) => {
+      const each = { ...message, id, text }
+      const wanted = createHmac('sha256', KEY).update(canonicalContent(each)).digest().subarray(0, 16)
+      assert.deepEqual(Buffer.from(digest(each)), wanted)
+    }),
+  )
+})
+
+test('every part of a message matters, and only the instant of its timestamp', () => {
+  const digest = createContentDigest(KEY)
+  const of = (change: Partial<Message>): string => Buffer.from(digest({ ...message, ...change })).toString('hex')
+  const different: Partial<Message>[] = [
+    {},
+    { id: 2 },
+    { id: '1' },
+    { text: 'What is the lease term' },
+    { text: '\ud800' },
+    { text: '\udfff' },
+    { text: '\ufffd' },
+    { text: '"\\ud800"' },
+    { timestamp: '2024-05-01T00:00:00.0000001Z' },
+    { reportId: 5 },
+    { member: '5' },
+    { member: '5', reportId: 5 },
+  ]
+  assert.equal(new Set(different.map(of)).size, different.length)
+  for (const timestamp of ['2024-05-01T02:00:00+02:00', '2024-05-01t00:00:00.000000z', '2024-04-30T23:59:00-00:01']) {
+    assert.equal(of({ timestamp }), of({}), timestamp)
+  }
+  assert.equal(of({ reportId: '5' }), of({ reportId: 5 }))
+  const other = createContentDigest(KEY.replace('0', '1'))
+  assert.notDeepEqual(other(message), digest(message))
+})
+
+test('a key that would not be one block of ASCII is refused', () => {
+  for (const key of ['', 'short', 'ä'.repeat(40), 'x'.repeat(65)])
+    assert.throws(() => createContentDigest(key), RangeError)
+})

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { LONGEST_WORD } from '#model/measurement.ts'
+import { measure } from '#rating/measure.ts'
+import { packMeasurement, unpackMeasurement } from './packed-measurement.ts'
+
+test('a measurement comes out of its bytes as it went in', () => {
+  const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 2 ** 40 }))
+  const measurement = fc.record(
+    {
+      codePoints: count,
+      wordLengths: fc.array(count, { maxLength: LONGEST_WORD }),
+      thirdVowels: count,
+      wordsDiffer: fc.boolean(),
+      palindrome: fc.boolean(),
+    },
+    { noNullPrototype: true },
+  )
+  fc.assert(fc.property(measurement, (each) => assert.deepEqual(unpackMeasurement(packMeasurement(each)), each)))
+})
+
+test('that of a message of usual length is small', () => {
+  assert.equal(packMeasurement(measure('What is the lease term?')).length, 8)
+})
+
+test('bytes that are no measurement are refused', () => {
+  for (const bytes of [[], [0], [0, 1], [9, 1, 1], [0, 1, 0x80]]) {
+    assert.throws(() => unpackMeasurement(Uint8Array.from(bytes)), RangeError)
+  }
+})
