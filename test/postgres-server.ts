@@ -57,36 +57,38 @@ export const startPostgres = async ({ sync = false }: { readonly sync?: boolean 
   ]
   let child: ChildProcess
   const adminUrl = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null
   const start = async (): Promise<void> => {
-    child = spawn(postgres, args, { ...user, cwd: folder, stdio: 'ignore', detached: true })
-    child.unref()
-    await untilItAnswers(adminUrl)
+    const endsAt = performance.now() + START_WITHIN_MS
+    do {
+      child = spawn(postgres, args, { ...user, cwd: folder, stdio: 'ignore', detached: true })
+      child.unref()
+      if (await answersWhile(adminUrl, () => isRunning() && performance.now() < endsAt)) return
+      // After a crash it leaves at once while a process of the one before is not gone yet.
+    } while (performance.now() < endsAt)
+    throw new Error('PostgreSQL did not start')
   }
-  /** The server and its children are a group of processes. */
-  const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  /** All of it at once. Its processes are in no common group: each is asked for by the one that started them. */
+  const kill = async (): Promise<void> => {
+    if (child.pid === undefined || !isRunning()) return
     child.ref()
     const exited = once(child, 'exit')
-    process.kill(name === 'SIGKILL' ? -child.pid : child.pid, name)
+    for (const pid of [...childrenOf(child.pid), child.pid]) sendKill(pid)
     await exited
   }
   // A test that fails or is interrupted leaves nothing behind.
   const cleanUp = (): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // It is gone already.
-    }
+    if (child.pid !== undefined && isRunning()) sendKill(child.pid)
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   process.on('exit', cleanUp)
   await start()
   return {
     createDatabase: () => createDatabase(adminUrl),
-    kill: () => signal('SIGKILL'),
+    kill,
     start,
     [Symbol.asyncDispose]: async () => {
-      await signal('SIGKILL')
+      await kill()
       process.off('exit', cleanUp)
       cleanUp()
     },
@@ -127,16 +129,34 @@ const run = async (url: string, sql: string): Promise<void> => {
   }
 }
 
-const untilItAnswers = async (url: string): Promise<void> => {
-  const endsAt = performance.now() + 30_000
-  for (;;) {
+const START_WITHIN_MS = 30_000
+
+const answersWhile = async (url: string, goesOn: () => boolean): Promise<boolean> => {
+  while (goesOn()) {
     try {
       await run(url, 'SELECT 1')
-      return
-    } catch (error) {
-      if (performance.now() > endsAt) throw new Error('PostgreSQL did not start', { cause: error })
+      return true
+    } catch {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  }
+  return false
+}
+
+/** Where the system has no /proc they notice by themselves that the first is gone. */
+const childrenOf = (pid: number): readonly number[] => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+const sendKill = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone already.
   }
 }
 

@@ -1,0 +1,80 @@
+/** The server as `npm start` runs it: a process that can be killed, on a port that stays its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..', '..')
+
+export class ServerProcess {
+  readonly url: string
+  readonly #environment: Readonly<Record<string, string>>
+  readonly #command: readonly string[]
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, environment: Readonly<Record<string, string>>, command: readonly string[]) {
+    this.url = `http://127.0.0.1:${port}`
+    this.#environment = { PORT: String(port), LOG_LEVEL: 'silent', ...environment }
+    this.#command = command
+  }
+
+  /** `prefix` is put before the command, as a shell that sets a limit. */
+  static async create(environment: Readonly<Record<string, string>>, prefix: readonly string[] = []) {
+    return new ServerProcess(await freePort(), environment, [...prefix, process.execPath, 'src/main.ts'])
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('the server is not running')
+    return this.#child.pid
+  }
+
+  get isAlive(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Resolves once it answers. */
+  async start(): Promise<void> {
+    const [command = '', ...args] = this.#command
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { PATH: process.env['PATH'], ...this.#environment },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    this.#child = child
+    while (!(await this.#answers())) {
+      if (!this.isAlive) throw new Error(`the server left with ${child.exitCode ?? child.signalCode}`)
+      await later(10)
+    }
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (child === undefined || !this.isAlive) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+
+  #answers(): Promise<boolean> {
+    return fetch(`${this.url}/healthz`).then(
+      (response) => response.ok,
+      () => false,
+    )
+  }
+}
+
+export const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
