@@ -64,6 +64,8 @@ export const runServer = async (environment: Environment): Promise<number> => {
     )
   }
 
+  // From here on a signal is waited for: one that comes while the server begins to listen must not cut it off.
+  const firstSignal = nextSignal()
   const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
   try {
     await app.listen({ port: config.port, host: config.host, listenTextResolver: describe })
@@ -81,7 +83,7 @@ export const runServer = async (environment: Environment): Promise<number> => {
     logger.warn({ host: config.host }, 'AUTH=none: whoever can reach the service may read and write everything')
   }
 
-  const signal = await nextSignal()
+  const signal = await firstSignal
   logger.info({ signal }, 'leaving: finishing what is in flight; a second signal leaves at once')
   nextSignal().then((second) => {
     logger.warn({ signal: second }, 'leaving at once')

@@ -33,7 +33,9 @@ export class Thread<Call> {
     const worker = new Worker(url, { workerData: { file, port: port2 }, transferList: [port2] })
     await new Promise<void>((resolve, reject) => {
       port1.once('message', () => resolve())
-      worker.once('error', (error: Error) => reject(new StoreError(error.message)))
+      worker.once('error', ({ message }: Error) => {
+        reject(new StoreError(message.includes(file.path) ? message : `${file.path}: ${message}`))
+      })
     })
     return new Thread(worker, port1)
   }

@@ -1,0 +1,291 @@
+/** The commands that work on the ledger, as a user runs them, on each store. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { type Running, startService } from './harness.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { pathOf, skipWithout } from './shared-data.ts'
+
+const root = join(import.meta.dirname, '..')
+
+type Outcome = { readonly out: string; readonly err: string; readonly code: number | null }
+type Run = (args: readonly string[], input?: string | Buffer) => Promise<Outcome>
+
+const runWith =
+  (environment: Readonly<Record<string, string>>): Run =>
+  async (args, input = '') => {
+    const child = spawn(process.execPath, ['bin/copilot-credits.js', ...args], {
+      cwd: root,
+      env: { PATH: process.env['PATH'], LOG_LEVEL: 'warn', ...environment },
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    return { out, err, code }
+  }
+
+const temporaryFolder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'copilot-credits-cli-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
+}
+
+const totalOf = async (service: Running, organization = 'default'): Promise<unknown> => {
+  const range = 'from=2024-01-01&to=2025-01-01'
+  const response = await fetch(`${service.url}/v1/usage/totals?bucket=none&${range}&organization=${organization}`)
+  const { buckets } = (await response.json()) as { buckets: { messages: number; credits: number }[] }
+  return [buckets[0]?.messages, buckets[0]?.credits]
+}
+
+let server: PostgresServer
+before(async () => {
+  server = await startPostgres()
+})
+after(() => server[Symbol.asyncDispose]())
+
+const STORES = {
+  SQLite: async (folder: string): Promise<string> => `sqlite:${join(folder, 'ledger.db')}`,
+  PostgreSQL: (): Promise<string> => server.createDatabase(),
+}
+
+const MESSAGES = [
+  { id: 1, text: 'What is the lease term?', timestamp: '2024-05-10T12:00:00Z', user_id: 'ada' },
+  { id: 'two', text: 'a, "quoted"\nline', timestamp: '2024-05-11T12:00:00.5+02:00' },
+  { id: 3, text: 'Short form', timestamp: '2024-05-12T00:00:00Z', report_id: 1124 },
+]
+const REPORTS = { reports: [{ id: 1124, name: 'Short Form Report', credit_cost: 12.5 }] }
+const NDJSON = MESSAGES.map((each) => `${JSON.stringify(each)}\n`).join('')
+const CSV = [
+  'timestamp,id,report_id,user_id,text',
+  '2024-05-10T12:00:00Z,1,,ada,What is the lease term?',
+  '2024-05-11T12:00:00.5+02:00,two,,,"a, ""quoted""\nline"',
+  '2024-05-12T00:00:00Z,3,1124,,Short form',
+].join('\r\n')
+
+for (const [name, databaseIn] of Object.entries(STORES)) {
+  describe(`on ${name}`, () => {
+    test('import takes every form of file, straight and over HTTP, and what is the same is charged once', async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      await using service = await startService({ DATABASE_URL })
+      const run = runWith({ DATABASE_URL })
+      const put = (file: string, content: string | Buffer): string => {
+        writeFileSync(join(folder.path, file), content)
+        return join(folder.path, file)
+      }
+      const reports = put('reports.json', JSON.stringify(REPORTS))
+      const rejects = ['--rejects', join(folder.path, 'rejects.ndjson')]
+      const first = await run([
+        'import',
+        put('a.json', JSON.stringify({ messages: MESSAGES })),
+        '--reports',
+        reports,
+        ...rejects,
+      ])
+      assert.equal(first.code, 0, first.err)
+      assert.match(first.out, /^accepted +3$/m)
+      const expected = await totalOf(service)
+      assert.equal((expected as unknown[])[0], 3)
+
+      const again: [string, readonly string[], (string | Buffer)?][] = [
+        ['JSON, gzip', [put('a.json.gz', gzipSync(JSON.stringify({ messages: MESSAGES })))]],
+        ['NDJSON', [put('a.ndjson', NDJSON)]],
+        ['NDJSON, gzip, by its content', [put('a.data', gzipSync(NDJSON))]],
+        ['CSV with quotes, line breaks and columns in another order', [put('a.csv', CSV)]],
+        ['CSV with a byte order mark, gzip', [put('b.csv.gz', gzipSync(`\ufeff${CSV}`))]],
+        ['standard input', ['-'], NDJSON],
+        ['standard input, CSV', ['-', '--format', 'csv'], CSV],
+        ['standard input, gzip', ['-'], gzipSync(JSON.stringify({ messages: MESSAGES }))],
+        ['over HTTP', [join(folder.path, 'a.ndjson'), '--url', service.url, '--reports', reports]],
+      ]
+      for (const [what, args, input] of again) {
+        const { out, err, code } = await run(['import', '--json', ...args, ...rejects], input)
+        assert.equal(code, 0, `${what}: ${err}`)
+        assert.deepEqual(JSON.parse(out), { accepted: 0, duplicate: 3, conflict: 0, rejected: 0 }, what)
+      }
+      assert.deepEqual(await totalOf(service), expected)
+      assert.ok(!existsSync(join(folder.path, 'rejects.ndjson')), 'nothing was rejected, so there is no such file')
+    })
+
+    test('import says what it rejected, in a file too, without a text, and exits with 1', async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      await using service = await startService({ DATABASE_URL })
+      const file = join(folder.path, 'odd.ndjson')
+      const rejects = join(folder.path, 'rejects.ndjson')
+      const lines = [
+        JSON.stringify(MESSAGES[0]),
+        JSON.stringify({ ...MESSAGES[0], text: 'another secret' }),
+        '{"id":4,"text":"secret","timestamp":"yesterday"}',
+        '{"id":5,',
+        '',
+        '{"id":6,"text":"a","timestamp":"2024-05-10T12:00:00Z"}',
+      ]
+      writeFileSync(file, lines.join('\n'))
+      for (const to of [[], ['--url', service.url]]) {
+        const { out, err, code } = await runWith({ DATABASE_URL })(['import', file, '--rejects', rejects, ...to])
+        assert.equal(code, 1)
+        assert.match(out, /^conflict +1$/m)
+        assert.match(out, /^rejected +2$/m)
+        assert.match(err, /entry 3 \(id 4\): timestamp must be an RFC 3339 date-time/)
+        const listed = readFileSync(rejects, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line))
+        assert.deepEqual(
+          listed.map(({ place, status, id }) => [place, status, id]),
+          [
+            [2, 'conflict', 1],
+            [3, 'rejected', 4],
+            [4, 'rejected', undefined],
+          ],
+        )
+        assert.doesNotMatch(`${out}${err}${readFileSync(rejects, 'utf8')}`, /secret/)
+      }
+      assert.equal(((await totalOf(service)) as unknown[])[0], 2)
+    })
+
+    test('import that is killed is done again and ends as if it had not been', {
+      skip: skipWithout('messages.current-period.json'),
+    }, async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      const args = [
+        'import',
+        pathOf('messages.current-period.json'),
+        '--reports',
+        pathOf('reports.current-period.json'),
+      ]
+      const environment = { PATH: process.env['PATH'], DATABASE_URL }
+      const killed = spawn(process.execPath, ['bin/copilot-credits.js', ...args], { cwd: root, env: environment })
+      setTimeout(() => killed.kill('SIGKILL'), 700)
+      await once(killed, 'exit')
+      const { out, code } = await runWith({ DATABASE_URL })([...args, '--json'])
+      assert.equal(code, 0)
+      const { accepted, duplicate } = JSON.parse(out)
+      assert.equal(accepted + duplicate, 110)
+      await using service = await startService({ DATABASE_URL })
+      assert.deepEqual(await totalOf(service), [110, 2264.4])
+    })
+
+    test('keys are made, shown once, listed without their secret, and revoked, while the service runs', async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      await using service = await startService({ DATABASE_URL })
+      const run = runWith({ DATABASE_URL })
+      const made = await run([
+        'keys',
+        'create',
+        '--scope',
+        'usage:read',
+        '--scope',
+        'messages:write',
+        '--name',
+        'loader',
+      ])
+      assert.equal(made.code, 0, made.err)
+      assert.match(made.out, /^cck_default_[\w-]{43}\n$/)
+      const key = made.out.trim()
+      const [, id = ''] = /^(key_\w+)/m.exec(made.err) ?? []
+      const listed = await run(['keys', 'list'])
+      assert.match(listed.out, new RegExp(`^${id} +loader +usage:read, messages:write +20`, 'm'))
+      assert.ok(!listed.out.includes(key))
+
+      const file = join(folder.path, 'a.ndjson')
+      writeFileSync(file, NDJSON)
+      const withKey = runWith({ COPILOT_CREDITS_KEY: key })
+      const sent = await withKey(['import', file, '--url', service.url, '--json'])
+      assert.deepEqual([sent.code, JSON.parse(sent.out || '{}').accepted], [0, 3], sent.err)
+      const refused = await withKey(['import', file, '--url', service.url, '--organization', 'other'])
+      assert.equal(refused.code, 1)
+      assert.match(refused.err, /status 404/)
+      // A key that has been used is remembered for a moment; one that nobody has seen is refused at once.
+      const unused = JSON.parse((await run(['keys', 'create', '--scope', 'usage:read', '--json'])).out)
+      assert.equal((await run(['keys', 'revoke', unused.id])).code, 0)
+      const read = await fetch(`${service.url}/v1/usage`, { headers: { authorization: `Bearer ${unused.key}` } })
+      assert.equal(read.status, 401)
+      const [, revoked] = JSON.parse((await run(['keys', 'list', '--json'])).out).keys
+      assert.equal(revoked.id, unused.id)
+      assert.match(revoked.revoked, /^20/)
+
+      for (const [args, code, said] of [
+        [['keys', 'revoke', 'key_none'], 1, /there is no key key_none/],
+        [['keys', 'create', '--scope', 'all'], 2, /usage:read, messages:write, admin/],
+        [['keys', 'create'], 2, /--scope/],
+        [['keys', 'list', '--organization', 'nobody'], 1, /there is no organization nobody/],
+      ] as const) {
+        const wrong = await run(args)
+        assert.equal(wrong.code, code)
+        assert.match(wrong.err, said)
+        assert.equal(wrong.out, '')
+      }
+    })
+
+    test('serve on an address that others can reach needs a key, or AUTH=none and says so', async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      const run = runWith({ DATABASE_URL, HOST: '0.0.0.0', PORT: '0' })
+      const refused = await run(['serve'])
+      assert.equal(refused.code, 2)
+      assert.match(refused.err, /no API key yet.*keys create/)
+
+      const serve = async (more: Record<string, string>) => {
+        const child = spawn(process.execPath, ['bin/copilot-credits.js', 'serve'], {
+          cwd: root,
+          env: { PATH: process.env['PATH'], DATABASE_URL, HOST: '0.0.0.0', PORT: '0', ...more },
+        })
+        let log = ''
+        for await (const chunk of child.stdout) {
+          log += chunk
+          if (/serving on/.test(log) && (more['AUTH'] === undefined || /AUTH=none/.test(log))) break
+        }
+        const [, port] = /serving on http:\/\/[^"]*?:(\d+)/.exec(log) ?? []
+        const { status } = await fetch(`http://127.0.0.1:${port}/usage`)
+        child.kill('SIGTERM')
+        child.stdout.destroy()
+        const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
+        return { status, code, log }
+      }
+      const open = await serve({ AUTH: 'none' })
+      assert.deepEqual([open.status, open.code], [200, 0])
+      assert.match(open.log, /whoever can reach the service may read and write everything/)
+      assert.equal((await run(['keys', 'create', '--scope', 'admin'])).code, 0)
+      const guarded = await serve({})
+      assert.deepEqual([guarded.status, guarded.code], [401, 0])
+    })
+
+    test('db distribute says that there is nothing to distribute', async () => {
+      using folder = temporaryFolder()
+      const { code, err, out } = await runWith({ DATABASE_URL: await databaseIn(folder.path) })(['db', 'distribute'])
+      assert.equal(code, 1)
+      assert.match(err, name === 'SQLite' ? /a file of SQLite/ : /no extension citus/)
+      assert.equal(out, '')
+    })
+  })
+}
+
+test('what cannot be opened is said in one line, with exit code 1', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'no-database')
+  writeFileSync(file, 'this is no database, and it is longer than the header of one would be: '.repeat(50))
+  for (const url of [`sqlite:${file}`, `sqlite:${file}/below/ledger.db`, 'postgres://127.0.0.1:1/none']) {
+    const outcomes = await Promise.all(
+      [['keys', 'list'], ['serve']].map((args) => runWith({ DATABASE_URL: url })(args)),
+    )
+    for (const { code, err } of outcomes) {
+      assert.equal(code, 1, url)
+      assert.match(err, /^copilot-credits: [^\n]*(no-database|127\.0\.0\.1:1)[^\n]*\n$/)
+    }
+  }
+  assert.match((await runWith({ DATABASE_URL: 'mysql://x' })(['keys', 'list'])).err, /DATABASE_URL must be/)
+  for (const file of [join(folder.path, 'absent.json'), folder.path]) {
+    const { code, err } = await runWith({ DATABASE_URL: `sqlite:${join(folder.path, 'l.db')}` })(['import', file])
+    assert.equal(code, 1)
+    assert.match(err, /^copilot-credits: [^\n]+\n$/)
+  }
+})
