@@ -1,0 +1,146 @@
+/** The schema comes to be in steps that nothing cuts in half, whatever was there, whoever else does it, whenever it is killed. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
+import { type PostgresServer, startPostgres } from '../../test/postgres-server.ts'
+import { createPostgresLedger } from './postgres/ledger.ts'
+import { migrate as migratePostgres, migrations as postgresMigrations } from './postgres/migrate.ts'
+import { migrate as migrateSqlite, migrations as sqliteMigrations } from './sqlite/database.ts'
+import { createSqliteLedger } from './sqlite/ledger.ts'
+
+type Store = {
+  readonly versions: readonly number[]
+  readonly create: () => Promise<Database>
+}
+
+type Database = {
+  /** Brings it to a schema as an older program would have. */
+  readonly migrateTo: (version: number) => Promise<void>
+  readonly run: (sql: string) => Promise<void>
+  readonly open: () => Promise<{ readonly close: () => Promise<void>; readonly check: () => Promise<void> }>
+  /** Source of a module that opens it. */
+  readonly openingModule: string
+  readonly markNewer: string
+}
+
+let server: PostgresServer
+let folder: string
+before(async () => {
+  server = await startPostgres()
+  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-migrations-'))
+})
+after(async () => {
+  await server[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const moduleOf = (file: string, name: string, settings: object): string =>
+  `import { ${name} } from ${JSON.stringify(new URL(file, import.meta.url).href)}
+   process.stdout.write('opening')
+   await (await ${name}(${JSON.stringify(settings)})).close()`
+
+let databases = 0
+
+const STORES: Readonly<Record<string, Store>> = {
+  SQLite: {
+    versions: sqliteMigrations.map(({ version }) => version),
+    create: async () => {
+      const path = join(folder, `${++databases}.db`)
+      const withFile = (work: (database: DatabaseSync) => void): void => {
+        using database = new DatabaseSync(path)
+        work(database)
+      }
+      return {
+        migrateTo: async (version) => withFile((database) => migrateSqlite(database, path, version)),
+        run: async (sql) => withFile((database) => database.exec(sql)),
+        open: () => createSqliteLedger({ path }),
+        openingModule: moduleOf('./sqlite/ledger.ts', 'createSqliteLedger', { path }),
+        markNewer: 'PRAGMA user_version = 9999',
+      }
+    },
+  },
+  PostgreSQL: {
+    versions: postgresMigrations.map(({ version }) => version),
+    create: async () => {
+      const url = await server.createDatabase()
+      const withClient = async (work: (client: pg.Client) => Promise<unknown>): Promise<void> => {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        try {
+          await work(client)
+        } finally {
+          await client.end()
+        }
+      }
+      return {
+        migrateTo: (version) => withClient((client) => migratePostgres(client, version)),
+        run: (sql) => withClient((client) => client.query(sql)),
+        open: () => createPostgresLedger({ url, poolSize: 2 }),
+        openingModule: moduleOf('./postgres/ledger.ts', 'createPostgresLedger', { url, poolSize: 2 }),
+        markNewer: 'INSERT INTO schema_migration VALUES (9999, now())',
+      }
+    },
+  },
+}
+
+const openInProcess = (module: string) =>
+  spawn(process.execPath, ['--eval', module], { stdio: ['ignore', 'pipe', 'inherit'] })
+
+for (const [name, { versions, create }] of Object.entries(STORES)) {
+  describe(`the schema in ${name}`, () => {
+    test('is numbered without a gap', () => {
+      assert.deepEqual(
+        versions,
+        versions.map((_, index) => index + 1),
+      )
+    })
+
+    for (const version of [0, ...versions]) {
+      test(`comes from schema ${version} to the newest, and stays there`, async () => {
+        const database = await create()
+        await database.migrateTo(version)
+        for (let time = 0; time < 2; time++) {
+          const ledger = await database.open()
+          await ledger.check()
+          await ledger.close()
+        }
+      })
+    }
+
+    test('of a newer program is refused and left alone', async () => {
+      const database = await create()
+      await (await database.open()).close()
+      await database.run(database.markNewer)
+      await assert.rejects(database.open(), /schema 9999, which is newer than this program knows/)
+      await database.run('SELECT count(*) FROM usage_record')
+    })
+
+    test('is made once by several processes that start at the same time', async () => {
+      const database = await create()
+      const children = Array.from({ length: 4 }, () => openInProcess(database.openingModule))
+      const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))
+      assert.deepEqual(codes, [0, 0, 0, 0])
+      await (await database.open()).close()
+    })
+
+    test('is whole or not there when the process that makes it is killed', async () => {
+      for (let round = 0; round < 5; round++) {
+        const database = await create()
+        const child = openInProcess(database.openingModule)
+        await once(child.stdout, 'data')
+        setTimeout(() => child.kill('SIGKILL'), 10 + round * 12)
+        const [code] = await once(child, 'exit')
+        assert.ok(code === null || code === 0, 'it was killed or had done')
+        const ledger = await database.open()
+        await ledger.check()
+        await ledger.close()
+      }
+    })
+  })
+}
