@@ -1,4 +1,5 @@
-/** `npm run bench`: everything; `npm run bench -- rating`, `npm run bench -- usage [messages…]`: a part. */
+/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]` or `stream`: a part. */
+import { benchIntake, benchReads, benchStream } from './ledger.ts'
 import { benchRating } from './rating.ts'
 import { createReport } from './report.ts'
 import { benchUsage } from './usage.ts'
@@ -8,5 +9,10 @@ const report = createReport()
 if (part === 'all' || part === 'rating') benchRating(report)
 if (part === 'all' || part === 'usage') {
   await benchUsage(report, sizes.length > 0 ? sizes.map(Number) : [110, 10_000, 1_000_000])
+}
+if (part === 'all' || part === 'intake') await benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined)
+if (part === 'all' || part === 'stream') await benchStream(report, 1_000_000)
+if (part === 'all' || part === 'reads') {
+  await benchReads(report, sizes.length > 0 ? sizes.map(Number) : [1_000_000, 10_000_000])
 }
 process.exit(0)

@@ -2,14 +2,12 @@
  * How fast is `GET /usage` answered, next to a naive server with the same framework and a bare `node:http` hello? The
  * servers run as processes of their own and are loaded in turns; the load generator and the upstream share the machine.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { type Running, readWhole, startProcess, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
 import { madeUpText } from './texts.ts'
 
@@ -143,6 +141,15 @@ const benchChange = async (report: Report): Promise<void> => {
   )
 }
 
+const startOurs = (upstreamUrl: string, more: Record<string, string> = {}): Promise<Running> =>
+  startService({
+    UPSTREAM_URL: upstreamUrl,
+    UPSTREAM_MAX_BYTES: '1GiB',
+    UPSTREAM_ATTEMPT_TIMEOUT: '2min',
+    UPSTREAM_TIMEOUT: '4min',
+    ...more,
+  })
+
 const listingOf = (size: number, version: number): Buffer => {
   const start = Date.parse('2024-05-01T00:00:00Z')
   const messages: string[] = []
@@ -187,93 +194,8 @@ const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} 
   }
 }
 
-type Running = AsyncDisposable & {
-  readonly port: number
-  readonly residentBytes: () => number
-  readonly peakBytes: () => number
-}
-
-const startProcess = async (file: string, ...args: readonly string[]): Promise<Running> => {
-  const port = await freePort()
-  const child = spawn(process.execPath, [file, String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(child.stdout, 'data')
-  return running(child, port)
-}
-
-const startOurs = async (upstreamUrl: string, more: Record<string, string> = {}): Promise<Running> => {
-  const port = await freePort()
-  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
-  const log = join(folder, 'log')
-  const environment = {
-    PORT: String(port),
-    UPSTREAM_URL: upstreamUrl,
-    UPSTREAM_MAX_BYTES: '1GiB',
-    UPSTREAM_ATTEMPT_TIMEOUT: '2min',
-    UPSTREAM_TIMEOUT: '4min',
-    ...more,
-  }
-  const child = spawn('sh', ['-c', `exec "${process.execPath}" src/main.ts > "${log}"`], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const isAlive = () => readWhole(`http://127.0.0.1:${port}/healthz`).catch(() => 0)
-  while ((await isAlive()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
-  const process_ = running(child, port)
-  return {
-    ...process_,
-    [Symbol.asyncDispose]: async () => {
-      await process_[Symbol.asyncDispose]()
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
-
-const running = (child: ChildProcess, port: number): Running => ({
-  port,
-  residentBytes: () => memoryOf(child, 'VmRSS'),
-  peakBytes: () => memoryOf(child, 'VmHWM'),
-  [Symbol.asyncDispose]: async () => {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  },
-})
-
-/** From Linux's /proc; NaN on other systems. */
-const memoryOf = (child: ChildProcess, field: 'VmRSS' | 'VmHWM'): number => {
-  try {
-    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024
-  } catch {
-    return Number.NaN
-  }
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 const load = async (port: number, path: string, connections: number, seconds: number): Promise<Load> => {
   const args = ['bench/load.ts', port, path, connections, seconds].map(String)
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   return JSON.parse(await text(child.stdout)) as Load
 }
-
-const readWhole = (url: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    request(url, (response) => {
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-      })
-      response.on('error', reject)
-      response.on('end', () =>
-        response.statusCode === 200 ? resolve(bytes) : reject(new Error(`status ${response.statusCode}`)),
-      )
-    })
-      .on('error', reject)
-      .end()
-  })

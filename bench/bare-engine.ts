@@ -1,0 +1,87 @@
+/**
+ * What the engine takes by itself: the rows of the ledger and the total of the day, made beforehand, with the durability of
+ * the ledger, and nothing else. Arguments: `sqlite:` and a file, or a URL of PostgreSQL (its tables are there already); rows a
+ * transaction; connections (PostgreSQL); seconds; first id. Prints rows a second as JSON.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
+import { byteStrings } from '../src/store/postgres/array-literals.ts'
+
+const [url = '', ...numbers] = process.argv.slice(2)
+const [batch = 1, connections = 1, seconds = 1, firstId = 0] = numbers.map(Number)
+const ORGANIZATION = 'default'
+const DAY = Date.parse('2025-01-01T00:00:00Z')
+const digest = Buffer.alloc(16, 7)
+const measurement = Buffer.alloc(14, 3)
+const CREDITS = 11_250_000
+
+const runSqlite = (path: string): number => {
+  using database = new DatabaseSync(path)
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000')
+  const insert = database.prepare(
+    'INSERT INTO usage_record VALUES (?, ?, ?, 0, NULL, ?, NULL, NULL, ?, 1, ?, ?, ?, NULL) ON CONFLICT DO NOTHING',
+  )
+  const addToDay = database.prepare(
+    `INSERT INTO daily_total VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+       credits_micros = credits_micros + excluded.credits_micros, version = version + 1`,
+  )
+  const endsAt = performance.now() + seconds * 1000
+  let rows = 0
+  while (performance.now() < endsAt) {
+    database.exec('BEGIN IMMEDIATE')
+    for (let index = 0; index < batch; index++, rows++) {
+      const id = firstId + rows
+      insert.run(ORGANIZATION, DAY + rows, BigInt(id), `user-${id % 50}`, CREDITS, measurement, digest, DAY)
+    }
+    addToDay.run(ORGANIZATION, DAY, batch, batch * CREDITS)
+    database.exec('COMMIT')
+  }
+  return rows
+}
+
+const runPostgres = async (): Promise<number> => {
+  const endsAt = performance.now() + seconds * 1000
+  const repeated = (value: string | number): string => `{${Array.from({ length: batch }, () => value).join(',')}}`
+  const constant = [repeated(CREDITS), byteStrings(Array.from({ length: batch }, () => measurement))]
+  const digests = byteStrings(Array.from({ length: batch }, () => digest))
+  let next = firstId
+  const keepBusy = async (): Promise<void> => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    while (performance.now() < endsAt) {
+      const ids = Array.from({ length: batch }, () => next++)
+      await client.query({
+        name: 'insert',
+        text: `
+          WITH added AS (
+            INSERT INTO usage_record (organization_id, message_number, message_name, revision, at_ms, day_start, member,
+              credits_micros, recorded_at, rate_card_id, measurement, digest)
+            SELECT $1, id, '', 0, at_ms, $2, 'user-1', credits_micros, $2, 1, measurement, digest
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[])
+              AS input (id, at_ms, credits_micros, measurement, digest)
+            ON CONFLICT DO NOTHING RETURNING credits_micros)
+          INSERT INTO daily_total (organization_id, day_start, messages, credits_micros, version)
+          SELECT $1, $2, count(*), sum(credits_micros)::bigint, 1 FROM added
+          ON CONFLICT (organization_id, day_start) DO UPDATE SET
+            messages = daily_total.messages + excluded.messages,
+            credits_micros = daily_total.credits_micros + excluded.credits_micros,
+            version = daily_total.version + 1`,
+        values: [
+          ORGANIZATION,
+          DAY,
+          `{${ids.join(',')}}`,
+          `{${ids.map((id) => DAY + (id % 80_000_000)).join(',')}}`,
+          ...constant,
+          digests,
+        ],
+      })
+    }
+    await client.end()
+  }
+  await Promise.all(Array.from({ length: connections }, keepBusy))
+  return next - firstId
+}
+
+const startedAt = performance.now()
+const rows = url.startsWith('sqlite:') ? runSqlite(url.slice('sqlite:'.length)) : await runPostgres()
+process.stdout.write(JSON.stringify({ rowsPerSecond: rows / ((performance.now() - startedAt) / 1000) }))

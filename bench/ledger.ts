@@ -1,0 +1,319 @@
+/**
+ * How fast are messages taken in over HTTP, next to what the bare engine takes, and how fast is usage answered when there is
+ * much of it? The load generator, the server and PostgreSQL share the machine.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Ledger, NewRecord } from '../src/metering/ledger.ts'
+import { packMeasurement } from '../src/metering/packed-measurement.ts'
+import { measure } from '../src/rating/measure.ts'
+import { price } from '../src/rating/price.ts'
+import { standardRateCard } from '../src/rating/rate-card.ts'
+import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { startPostgres } from '../test/postgres-server.ts'
+import { type Running, startService } from './processes.ts'
+import { median, type Report } from './report.ts'
+import { madeUpText } from './texts.ts'
+import { REPORT, wireMessages, writeMessage } from './wire-messages.ts'
+
+const CONNECTIONS = 16
+const SECONDS = 4
+const ROUNDS = 3
+const BATCHES = [1, 100, 1000]
+
+type Store = AsyncDisposable & {
+  readonly name: string
+  /** A database of its own, and how its ledger is opened without the service around it. */
+  readonly database: () => Promise<{
+    readonly url: string
+    readonly open: () => Promise<Ledger>
+    readonly bytes: (() => number) | undefined
+  }>
+}
+
+const sqliteStore = (): Store => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
+  let count = 0
+  return {
+    name: 'SQLite',
+    database: async () => {
+      const path = join(folder, `${++count}.db`)
+      const bytes = () =>
+        readdirSync(folder)
+          .filter((file) => file.startsWith(`${count}.db`))
+          .reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
+      return { url: `sqlite:${path}`, open: () => createSqliteLedger({ path }), bytes }
+    },
+    [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true }),
+  }
+}
+
+const postgresStore = async (): Promise<Store> => {
+  const server = await startPostgres({ sync: true })
+  return {
+    name: 'PostgreSQL',
+    database: async () => {
+      const url = await server.createDatabase()
+      return { url, open: () => createPostgresLedger({ url, poolSize: 4 }), bytes: undefined }
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+const withStores = async (work: (store: Store) => Promise<void>): Promise<void> => {
+  for (const create of [sqliteStore, postgresStore]) {
+    await using store = await create()
+    await work(store)
+  }
+}
+
+export const benchIntake = (report: Report, batches: readonly number[] = BATCHES): Promise<void> =>
+  withStores(async (store) => {
+    report.heading(`Intake over HTTP into ${store.name}, ${CONNECTIONS} connections`)
+    const { url } = await store.database()
+    await using service = await startService({ DATABASE_URL: url })
+    await call(service, 'PUT', `/v1/reports/${REPORT.id}`, { name: REPORT.name, credit_cost: REPORT.credit_cost })
+    let nextId = 0
+    const load = async (batch: number, seconds: number, rate = 0): Promise<IntakeLoad> => {
+      const result = await measured<IntakeLoad>('bench/intake-load.ts', [
+        service.port,
+        batch,
+        CONNECTIONS,
+        seconds,
+        nextId,
+        rate,
+      ])
+      nextId = result.nextId
+      if (result.failures > 0) throw new Error(`${result.failures} requests were not accepted whole`)
+      return result
+    }
+    const bare = async (batch: number): Promise<number> => {
+      nextId += 10_000_000
+      const args = [url, batch, CONNECTIONS, SECONDS, 500_000_000_000_000 + nextId]
+      return (await measured<{ rowsPerSecond: number }>('bench/bare-engine.ts', args)).rowsPerSecond
+    }
+    await load(1000, 2)
+    const rows: string[][] = []
+    for (const batch of batches) {
+      const ours: IntakeLoad[] = []
+      const engine: number[] = []
+      for (let round = 0; round < ROUNDS; round++) {
+        report.progress(`intake, ${store.name}, batches of ${batch}`, round, ROUNDS)
+        ours.push(await load(batch, SECONDS))
+        engine.push(await bare(batch))
+      }
+      const rates = ours.map((each) => each.messagesPerSecond)
+      const halves: IntakeLoad[] = []
+      for (let round = 0; round < ROUNDS; round++) halves.push(await load(batch, SECONDS, median(rates) / 2 / batch))
+      const share = median(rates.map((each, index) => each / (engine[index] ?? Number.NaN)))
+      rows.push([
+        String(batch),
+        whole(median(rates)),
+        `${whole(Math.min(...rates))} to ${whole(Math.max(...rates))}`,
+        median(ours.map((each) => each.p99Ms)).toFixed(1),
+        whole(median(engine)),
+        share.toFixed(2),
+        median(halves.map((each) => each.p50Ms)).toFixed(1),
+        halves.map((each) => each.p99Ms.toFixed(1)).join(', '),
+      ])
+    }
+    report.table(
+      [
+        'messages a request',
+        'messages/s (median)',
+        'least to most',
+        'p99 ms',
+        'bare engine, rows/s',
+        'share of it',
+        'p50 ms at half the load',
+        'p99 ms at half the load, each round',
+      ],
+      rows,
+    )
+  })
+
+export const benchReads = (report: Report, sizes: readonly number[]): Promise<void> =>
+  withStores(async (store) => {
+    for (const size of sizes) {
+      report.heading(`Reading from ${store.name}, ${size.toLocaleString('en')} records`)
+      const { url, open, bytes } = await store.database()
+      const fill = async (organizationId: string, count: number): Promise<void> => {
+        const ledger = await open()
+        report.progress(`filling ${store.name}`, 0, count)
+        await fillLedger(ledger, organizationId, count, (done) => report.progress(`filling ${store.name}`, done, count))
+        await ledger.close()
+      }
+      await fill('default', size)
+      if (bytes !== undefined)
+        report.line(`${(bytes() / size).toFixed(1)} bytes a record on the disk, indexes included.`)
+      const rows = [['it alone', ...(await timeReads(url))]]
+      const others = 1000
+      for (let other = 0; other < others; other++) await fill(`other-${other}`, 1000)
+      rows.push([`with ${others} others of 1,000 records each`, ...(await timeReads(url))])
+      report.table(
+        ['organization', 'a month by day, ms: median (p99)', 'a page of 1,000 lines', 'a month by day and report'],
+        rows,
+      )
+    }
+  })
+
+/** A month of an organization that has it all in one month, and pages from all over it. */
+const timeReads = async (url: string): Promise<readonly string[]> => {
+  await using service = await startService({ DATABASE_URL: url })
+  const month = `from=${dateOf(0)}&to=${dateOf(DAYS)}`
+  const pathsOf: readonly ((time: number) => string)[] = [
+    () => `/v1/usage/totals?bucket=day&limit=31&${month}`,
+    (time) =>
+      `/v1/usage?limit=1000&from=${new Date(FIRST + ((time * 7919) % 100) * (SPAN / 110)).toISOString()}&to=${dateOf(DAYS)}`,
+    () => `/v1/usage/totals?bucket=day&limit=31&group_by=report&${month}`,
+  ]
+  const figures: string[] = []
+  for (const pathOf of pathsOf) {
+    const times: number[] = []
+    for (let time = 0; time < 150; time++) {
+      const took = await call(service, 'GET', pathOf(time))
+      if (time >= 50) times.push(took)
+    }
+    times.sort((one, other) => one - other)
+    figures.push(`${median(times).toFixed(2)} (${times[Math.floor(times.length * 0.99)]?.toFixed(2)})`)
+  }
+  return figures
+}
+
+const FIRST = Date.parse('2026-10-01T00:00:00Z')
+const DAYS = 31
+const DAY_MS = 86_400_000
+const SPAN = DAYS * DAY_MS
+const dateOf = (day: number): string => new Date(FIRST + day * DAY_MS).toISOString().slice(0, 10)
+
+/** In the order of time, as messages come. */
+const fillLedger = async (
+  ledger: Ledger,
+  organizationId: string,
+  count: number,
+  progress: (done: number) => void,
+): Promise<void> => {
+  const calendar = [{ effectiveFrom: -8.64e15, timeZone: 'UTC', anchorDay: 1 }] as const
+  await ledger.organizations.create({ id: organizationId, name: organizationId, createdAt: 0, calendar })
+  const priced = Array.from({ length: 2000 }, (_, index) => {
+    const measurement = measure(madeUpText(index))
+    return { measurement: packMeasurement(measurement), credits: price(measurement, standardRateCard).credits }
+  })
+  const recordOf = (index: number): NewRecord => {
+    const at = FIRST + Math.floor((index * SPAN) / count)
+    const one = priced[index % priced.length] as (typeof priced)[number]
+    const digest = new Uint8Array(16)
+    new DataView(digest.buffer).setFloat64(0, index)
+    return {
+      messageId: index,
+      at,
+      timestamp: new Date(at).toISOString(),
+      ...(index % 2 === 0 && { member: `user-${index % 50}` }),
+      ...(index % 4 === 0 && { reportId: REPORT.id, reportName: REPORT.name }),
+      credits: one.credits,
+      rateCard: standardRateCard.version,
+      measurement: one.measurement,
+      digest,
+      dayStart: at - ((at - FIRST) % DAY_MS),
+    }
+  }
+  const batch = 2000
+  const underWay: Promise<unknown>[] = []
+  for (let from = 0; from < count; from += batch) {
+    const records = Array.from({ length: Math.min(batch, count - from) }, (_, index) => recordOf(from + index))
+    underWay.push(ledger.append({ organizationId, records, onChange: 'refuse', recordedAt: FIRST }))
+    if (underWay.length >= 6) await underWay.shift()
+    if ((from / batch) % 50 === 0) progress(from)
+  }
+  await Promise.all(underWay)
+}
+
+/** So many messages in one NDJSON request, and the most memory that the server had until then. */
+export const benchStream = (report: Report, count: number): Promise<void> =>
+  withStores(async (store) => {
+    report.heading(`${count.toLocaleString('en')} messages streamed into ${store.name} as NDJSON`)
+    const { url } = await store.database()
+    await using service = await startService({ DATABASE_URL: url })
+    await call(service, 'PUT', `/v1/reports/${REPORT.id}`, { name: REPORT.name, credit_cost: REPORT.credit_cost })
+    const startedAt = performance.now()
+    const answer = await stream(service, count)
+    const seconds = (performance.now() - startedAt) / 1000
+    if (!answer.includes(`"done":true,"accepted":${count},`)) throw new Error(`not all was accepted: ${answer}`)
+    report.line(
+      `${whole(count / seconds)} messages/s; the most memory was ${(service.peakBytes() / 1e6).toFixed(0)} MB resident.`,
+    )
+  })
+
+/** Resolves to the last line of the answer. */
+const stream = (service: Running, count: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        port: service.port,
+        host: '127.0.0.1',
+        method: 'POST',
+        path: '/v1/messages',
+        headers: { 'content-type': 'application/x-ndjson' },
+      },
+      (response) => {
+        let tail = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          tail = (tail + chunk).slice(-500)
+        })
+        response.on('end', () => resolve(tail.trimEnd().split('\n').at(-1) ?? ''))
+        response.on('error', reject)
+      },
+    )
+    outgoing.on('error', reject)
+    const messages = wireMessages()
+    let next = 0
+    const writeMore = (): void => {
+      while (next < count) {
+        const chunk = Buffer.allocUnsafe(500_000)
+        let end = 0
+        for (let line = 0; line < 400 && next < count; line++, next++) {
+          const at = new Date(FIRST + next * 10).toISOString()
+          end = writeMessage(chunk, end, messages[next % messages.length] as (typeof messages)[number], next, at)
+          chunk[end++] = 0x0a
+        }
+        if (outgoing.write(chunk.subarray(0, end))) continue
+        outgoing.once('drain', writeMore)
+        return
+      }
+      outgoing.end()
+    }
+    writeMore()
+  })
+
+type IntakeLoad = {
+  readonly messagesPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly failures: number
+  readonly nextId: number
+}
+
+const measured = async <T>(file: string, args: readonly (string | number)[]): Promise<T> => {
+  const child = spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return JSON.parse(await text(child.stdout)) as T
+}
+
+/** Resolves to how long it took, in milliseconds. */
+const call = async ({ port }: Running, method: string, path: string, body?: unknown): Promise<number> => {
+  const startedAt = performance.now()
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  })
+  const answer = await response.text()
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer}`)
+  return performance.now() - startedAt
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en')

@@ -1,0 +1,88 @@
+/** Servers in processes of their own, as they are run. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export type Running = AsyncDisposable & {
+  readonly port: number
+  readonly residentBytes: () => number
+  readonly peakBytes: () => number
+}
+
+export const startProcess = async (file: string, ...args: readonly string[]): Promise<Running> => {
+  const port = await freePort()
+  const child = spawn(process.execPath, [file, String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  return running(child, port)
+}
+
+/** The service as `npm start` runs it, with its log in a file. Its database, too, goes with it where none is given. */
+export const startService = async (environment: Readonly<Record<string, string>>): Promise<Running> => {
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
+  const log = join(folder, 'log')
+  const database = `sqlite:${join(folder, 'ledger.db')}`
+  const child = spawn('sh', ['-c', `exec "${process.execPath}" src/main.ts > "${log}"`], {
+    env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: database, ...environment },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const isAlive = () => readWhole(`http://127.0.0.1:${port}/healthz`).catch(() => 0)
+  while ((await isAlive()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  const process_ = running(child, port)
+  return {
+    ...process_,
+    [Symbol.asyncDispose]: async () => {
+      await process_[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+const running = (child: ChildProcess, port: number): Running => ({
+  port,
+  residentBytes: () => memoryOf(child, 'VmRSS'),
+  peakBytes: () => memoryOf(child, 'VmHWM'),
+  [Symbol.asyncDispose]: async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  },
+})
+
+/** From Linux's /proc; NaN on other systems. */
+const memoryOf = (child: ChildProcess, field: 'VmRSS' | 'VmHWM'): number => {
+  try {
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024
+  } catch {
+    return Number.NaN
+  }
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export const readWhole = (url: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    request(url, (response) => {
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+      })
+      response.on('error', reject)
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve(bytes) : reject(new Error(`status ${response.statusCode}`)),
+      )
+    })
+      .on('error', reject)
+      .end()
+  })
