@@ -8,6 +8,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import pg from 'pg'
 import type { Ledger, NewRecord } from '../src/metering/ledger.ts'
 import { packMeasurement } from '../src/metering/packed-measurement.ts'
 import { measure } from '../src/rating/measure.ts'
@@ -33,6 +34,8 @@ type Store = AsyncDisposable & {
     readonly url: string
     readonly open: () => Promise<Ledger>
     readonly bytes: (() => number) | undefined
+    /** What the engine does by itself some time after a large change. */
+    readonly settle: () => Promise<void>
   }>
 }
 
@@ -47,7 +50,7 @@ const sqliteStore = (): Store => {
         readdirSync(folder)
           .filter((file) => file.startsWith(`${count}.db`))
           .reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
-      return { url: `sqlite:${path}`, open: () => createSqliteLedger({ path }), bytes }
+      return { url: `sqlite:${path}`, open: () => createSqliteLedger({ path }), bytes, settle: async () => {} }
     },
     [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true }),
   }
@@ -59,7 +62,14 @@ const postgresStore = async (): Promise<Store> => {
     name: 'PostgreSQL',
     database: async () => {
       const url = await server.createDatabase()
-      return { url, open: () => createPostgresLedger({ url, poolSize: 4 }), bytes: undefined }
+      const settle = async () => {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        await client.query('VACUUM ANALYZE')
+        await client.query('CHECKPOINT')
+        await client.end()
+      }
+      return { url, open: () => createPostgresLedger({ url, poolSize: 4 }), bytes: undefined, settle }
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
@@ -141,20 +151,23 @@ export const benchReads = (report: Report, sizes: readonly number[]): Promise<vo
   withStores(async (store) => {
     for (const size of sizes) {
       report.heading(`Reading from ${store.name}, ${size.toLocaleString('en')} records`)
-      const { url, open, bytes } = await store.database()
-      const fill = async (organizationId: string, count: number): Promise<void> => {
+      const { url, open, bytes, settle } = await store.database()
+      const fill = async (organizations: readonly string[], count: number): Promise<void> => {
         const ledger = await open()
-        report.progress(`filling ${store.name}`, 0, count)
-        await fillLedger(ledger, organizationId, count, (done) => report.progress(`filling ${store.name}`, done, count))
+        const tell = (done: number) => report.progress(`filling ${store.name}`, done, count * organizations.length)
+        for (const [index, id] of organizations.entries()) {
+          await fillLedger(ledger, id, count, (done) => tell(index * count + done))
+        }
         await ledger.close()
+        await settle()
       }
-      await fill('default', size)
+      await fill(['default'], size)
       if (bytes !== undefined)
         report.line(`${(bytes() / size).toFixed(1)} bytes a record on the disk, indexes included.`)
-      const rows = [['it alone', ...(await timeReads(url))]]
-      const others = 1000
-      for (let other = 0; other < others; other++) await fill(`other-${other}`, 1000)
-      rows.push([`with ${others} others of 1,000 records each`, ...(await timeReads(url))])
+      const alone = ['it alone', ...(await timeReads(url))]
+      const others = Array.from({ length: 1000 }, (_, index) => `other-${index}`)
+      await fill(others, 1000)
+      const rows = [alone, [`with ${others.length} others of 1,000 records each`, ...(await timeReads(url))]]
       report.table(
         ['organization', 'a month by day, ms: median (p99)', 'a page of 1,000 lines', 'a month by day and report'],
         rows,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { CloudEvent, emitterFor, HTTP, httpTransport, Mode } from 'cloudevents'
 import { credits, toDecimal } from '../src/model/credits.ts'
@@ -429,14 +430,14 @@ for (const [name, environment] of Object.entries(STORES)) {
       const body = JSON.stringify({ messages: [message(1), message(2)] })
       const socket = connect(Number(port), '127.0.0.1')
       socket.write(
-        `POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -5)}`,
+        `POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -5)}`,
       )
       await once(socket, 'connect')
       socket.destroy()
       const stream = connect(Number(port), '127.0.0.1')
       const line = `${JSON.stringify(message(3))}\n`
       stream.write(
-        `POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n${line.length.toString(16)}\r\n${line}\r\n5\r\n{"id"`,
+        `POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n${line.length.toString(16)}\r\n${line}\r\n5\r\n{"id"`,
       )
       await once(stream, 'data')
       stream.destroy()
@@ -455,7 +456,7 @@ test('who comes when the queue is full is answered 503 before anything of it is 
   const { port } = new URL(service.url)
   const slow = connect(Number(port), '127.0.0.1')
   slow.write(
-    'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 65000\r\nExpect: 100-continue\r\n\r\n',
+    'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 65000\r\nExpect: 100-continue\r\n\r\n',
   )
   await once(slow, 'data')
   const answer = await request(service, '/v1/messages', {
@@ -482,4 +483,25 @@ test('the sample is answered until somebody puts something in, and says so', asy
   const own = await request(service, '/usage')
   assert.equal(own.headers.get('usage-source'), null)
   assert.equal(own.body.usage.length, 1)
+})
+
+test('without keys it answers only who calls it by a local name: no web page may lead its readers here under its own', async () => {
+  const statusFor = async (service: Running, host: string): Promise<number> => {
+    const { hostname, port } = new URL(service.url)
+    const socket = connect(Number(port), hostname)
+    socket.write(`GET /usage HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    return Number(/^HTTP\/1.1 (\d+)/.exec(await text(socket))?.[1])
+  }
+  await using upstream = await startCopilot({})
+  for (const environment of [{}, { UPSTREAM_URL: upstream.url, UPSTREAM_MAX_AGE: '1min' }]) {
+    await using guarded = await startService(environment)
+    for (const host of ['localhost', 'LOCALHOST:8000', '127.0.0.1', '127.1.2.3:80', '[::1]:8000']) {
+      assert.equal(await statusFor(guarded, host), 200, host)
+    }
+    for (const host of ['evil.example', 'localhost.evil.example:8000', '127.0.0.1.evil.example', '192.168.0.1']) {
+      assert.equal(await statusFor(guarded, host), 401, host)
+    }
+    await using open = await startService({ ...environment, AUTH: 'none' })
+    assert.equal(await statusFor(open, 'usage.example.org'), 200)
+  }
 })

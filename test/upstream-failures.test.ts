@@ -389,7 +389,7 @@ describe('a client that goes away in the middle', () => {
     assert.equal(upstream.asked.length, 1, 'the refresh was shared and went on')
 
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
-    socket.write('GET /usage HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.write('GET /usage HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await new Promise((resolve) => socket.once('data', resolve))
     socket.destroy()
     const after = await fetch(`${service.url}/usage`)

@@ -75,7 +75,7 @@ export const createApp = async (needs: AppNeeds) => {
     const { method = '', url } = request
     if (!hasUpstream) return false
     if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD') || request.headers.host === undefined) return false
-    const caller = access.recall(request.headers.authorization)
+    const caller = access.recall(request.headers)
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
     const answer = currentUsage.peek()
     if (answer === undefined) return false

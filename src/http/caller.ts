@@ -20,7 +20,7 @@ export type CallerNeeds = { readonly access: Access; readonly organizations: Pic
 /** Identifies callers. Throws Unauthenticated, Forbidden, or NotFound for an organization that they may not know of. */
 export const createCallers = ({ access, organizations }: CallerNeeds) => {
   const identify = async ({ headers, query }: FastifyRequest, scope: Scope): Promise<Caller> => {
-    const principal = await access.authenticate(headers.authorization)
+    const principal = await access.authenticate(headers)
     if (!mayDo(principal, scope)) throw new Forbidden(`the key must have the scope ${scope}`)
     const asked = (query as { readonly organization?: unknown } | undefined)?.organization
     const id = typeof asked === 'string' ? asked : principal.organizationId

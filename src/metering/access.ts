@@ -19,13 +19,16 @@ export type Principal = {
 /** `keys`: every request needs one. `open`: whoever asks is the operator. */
 export type AccessMode = 'keys' | 'open'
 
+/** What a request says of itself: two of its headers. */
+export type Claim = { readonly authorization?: string | undefined; readonly host?: string | undefined }
+
 export type Access = {
   /** What is demanded of a request that comes now. */
   readonly mode: () => Promise<AccessMode>
   /** Whose request it is. Throws Unauthenticated. */
-  readonly authenticate: (authorization: string | undefined) => Promise<Principal>
+  readonly authenticate: (claim: Claim) => Promise<Principal>
   /** The same where it is remembered: costs no wait. */
-  readonly recall: (authorization: string | undefined) => Principal | undefined
+  readonly recall: (claim: Claim) => Principal | undefined
   /** A new key: the secret is in `key` only and is not kept. */
   readonly createKey: (wanted: {
     readonly organizationId: string
@@ -70,17 +73,24 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     return isEverKeyed ? 'keys' : 'open'
   }
 
-  const recall = (authorization: string | undefined): Principal | undefined => {
-    if (demand === 'none' || (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until)) return OPERATOR
+  const recall = ({ authorization, host }: Claim): Principal | undefined => {
+    if (demand === 'none') return OPERATOR
+    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocal(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
     if (key === undefined) return undefined
     const entry = known.get(hash('sha256', key, 'latin1'))
     return entry !== undefined && now() < entry.until ? entry.principal : undefined
   }
 
-  const authenticate = async (authorization: string | undefined): Promise<Principal> => {
-    if ((await mode()) === 'open') return OPERATOR
-    const recalled = recall(authorization)
+  const authenticate = async (claim: Claim): Promise<Principal> => {
+    if ((await mode()) === 'open') {
+      if (demand === 'none' || isLocal(claim.host)) return OPERATOR
+      throw new Unauthenticated(
+        'without API keys the service answers to localhost, 127.0.0.1 and [::1] only: make a key, or set AUTH=none',
+      )
+    }
+    const { authorization } = claim
+    const recalled = recall(claim)
     if (recalled !== undefined) return recalled
     if (authorization === undefined) throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
     const key = keyIn(authorization)
@@ -129,6 +139,10 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     },
   }
 }
+
+/** A web page elsewhere can have its own name lead to this machine (DNS rebinding), but it cannot have it called localhost. */
+const isLocal = (host: string | undefined): boolean =>
+  /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?$/i.test(host ?? '')
 
 const PREFIX = 'cck_'
 

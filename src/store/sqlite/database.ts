@@ -37,7 +37,7 @@ const open = (path: string): DatabaseSync => {
 
 /** How long a writer waits for one of another process. */
 const BUSY_TIMEOUT_MS = 5000
-const CACHE_KIB = 16_384
+const CACHE_KIB = 8192
 const CHECKPOINT_PAGES = 4000
 
 type Migration = { readonly version: number; readonly sql: string }
