@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
 
 export type Running = AsyncDisposable & {
   readonly port: number
@@ -27,7 +28,8 @@ export const startService = async (environment: Readonly<Record<string, string>>
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
   const log = join(folder, 'log')
   const database = `sqlite:${join(folder, 'ledger.db')}`
-  const child = spawn('sh', ['-c', `exec "${process.execPath}" src/main.ts > "${log}"`], {
+  const command = packageJson.scripts.start.replace(/^node/, `"${process.execPath}"`)
+  const child = spawn('sh', ['-c', `exec ${command} > "${log}"`], {
     env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: database, ...environment },
     stdio: ['ignore', 'inherit', 'inherit'],
   })

@@ -1,8 +1,6 @@
-/** The server process: reads the settings, listens, and leaves in order. Owns the exit codes. */
-import { parseArgs } from 'node:util'
+/** The server process: reads the settings, listens, and leaves in order. */
 import type { Logger } from 'pino'
-import { StoreError } from '#model/errors.ts'
-import { type Config, type Environment, environmentWithFile, InvalidConfig, readConfig } from './config.ts'
+import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -114,43 +112,3 @@ const timeIsUp = (ms: number): Promise<false> =>
   })
 
 const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
-
-/** `--port` and `--host` come before the environment. */
-const environmentFrom = (args: readonly string[]): Environment => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-  })
-  if (values.help === true) throw new HelpWanted()
-  const environment = environmentWithFile()
-  const { port = environment['PORT'], host = environment['HOST'] } = values
-  return { ...environment, PORT: port, HOST: host }
-}
-
-class HelpWanted extends Error {}
-
-const HELP = `Usage: npm start -- [--port PORT] [--host ADDRESS]
-
-Serves GET /usage; see /docs for the rest. Settings come from the environment and from .env: see README.md.
-`
-
-const main = async (args: readonly string[]): Promise<number> => {
-  try {
-    return await runServer(environmentFrom(args))
-  } catch (error) {
-    if (error instanceof HelpWanted) {
-      process.stdout.write(HELP)
-      return EXIT_CODES.ok
-    }
-    if (error instanceof StoreError) {
-      process.stderr.write(`copilot-credits: the database cannot be opened: ${error.message}\n`)
-      return EXIT_CODES.failed
-    }
-    const isTheCallers = error instanceof InvalidConfig || (error instanceof TypeError && 'code' in error)
-    if (!isTheCallers) throw error
-    process.stderr.write(`copilot-credits: ${error.message.split('\n', 1)[0]}\n`)
-    return EXIT_CODES.usage
-  }
-}
-
-if (import.meta.main) process.exit(await main(process.argv.slice(2)))

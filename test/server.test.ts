@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, createServer, get } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { send, startCopilot } from './harness.ts'
@@ -19,9 +21,10 @@ type Process = AsyncDisposable & {
 }
 
 const startServer = (args: readonly string[], environment: Record<string, string> = {}): Process => {
-  const child = spawn(process.execPath, ['src/main.ts', ...args], {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-server-'))
+  const child = spawn(process.execPath, ['bin/copilot-credits.js', 'serve', ...args], {
     cwd: root,
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -50,6 +53,7 @@ const startServer = (args: readonly string[], environment: Record<string, string
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL')
       await exit
+      rmSync(folder, { recursive: true })
     },
   }
 }
@@ -73,7 +77,7 @@ describe('the server process', () => {
         { UPSTREAM_MAX_AGE: '1 s' },
         'copilot-credits: UPSTREAM_MAX_AGE must be a duration of 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
       ],
-      [['--prot', '1'], {}, /^copilot-credits: Unknown option '--prot'[^\n]*\n$/],
+      [['--prot', '1'], {}, /^error: unknown option '--prot'/],
     ] as const) {
       await using server = startServer(args, environment)
       assert.deepEqual(await server.exit, [2, null])

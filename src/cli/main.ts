@@ -24,9 +24,7 @@ export const main = async (args: readonly string[]): Promise<number> => {
     .exitOverride()
     .showHelpAfterError('(--help says more)')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 called wrongly or a wrong setting.')
-  addServeCommand(program, environmentWithFile, (code) => {
-    exitCode = code
-  })
+  addServeCommand(program, environmentWithFile)
   addRateCommand(program, terminal)
   addUsageCommand(program, terminal, environmentWithFile)
   addSandboxCommand(program, terminal)

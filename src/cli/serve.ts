@@ -2,11 +2,7 @@
 import type { Command } from 'commander'
 import type { Environment } from '#config.ts'
 
-export const addServeCommand = (
-  program: Command,
-  environment: () => Environment,
-  exit: (code: number) => void,
-): void => {
+export const addServeCommand = (program: Command, environment: () => Environment): void => {
   program
     .command('serve')
     .summary('the service')
@@ -19,6 +15,7 @@ export const addServeCommand = (
       // Loaded here, as the other commands need no HTTP server and should not wait for it.
       const { runServer } = await import('#main.ts')
       const base = environment()
-      exit(await runServer({ ...base, PORT: port ?? base['PORT'], HOST: host ?? base['HOST'] }))
+      // At once: requests that were still in flight when the time was up would keep the process.
+      process.exit(await runServer({ ...base, PORT: port ?? base['PORT'], HOST: host ?? base['HOST'] }))
     })
 }

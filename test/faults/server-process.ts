@@ -21,7 +21,12 @@ export class ServerProcess {
 
   /** `prefix` is put before the command, as a shell that sets a limit. */
   static async create(environment: Readonly<Record<string, string>>, prefix: readonly string[] = []) {
-    return new ServerProcess(await freePort(), environment, [...prefix, process.execPath, 'src/main.ts'])
+    return new ServerProcess(await freePort(), environment, [
+      ...prefix,
+      process.execPath,
+      'bin/copilot-credits.js',
+      'serve',
+    ])
   }
 
   get pid(): number {
