@@ -124,6 +124,31 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.doesNotMatch(service.logged(), /lease term|latibro/, 'no text is logged')
     })
 
+    test('cuts the first and the last bucket where the range begins and ends, and finds an id of digits that is a text', async () => {
+      await using service = await start()
+      const timestamps = [
+        '2024-05-10T12:00:00Z',
+        '2024-05-11T00:00:00Z',
+        '2024-05-12T06:00:00Z',
+        '2024-05-12T06:00:01Z',
+      ]
+      const messages = timestamps.map((timestamp, index) => message(`${index}`, { timestamp }))
+      await request(service, '/v1/messages', { body: { messages } })
+      const { body } = await request(service, '/v1/usage/totals?from=2024-05-10T12:00:00Z&to=2024-05-12T06:00:01Z')
+      assert.deepEqual(
+        body.buckets.map((each: Json) => [each['start'], each['end'], each['messages'], each['credits']]),
+        [
+          ['2024-05-10T12:00:00.000Z', '2024-05-11T00:00:00.000Z', 1, 1.85],
+          ['2024-05-11T00:00:00.000Z', '2024-05-12T00:00:00.000Z', 1, 1.85],
+          ['2024-05-12T00:00:00.000Z', '2024-05-12T06:00:01.000Z', 1, 1.85],
+        ],
+      )
+      const later = await request(service, '/v1/usage/totals?from=2024-05-10T12:00:00.001Z&to=2024-05-13&bucket=none')
+      assert.deepEqual([later.body.buckets[0].messages, later.body.buckets[0].credits], [3, 5.55])
+      assert.equal((await request(service, '/v1/messages/3')).body.message_id, '3')
+      assert.equal((await request(service, '/v1/messages/3?id_type=integer')).status, 404)
+    })
+
     test('answers the published period by period, by totals and by message: 2,264.40', {
       skip: skipWithout('messages.current-period.json'),
     }, async () => {

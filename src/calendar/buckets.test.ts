@@ -32,6 +32,13 @@ test('weeks begin on Monday, months on the first, and the ends are cut', () => {
 test('hours are those of the clock, and one that comes twice is two', () => {
   assert.deepEqual(hours('Europe/London', '2024-10-27T00:00:00Z', '2024-10-27T03:00:00Z'), ['00:00', '01:00', '02:00'])
   assert.deepEqual(hours('Asia/Kathmandu', '2024-05-01T00:00:00Z', '2024-05-01T02:00:00Z'), ['00:00', '00:15', '01:15'])
+  // The clock was set back at one minute past midnight.
+  assert.deepEqual(hours('America/St_Johns', '2010-11-07T01:30:00Z', '2010-11-07T04:30:00Z'), [
+    '01:30',
+    '02:30',
+    '02:31',
+    '03:30',
+  ])
   assert.deepEqual(hours('Australia/Lord_Howe', '2024-04-06T14:00:00Z', '2024-04-06T17:00:00Z'), [
     '14:00',
     '15:00',

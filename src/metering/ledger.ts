@@ -1,5 +1,5 @@
 /**
- * The port of the stores: what keeps every charge. Both adapters are held to the same contract (`#store/contract.ts`).
+ * The port of the stores: what keeps every charge. Both adapters are held to the same contract (`test/ledger-contract.ts`).
  *
  * Whatever is resolved by a method that writes is committed and synced. A method that fails throws StoreError and has
  * written nothing that a repetition of the same call could count twice.

@@ -1,5 +1,5 @@
 /** A thread that answers calls, seen from the one that asks. */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { StoreError } from '#model/errors.ts'
 import type { SqliteFile } from './database.ts'
 import type { Answer } from './thread-messages.ts'
@@ -15,12 +15,14 @@ export class Thread<Call> {
 
   private constructor(worker: Worker, port: MessagePort) {
     this.#port = port
-    port.on('message', (answers: readonly Answer[]) => {
-      for (const answer of answers) this.#settle(answer)
-    })
+    port.on('message', this.#settleAll)
     this.#exited = new Promise((resolve) => {
       worker.on('error', (error: Error) => this.#fail(new StoreError(`the database thread failed: ${error.message}`)))
       worker.on('exit', () => {
+        // The end of a thread can be heard of before its last answers are.
+        for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port)) {
+          this.#settleAll(last.message)
+        }
         this.#fail(new StoreError('the store is closed'))
         resolve()
       })
@@ -53,6 +55,10 @@ export class Thread<Call> {
   async close(): Promise<void> {
     if (this.#failure === undefined) this.#port.postMessage('close')
     await this.#exited
+  }
+
+  readonly #settleAll = (answers: readonly Answer[]): void => {
+    for (const answer of answers) this.#settle(answer)
   }
 
   #settle({ id, value, failure }: Answer): void {
