@@ -22,6 +22,7 @@ export type Config = {
   readonly databasePoolSize: number
   /** `none`: something else guards the door, and nobody is asked for a key. */
   readonly auth: 'keys' | 'none'
+  readonly sessionLifetimeMs: number
   /** Without it the store has one of its own. */
   readonly contentKey: string | undefined
   /** What `default` begins with, where the store is new. */
@@ -74,6 +75,7 @@ export const readConfig = (environment: Environment): Config => {
     database: read('DATABASE_URL', SETTINGS.DATABASE_URL),
     databasePoolSize: read('DATABASE_POOL', SETTINGS.DATABASE_POOL),
     auth: read('AUTH', SETTINGS.AUTH),
+    sessionLifetimeMs: read('SESSION_LIFETIME', SETTINGS.SESSION_LIFETIME),
     contentKey: read('CONTENT_KEY', SETTINGS.CONTENT_KEY),
     timeZone: read('TIME_ZONE', SETTINGS.TIME_ZONE),
     billingAnchorDay: read('BILLING_ANCHOR_DAY', SETTINGS.BILLING_ANCHOR_DAY),
@@ -245,6 +247,11 @@ export const SETTINGS = {
     byDefault: 'keys',
     read: oneOf('keys', 'none'),
     meaning: 'keys, or none: nobody is asked, because something else guards the door',
+  },
+  SESSION_LIFETIME: {
+    byDefault: '12h',
+    read: duration('1ms'),
+    meaning: 'How long one stays signed in to the dashboard',
   },
   CONTENT_KEY: {
     byDefault: '',

@@ -34,6 +34,7 @@ export const openApp = async (config: Config, logger: Logger) => {
       now,
       clock,
       waitMaxMs: config.upstreamTimeoutMs,
+      sessions: { secret: service.sessionSecret, lifetimeMs: config.sessionLifetimeMs },
       intakeLimits: {
         bodyBytesMax: config.intakeBodyBytesMax,
         batchMax: config.intakeBatchMax,

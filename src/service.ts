@@ -1,4 +1,5 @@
 /** The composition: the one file that knows every adapter. */
+import { hkdfSync } from 'node:crypto'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
@@ -7,13 +8,15 @@ import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
 import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
-import { createLedgerUsage, type LedgerUsage } from './metering/ledger-usage.ts'
+import type { FindReading } from './metering/ledger-reading.ts'
+import { createLedgerUsage } from './metering/ledger-usage.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
 import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/ports.ts'
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
-import { createUsageQueries, type UsageQueries } from './metering/usage-queries.ts'
+import { createUsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
+import { createSampleReading } from './sample-reading.ts'
 import type { PostgresLedger } from './store/postgres/ledger.ts'
 import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
@@ -98,16 +101,16 @@ export type Service<T> = {
   readonly hasUpstream: boolean
   /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
   readonly isSample: () => Promise<boolean>
-  readonly ledgerUsage: LedgerUsage<T>
-  readonly queries: UsageQueries
+  /** The ledger, holding what is known of an organization; or the sample's. */
+  readonly reading: FindReading<T>
+  /** What sessions are signed with: the same for every process at one database. */
+  readonly sessionSecret: string
   readonly intake: Intake
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
   /** Whether there ever was an API key, of any organization. */
   readonly hasKey: () => Promise<boolean>
-  /** Waits until what was seen upstream of an organization is in the ledger. */
-  readonly settled: (organizationId: string) => Promise<void>
   /** Throws StoreError where the database cannot be reached or written. */
   readonly checkStore: () => Promise<void>
   readonly close: () => Promise<void>
@@ -138,29 +141,53 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   let wasTouched = hasUpstream
+  const isSample = async (): Promise<boolean> => {
+    wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
+    return !wasTouched
+  }
+  const { render, renderPages, sizeOf } = needs
+  const sample = createSampleReading<T>({
+    readSample: async (seen) => {
+      const usage = currentUsageOf({ ...needs, observer: UNOBSERVED, render }, source, seen)
+      await usage.read()
+    },
+    render: renderPages,
+    sizeOf,
+    now,
+  })
+  const ledgerUsage = createLedgerUsage({ queries, render: renderPages, sizeOf, now })
+  const reading: FindReading<T> = async (organization) => {
+    if (organization.id !== DEFAULT_ORGANIZATION) {
+      return { organization, queries, ledgerUsage, now: clock(), source: 'ledger' }
+    }
+    if (await isSample()) return sample.open()
+    await recorder.settled()
+    return { organization, queries, ledgerUsage, now: clock(), source: hasUpstream ? 'upstream' : 'ledger' }
+  }
   return {
     currentUsage: currentUsageOf(needs, source, hasUpstream ? recorder.seen : undefined),
     hasUpstream,
-    isSample: async () => {
-      wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
-      return !wasTouched
-    },
-    ledgerUsage: createLedgerUsage({ queries, render: needs.renderPages, sizeOf: needs.sizeOf, now }),
-    queries,
+    isSample,
+    reading,
+    sessionSecret: Buffer.from(
+      hkdfSync('sha256', config.contentKey ?? (await ledger.contentKey()), '', 'copilot-credits session', 32),
+    ).toString('base64url'),
     intake,
     organizations,
     access,
     reports,
     hasKey: () => ledger.keys.any(),
-    settled: (organizationId) => (organizationId === DEFAULT_ORGANIZATION ? recorder.settled() : Promise.resolve()),
     checkStore: ledger.check,
     close: async () => {
       await source.close()
       await recorder.close()
+      await sample.close()
       await ledger.close()
     },
   }
 }
+
+const UNOBSERVED: UsageObserver = { refreshed: () => {}, served: () => {} }
 
 /** Throws StoreError. */
 export const openLedger = async ({

@@ -22,6 +22,9 @@ const MAY_IMPORT: Readonly<
       'node',
       'fastify',
       '@fastify/accept-negotiator',
+      '@fastify/compress',
+      '@fastify/cookie',
+      '@fastify/static',
       '@fastify/swagger',
       '@fastify/swagger-ui',
       'prom-client',
@@ -31,7 +34,11 @@ const MAY_IMPORT: Readonly<
   'config.ts': { rooms: ['model', 'calendar/zones', 'metering/content-digest'], packages: ['node'] },
   'log.ts': { rooms: ['config.ts', 'model', 'metering'], packages: ['pino', 'pino-pretty'] },
   'exit-codes.ts': { rooms: [], packages: [] },
-  'service.ts': { rooms: ['model', 'rating', 'metering', 'store', 'upstream', 'sandbox', 'config.ts'], packages: [] },
+  'service.ts': {
+    rooms: ['model', 'rating', 'metering', 'store', 'upstream', 'sandbox', 'config.ts', 'sample-reading.ts'],
+    packages: ['node'],
+  },
+  'sample-reading.ts': { rooms: ['model', 'rating', 'metering', 'store'], packages: ['node'] },
   'main.ts': {
     rooms: ['model', 'service.ts', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'],
     packages: ['node', 'pino'],

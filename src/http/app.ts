@@ -7,10 +7,9 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
 import type { Intake } from '#metering/intake.ts'
-import type { LedgerUsage } from '#metering/ledger-usage.ts'
+import type { FindReading } from '#metering/ledger-reading.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
-import type { UsageQueries } from '#metering/usage-queries.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { createCallers } from './caller.ts'
 import { answerUnknownRoutes, handleError } from './errors.ts'
@@ -24,25 +23,25 @@ import { messageRoutes } from './routes/messages.ts'
 import { operatingRoutes } from './routes/operating.ts'
 import { OrganizationSchema, organizationRoutes } from './routes/organizations.ts'
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
+import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
 import { MessageSchema } from './schemas/intake.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
+import { createSessions, refuseOtherSites } from './sessions.ts'
 import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
 export type AppNeeds = {
   readonly currentUsage: CurrentUsage<UsageBody>
   readonly hasUpstream: boolean
-  readonly isSample: () => Promise<boolean>
-  readonly ledgerUsage: LedgerUsage<UsageBody>
-  readonly queries: UsageQueries
+  readonly reading: FindReading<UsageBody>
+  readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
-  readonly settled: (organizationId: string) => Promise<void>
   readonly checkStore: () => Promise<void>
   readonly intakeLimits: {
     readonly bodyBytesMax: number
@@ -113,6 +112,7 @@ export const createApp = async (needs: AppNeeds) => {
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    refuseOtherSites(request)
     next()
   })
   answerUnknownRoutes(app)
@@ -137,6 +137,7 @@ export const createApp = async (needs: AppNeeds) => {
     OrganizationSchema,
     ReportSchema,
     ApiKeySchema,
+    SessionSchema,
   ]
   for (const schema of shared) app.addSchema(schema)
   await app.register(fastifySwagger, {
@@ -149,19 +150,12 @@ export const createApp = async (needs: AppNeeds) => {
     uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
-  const { queries, settled, intake, reports, intakeLimits, ledgerUsage, isSample } = needs
-  const callers = createCallers({ access, organizations })
-  await app.register(usageRoute, {
-    currentUsage,
-    ledgerUsage,
-    hasUpstream,
-    isSample,
-    settled,
-    callers,
-    clock,
-    writeUsage,
-  })
-  await app.register(ledgerUsageRoutes, { queries, callers, clock, settled })
+  const { reading, intake, reports, intakeLimits } = needs
+  const sessions = createSessions({ ...needs.sessions, clock })
+  const callers = createCallers({ access, organizations, sessions })
+  await app.register(usageRoute, { currentUsage, reading, callers, writeUsage })
+  await app.register(ledgerUsageRoutes, { callers, reading })
+  await app.register(sessionRoutes, { access, callers, sessions, reading })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })

@@ -1,10 +1,11 @@
 /** Whose request it is and which organization it is about. */
 import type { FastifyRequest } from 'fastify'
-import { type Access, mayDo, type Principal } from '#metering/access.ts'
+import { type Access, type KeyHash, mayDo, type Principal } from '#metering/access.ts'
 import type { Scope } from '#metering/ledger.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import { NotFound, ServiceError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
+import type { Sessions } from './sessions.ts'
 
 export type Caller = { readonly principal: Principal; readonly organization: Organization }
 
@@ -15,13 +16,18 @@ export class Forbidden extends ServiceError {
   }
 }
 
-export type CallerNeeds = { readonly access: Access; readonly organizations: Pick<Organizations, 'find'> }
+export type CallerNeeds = {
+  readonly access: Access
+  readonly organizations: Pick<Organizations, 'find'>
+  readonly sessions: Pick<Sessions, 'read'>
+}
 
 /** Identifies callers. Throws Unauthenticated, Forbidden, or NotFound for an organization that they may not know of. */
-export const createCallers = ({ access, organizations }: CallerNeeds) => {
+export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
   const identify = async ({ headers, query }: FastifyRequest, scope: Scope): Promise<Caller> => {
-    const principal = await access.authenticate(headers)
-    if (!mayDo(principal, scope)) throw new Forbidden(`the key must have the scope ${scope}`)
+    const { authorization, host, cookie } = headers
+    const principal = await access.authenticate({ authorization, host, session: sessions.read(cookie) })
+    checkScope(principal, scope)
     const asked = (query as { readonly organization?: unknown } | undefined)?.organization
     const id = typeof asked === 'string' ? asked : principal.organizationId
     const isAllowed = id === principal.organizationId || principal.isOperator
@@ -39,7 +45,18 @@ export const createCallers = ({ access, organizations }: CallerNeeds) => {
     return caller
   }
 
-  return { identify, identifyOperator }
+  /** Whose key it is. */
+  const identifyKey = async (key: KeyHash, scope: Scope): Promise<Principal> => {
+    const principal = await access.principalOf(key)
+    checkScope(principal, scope)
+    return principal
+  }
+
+  return { identify, identifyOperator, identifyKey }
+}
+
+const checkScope = (principal: Principal, scope: Scope): void => {
+  if (!mayDo(principal, scope)) throw new Forbidden(`the key must have the scope ${scope}`)
 }
 
 export type Callers = ReturnType<typeof createCallers>

@@ -17,6 +17,7 @@ export const openApiInfo = {
     { name: 'Reports', description: 'What reports cost.' },
     { name: 'Organizations', description: 'Who is billed, and when.' },
     { name: 'Keys', description: 'Who may ask.' },
+    { name: 'Session', description: 'Signing in to the dashboard.' },
     { name: 'Operating', description: 'For those who run the service.' },
   ],
 }

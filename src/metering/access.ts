@@ -14,20 +14,33 @@ export type Principal = {
   readonly scopes: readonly Scope[]
   /** May act on every organization and change what is common to all. */
   readonly isOperator: boolean
+  /** What was shown; `nobody` where nothing is asked for. */
+  readonly by: 'key' | 'session' | 'nobody'
 }
+
+/** What a key is found by: it names the key and does not let anybody use it. */
+export type KeyHash = { readonly organizationId: string; readonly hash: Uint8Array }
 
 /** `keys`: every request needs one. `open`: whoever asks is the operator. */
 export type AccessMode = 'keys' | 'open'
 
-/** What a request says of itself: two of its headers. */
-export type Claim = { readonly authorization?: string | undefined; readonly host?: string | undefined }
+/** What a request says of itself: two of its headers, and the key whose session its cookie is of. */
+export type Claim = {
+  readonly authorization?: string | undefined
+  readonly host?: string | undefined
+  readonly session?: KeyHash | undefined
+}
 
 export type Access = {
   /** What is demanded of a request that comes now. */
   readonly mode: () => Promise<AccessMode>
   /** Whose request it is. Throws Unauthenticated. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
-  /** The same where it is remembered: costs no wait. */
+  /** What a key is found by. Throws Unauthenticated where it has not the form of a key. */
+  readonly hashOf: (key: string) => KeyHash
+  /** Whose key it is. Throws Unauthenticated. */
+  readonly principalOf: (key: KeyHash) => Promise<Principal>
+  /** The same as `authenticate` where it is remembered: costs no wait. */
   readonly recall: (claim: Claim) => Principal | undefined
   /** A new key: the secret is in `key` only and is not kept. */
   readonly createKey: (wanted: {
@@ -56,7 +69,12 @@ export type AccessNeeds = {
 const REMEMBERED_MS = 5000
 const REMEMBERED_MAX = 10_000
 
-const OPERATOR: Principal = { organizationId: DEFAULT_ORGANIZATION, scopes: ['admin'], isOperator: true }
+const OPERATOR: Principal = {
+  organizationId: DEFAULT_ORGANIZATION,
+  scopes: ['admin'],
+  isOperator: true,
+  by: 'nobody',
+}
 
 export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access => {
   /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
@@ -77,9 +95,35 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     if (demand === 'none') return OPERATOR
     if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocal(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
-    if (key === undefined) return undefined
-    const entry = known.get(hash('sha256', key, 'latin1'))
+    return key === undefined ? undefined : remembered(hash('sha256', key, 'latin1'))
+  }
+
+  const remembered = (name: string): Principal | undefined => {
+    const entry = known.get(name)
     return entry !== undefined && now() < entry.until ? entry.principal : undefined
+  }
+
+  const hashOf = (key: string): KeyHash => {
+    const organizationId = organizationIn(key)
+    if (organizationId === undefined) throw new Unauthenticated('this is not a key: keys begin with cck_')
+    return { organizationId, hash: hash('sha256', key, 'buffer') }
+  }
+
+  const principalOf = async ({ organizationId, hash: digest }: KeyHash): Promise<Principal> => {
+    const name = Buffer.from(digest).toString('latin1')
+    const found = remembered(name)
+    if (found !== undefined) return found
+    const entry = await store.find(organizationId, digest)
+    const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
+    if (!isValid) throw new Unauthenticated('the key is unknown or was revoked')
+    const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
+    const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
+    known.set(name, { principal, until: now() + REMEMBERED_MS })
+    for (const oldest of known.keys()) {
+      if (known.size <= REMEMBERED_MAX) break
+      known.delete(oldest)
+    }
+    return principal
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
@@ -89,32 +133,25 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
         'without API keys the service answers to localhost, 127.0.0.1 and [::1] only: make a key, or set AUTH=none',
       )
     }
-    const { authorization } = claim
+    const { authorization, session } = claim
     const recalled = recall(claim)
     if (recalled !== undefined) return recalled
-    if (authorization === undefined) throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
+    if (authorization === undefined) {
+      if (session !== undefined) return { ...(await principalOf(session)), by: 'session' }
+      throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
+    }
     const key = keyIn(authorization)
-    const organizationId = key === undefined ? undefined : organizationIn(key)
-    if (key === undefined || organizationId === undefined) {
+    if (key === undefined || organizationIn(key) === undefined) {
       throw new Unauthenticated('the header Authorization must be "Bearer" and a key that begins with cck_')
     }
-    const digest = hash('sha256', key, 'buffer')
-    const entry = await store.find(organizationId, digest)
-    const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
-    if (!isValid) throw new Unauthenticated('the key is unknown or was revoked')
-    const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
-    const principal: Principal = { organizationId, scopes: entry.scopes, isOperator }
-    known.set(hash('sha256', key, 'latin1'), { principal, until: now() + REMEMBERED_MS })
-    for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_MAX) break
-      known.delete(oldest)
-    }
-    return principal
+    return principalOf(hashOf(key))
   }
 
   return {
     mode,
     authenticate,
+    hashOf,
+    principalOf,
     recall,
     createKey: async ({ organizationId, name, scopes }) => {
       const key = `${PREFIX}${organizationId}_${randomBytes(32).toString('base64url')}`

@@ -12,7 +12,7 @@ import type { UsageQueries } from './usage-queries.ts'
 
 export type LedgerUsage<T> = { readonly read: (organization: Organization, range: Range) => Promise<UsageAnswer<T>> }
 
-type Needs<T> = {
+export type LedgerUsageNeeds<T> = {
   readonly queries: Pick<UsageQueries, 'read' | 'pages'>
   readonly render: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
   readonly sizeOf: (usage: T) => number
@@ -23,7 +23,7 @@ type Kept<T> = { readonly version: number; readonly usage: T }
 
 const KEPT_BYTES_MAX = 16 * 1024 * 1024
 
-export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: Needs<T>): LedgerUsage<T> => {
+export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: LedgerUsageNeeds<T>): LedgerUsage<T> => {
   const kept = new Map<string, Kept<T>>()
   let keptBytes = 0
 

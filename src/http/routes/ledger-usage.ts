@@ -6,7 +6,8 @@ import { periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
 import type { GroupField, GroupTotal, PagePosition } from '#metering/ledger.ts'
-import type { Bucket, ExplainedCharge, PeriodUsage, UsageQueries } from '#metering/usage-queries.ts'
+import type { FindReading, LedgerReading } from '#metering/ledger-reading.ts'
+import type { Bucket, ExplainedCharge, PeriodUsage } from '#metering/usage-queries.ts'
 import { rangeOf } from '#metering/usage-range.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
@@ -22,11 +23,8 @@ import { ChargesSchema, PeriodSchema, PeriodsSchema, TotalsSchema, UsagePageSche
 import { problemResponses } from '../schemas/responses.ts'
 
 export type LedgerUsageOptions = {
-  readonly queries: UsageQueries
   readonly callers: Callers
-  readonly clock: () => EpochMs
-  /** Waits until what is known of the organization's usage is in the ledger. */
-  readonly settled: (organizationId: string) => Promise<void>
+  readonly reading: FindReading<unknown>
 }
 
 const cursorQuery = {
@@ -45,7 +43,7 @@ const LinesQuery = Type.Object(
     report_id: Type.Optional(
       Type.String({ minLength: 1, maxLength: 200, description: 'Only of this report.', examples: ['5392'] }),
     ),
-    ...limitQuery(100, 1000),
+    ...limitQuery(100, 10_000),
     ...cursorQuery,
   },
   { additionalProperties: false },
@@ -110,12 +108,11 @@ const ChargePath = Type.Object({
 })
 
 export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app, options, done) => {
-  const { queries, callers, clock, settled } = options
+  const { callers, reading } = options
 
-  const readerOf = async (request: Parameters<Callers['identify']>[0]): Promise<Organization> => {
+  const readerOf = async (request: Parameters<Callers['identify']>[0]): Promise<LedgerReading<unknown>> => {
     const { organization } = await callers.identify(request, 'usage:read')
-    await settled(organization.id)
-    return organization
+    return reading(organization)
   }
 
   app.get<{ Querystring: Static<typeof LinesQuery> }>(
@@ -135,11 +132,11 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const organization = await readerOf(request)
+      const { organization, queries, now } = await readerOf(request)
       const { limit = 100, cursor, user_id: member, report_id: reportId, ...range } = request.query
       const after = cursor === undefined ? undefined : positionIn(cursor)
       const { lines, hasMore } = await queries.page(organization, {
-        ...rangeOf(organization, range, clock()),
+        ...rangeOf(organization, range, now),
         limit,
         ...(member !== undefined && { member }),
         ...(reportId !== undefined && { reportId }),
@@ -172,9 +169,8 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const organization = await readerOf(request)
+      const { organization, queries, now } = await readerOf(request)
       const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
-      const now = clock()
       const { period, from, to } = request.query
       const range = rangeOf(organization, { period, from, to }, now)
       const timeZone = request.query.time_zone ?? zoneAt(organization, range.from)
@@ -215,10 +211,9 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const organization = await readerOf(request)
+      const { organization, queries, now } = await readerOf(request)
       const { limit = 24, cursor } = request.query
       const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
-      const now = clock()
       const { periods, hasMore } = await queries.periods(organization, { now, before, limit })
       const last = periods.at(-1)
       return {
@@ -242,7 +237,10 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         },
       },
     },
-    async (request) => toPeriod(await queries.period(await readerOf(request), clock())),
+    async (request) => {
+      const { organization, queries, now } = await readerOf(request)
+      return toPeriod(await queries.period(organization, now))
+    },
   )
 
   app.get<{ Params: Static<typeof ChargePath>; Querystring: Static<typeof ChargeQuery> }>(
@@ -262,7 +260,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const organization = await readerOf(request)
+      const { organization, queries } = await readerOf(request)
       const { id } = request.params
       for (const messageId of idsIn(id, request.query.id_type)) {
         const charges = await queries.charges(organization, messageId)

@@ -110,7 +110,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       if (created === undefined) {
         return sendProblem(reply, toProblem('conflict', `there is an organization ${id} already`, request.id))
       }
-      return reply.code(201).header('location', `/v1/organizations/${id}`).send(toResponse(created, clock()))
+      return reply.code(201).header('location', `/v1/organizations/${id}`).send(toOrganization(created, clock()))
     },
   )
 
@@ -148,7 +148,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const page = found.slice(0, limit)
       const last = page.at(-1)
       return {
-        organizations: page.map((each) => toResponse(each, clock())),
+        organizations: page.map((each) => toOrganization(each, clock())),
         ...(found.length > limit && last !== undefined ? { next_cursor: last.id } : {}),
       }
     },
@@ -171,7 +171,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const isAllowed = principal.isOperator || id === principal.organizationId
       const organization = isAllowed ? await organizations.findNow(id) : undefined
       if (organization === undefined) throw unknown(id)
-      return toResponse(organization, clock())
+      return toOrganization(organization, clock())
     },
   )
 
@@ -202,7 +202,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const isAllowed = principal.isOperator || id === principal.organizationId
       const changed = isAllowed ? await organizations.change(id, { name, timeZone, anchorDay }) : undefined
       if (changed === undefined) throw unknown(id)
-      return toResponse(changed, clock())
+      return toOrganization(changed, clock())
     },
   )
 
@@ -215,7 +215,7 @@ const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')
 }
 
-const toResponse = ({ id, name, createdAt, calendar }: Organization, now: EpochMs) => {
+export const toOrganization = ({ id, name, createdAt, calendar }: Organization, now: EpochMs) => {
   const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= now) ?? calendar[0]
   const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > now)
   return {

@@ -3,9 +3,8 @@ import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import { DEFAULT_ORGANIZATION } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
-import type { LedgerUsage } from '#metering/ledger-usage.ts'
+import type { FindReading } from '#metering/ledger-reading.ts'
 import { type RangeQuery, rangeOf } from '#metering/usage-range.ts'
-import type { EpochMs } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
 import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
@@ -14,17 +13,13 @@ import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
   readonly currentUsage: CurrentUsage<UsageBody>
-  readonly ledgerUsage: LedgerUsage<UsageBody>
-  readonly hasUpstream: boolean
-  readonly isSample: () => Promise<boolean>
-  readonly settled: (organizationId: string) => Promise<void>
+  readonly reading: FindReading<UsageBody>
   readonly callers: Callers
-  readonly clock: () => EpochMs
   readonly writeUsage: WriteUsage
 }
 
 export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, ledgerUsage, hasUpstream, isSample, settled, callers, clock, writeUsage } = options
+  const { currentUsage, reading, callers, writeUsage } = options
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
@@ -59,15 +54,15 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       },
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request, 'usage:read')
+      const caller = await callers.identify(request, 'usage:read')
       const { period, from, to } = request.query
-      const range = rangeOf(organization, { period, from, to }, clock())
       const isCurrent = (period ?? 'current') === 'current' && from === undefined
-      const isDefault = organization.id === DEFAULT_ORGANIZATION
-      const note = isCurrent && isDefault && !hasUpstream && (await isSample()) ? 'bundled-sample' : undefined
-      if (!isDefault || !isCurrent) await settled(organization.id)
-      const isOfSource = isCurrent && isDefault && (hasUpstream || note !== undefined)
+      const isOfDefault = caller.organization.id === DEFAULT_ORGANIZATION
+      const { organization, source, ledgerUsage, now } = await reading(caller.organization)
+      const range = rangeOf(organization, { period, from, to }, now)
+      const isOfSource = isCurrent && isOfDefault && source !== 'ledger'
       const answer = isOfSource ? await currentUsage.read() : await ledgerUsage.read(organization, range)
+      const note = source === 'bundled-sample' ? source : undefined
       reply.hijack()
       writeUsage(request.raw, reply.raw, answer, request.id, note)
     },
