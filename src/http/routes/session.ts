@@ -9,7 +9,7 @@ import type { Caller, Callers } from '../caller.ts'
 import { organizationQuery, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { Sessions } from '../sessions.ts'
-import { toOrganization } from './organizations.ts'
+import { OrganizationSchema, toOrganization } from './organizations.ts'
 
 export type SessionRoutesOptions = {
   readonly access: Access
@@ -20,7 +20,7 @@ export type SessionRoutesOptions = {
 
 const SessionSchema = Type.Object(
   {
-    organization: Type.Ref('Organization#', { description: 'The organization.', examples: [{ id: 'acme' }] }),
+    organization: Type.Object({ ...OrganizationSchema.properties }, { description: 'Of whom.' }),
     scopes: Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope))), {
       description: 'What the caller may do.',
       examples: [['usage:read']],
