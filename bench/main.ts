@@ -1,4 +1,5 @@
-/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]` or `stream`: a part. */
+/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]` or `stream`, `dashboard [messages…]`: a part. */
+import { benchDashboard } from './dashboard.ts'
 import { benchIntake, benchReads, benchStream } from './ledger.ts'
 import { benchRating } from './rating.ts'
 import { createReport } from './report.ts'
@@ -14,5 +15,8 @@ if (part === 'all' || part === 'intake') await benchIntake(report, sizes.length 
 if (part === 'all' || part === 'stream') await benchStream(report, 1_000_000)
 if (part === 'all' || part === 'reads') {
   await benchReads(report, sizes.length > 0 ? sizes.map(Number) : [1_000_000, 10_000_000])
+}
+if (part === 'all' || part === 'dashboard') {
+  await benchDashboard(report, sizes.length > 0 ? sizes.map(Number) : [110, 100_000])
 }
 process.exit(0)

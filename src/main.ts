@@ -1,4 +1,5 @@
 /** The server process: reads the settings, listens, and leaves in order. */
+import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
@@ -7,6 +8,8 @@ import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
 import { createLog, loggedObserver, loggedRecording } from './log.ts'
 import { createService } from './service.ts'
+
+const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
 /** The service and its HTTP application, put together and not yet listening. */
 export const openApp = async (config: Config, logger: Logger) => {
@@ -29,6 +32,7 @@ export const openApp = async (config: Config, logger: Logger) => {
   try {
     const app = await createApp({
       ...service,
+      dashboardFolder: DASHBOARD_FOLDER,
       metrics,
       logger,
       now,
@@ -65,7 +69,8 @@ export const runServer = async (environment: Environment): Promise<number> => {
 
   // From here on a signal is waited for: one that comes while the server begins to listen must not cut it off.
   const firstSignal = nextSignal()
-  const describe = (address: string) => `serving on ${address} (usage at /usage, documentation at /docs)`
+  const describe = (address: string) =>
+    `serving on ${address} (the dashboard at /, usage at /usage, documentation at /docs)`
   try {
     await app.listen({ port: config.port, host: config.host, listenTextResolver: describe })
   } catch (error) {

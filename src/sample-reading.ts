@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from './metering/access.ts'
 import { createContentDigest } from './metering/content-digest.ts'
@@ -33,10 +34,11 @@ export const createSampleReading = <T>(needs: SampleReadingNeeds<T>): SampleRead
   return {
     open: async () => {
       opening ??= openSample(needs)
+      const mine = opening
       try {
-        return (await opening).reading
+        return (await mine).reading
       } catch (error) {
-        opening = undefined
+        if (opening === mine) opening = undefined
         throw error
       }
     },
@@ -52,7 +54,7 @@ export const createSampleReading = <T>(needs: SampleReadingNeeds<T>): SampleRead
 type Opened<T> = { readonly reading: LedgerReading<T>; readonly close: () => Promise<void> }
 
 const openSample = async <T>({ readSample, ...rendering }: SampleReadingNeeds<T>): Promise<Opened<T>> => {
-  const folder = await mkdtemp(join(tmpdir(), 'copilot-credits-sample-'))
+  const folder = await makeFolder()
   let ledger: Ledger | undefined
   const close = async (): Promise<void> => {
     await ledger?.close()
@@ -71,6 +73,15 @@ const openSample = async <T>({ readSample, ...rendering }: SampleReadingNeeds<T>
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+const makeFolder = async (): Promise<string> => {
+  try {
+    return await mkdtemp(join(tmpdir(), 'copilot-credits-sample-'))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new StoreError(`there is no place for the bundled sample: ${reason}`, { cause: error })
   }
 }
 

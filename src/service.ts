@@ -8,7 +8,7 @@ import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
 import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
-import type { FindReading } from './metering/ledger-reading.ts'
+import type { FindReading, FindSource } from './metering/ledger-reading.ts'
 import { createLedgerUsage } from './metering/ledger-usage.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
@@ -101,6 +101,7 @@ export type Service<T> = {
   readonly hasUpstream: boolean
   /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
   readonly isSample: () => Promise<boolean>
+  readonly sourceOf: FindSource
   /** The ledger, holding what is known of an organization; or the sample's. */
   readonly reading: FindReading<T>
   /** What sessions are signed with: the same for every process at one database. */
@@ -156,18 +157,22 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   const ledgerUsage = createLedgerUsage({ queries, render: renderPages, sizeOf, now })
+  const sourceOf: FindSource = async ({ id }) => {
+    if (id !== DEFAULT_ORGANIZATION) return 'ledger'
+    if (hasUpstream) return 'upstream'
+    return (await isSample()) ? 'bundled-sample' : 'ledger'
+  }
   const reading: FindReading<T> = async (organization) => {
-    if (organization.id !== DEFAULT_ORGANIZATION) {
-      return { organization, queries, ledgerUsage, now: clock(), source: 'ledger' }
-    }
-    if (await isSample()) return sample.open()
-    await recorder.settled()
-    return { organization, queries, ledgerUsage, now: clock(), source: hasUpstream ? 'upstream' : 'ledger' }
+    const source = await sourceOf(organization)
+    if (source === 'bundled-sample') return sample.open()
+    if (source === 'upstream') await recorder.settled()
+    return { organization, queries, ledgerUsage, now: clock(), source }
   }
   return {
     currentUsage: currentUsageOf(needs, source, hasUpstream ? recorder.seen : undefined),
     hasUpstream,
     isSample,
+    sourceOf,
     reading,
     sessionSecret: Buffer.from(
       hkdfSync('sha256', config.contentKey ?? (await ledger.contentKey()), '', 'copilot-credits session', 32),

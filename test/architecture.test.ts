@@ -54,8 +54,8 @@ type Import = { readonly from: string; readonly to: string }
 const src = join(import.meta.dirname, '..', 'src')
 const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.endsWith('.test.ts'))
 
-const importsOf = (file: string): readonly Import[] => {
-  const text = readFileSync(join(src, file), 'utf8')
+const importsOf = (file: string, folder = src): readonly Import[] => {
+  const text = readFileSync(join(folder, file), 'utf8')
   const found = text.matchAll(
     /^(?:import|export)\s[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm,
   )
@@ -70,18 +70,20 @@ const pathOf = ({ from, to }: Import): string | undefined => {
 
 const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
 
+const packageOf = (name: string): string => {
+  if (name.startsWith('node:')) return 'node'
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
 const isAllowed = (each: Import): boolean => {
   const room = roomOf(each.from)
   const allowed = MAY_IMPORT[room]
   const path = pathOf(each)
   if (path === undefined) {
-    const name = each.to.startsWith('node:')
-      ? 'node'
-      : each.to
-          .split('/')
-          .slice(0, each.to.startsWith('@') ? 2 : 1)
-          .join('/')
-    return allowed?.packages.includes(name) === true
+    return allowed?.packages.includes(packageOf(each.to)) === true
   }
   if (path === '../package.json') return true
   if (roomOf(path) === room) return each.to.startsWith('.')
@@ -93,7 +95,7 @@ const isAllowed = (each: Import): boolean => {
 }
 
 test('every room imports only what the table allows it to', () => {
-  const imports = files.flatMap(importsOf)
+  const imports = files.flatMap((file) => importsOf(file))
   assert.ok(imports.length > 80, 'imports are found')
   assert.deepEqual(
     imports.filter((each) => !isAllowed(each)).map(({ from, to }) => `${from} imports ${to}`),
@@ -104,6 +106,47 @@ test('every room imports only what the table allows it to', () => {
 test('the table speaks of every room and of no other', () => {
   assert.deepEqual([...new Set(files.map(roomOf))].sort(), Object.keys(MAY_IMPORT).sort())
 })
+
+/** Of what is built: the rooms it may import, and the packages. */
+const BUILT_MAY_IMPORT = {
+  client: { rooms: [], packages: [] },
+  // Of the service itself only the rules: it prices what is typed without sending it anywhere.
+  dashboard: {
+    rooms: ['rating'],
+    packages: [
+      'react',
+      'react-dom',
+      '@tanstack/react-query',
+      '@tanstack/react-table',
+      '@tanstack/react-virtual',
+      'copilot-credits-client',
+      'd3-scale',
+    ],
+  },
+} as const
+
+for (const [name, allowed] of Object.entries(BUILT_MAY_IMPORT)) {
+  test(`${name} imports only what the table allows it to`, () => {
+    const folder = join(src, '..', name, 'src')
+    const found = globSync('**/*.{ts,tsx}', { cwd: folder })
+      .filter((file) => !/\.test\.ts$/.test(file))
+      .flatMap((file) => importsOf(file, folder))
+    assert.ok(found.length > 5, 'imports are found')
+    const isOwn = ({ from, to }: Import): boolean => to.startsWith('.') && !join(dirname(from), to).startsWith('..')
+    const isAllowedHere = (each: Import): boolean => {
+      const [, room] = /^#([^/]+)/.exec(each.to) ?? []
+      return room === undefined
+        ? isOwn(each) || includes(allowed.packages, packageOf(each.to))
+        : includes(allowed.rooms, room)
+    }
+    assert.deepEqual(
+      found.filter((each) => !isAllowedHere(each)).map(({ from, to }) => `${from} imports ${to}`),
+      [],
+    )
+  })
+}
+
+const includes = (names: readonly string[], name: string): boolean => names.includes(name)
 
 test('only config.ts, main.ts and the command line read the environment or end the process', () => {
   const offenders = files.filter(

@@ -1,7 +1,11 @@
 /** What becomes of `GET /usage` when the Copilot service is slow, broken or lying: over real sockets, every case. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import type { Environment } from '../src/config.ts'
 import { type Answers, send, sendListing, sendMissing, startCopilot, startService } from './harness.ts'
@@ -637,6 +641,31 @@ describe('the Copilot service is asked', () => {
     const before = performance.now()
     await until(() => performance.now() - before > 200)
     assert.equal(upstream.asked.length, 5)
+  })
+})
+
+describe('a ledger that cannot be written', () => {
+  test('holds up no answer of what the upstream lists', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
+    try {
+      const file = join(folder, 'ledger.db')
+      let length = 1
+      await using upstream = await startCopilot({
+        listing: (incoming, response) =>
+          sendListing(Array.from({ length }, (_, id) => message(id)))(incoming, response),
+      })
+      await using service = await startService({ UPSTREAM_URL: upstream.url, DATABASE_URL: `sqlite:${file}` })
+      using other = new DatabaseSync(file)
+      other.exec('BEGIN IMMEDIATE')
+      for (; length <= 3; length++) {
+        const answer = (await (await fetch(`${service.url}/usage`)).json()) as { usage: unknown[] }
+        assert.equal(answer.usage.length, length)
+      }
+      assert.doesNotMatch(service.logged(), /could not be recorded/, 'it was not waited for')
+      other.exec('ROLLBACK')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 

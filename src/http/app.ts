@@ -1,13 +1,15 @@
 /** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
+import { type FastifyCompressOptions, fastifyCompress } from '@fastify/compress'
+import { fastifyCookie } from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
 import type { Intake } from '#metering/intake.ts'
-import type { FindReading } from '#metering/ledger-reading.ts'
+import type { FindReading, FindSource } from '#metering/ledger-reading.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import type { EpochMs } from '#model/organization.ts'
@@ -17,6 +19,7 @@ import { createIntakeGate } from './intake-gate.ts'
 import type { Metrics } from './metrics.ts'
 import { openApiInfo } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
 import { ApiKeySchema, keyRoutes } from './routes/keys.ts'
 import { ledgerUsageRoutes } from './routes/ledger-usage.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -36,6 +39,7 @@ import type { UsageBody } from './usage-body.ts'
 export type AppNeeds = {
   readonly currentUsage: CurrentUsage<UsageBody>
   readonly hasUpstream: boolean
+  readonly sourceOf: FindSource
   readonly reading: FindReading<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
@@ -43,6 +47,8 @@ export type AppNeeds = {
   readonly access: Access
   readonly reports: OwnReports
   readonly checkStore: () => Promise<void>
+  /** Where the built dashboard is. */
+  readonly dashboardFolder: string
   readonly intakeLimits: {
     readonly bodyBytesMax: number
     readonly batchMax: number
@@ -74,7 +80,8 @@ export const createApp = async (needs: AppNeeds) => {
     const { method = '', url } = request
     if (!hasUpstream) return false
     if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD') || request.headers.host === undefined) return false
-    const caller = access.recall(request.headers)
+    const { authorization, host } = request.headers
+    const caller = access.recall({ authorization, host })
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
     const answer = currentUsage.peek()
     if (answer === undefined) return false
@@ -112,6 +119,8 @@ export const createApp = async (needs: AppNeeds) => {
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    // What a session is answered with says nothing to caches between that it is one's own.
+    reply.header('cache-control', 'private, no-cache')
     refuseOtherSites(request)
     next()
   })
@@ -150,11 +159,15 @@ export const createApp = async (needs: AppNeeds) => {
     uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
-  const { reading, intake, reports, intakeLimits } = needs
-  const sessions = createSessions({ ...needs.sessions, clock })
+  const { sourceOf, reading, intake, reports, intakeLimits } = needs
+  await app.register(fastifyCookie, { hook: false })
+  const sessions = createSessions({ ...needs.sessions, clock, cookies: app })
   const callers = createCallers({ access, organizations, sessions })
-  await app.register(usageRoute, { currentUsage, reading, callers, writeUsage })
-  await app.register(ledgerUsageRoutes, { callers, reading })
+  await app.register(usageRoute, { currentUsage, sourceOf, reading, callers, writeUsage })
+  await app.register(async (scope) => {
+    await scope.register(fastifyCompress, COMPRESSION)
+    await scope.register(ledgerUsageRoutes, { callers, reading })
+  })
   await app.register(sessionRoutes, { access, callers, sessions, reading })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
@@ -163,7 +176,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(reportRoutes, { reports, callers })
   await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
-  app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
+  await app.register(dashboardRoutes, { folder: needs.dashboardFolder })
   await app.ready()
   return app
 
@@ -185,6 +198,12 @@ export const createApp = async (needs: AppNeeds) => {
     })
   }
 }
+
+/** Of pages of usage and totals: `GET /usage` is compressed by its own writer, and streams are not. */
+const COMPRESSION = {
+  globalDecompression: false,
+  encodings: ['br', 'gzip'],
+} satisfies FastifyCompressOptions
 
 const DRAIN_MS = 100
 const SWEEP_EVERY_MS = 50

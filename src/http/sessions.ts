@@ -3,8 +3,8 @@
  * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key.
  */
 import { fastifyCookie } from '@fastify/cookie'
-import type { FastifyRequest } from 'fastify'
-import type { KeyHash } from '#metering/access.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { hasKey, type KeyHash } from '#metering/access.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { Forbidden } from './caller.ts'
 
@@ -13,60 +13,69 @@ export type Sessions = {
   readonly read: (cookieHeader: string | undefined) => KeyHash | undefined
   /** The value of `Set-Cookie` that begins a session. */
   readonly begin: (request: FastifyRequest, key: KeyHash) => string
-  /** The value of `Set-Cookie` that ends it. */
-  readonly end: (request: FastifyRequest) => string
+  /** The values of `Set-Cookie` that end it. */
+  readonly end: (request: FastifyRequest) => string[]
 }
 
 export type SessionsNeeds = {
   readonly secret: string
   readonly lifetimeMs: number
   readonly clock: () => EpochMs
+  /** An application with the plugin: parsing and writing work only once it has been registered. */
+  readonly cookies: Pick<FastifyInstance, 'parseCookie' | 'serializeCookie'>
 }
 
 const NAME = 'copilot_credits_session'
+/** Browsers take it from this very host and over https only: no neighbouring host can put its own in its place. */
+const SECURE_NAME = `__Host-${NAME}`
 
-export const createSessions = ({ secret, lifetimeMs, clock }: SessionsNeeds): Sessions => {
+export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsNeeds): Sessions => {
   const signer = fastifyCookie.signerFactory(secret)
 
-  const cookie = (request: FastifyRequest, value: string, maxAgeMs: number): string =>
-    fastifyCookie.serialize(NAME, value, {
+  const cookie = (name: string, value: string, maxAgeMs: number, secure: boolean): string =>
+    cookies.serializeCookie(name, value, {
       path: '/',
       httpOnly: true,
       sameSite: 'strict',
-      // As the browser sees it: what stands between may have ended the encryption.
-      secure: request.headers.origin?.startsWith('https://') === true,
-      maxAge: Math.floor(maxAgeMs / 1000),
+      secure,
+      maxAge: Math.ceil(maxAgeMs / 1000),
     })
 
   return {
     read: (cookieHeader) => {
       if (cookieHeader === undefined) return undefined
-      const { value } = signer.unsign(fastifyCookie.parse(cookieHeader)[NAME] ?? '')
+      const sent = cookies.parseCookie(cookieHeader)
+      const { value } = signer.unsign(sent[SECURE_NAME] ?? sent[NAME] ?? '')
       const [organizationId, hash, until] = value?.split('.') ?? []
       if (organizationId === undefined || hash === undefined || !(Number(until) > clock())) return undefined
       return { organizationId, hash: Buffer.from(hash, 'hex') }
     },
     begin: (request, { organizationId, hash }) => {
       const value = [organizationId, Buffer.from(hash).toString('hex'), clock() + lifetimeMs].join('.')
-      return cookie(request, signer.sign(value), lifetimeMs)
+      const isSecure = !isPlain(request)
+      return cookie(isSecure ? SECURE_NAME : NAME, signer.sign(value), lifetimeMs, isSecure)
     },
-    end: (request) => cookie(request, '', 0),
+    end: (request) => [cookie(SECURE_NAME, '', 0, true), cookie(NAME, '', 0, !isPlain(request))],
   }
 }
 
+/** As the browser sees it: what stands between may have ended the encryption. What does not say is taken for encrypted. */
+const isPlain = ({ headers }: FastifyRequest): boolean => headers.origin?.startsWith('http://') === true
+
 /**
  * Throws Forbidden where a page of another site or port makes a browser change something in the name of who looks at it. A
- * request with a key is nobody's but its sender's; one that no browser sent says nothing of where it comes from.
+ * request with a key is nobody's but its sender's; other authorization a browser, or a proxy that knows it, adds by itself.
+ * What no browser sent says nothing of where it comes from.
  */
 export const refuseOtherSites = ({ method, headers }: FastifyRequest): void => {
-  if (method === 'GET' || method === 'HEAD' || headers.authorization !== undefined) return
-  const { host, origin, cookie } = headers
+  const { host, origin, cookie, authorization } = headers
+  if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
   const site = headers['sec-fetch-site']
   const isOwn =
     site !== undefined
       ? site === 'same-origin' || site === 'none'
       : origin !== undefined
-        ? URL.parse(origin)?.host === host
+        ? host !== undefined && URL.parse(origin)?.host === host
         : cookie === undefined
   if (!isOwn) throw new Forbidden('without a key, only pages of the service itself may change anything')
 }

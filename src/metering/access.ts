@@ -186,6 +186,10 @@ const PREFIX = 'cck_'
 const keyIn = (authorization: string | undefined): string | undefined =>
   /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
 
+/** Whether what is shown has the form of a key. */
+export const hasKey = (authorization: string | undefined): boolean =>
+  organizationIn(keyIn(authorization) ?? '') !== undefined
+
 /** A key names its organization, so that it is looked up where the organization is. */
 const organizationIn = (key: string): string | undefined => /^cck_([a-z0-9-]+)_[\w-]{43}$/.exec(key)?.[1]
 

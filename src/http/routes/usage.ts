@@ -1,10 +1,10 @@
 /** `GET /usage`: what each message of the current billing period cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import { DEFAULT_ORGANIZATION } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
-import type { FindReading } from '#metering/ledger-reading.ts'
+import type { FindReading, FindSource } from '#metering/ledger-reading.ts'
 import { type RangeQuery, rangeOf } from '#metering/usage-range.ts'
+import type { Organization } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
 import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
@@ -13,13 +13,14 @@ import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
   readonly currentUsage: CurrentUsage<UsageBody>
+  readonly sourceOf: FindSource
   readonly reading: FindReading<UsageBody>
   readonly callers: Callers
   readonly writeUsage: WriteUsage
 }
 
 export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, reading, callers, writeUsage } = options
+  const { currentUsage, sourceOf, reading, callers, writeUsage } = options
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
@@ -54,20 +55,26 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       },
     },
     async (request, reply) => {
-      const caller = await callers.identify(request, 'usage:read')
+      const { organization } = await callers.identify(request, 'usage:read')
       const { period, from, to } = request.query
-      const isCurrent = (period ?? 'current') === 'current' && from === undefined
-      const isOfDefault = caller.organization.id === DEFAULT_ORGANIZATION
-      const { organization, source, ledgerUsage, now } = await reading(caller.organization)
-      const range = rangeOf(organization, { period, from, to }, now)
-      const isOfSource = isCurrent && isOfDefault && source !== 'ledger'
-      const answer = isOfSource ? await currentUsage.read() : await ledgerUsage.read(organization, range)
-      const note = source === 'bundled-sample' ? source : undefined
+      const isCurrent = (period ?? 'current') === 'current' && from === undefined && to === undefined
+      const source = await sourceOf(organization)
+      // The ledger is not asked: the current period of a source is answered whether it can be written or not.
+      const isOfSource = isCurrent && source !== 'ledger'
+      const read = isOfSource
+        ? { usage: await currentUsage.read(), source }
+        : await readLedger(organization, request.query)
+      const note = read.source === 'bundled-sample' ? read.source : undefined
       reply.hijack()
-      writeUsage(request.raw, reply.raw, answer, request.id, note)
+      writeUsage(request.raw, reply.raw, read.usage, request.id, note)
     },
   )
   done()
+
+  async function readLedger(asked: Organization, query: RangeQuery) {
+    const { organization, ledgerUsage, now, source } = await reading(asked)
+    return { usage: await ledgerUsage.read(organization, rangeOf(organization, query, now)), source }
+  }
 }
 
 const usageHeaders = {

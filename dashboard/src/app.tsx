@@ -1,0 +1,129 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { ApiError } from 'copilot-credits-client'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { Chart } from './chart.tsx'
+import { type Overview, useLines, useOverview, usePeriods } from './data.ts'
+import { Figures } from './figures.tsx'
+import { focusMain } from './focus.ts'
+import { Header } from './header.tsx'
+import { Loading } from './loading.tsx'
+import { SignIn } from './sign-in.tsx'
+import { UsageTable } from './table.tsx'
+import { indexAt } from './usage.ts'
+import { changeView, useView, type View } from './view.ts'
+import { Why } from './why.tsx'
+
+/** With the rules and their tables: fetched when it is opened. */
+const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
+
+export const App = () => {
+  const view = useView()
+  const overview = useOverview(view)
+  const queries = useQueryClient()
+  const { data, error, isPlaceholderData } = overview
+  const [wasSignedIn, setWasSignedIn] = useWasSignedIn(data)
+  if (error instanceof ApiError && error.status === 401) return <SignIn hasEnded={wasSignedIn} />
+  const refresh = (): void => {
+    queries.invalidateQueries()
+  }
+  const leave = (): void => {
+    setWasSignedIn(false)
+    queries.resetQueries()
+  }
+  const isBusy = isPlaceholderData && error === null
+  return (
+    <>
+      <Header view={view} overview={data} isFetching={overview.isFetching} refresh={refresh} leave={leave} />
+      <main aria-busy={isBusy} tabIndex={-1}>
+        {error !== null && <Failure view={view} error={error} isShown={data !== undefined} refresh={refresh} />}
+        {data !== undefined && !(isPlaceholderData && error !== null) && (
+          <Content view={view} overview={data} isBusy={isBusy} />
+        )}
+        {data === undefined && error === null && <Loading />}
+      </main>
+      {view.message !== undefined && (
+        <Why key={JSON.stringify(view.message)} view={view} id={view.message} timeZone={data?.timeZone ?? 'UTC'} />
+      )}
+      {view.isTrying && view.message === undefined && (
+        <Suspense>
+          <TryIt />
+        </Suspense>
+      )}
+    </>
+  )
+}
+
+/** Whether there was a session before the service said that there is none. */
+const useWasSignedIn = (overview: Overview | undefined) => {
+  const [wasSignedIn, setWasSignedIn] = useState(false)
+  const by = overview?.session.signed_in_by
+  useEffect(() => {
+    if (by !== undefined) setWasSignedIn(by === 'session')
+  }, [by])
+  return [wasSignedIn, setWasSignedIn] as const
+}
+
+type FailureProps = {
+  readonly view: View
+  readonly error: Error
+  readonly isShown: boolean
+  readonly refresh: () => void
+}
+
+const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
+  const isAsIs = view.period === 'current' && view.range === undefined && view.organization === undefined
+  return (
+    <div role="alert" className="notice bad">
+      <div>
+        <strong>{isShown ? 'The usage could not be refreshed.' : 'The usage could not be fetched.'}</strong>
+        <p>{reasonOf(error)}</p>
+      </div>
+      <button
+        type="button"
+        onClick={() => {
+          focusMain()
+          refresh()
+        }}
+      >
+        Try again
+      </button>
+      {!isAsIs && (
+        <button
+          type="button"
+          onClick={() => {
+            focusMain()
+            changeView({ period: 'current', range: undefined, organization: undefined, bar: undefined })
+          }}
+        >
+          Show the current period
+        </button>
+      )}
+    </div>
+  )
+}
+
+const reasonOf = (error: Error): string =>
+  error instanceof ApiError ? `${error.problem.title}: ${error.message}.` : error.message
+
+type ContentProps = { readonly view: View; readonly overview: Overview; readonly isBusy: boolean }
+
+const Content = ({ view, overview, isBusy }: ContentProps) => {
+  const periods = usePeriods(view.organization)
+  const chosen = view.bar === undefined ? undefined : overview.bars[indexAt(overview.bars, Date.parse(view.bar))]
+  const lines = useLines(view, overview, chosen)
+  return (
+    <div className={isBusy ? 'content busy' : 'content'}>
+      {overview.session.source === 'bundled-sample' && (
+        <p className="notice">
+          <span>
+            <strong>This is the bundled sample:</strong> there is no usage yet. Report messages, or name the service
+            that lists them, as <a href="/docs">the documentation</a> says.
+          </span>
+        </p>
+      )}
+      <Figures view={view} overview={overview} periods={periods.data ?? []} />
+      <Chart view={view} overview={overview} chosen={chosen} />
+      <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
+    </div>
+  )
+}

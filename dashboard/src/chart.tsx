@@ -1,0 +1,281 @@
+import { scaleBand, scaleLinear } from 'd3-scale'
+import { type KeyboardEvent, type RefObject, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import type { Overview } from './data.ts'
+import { Field } from './field.tsx'
+import { axisCredits, barLabel, barName, count, credits, messagesName } from './format.ts'
+import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
+import type { Bar } from './usage.ts'
+import { changeView, type Grouping, type View } from './view.ts'
+
+const HEIGHT = 260
+const MARGIN = { top: 10, right: 4, bottom: 28, left: 56 }
+const TIP_WIDTH = 240
+
+type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
+
+export const Chart = ({ view, overview, chosen }: Props) => {
+  const { bars, width: bucket } = overview
+  const series = useMemo(() => seriesOf(bars, view.group), [bars, view.group])
+  const stacks = useMemo(() => bars.map((bar) => stackOf(bar, series)), [bars, series])
+  return (
+    <section className="card chart-card" aria-labelledby="chart-title">
+      <header className="card-head">
+        <h2 id="chart-title">Credits by {bucket}</h2>
+        <Legend series={series} />
+        <Field name="Stacked by" isInline>
+          {(id) => (
+            <select
+              id={id}
+              value={view.group}
+              onChange={({ target }) => changeView({ group: target.value as Grouping })}
+            >
+              <option value="kind">Reports and text</option>
+              <option value="report">Report</option>
+              <option value="member">Member</option>
+            </select>
+          )}
+        </Field>
+      </header>
+      <Bars overview={overview} chosen={chosen} stacks={stacks} />
+      <BarTable overview={overview} series={series} stacks={stacks} />
+    </section>
+  )
+}
+
+const Legend = ({ series }: { readonly series: readonly Series[] }) => (
+  <ul className="legend" aria-label="Legend">
+    {series.map(({ name, style }) => (
+      <li key={name}>
+        <Swatch style={style} /> {name}
+      </li>
+    ))}
+  </ul>
+)
+
+const Swatch = ({ style }: { readonly style: number }) => (
+  <svg className="swatch" width="12" height="12" aria-hidden="true">
+    <Block style={style} x={0} y={0} width={12} height={12} />
+  </svg>
+)
+
+type BlockProps = Readonly<Record<'style' | 'x' | 'y' | 'width' | 'height', number>>
+
+/** In its colour, and every other one hatched: colours alone would say nothing to who cannot tell them apart. */
+const Block = ({ style, ...place }: BlockProps) => (
+  <>
+    <rect className={`series-${style}`} {...place} />
+    {style % 2 === 1 && <rect fill={`url(#hatch-${style % 4})`} {...place} />}
+  </>
+)
+
+const Hatches = () => (
+  <defs>
+    {[1, 3].map((style) => (
+      <pattern
+        key={style}
+        id={`hatch-${style}`}
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+        patternTransform={`rotate(${style === 1 ? 45 : -45})`}
+      >
+        <line className="hatch" x1="0" y1="0" x2="0" y2="6" />
+      </pattern>
+    ))}
+  </defs>
+)
+
+const useWidth = (element: RefObject<HTMLElement | null>): number => {
+  const [width, setWidth] = useState(0)
+  useLayoutEffect(() => {
+    if (element.current === null) return
+    setWidth(element.current.clientWidth)
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)))
+    observer.observe(element.current)
+    return () => observer.disconnect()
+  }, [element])
+  return width
+}
+
+type BarsProps = {
+  readonly overview: Overview
+  readonly chosen: Bar | undefined
+  readonly stacks: readonly (readonly StackPart[])[]
+}
+
+const Bars = ({ overview, chosen, stacks }: BarsProps) => {
+  const { bars, width: bucket, timeZone } = overview
+  const frame = useRef<HTMLDivElement>(null)
+  const width = useWidth(frame)
+  const [active, setActive] = useState<number>()
+  const x = scaleBand<number>(bars.keys(), [MARGIN.left, Math.max(width - MARGIN.right, MARGIN.left)])
+    .paddingInner(0.25)
+    .paddingOuter(0.1)
+  const most = Math.max(...bars.map(({ micros }) => micros / 1e6), 1)
+  const y = scaleLinear([0, most], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
+  const labelled = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor((width - MARGIN.left) / 62))))
+  const focused = chosen === undefined ? 0 : bars.indexOf(chosen)
+  const shown = active === undefined ? undefined : bars[active]
+  const middle = (index: number): number => (x(index) ?? 0) + x.bandwidth() / 2
+
+  const choose = (bar: Bar): void =>
+    changeView({ bar: bar === chosen ? undefined : new Date(bar.from).toJSON(), message: undefined })
+  const press = (event: KeyboardEvent, index: number, bar: Bar): void => {
+    const next = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: bars.length - 1 }[event.key]
+    if (event.key === 'Enter' || event.key === ' ') choose(bar)
+    else if (event.key === 'Escape') setActive(undefined)
+    else if (next === undefined) return
+    else frame.current?.querySelector<SVGGElement>(`[data-bar="${next}"]`)?.focus()
+    event.preventDefault()
+  }
+
+  return (
+    <div className="chart" ref={frame} onPointerLeave={() => setActive(undefined)}>
+      {width > 0 && (
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="group"
+          aria-label={`Credits by ${bucket}: arrow keys move, Enter filters`}
+        >
+          <Hatches />
+          {y.ticks(4).map((tick) => (
+            <g key={tick} aria-hidden="true">
+              <line className="grid" x1={MARGIN.left} x2={width} y1={y(tick)} y2={y(tick)} />
+              <text className="tick" x={MARGIN.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
+                {axisCredits(tick)}
+              </text>
+            </g>
+          ))}
+          {bars.map((bar, index) => (
+            <g
+              key={bar.from}
+              data-bar={index}
+              className={stateOf(bar, chosen, index === active)}
+              role="button"
+              tabIndex={index === (active ?? focused) ? 0 : -1}
+              aria-label={labelOf(bar, stacks[index] ?? [], overview)}
+              aria-pressed={bar === chosen}
+              onPointerEnter={() => setActive(index)}
+              onFocus={() => setActive(index)}
+              onBlur={() => setActive(undefined)}
+              onKeyDown={(event) => press(event, index, bar)}
+              onClick={() => choose(bar)}
+            >
+              <rect
+                className="hit"
+                x={middle(index) - x.step() / 2}
+                y={MARGIN.top}
+                width={x.step()}
+                height={HEIGHT - MARGIN.bottom - MARGIN.top}
+              />
+              {blocksOf(stacks[index] ?? []).map(({ series, from, to }) => (
+                <Block
+                  key={series.name}
+                  style={series.style}
+                  x={x(index) ?? 0}
+                  y={y(to)}
+                  width={x.bandwidth()}
+                  height={Math.max(y(from) - y(to) - (from === 0 ? 0 : 1), 1)}
+                />
+              ))}
+              {index % labelled === 0 && (
+                <text className="tick" x={middle(index)} y={HEIGHT - 8} textAnchor="middle" aria-hidden="true">
+                  {barLabel(bar.from, bucket, timeZone)}
+                </text>
+              )}
+            </g>
+          ))}
+          <line className="axis" x1={MARGIN.left} x2={width} y1={y(0)} y2={y(0)} />
+        </svg>
+      )}
+      {shown !== undefined && active !== undefined && (
+        <div
+          className="tip"
+          style={{
+            left: Math.min(Math.max(middle(active), TIP_WIDTH / 2), Math.max(width - TIP_WIDTH / 2, TIP_WIDTH / 2)),
+          }}
+          aria-hidden="true"
+        >
+          <strong>{barName(shown.from, shown.to, bucket, timeZone)}</strong>
+          <dl>
+            {stacks[active]
+              ?.filter(({ micros }) => micros > 0)
+              .reverse()
+              .map(({ series, micros }) => (
+                <div key={series.name}>
+                  <dt>
+                    <Swatch style={series.style} /> {series.name}
+                  </dt>
+                  <dd>{credits(micros)}</dd>
+                </div>
+              ))}
+            <div className="total">
+              <dt>{messagesName(shown.messages)}</dt>
+              <dd>{credits(shown.micros)}</dd>
+            </div>
+          </dl>
+        </div>
+      )}
+    </div>
+  )
+}
+
+const stateOf = (bar: Bar, chosen: Bar | undefined, isActive: boolean): string => {
+  const names = ['bar']
+  if (isActive) names.push('active')
+  if (chosen !== undefined) names.push(bar === chosen ? 'chosen' : 'dimmed')
+  return names.join(' ')
+}
+
+/** From where to where each part reaches, in credits. */
+const blocksOf = (stack: readonly StackPart[]) => {
+  let below = 0
+  return stack.flatMap(({ series, micros }) => {
+    const from = below / 1e6
+    below += micros
+    return micros === 0 ? [] : [{ series, from, to: below / 1e6 }]
+  })
+}
+
+const labelOf = (bar: Bar, stack: readonly StackPart[], { width, timeZone }: Overview): string => {
+  const parts = stack.filter(({ micros }) => micros > 0)
+  const split = parts.map(({ series, micros }) => `${series.name} ${credits(micros)}`).join(', ')
+  const name = barName(bar.from, bar.to, width, timeZone)
+  return `${name}: ${credits(bar.micros)} credits, ${messagesName(bar.messages)}${split && `; ${split}`}`
+}
+
+type BarTableProps = Pick<BarsProps, 'overview' | 'stacks'> & { readonly series: readonly Series[] }
+
+/** The same numbers for screen readers. */
+const BarTable = ({ overview: { bars, width, timeZone }, series, stacks }: BarTableProps) => (
+  <div className="visually-hidden">
+    <table>
+      <caption>Credits by {width}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{width}</th>
+          <th scope="col">Messages</th>
+          <th scope="col">Credits</th>
+          {series.map(({ name }) => (
+            <th key={name} scope="col">
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {bars.map((bar, index) => (
+          <tr key={bar.from}>
+            <th scope="row">{barName(bar.from, bar.to, width, timeZone)}</th>
+            <td>{count(bar.messages)}</td>
+            <td>{credits(bar.micros)}</td>
+            {stacks[index]?.map(({ series: { name }, micros }) => (
+              <td key={name}>{credits(micros)}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)

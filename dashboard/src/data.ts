@@ -1,0 +1,310 @@
+/** What the service is asked, and when again. */
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type Bill, type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
+import { useMemo } from 'react'
+import { dayOf, nextDay, type Width } from './format.ts'
+import {
+  type Bar,
+  barsOf,
+  fillBars,
+  fingerprintOf,
+  type Line,
+  lineOf,
+  lineOfBill,
+  type Scope,
+  scopeOf,
+  sumOf,
+  widthOf,
+} from './usage.ts'
+import type { View } from './view.ts'
+
+export const client: Client = createClient()
+
+/** Up to so many lines are fetched whole, then filtered and sorted here; more come page by page. */
+export const LINES_AT_ONCE = 100_000
+const LINES_A_PAGE = 10_000
+/** Enough to fill the table while the rest is on its way. */
+const FIRST_LINES = 200
+const PAGES_AT_ONCE = 3
+const PERIODS_SHOWN = 36
+const REFRESHED_EVERY_MS = 60_000
+
+type Call = { readonly signal: AbortSignal }
+
+export const usePeriods = (organization: string | undefined) =>
+  useQuery({
+    queryKey: ['periods', organization],
+    queryFn: async ({ signal }) => {
+      const periods: Period[] = []
+      for await (const period of client.periods({ organization, limit: PERIODS_SHOWN }, { signal })) {
+        periods.push(period)
+        if (periods.length === PERIODS_SHOWN) break
+      }
+      return periods
+    },
+  })
+
+type RangeQuery = { readonly period?: string; readonly from?: string; readonly to?: string }
+
+const rangeQueryOf = ({ period, range }: View): RangeQuery =>
+  range === undefined ? { period } : { from: range.from, to: nextDay(range.to) }
+
+export type Overview = {
+  readonly session: Session
+  readonly from: number
+  readonly to: number
+  readonly width: Width
+  readonly timeZone: string
+  readonly bars: readonly Bar[]
+  readonly messages: number
+  readonly micros: number
+  /** Everybody who sent a message in the range; empty where nobody is known. */
+  readonly members: readonly string[]
+  /** The lines, where they came with it. */
+  readonly lines: readonly Line[] | undefined
+  /** Whether the range is what the upstream lists, and not a period of the calendar. */
+  readonly isListing: boolean
+  /** The last good answer, as the upstream fails. */
+  readonly isStale: boolean
+  /** When it was last known to be true. */
+  readonly asOf: number
+}
+
+/** Who asks, and the figures and bars of the period or range. */
+export const useOverview = (view: View) => {
+  const { period, range, organization } = view
+  // Members are asked for where they matter: each with each report on each day can be many.
+  const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
+  return useQuery({
+    queryKey: ['overview', organization, period, range, group],
+    refetchInterval: period === 'current' && range === undefined ? REFRESHED_EVERY_MS : false,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => findOverview(view, group, { signal }),
+  })
+}
+
+const findOverview = async (view: View, group: string, call: Call): Promise<Overview> => {
+  const { organization, range } = view
+  const query = { organization, group_by: group } as const
+  const rangeQuery = rangeQueryOf(view)
+  const width = range === undefined ? 'day' : widthOf(Date.parse(nextDay(range.to)) - Date.parse(range.from))
+  // All at once: most often all of it is needed.
+  const [session, totals, members] = await Promise.all([
+    client.session({ organization }, call),
+    client.totals({ ...query, ...rangeQuery, bucket: width, limit: 400 }, call),
+    membersOf({ organization, ...rangeQuery }, call),
+  ])
+  const isCurrent = view.period === 'current' && range === undefined
+  if (session.source === 'upstream' && session.organization.id === 'default' && isCurrent) {
+    return overviewOfBill(session, totals, call)
+  }
+  const bars = barsOf(totals)
+  return {
+    ...overviewOf(session, totals.time_zone, bars, width),
+    members,
+    lines: undefined,
+    isListing: false,
+    isStale: false,
+    asOf: Date.now(),
+  }
+}
+
+const overviewOf = (session: Session, timeZone: string, bars: readonly Bar[], width: Width) => ({
+  session,
+  from: bars.at(0)?.from ?? 0,
+  to: bars.at(-1)?.to ?? 0,
+  width,
+  timeZone,
+  bars,
+  ...sumOf(bars),
+})
+
+/** The upstream's own listing is the bill of its current period, whatever the calendar says. */
+const overviewOfBill = async (session: Session, totals: Totals, call: Call): Promise<Overview> => {
+  const bill = await client.bill({}, call)
+  const own = barsOf(totals)
+  const { first, last } = spanOf(bill)
+  const isListing = bill.usage.length > 0 && (first < (own.at(0)?.from ?? 0) || last >= (own.at(-1)?.to ?? 0))
+  const zone = totals.time_zone
+  const days = { from: dayOf(first, zone), to: nextDay(dayOf(last, zone)) }
+  const width = isListing ? widthOf(Date.parse(days.to) - Date.parse(days.from)) : 'day'
+  const bounds = isListing ? barsOf(await client.totals({ ...days, bucket: width, limit: 400 }, call)) : own
+  const rangeQuery = isListing ? days : {}
+  const members = await memberOfEach(rangeQuery, call)
+  const lines = bill.usage.map((line) => lineOfBill(line, members.get(line.message_id)))
+  return {
+    ...overviewOf(session, zone, fillBars(bounds, lines), width),
+    members: [...new Set(members.values())],
+    lines,
+    isListing,
+    isStale: bill.isStale,
+    asOf: Date.now() - bill.ageSeconds * 1000,
+  }
+}
+
+const spanOf = ({ usage }: Bill): { readonly first: number; readonly last: number } => {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const { timestamp } of usage) {
+    const at = Date.parse(timestamp)
+    first = Math.min(first, at)
+    last = Math.max(last, at)
+  }
+  return { first, last }
+}
+
+const membersOf = async (query: RangeQuery & { readonly organization: string | undefined }, call: Call) => {
+  const { buckets } = await client.totals({ ...query, bucket: 'none', group_by: 'member' }, call)
+  return (buckets[0]?.groups ?? []).flatMap(({ user_id: member }) => (member === undefined ? [] : [member]))
+}
+
+/** A bill names no members: the ledger does, where there are any. */
+const memberOfEach = async (query: RangeQuery, call: Call): Promise<ReadonlyMap<number | string, string>> => {
+  const known = await membersOf({ organization: undefined, ...query }, call)
+  const members = new Map<number | string, string>()
+  if (known.length === 0) return members
+  for await (const line of client.usage({ ...query, limit: LINES_A_PAGE }, call)) {
+    if (line.user_id !== undefined) members.set(line.message_id, line.user_id)
+  }
+  return members
+}
+
+export type Lines = {
+  readonly lines: readonly Line[]
+  /** There are too many to have them whole: they are in the order of time, and more come when they are asked for. */
+  readonly isPaged: boolean
+  readonly isComplete: boolean
+  readonly error: Error | null
+  readonly fetchMore: () => void
+  /** All of them, however long it takes. */
+  readonly fetchAll: () => Promise<readonly Line[]>
+}
+
+/** The lines of the overview's range: all, or as many as have been asked for. */
+export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
+  const { bars, lines: own } = overview
+  const { organization, report, member } = view
+  const scope = useMemo(
+    () => scopeOf(bars, { report, member }, chosen, { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }),
+    [bars, report, member, chosen],
+  )
+  const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
+  const version = useMemo(() => fingerprintOf(bars), [bars])
+  const first = scope.slices.at(0)?.from
+  const last = scope.slices.at(-1)?.to
+  const queryKey = ['lines', organization, scope.filter, first, last, version]
+  const queries = useQueryClient()
+  const whole = useQuery({
+    queryKey: [...queryKey, 'whole'],
+    enabled: own === undefined && !isPaged,
+    placeholderData: keepPreviousData,
+    structuralSharing: false,
+    queryFn: ({ signal, queryKey: key }) =>
+      fetchLines(scope, organization, { signal }, (lines) => queries.setQueryData(key, { lines, isComplete: false })),
+  })
+  const paged = useInfiniteQuery({
+    queryKey: [...queryKey, 'paged'],
+    enabled: isPaged,
+    structuralSharing: false,
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam: cursor, signal }) => {
+      const query = { organization, ...scope.filter, from: first, to: last, limit: LINES_A_PAGE, cursor }
+      const page = await client.usagePage(query, { signal })
+      return { lines: page.usage.map(lineOf), next: page.next_cursor }
+    },
+    getNextPageParam: ({ next }) => next,
+  })
+  const { data: pages, hasNextPage, isFetching, fetchNextPage } = paged
+  const pagedLines = useMemo(() => pages?.pages.flatMap(({ lines }) => lines) ?? [], [pages])
+  const lines = own ?? (isPaged ? pagedLines : whole.data?.lines)
+  return {
+    lines: lines ?? NO_LINES,
+    isPaged,
+    isComplete:
+      own !== undefined ||
+      (isPaged ? pages !== undefined && !hasNextPage : whole.data?.isComplete === true && !whole.isPlaceholderData),
+    error: isPaged ? paged.error : whole.error,
+    fetchMore: () => {
+      if (hasNextPage && !isFetching) fetchNextPage()
+    },
+    fetchAll: async () => {
+      if (!isPaged) return lines ?? NO_LINES
+      let { data, hasNextPage: isMore } = paged
+      while (isMore) {
+        const next = await fetchNextPage({ throwOnError: true })
+        data = next.data
+        isMore = next.hasNextPage
+      }
+      return data?.pages.flatMap((page) => page.lines) ?? NO_LINES
+    },
+  }
+}
+
+const NO_LINES: readonly Line[] = []
+
+/** Some slices at once, so that the service reads one while another is on its way; shown as soon as all before are there. */
+const fetchLines = async (
+  { slices, filter }: Scope,
+  organization: string | undefined,
+  call: Call,
+  show: (lines: readonly Line[]) => void,
+) => {
+  const parts: (readonly Line[] | undefined)[] = slices.map(() => undefined)
+  let next = 0
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < slices.length; at = next++) {
+      const lines: Line[] = []
+      const query = { organization, ...filter, ...slices[at] }
+      let cursor: string | undefined
+      do {
+        const limit = at === 0 && cursor === undefined && slices.length > 1 ? FIRST_LINES : LINES_A_PAGE
+        const page = await client.usagePage({ ...query, limit, cursor }, call)
+        for (const line of page.usage) lines.push(lineOf(line))
+        cursor = page.next_cursor
+        if (at === 0 && cursor !== undefined) show([...lines])
+      } while (cursor !== undefined)
+      parts[at] = lines
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PAGES_AT_ONCE, slices.length) }, work))
+  return { lines: parts.flatMap((part) => part ?? []), isComplete: true }
+}
+
+/** What the period before had used at the same point; of a range, as many days before it. */
+export const usePreviousMicros = (view: View, overview: Overview, periods: readonly Period[]) => {
+  const { from, to, isListing, session } = overview
+  const now = Date.parse(session.time)
+  const isRunning = now > from && now < to
+  const elapsed = (isRunning ? now : to) - from
+  const index = periods.findIndex(({ start, end }) => Date.parse(start) === from && Date.parse(end) === to)
+  const before = index < 0 ? undefined : periods[index + 1]
+  const range =
+    view.range !== undefined
+      ? { from: from - elapsed, to: from }
+      : before && {
+          from: Date.parse(before.start),
+          to: isRunning ? Math.min(Date.parse(before.end), Date.parse(before.start) + elapsed) : Date.parse(before.end),
+        }
+  const shown = isListing ? undefined : range
+  // To the minute: a comparison that differs at each look would never be found again.
+  const until = shown && (isRunning ? Math.floor(shown.to / REFRESHED_EVERY_MS) * REFRESHED_EVERY_MS : shown.to)
+  return useQuery({
+    queryKey: ['previous', view.organization, shown?.from, until],
+    enabled: shown !== undefined && until !== undefined && until > shown.from,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const instants = { from: new Date(shown?.from ?? 0).toJSON(), to: new Date(until ?? 0).toJSON() }
+      const { buckets } = await client.totals(
+        { organization: view.organization, ...instants, bucket: 'none' },
+        { signal },
+      )
+      return sumOf(barsOf({ time_zone: 'UTC', buckets })).micros
+    },
+  })
+}
+
+export const useCharges = (id: number | string | undefined, organization: string | undefined) =>
+  useQuery({
+    queryKey: ['charges', organization, id],
+    enabled: id !== undefined,
+    queryFn: ({ signal }) => client.charges(id ?? '', { organization }, { signal }),
+  })

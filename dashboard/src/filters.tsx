@@ -1,0 +1,107 @@
+import type { Overview } from './data.ts'
+import { Field } from './field.tsx'
+import { barName } from './format.ts'
+import { compareNames } from './lines.ts'
+import type { Bar } from './usage.ts'
+import { changeView, isAmount, type View } from './view.ts'
+
+type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
+
+const NONE = { bar: undefined, report: undefined, member: undefined, least: undefined, search: undefined }
+
+export const Filters = ({ view, overview, chosen }: Props) => {
+  const { bars, width, timeZone } = overview
+  const reports = new Set(bars.flatMap(({ parts }) => parts.flatMap(({ report }) => report ?? [])))
+  const days = bars
+    .filter((bar) => bar.messages > 0 || bar === chosen)
+    .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, width, timeZone) }))
+  const isFiltered = [view.bar, view.report, view.member, view.least, view.search].some((each) => each !== undefined)
+  return (
+    <search className="filters" aria-label="Filters">
+      <Field name="Message ID has">
+        {(id) => (
+          <input
+            id={id}
+            type="search"
+            placeholder="Any"
+            value={view.search ?? ''}
+            onChange={({ target }) => changeView({ search: target.value || undefined }, 'typing')}
+          />
+        )}
+      </Field>
+      <Choice
+        name={{ hour: 'Hour', day: 'Day', week: 'Week', month: 'Month' }[width]}
+        options={days}
+        value={chosen && new Date(chosen.from).toJSON()}
+        choose={(bar) => changeView({ bar })}
+      />
+      <Choice
+        name="Report"
+        options={[{ value: '', name: 'No report' }, ...named(reports)]}
+        value={view.report}
+        choose={(report) => changeView({ report })}
+      />
+      {overview.members.length > 0 && (
+        <Choice
+          name="Member"
+          options={[{ value: '', name: 'No member' }, ...named(overview.members)]}
+          value={view.member}
+          choose={(member) => changeView({ member })}
+        />
+      )}
+      <Field name="Credits at least">
+        {(id) => (
+          <input
+            id={id}
+            inputMode="decimal"
+            placeholder="0.00"
+            value={view.least ?? ''}
+            onChange={({ target }) => {
+              if (target.value === '' || isAmount(target.value)) {
+                changeView({ least: target.value || undefined }, 'typing')
+              }
+            }}
+          />
+        )}
+      </Field>
+      <button type="button" className="quiet" aria-disabled={!isFiltered} onClick={() => changeView(NONE)}>
+        Clear filters
+      </button>
+    </search>
+  )
+}
+
+type Option = { readonly value: string; readonly name: string }
+
+const named = (names: Iterable<string>): readonly Option[] =>
+  [...names].sort(compareNames).map((name) => ({ value: name, name }))
+
+type ChoiceProps = {
+  readonly name: string
+  readonly options: readonly Option[]
+  readonly value: string | undefined
+  readonly choose: (value: string | undefined) => void
+}
+
+/** An option's value is written with `=` before it, so that none is taken for all. */
+const Choice = ({ name, options, value, choose }: ChoiceProps) => (
+  <Field name={name} isSet={value !== undefined}>
+    {(id) => (
+      <select
+        id={id}
+        value={value === undefined ? 'all' : `=${value}`}
+        onChange={({ target }) => choose(target.value === 'all' ? undefined : target.value.slice(1))}
+      >
+        <option value="all">All</option>
+        {options.map((option) => (
+          <option key={option.value} value={`=${option.value}`}>
+            {option.name}
+          </option>
+        ))}
+        {value !== undefined && !options.some((option) => option.value === value) && (
+          <option value={`=${value}`}>{value}</option>
+        )}
+      </select>
+    )}
+  </Field>
+)

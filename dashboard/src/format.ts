@@ -1,0 +1,80 @@
+/** How amounts and moments are written. Amounts are whole millionths of a credit: sums of them are exact. */
+const MICROS = 1e6
+
+export const toMicros = (credits: number): number => Math.round(credits * MICROS)
+
+const amount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
+const roundAmount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+const whole = new Intl.NumberFormat('en-GB')
+const percent = new Intl.NumberFormat('en-GB', { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 })
+
+/** Two decimals, more where there are more. */
+export const credits = (micros: number): string => amount.format(micros / MICROS)
+/** Of what is an average or a guess: two decimals. */
+export const aboutCredits = (micros: number): string => roundAmount.format(micros / MICROS)
+const axis = new Intl.NumberFormat('en-GB', { notation: 'compact' })
+/** Beside an axis: short. */
+export const axisCredits = (credits: number): string => axis.format(credits)
+export const count = (number: number): string => whole.format(number)
+export const messagesName = (messages: number): string =>
+  `${count(messages)} ${messages === 1 ? 'message' : 'messages'}`
+export const share = (part: number, all: number): string => (all === 0 ? '–' : percent.format(part / all))
+/** `12.0% more`, in words and not by a sign or a colour. */
+export const changeFrom = (before: number, now: number): string =>
+  now === before ? 'the same' : `${percent.format(Math.abs(now - before) / before)} ${now > before ? 'more' : 'less'}`
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+const formatOf = (timeZone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat => {
+  const key = `${timeZone} ${JSON.stringify(options)}`
+  const format = formats.get(key) ?? new Intl.DateTimeFormat('en-GB', { timeZone, hourCycle: 'h23', ...options })
+  formats.set(key, format)
+  return format
+}
+
+const partsOf = (at: number, timeZone: string): Readonly<Record<string, string>> => {
+  const two = '2-digit'
+  const format = formatOf(timeZone, { day: two, month: two, year: 'numeric', hour: two, minute: two, second: two })
+  return Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]))
+}
+
+/** `DD-MM-YYYY HH:mm`. */
+export const dateTime = (at: number, timeZone: string): string => {
+  const { day, month, year, hour, minute } = partsOf(at, timeZone)
+  return `${day}-${month}-${year} ${hour}:${minute}`
+}
+
+/** `YYYY-MM-DD`. */
+export const dayOf = (at: number, timeZone: string): string => {
+  const { day, month, year } = partsOf(at, timeZone)
+  return `${year?.padStart(4, '0')}-${month}-${day}`
+}
+
+export const clockTime = (at: number, timeZone: string): string => {
+  const { hour, minute, second } = partsOf(at, timeZone)
+  return `${hour}:${minute}:${second}`
+}
+
+/** `1 – 30 Nov 2026`: from an instant to one that is excluded. */
+export const spanName = (from: number, to: number, timeZone: string): string =>
+  formatOf(timeZone, { day: 'numeric', month: 'short', year: 'numeric' }).formatRange(from, Math.max(from, to - 1))
+
+export type Width = 'hour' | 'day' | 'week' | 'month'
+
+/** What a bar stands for, in full. */
+export const barName = (from: number, to: number, width: Width, timeZone: string): string => {
+  const long = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
+  if (width === 'hour') {
+    return formatOf(timeZone, { ...long, hour: '2-digit', minute: '2-digit' }).format(from)
+  }
+  if (width === 'day') return formatOf(timeZone, long).format(from)
+  return spanName(from, to, timeZone)
+}
+
+/** What a bar stands for, below it. */
+export const barLabel = (from: number, width: Width, timeZone: string): string => {
+  if (width === 'hour') return formatOf(timeZone, { hour: '2-digit', minute: '2-digit' }).format(from)
+  if (width === 'month') return formatOf(timeZone, { month: 'short', year: '2-digit' }).format(from)
+  return formatOf(timeZone, { day: 'numeric', month: 'short' }).format(from)
+}
+
+export const nextDay = (day: string): string => new Date(Date.parse(`${day}T00:00Z`) + 86_400_000).toJSON().slice(0, 10)

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compareNames, filterLines, sortLines, toCsv } from './lines.ts'
+import type { Line } from './usage.ts'
+import type { SortEntry } from './view.ts'
+
+const lineWith = (given: Partial<Line>): Line => ({
+  id: 1,
+  at: 0,
+  timestamp: '1970-01-01T00:00:00Z',
+  report: undefined,
+  member: undefined,
+  micros: 0,
+  ...given,
+})
+
+const lines = fc.array(
+  fc
+    .record({
+      id: fc.nat(),
+      report: fc.option(fc.constantFrom('Report 9', 'Report 10', 'report 9', 'Ärger', 'Zins'), { nil: undefined }),
+      micros: fc.constantFrom(0, 1, 50_000, 1_000_000, 9_007_199_254_740_991),
+    })
+    .map(lineWith),
+)
+const sorts = fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'), desc: fc.boolean() } as const), {
+  selector: ({ id }) => id,
+})
+
+/** As one would say it: by the first column, then by the next, and the rest as it came; no report comes last. */
+const compare = (one: Line, other: Line, sort: readonly SortEntry[]): number => {
+  for (const { id, desc } of sort) {
+    if (id === 'report' && (one.report === undefined) !== (other.report === undefined)) {
+      return one.report === undefined ? 1 : -1
+    }
+    const order = id === 'credits' ? one.micros - other.micros : compareNames(one.report ?? '', other.report ?? '')
+    if (order !== 0) return desc ? -order : order
+  }
+  return 0
+}
+
+test('lines are sorted as a stable comparison of the columns in their order sorts them', () => {
+  fc.assert(
+    fc.property(lines, sorts, (all, sort) => {
+      assert.deepEqual(
+        sortLines(all, sort),
+        all.toSorted((one, other) => compare(one, other, sort)),
+      )
+    }),
+  )
+})
+
+test('no order keeps the very lines', () => {
+  const all = [lineWith({ id: 2 }), lineWith({ id: 1 })]
+  assert.equal(sortLines(all, []), all)
+})
+
+const NONE = { report: undefined, member: undefined, least: undefined, search: undefined }
+const idsOf = (all: readonly Line[]) => all.map(({ id }) => id)
+
+test('filters leave what fits all of them, to the millionth and to the millisecond', () => {
+  const all = [
+    lineWith({ id: 10, micros: 4_999_999, at: 99 }),
+    lineWith({ id: 11, micros: 5_000_000, at: 100, report: 'Lease', member: 'ada' }),
+    lineWith({ id: 'x-11', micros: 7_000_000, at: 199, member: 'ada' }),
+    lineWith({ id: 12, micros: 9_000_000, at: 200, report: 'Lease' }),
+  ]
+  assert.equal(filterLines(all, NONE, undefined), all)
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, least: '5' }, undefined)), [11, 'x-11', 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, least: '4.999999' }, undefined)), [10, 11, 'x-11', 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, search: '11' }, undefined)), [11, 'x-11'])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, report: 'Lease' }, undefined)), [11, 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, report: '' }, undefined)), [10, 'x-11'])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: 'ada' }, undefined)), [11, 'x-11'])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: '' }, undefined)), [10, 12])
+  assert.deepEqual(idsOf(filterLines(all, NONE, { from: 100, to: 200 })), [11, 'x-11'])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: 'ada', report: '' }, { from: 100, to: 200 })), ['x-11'])
+})
+
+test('a file has the amounts in all their digits, and no cell that a spreadsheet would run', () => {
+  const csv = toCsv([
+    lineWith({ id: '=1+1', micros: 1, report: 'A, "B"', member: '@sum' }),
+    lineWith({ id: -7, micros: 2_264_400_000 }),
+    lineWith({ id: 'a\nb', micros: 9_007_199_254_740_000, member: '+49' }),
+  ])
+  assert.equal(
+    csv,
+    [
+      'message_id,timestamp,report_name,credits_used,member',
+      `'=1+1,1970-01-01T00:00:00Z,"A, ""B""",0.000001,'@sum`,
+      '-7,1970-01-01T00:00:00Z,,2264.4,',
+      `"a\nb",1970-01-01T00:00:00Z,,9007199254.74,'+49`,
+      '',
+    ].join('\r\n'),
+  )
+})

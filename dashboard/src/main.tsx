@@ -1,0 +1,30 @@
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { ApiError } from 'copilot-credits-client'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app.tsx'
+import './styles.css'
+import { applyTheme } from './theme.tsx'
+
+applyTheme()
+// The client tries again by itself.
+const queries = new QueryClient({
+  defaultOptions: { queries: { retry: false, staleTime: 10_000 } },
+  queryCache: new QueryCache({
+    // A session may end between two answers: whatever is refused, the overview's own refusal asks for a key.
+    onError: (error, { queryKey }) => {
+      if (error instanceof ApiError && error.status === 401 && queryKey[0] !== 'overview') {
+        queries.invalidateQueries({ queryKey: ['overview'] })
+      }
+    },
+  }),
+})
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has an element with the id root')
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <App />
+    </QueryClientProvider>
+  </StrictMode>,
+)

@@ -1,0 +1,80 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { ApiError } from 'copilot-credits-client'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { client } from './data.ts'
+import { Field } from './field.tsx'
+import { focusMain } from './focus.ts'
+import { Logo } from './logo.tsx'
+
+/** `hasEnded`: somebody was signed in until now. */
+export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
+  const queries = useQueryClient()
+  const input = useRef<HTMLInputElement>(null)
+  // It has taken the place of all else, and when it goes, of what had the focus.
+  useEffect(() => {
+    input.current?.focus()
+    return focusMain
+  }, [])
+  const [failure, setFailure] = useState<string>()
+  const [isBusy, setIsBusy] = useState(false)
+  const signIn = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault()
+    if (isBusy) return
+    const key = String(new FormData(event.currentTarget).get('key')).trim()
+    setIsBusy(true)
+    setFailure(undefined)
+    try {
+      await client.signIn(key)
+      await queries.resetQueries()
+    } catch (error) {
+      setFailure(reasonOf(error))
+    } finally {
+      setIsBusy(false)
+    }
+  }
+  return (
+    <main className="sign-in">
+      <form className="card" onSubmit={signIn}>
+        <Logo />
+        <h1>Copilot Credits</h1>
+        <p id="sign-in-reason">
+          {hasEnded ? 'Your session has ended: sign in again.' : 'Sign in with an API key of your organization.'}
+        </p>
+        <Field name="API key">
+          {(id) => (
+            <input
+              ref={input}
+              id={id}
+              name="key"
+              type="password"
+              required
+              autoComplete="current-password"
+              placeholder="cck_…"
+              aria-invalid={failure !== undefined}
+              aria-describedby="sign-in-reason key-failure"
+            />
+          )}
+        </Field>
+        <p id="key-failure" role="alert" className={failure === undefined ? undefined : 'notice bad'}>
+          {failure}
+        </p>
+        <button type="submit" className="primary" aria-disabled={isBusy}>
+          {isBusy ? 'Signing in…' : 'Sign in'}
+        </button>
+        <p className="hint">
+          Who runs the service makes keys with
+          <br />
+          <code>npx copilot-credits keys create --scope usage:read</code>
+        </p>
+      </form>
+    </main>
+  )
+}
+
+const reasonOf = (error: unknown): string => {
+  if (error instanceof ApiError && (error.status === 400 || error.status === 401)) {
+    return 'This key is unknown or was revoked.'
+  }
+  if (error instanceof ApiError && error.status === 403) return 'This key does not allow reading usage.'
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,329 @@
+import {
+  createColumnHelper,
+  FlexRender,
+  type Header,
+  rowSortingFeature,
+  type SortingState,
+  tableFeatures,
+  useTable,
+} from '@tanstack/react-table'
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
+import { type KeyboardEvent, type MouseEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import type { Lines, Overview } from './data.ts'
+import { Filters } from './filters.tsx'
+import { count, credits, dateTime, messagesName } from './format.ts'
+import { filterLines, sortLines, toCsv } from './lines.ts'
+import { useMedia } from './media.ts'
+import type { Bar, Line } from './usage.ts'
+import { addressOf, changeView, isSort, type View } from './view.ts'
+
+const ROW_HEIGHT = 38
+/** On two lines. */
+const NARROW_ROW_HEIGHT = 58
+const NARROW = '(max-width: 640px)'
+const ROWS_SHOWN = 16
+const AHEAD = 500
+
+type Props = Lines & { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
+
+export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
+  const { lines, isPaged, isComplete, error, fetchMore, fetchAll } = given
+  // The row that is open is no reason to look through the lines again, and typing goes first.
+  const { report, member, sort } = view
+  const least = useDeferredValue(view.least)
+  const search = useDeferredValue(view.search)
+  const filtered = useMemo(
+    () => filterLines(lines, { report, member, least, search }, chosen),
+    [lines, report, member, least, search, chosen],
+  )
+  const rows = useMemo(() => (isPaged ? filtered : sortLines(filtered, sort)), [isPaged, filtered, sort])
+  const micros = useMemo(() => filtered.reduce((sum, line) => sum + line.micros, 0), [filtered])
+  const {
+    isBusy: isExporting,
+    failure,
+    exportCsv,
+  } = useExport(async () => {
+    if (!isPaged) return rows
+    return filterLines(await fetchAll(), { report, member, least, search }, chosen)
+  })
+  // Not disabled while it is busy: the focus would be lost.
+  const canExport = rows.length > 0 && !isExporting && (isPaged || isComplete)
+  const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
+  return (
+    <section className="card table-card" aria-labelledby="table-title">
+      <header className="card-head">
+        <h2 id="table-title">Messages</h2>
+        <p className="sum" role="status">
+          {`${messagesName(rows.length)}, ${credits(micros)} credits${isComplete ? '' : isPaged ? ' so far' : ', loading…'}`}
+        </p>
+        <button type="button" onClick={canExport ? exportCsv : undefined} aria-disabled={!canExport}>
+          {isExporting ? 'Exporting…' : 'Export CSV'}
+        </button>
+      </header>
+      <Filters view={view} overview={overview} chosen={chosen} />
+      {(error ?? failure) && (
+        <p role="alert" className="notice bad">
+          <span>
+            <strong>Not all messages could be fetched.</strong> {(error ?? failure)?.message}
+          </span>
+        </p>
+      )}
+      {isPaged && (
+        <p className="notice">
+          <span>
+            {count(overview.messages)} messages are too many to sort here: they come in the order of time as you scroll.
+            Narrow them to a day, a report or a member to sort.
+          </span>
+        </p>
+      )}
+      <Rows
+        view={view}
+        rows={rows}
+        rowsShown={total}
+        timeZone={overview.timeZone}
+        hasMembers={overview.members.length > 0}
+        isPaged={isPaged}
+        fetchMore={fetchMore}
+        empty={isComplete ? emptyReason(lines, overview) : undefined}
+      />
+    </section>
+  )
+}
+
+const emptyReason = (lines: readonly Line[], { messages }: Overview): string =>
+  lines.length === 0 && messages === 0
+    ? 'No messages in this time. Choose another period, or report some.'
+    : 'No message fits these filters.'
+
+/** What is shown, in its order, as a file. */
+const useExport = (find: () => Promise<readonly Line[]>) => {
+  const [isBusy, setIsBusy] = useState(false)
+  const [failure, setFailure] = useState<Error>()
+  const exportCsv = async (): Promise<void> => {
+    setIsBusy(true)
+    setFailure(undefined)
+    try {
+      const url = URL.createObjectURL(new Blob([toCsv(await find())], { type: 'text/csv' }))
+      const link = document.createElement('a')
+      link.href = url
+      link.download = 'copilot-credits.csv'
+      link.click()
+      setTimeout(() => URL.revokeObjectURL(url), 1000)
+    } catch (error) {
+      setFailure(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      setIsBusy(false)
+    }
+  }
+  return { isBusy, failure, exportCsv }
+}
+
+const features = tableFeatures({ rowSortingFeature })
+type Features = typeof features
+const helper = createColumnHelper<Features, Line>()
+
+const columnsOf = (timeZone: string, hasMembers: boolean) => {
+  const columns = helper.columns([
+    helper.accessor('id', { header: 'Message ID', enableSorting: false }),
+    helper.accessor('at', {
+      header: 'Timestamp',
+      enableSorting: false,
+      cell: ({ row: { original: line } }) => (
+        <time dateTime={line.timestamp} title={line.timestamp}>
+          {dateTime(line.at, timeZone)}
+        </time>
+      ),
+    }),
+    helper.accessor('report', { header: 'Report Name' }),
+    helper.accessor('micros', { id: 'credits', header: 'Credits Used', cell: ({ getValue }) => credits(getValue()) }),
+    helper.accessor('member', { header: 'Member', enableSorting: false }),
+  ])
+  return hasMembers ? columns : columns.slice(0, -1)
+}
+
+type RowsProps = {
+  readonly view: View
+  readonly rows: readonly Line[]
+  readonly rowsShown: number
+  readonly timeZone: string
+  readonly hasMembers: boolean
+  readonly isPaged: boolean
+  readonly fetchMore: () => void
+  /** Why there is no row. */
+  readonly empty: string | undefined
+}
+
+const Rows = ({ view, rows, rowsShown, timeZone, hasMembers, isPaged, fetchMore, empty }: RowsProps) => {
+  const isNarrow = useMedia(NARROW)
+  const rowHeight = isNarrow ? NARROW_ROW_HEIGHT : ROW_HEIGHT
+  const scroller = useRef<HTMLDivElement>(null)
+  const [focused, setFocused] = useState(0)
+  const tabStop = Math.min(focused, Math.max(rows.length - 1, 0))
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 10,
+    // The row that the keyboard is at stays, wherever the wheel has gone.
+    rangeExtractor: (range) => {
+      const shown = defaultRangeExtractor(range)
+      return rows.length === 0 || shown.includes(tabStop) ? shown : [...shown, tabStop].sort((a, b) => a - b)
+    },
+  })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are measured anew when the height of a row changes
+  useEffect(() => virtual.measure(), [virtual, rowHeight])
+  const items = virtual.getVirtualItems()
+  const lastShown = Math.max(0, ...(virtual.range === null ? [] : [virtual.range.endIndex]))
+  useEffect(() => {
+    if (isPaged && lastShown > rows.length - AHEAD) fetchMore()
+  }, [isPaged, lastShown, rows.length, fetchMore])
+
+  const columns = useMemo(() => columnsOf(timeZone, hasMembers), [timeZone, hasMembers])
+  // The library has the columns and the order of sorting; only the rows that are drawn are its rows.
+  const drawn = useMemo(() => items.flatMap(({ index }) => rows[index] ?? []), [items, rows])
+  const table = useTable({
+    features,
+    columns,
+    data: drawn,
+    manualSorting: true,
+    enableSorting: !isPaged,
+    sortDescFirst: false,
+    isMultiSortEvent: () => true,
+    state: { sorting: isPaged ? [] : [...view.sort] },
+    onSortingChange: (updater) => {
+      const next: SortingState = typeof updater === 'function' ? updater([...view.sort]) : updater
+      changeView({ sort: next.filter(isSort) })
+    },
+  })
+  const headers = table.getHeaderGroups().flatMap((group) => group.headers)
+
+  const moveTo = (index: number): void => {
+    setFocused(index)
+    virtual.scrollToIndex(index)
+    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${index}"] a`)?.focus())
+  }
+  const press = (event: KeyboardEvent, index: number): void => {
+    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2)
+    const last = rows.length - 1
+    const next = {
+      ArrowUp: index - 1,
+      ArrowDown: index + 1,
+      PageUp: index - page,
+      PageDown: index + page,
+      Home: 0,
+      End: last,
+    }[event.key]
+    if (next === undefined) return
+    event.preventDefault()
+    moveTo(Math.min(Math.max(next, 0), last))
+  }
+  const open = (event: MouseEvent, { id }: Line): void => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button !== 0) return
+    event.preventDefault()
+    changeView({ message: id })
+  }
+
+  return (
+    <>
+      <p role="status" className="visually-hidden">
+        {sortName(isPaged ? [] : view.sort)}
+      </p>
+      <div className="scroller" ref={scroller}>
+        <div
+          role="table"
+          aria-labelledby="table-title"
+          aria-rowcount={rows.length + 1}
+          className={hasMembers ? 'grid with-members' : 'grid'}
+        >
+          <div role="rowgroup" className="head">
+            <div role="row" aria-rowindex={1} className="row">
+              {headers.map((header) => (
+                <HeaderCell key={header.id} header={header} sortedBy={table.state.sorting?.length ?? 0} />
+              ))}
+            </div>
+          </div>
+          <div
+            role="rowgroup"
+            className="body"
+            style={{ height: virtual.getTotalSize(), minHeight: rowsShown * rowHeight }}
+          >
+            {table.getRowModel().rows.map((row, place) => {
+              const item = items[place]
+              if (item === undefined) return undefined
+              const { index, start } = item
+              return (
+                <div
+                  role="row"
+                  key={`${typeof row.original.id} ${row.original.id}`}
+                  data-row={index}
+                  aria-rowindex={index + 2}
+                  className={row.original.id === view.message ? 'row open' : 'row'}
+                  style={{ transform: `translateY(${start}px)` }}
+                  onClick={(event) => open(event, row.original)}
+                  onKeyDown={(event) => press(event, index)}
+                  onFocus={() => setFocused(index)}
+                >
+                  {row.getAllCells().map((cell) => (
+                    <span key={cell.id} role="cell" className={`c-${cell.column.id}`}>
+                      {cell.column.id === 'id' ? (
+                        <a
+                          href={addressOf({ ...view, message: row.original.id })}
+                          tabIndex={index === tabStop ? 0 : -1}
+                        >
+                          {row.original.id}
+                        </a>
+                      ) : (
+                        <FlexRender cell={cell} />
+                      )}
+                    </span>
+                  ))}
+                </div>
+              )
+            })}
+          </div>
+        </div>
+        {rows.length === 0 && empty !== undefined && <p className="empty">{empty}</p>}
+      </div>
+    </>
+  )
+}
+
+const NAMES = { report: 'Report Name', credits: 'Credits Used' }
+
+const sortName = (sort: View['sort']): string =>
+  sort.length === 0
+    ? 'Messages in their original order'
+    : `Messages sorted by ${sort.map(({ id, desc }) => `${NAMES[id]} ${desc ? 'descending' : 'ascending'}`).join(', then ')}`
+
+type HeaderCellProps = { readonly header: Header<Features, Line, unknown>; readonly sortedBy: number }
+
+const HeaderCell = ({ header, sortedBy }: HeaderCellProps) => {
+  const { column } = header
+  const name = <FlexRender header={header} />
+  const className = `c-${column.id}`
+  if (column.columnDef.enableSorting === false) {
+    return (
+      <span role="columnheader" className={className}>
+        {name}
+      </span>
+    )
+  }
+  const sorted = column.getIsSorted()
+  const order = sorted === false ? 'none' : sorted === 'asc' ? 'ascending' : 'descending'
+  const place = sortedBy > 1 && sorted !== false ? column.getSortIndex() + 1 : undefined
+  return (
+    <span role="columnheader" aria-sort={order} className={className}>
+      <button type="button" disabled={!column.getCanSort()} onClick={column.getToggleSortingHandler()}>
+        {name}
+        <span aria-hidden="true" className="arrow">
+          {{ none: '↕', ascending: '↑', descending: '↓' }[order]}
+          {place !== undefined && <span className="place">{place}</span>}
+        </span>
+        <span className="visually-hidden">
+          {order === 'none' ? ', not sorted' : `, sorted ${order}`}
+          {place !== undefined && `, number ${place} of ${sortedBy}`}
+        </span>
+      </button>
+    </span>
+  )
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type Bar, fillBars, fingerprintOf, indexAt, type Line, scopeOf, sumOf, widthOf } from './usage.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+test('bars are hours up to two days, days up to two months, weeks up to a year, and months beyond', () => {
+  const widths = [1, 2, 3, 31, 62, 63, 366, 367, 4000].map((days) => widthOf(days * DAY))
+  assert.deepEqual(widths, ['hour', 'hour', 'day', 'day', 'day', 'week', 'week', 'month', 'month'])
+  // A day more in autumn, of 25 hours, changes nothing.
+  assert.equal(widthOf(2 * DAY + HOUR), 'hour')
+})
+
+const emptyBars = (count: number): readonly Bar[] =>
+  Array.from({ length: count }, (_, at) => ({ from: at * DAY, to: (at + 1) * DAY, messages: 0, micros: 0, parts: [] }))
+
+test('an instant lies in the bar that begins at or before it and ends after it, or in none', () => {
+  const bars = emptyBars(3)
+  assert.deepEqual(
+    [-1, 0, DAY - 1, DAY, 3 * DAY - 1, 3 * DAY].map((at) => indexAt(bars, at)),
+    [-1, 0, 0, 1, 2, -1],
+  )
+  assert.equal(indexAt([], 0), -1)
+})
+
+test('bars that are filled with lines have all of them, each in its day, and parts that add up', () => {
+  const line = fc.record({
+    at: fc.nat(5 * DAY - 1),
+    report: fc.option(fc.constantFrom('a', 'b'), { nil: undefined }),
+    member: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }),
+    micros: fc.nat(),
+  })
+  fc.assert(
+    fc.property(fc.array(line), (some) => {
+      const lines: readonly Line[] = some.map((each, id) => ({ ...each, id, timestamp: '' }))
+      const bars = fillBars(emptyBars(5), lines)
+      assert.deepEqual(sumOf(bars), sumOf(lines.map(({ micros }) => ({ messages: 1, micros }))))
+      for (const bar of bars) {
+        const own = lines.filter(({ at }) => at >= bar.from && at < bar.to)
+        assert.equal(bar.messages, own.length)
+        assert.deepEqual(sumOf(bar.parts), { messages: bar.messages, micros: bar.micros })
+      }
+    }),
+  )
+})
+
+const partOf = (report: string | undefined, member: string | undefined, messages: number) => ({
+  report,
+  reportId: report === undefined ? undefined : `id of ${report}`,
+  member,
+  messages,
+  micros: messages,
+})
+
+/** Four days with 60 lines each: 10 of a report, 50 of none; half of them by ada. */
+const bars: readonly Bar[] = emptyBars(4).map((bar) => {
+  const parts = [
+    partOf('Lease', 'ada', 5),
+    partOf('Lease', undefined, 5),
+    partOf(undefined, 'ada', 25),
+    partOf(undefined, undefined, 25),
+  ]
+  return { ...bar, ...sumOf(parts), parts }
+})
+const NONE = { report: undefined, member: undefined }
+const LIMITS = { linesMax: 100, sliceMax: 120 }
+
+test('lines that can be had at once are asked for whole, whatever the filters, in slices of whole bars', () => {
+  const scope = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
+  assert.deepEqual(scope, {
+    filter: {},
+    messages: 240,
+    slices: [
+      { from: '1970-01-01T00:00:00.000Z', to: '1970-01-03T00:00:00.000Z' },
+      { from: '1970-01-03T00:00:00.000Z', to: '1970-01-05T00:00:00.000Z' },
+    ],
+  })
+})
+
+test('of too many only what the filters leave is asked for, as far as the service knows them', () => {
+  assert.equal(scopeOf(bars, NONE, undefined, LIMITS).messages, 240)
+  const day = scopeOf(bars, NONE, bars[1], LIMITS)
+  assert.deepEqual(day.slices, [{ from: '1970-01-02T00:00:00.000Z', to: '1970-01-03T00:00:00.000Z' }])
+  assert.equal(day.messages, 60)
+  const report = scopeOf(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
+  assert.deepEqual([report.filter, report.messages], [{ report_id: 'id of Lease' }, 40])
+  const both = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
+  assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease', user_id: 'ada' }, 5])
+  // It cannot be asked for what has no report, or for a name that is of two.
+  assert.deepEqual(scopeOf(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
+  const twice = bars.map((bar) => ({
+    ...bar,
+    parts: [...bar.parts, { ...partOf('Lease', 'ada', 0), reportId: 'other' }],
+  }))
+  assert.deepEqual(scopeOf(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
+})
+
+test('a fingerprint tells bars apart that differ in a day, and not those that were only asked for otherwise', () => {
+  assert.equal(fingerprintOf(bars), fingerprintOf(bars.map((bar) => ({ ...bar, parts: [] }))))
+  const moved = bars.map((bar, at) => ({ ...bar, micros: bar.micros + (at === 0 ? 1 : at === 1 ? -1 : 0) }))
+  assert.notEqual(fingerprintOf(bars), fingerprintOf(moved))
+})

@@ -1,0 +1,173 @@
+/** What is shown: bars and lines, made of the service's answers. Amounts are whole millionths of a credit. */
+import type { BillLine, Totals, UsageLine } from 'copilot-credits-client'
+import { toMicros, type Width } from './format.ts'
+import type { View } from './view.ts'
+
+/** A line of the table. */
+export type Line = {
+  readonly id: number | string
+  readonly at: number
+  readonly timestamp: string
+  /** Undefined where no report priced it. */
+  readonly report: string | undefined
+  readonly member: string | undefined
+  readonly micros: number
+}
+
+/** What one report or none, and one member or none, used within a bar. */
+export type Part = {
+  readonly report: string | undefined
+  readonly reportId: string | undefined
+  readonly member: string | undefined
+  readonly messages: number
+  readonly micros: number
+}
+
+export type Bar = {
+  readonly from: number
+  readonly to: number
+  readonly messages: number
+  readonly micros: number
+  readonly parts: readonly Part[]
+}
+
+const DAY_MS = 86_400_000
+
+/** Hours for up to two days, days for up to two months, weeks for up to a year, then months. */
+export const widthOf = (ms: number): Width => {
+  const days = ms / DAY_MS
+  if (days <= 2.1) return 'hour'
+  if (days <= 62.1) return 'day'
+  return days <= 366.1 ? 'week' : 'month'
+}
+
+export const lineOf = (line: UsageLine): Line => ({
+  id: line.message_id,
+  at: Date.parse(line.timestamp),
+  timestamp: line.timestamp,
+  report: line.report_id === undefined ? undefined : (line.report_name ?? String(line.report_id)),
+  member: line.user_id,
+  micros: toMicros(line.credits_used),
+})
+
+export const lineOfBill = (line: BillLine, member: string | undefined): Line => ({
+  id: line.message_id,
+  at: Date.parse(line.timestamp),
+  timestamp: line.timestamp,
+  report: line.report_name,
+  member,
+  micros: toMicros(line.credits_used),
+})
+
+export const barsOf = ({ buckets }: Totals): readonly Bar[] =>
+  buckets.map(({ start, end, messages, credits, groups = [] }) => ({
+    from: Date.parse(start),
+    to: Date.parse(end),
+    messages,
+    micros: toMicros(credits),
+    parts: groups.map((group) => ({
+      report: group.report_id === undefined ? undefined : (group.report_name ?? String(group.report_id)),
+      reportId: group.report_id === undefined ? undefined : String(group.report_id),
+      member: group.user_id,
+      messages: group.messages,
+      micros: toMicros(group.credits),
+    })),
+  }))
+
+/** The same bars, filled with the lines of a bill. Every line lies in one of them. */
+export const fillBars = (bars: readonly Bar[], lines: readonly Line[]): readonly Bar[] => {
+  const filled = bars.map(({ from, to }) => ({ from, to, messages: 0, micros: 0, parts: new Map<string, Part>() }))
+  for (const { at, report, member, micros } of lines) {
+    const bar = filled[indexAt(bars, at)]
+    if (bar === undefined) continue
+    bar.messages++
+    bar.micros += micros
+    const key = JSON.stringify([report, member])
+    const part = bar.parts.get(key) ?? { report, reportId: undefined, member, messages: 0, micros: 0 }
+    bar.parts.set(key, { ...part, messages: part.messages + 1, micros: part.micros + micros })
+  }
+  return filled.map((bar) => ({ ...bar, parts: [...bar.parts.values()] }))
+}
+
+/** The place of the bar that holds an instant; -1 where none does. */
+export const indexAt = (bars: readonly Bar[], at: number): number => {
+  let [low, high] = [0, bars.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((bars[middle]?.to ?? 0) <= at) low = middle + 1
+    else high = middle
+  }
+  const found = bars[low]
+  return found !== undefined && found.from <= at ? low : -1
+}
+
+export const sumOf = (parts: readonly { readonly messages: number; readonly micros: number }[]) => ({
+  messages: parts.reduce((sum, part) => sum + part.messages, 0),
+  micros: parts.reduce((sum, part) => sum + part.micros, 0),
+})
+
+/** Differs where the bars do: of equal bars the lines need not be fetched again. */
+export const fingerprintOf = (bars: readonly Bar[]): number => {
+  let print = 0
+  const add = (value: number): void => {
+    print = (Math.imul(print, 31) + value) | 0
+  }
+  for (const { from, messages, micros } of bars) {
+    for (const value of [from % 2 ** 31, messages, micros % 2 ** 31]) add(value)
+  }
+  return print
+}
+
+type RangeQuery = { readonly from: string; readonly to: string }
+
+/** What is asked of the service for the table: part of the range where the whole would be too much. */
+export type Scope = {
+  readonly filter: { readonly report_id?: string; readonly user_id?: string }
+  /** Contiguous parts of the range, none of more lines than can be had at once where a bar does not hold more itself. */
+  readonly slices: readonly RangeQuery[]
+  readonly messages: number
+}
+
+/**
+ * Up to `linesMax` lines are wanted whole: they are filtered and sorted here. Of more, only what the filters leave, as far as
+ * the service knows them.
+ */
+export const scopeOf = (
+  bars: readonly Bar[],
+  { report, member }: Pick<View, 'report' | 'member'>,
+  chosen: Bar | undefined,
+  { linesMax, sliceMax }: { readonly linesMax: number; readonly sliceMax: number },
+): Scope => {
+  if (sumOf(bars).messages <= linesMax) return { filter: {}, ...sliced(bars, sliceMax) }
+  const ids = new Set(bars.flatMap(({ parts }) => parts.filter((part) => part.report === report)).map(reportIdOf))
+  const [reportId] = report !== undefined && ids.size === 1 ? ids : []
+  const user = member === '' ? undefined : member
+  const narrowed = (chosen === undefined ? bars : [chosen]).map((bar) => {
+    const parts = bar.parts.filter(
+      (part) => (reportId === undefined || part.reportId === reportId) && (user === undefined || part.member === user),
+    )
+    return { ...bar, ...sumOf(parts) }
+  })
+  const filter = {
+    ...(reportId !== undefined && { report_id: reportId }),
+    ...(user !== undefined && { user_id: user }),
+  }
+  return { filter, ...sliced(narrowed, sliceMax) }
+}
+
+const reportIdOf = ({ reportId }: Part): string | undefined => reportId
+
+const sliced = (bars: readonly Bar[], sliceMax: number): Pick<Scope, 'slices' | 'messages'> => {
+  const slices: { from: number; to: number; messages: number }[] = []
+  for (const { from, to, messages } of bars) {
+    const last = slices.at(-1)
+    if (last !== undefined && last.messages + messages <= sliceMax) {
+      last.to = to
+      last.messages += messages
+    } else slices.push({ from, to, messages })
+  }
+  return {
+    slices: slices.map(({ from, to }) => ({ from: new Date(from).toJSON(), to: new Date(to).toJSON() })),
+    messages: sumOf(bars).messages,
+  }
+}

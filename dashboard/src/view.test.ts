@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { addressOf, readView, type View } from './view.ts'
+
+const text = fc.string({ unit: 'grapheme', minLength: 1 })
+const day = fc
+  .date({ min: new Date('2020-01-01'), max: new Date('2029-12-31'), noInvalidDate: true })
+  .map((date) => date.toJSON().slice(0, 10))
+const optional = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(of, { nil: undefined })
+
+const PLAIN = { noNullPrototype: true } as const
+
+const view: fc.Arbitrary<View> = fc
+  .record(
+    {
+      period: fc.constantFrom('current', 'previous', '2024-04'),
+      range: optional(
+        fc.tuple(day, day).map(([one, other]) => ({ from: one < other ? one : other, to: one < other ? other : one })),
+      ),
+      group: fc.constantFrom('kind', 'report', 'member'),
+      sort: fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'), desc: fc.boolean() }, PLAIN), {
+        selector: ({ id }) => id,
+      }),
+      bar: optional(fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-04-30T22:00:00.000Z')),
+      report: optional(fc.oneof(text, fc.constant(''))),
+      member: optional(fc.oneof(text, fc.constant(''))),
+      least: optional(fc.constantFrom('0', '7.', '12.345678')),
+      search: optional(text),
+      message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
+      isTrying: fc.boolean(),
+      organization: optional(fc.constantFrom('default', 'acme-2')),
+    } as const,
+    PLAIN,
+  )
+  // A range takes the place of the period.
+  .map((each) => (each.range === undefined ? each : { ...each, period: 'current' }))
+
+test('every view can be read from its address', () => {
+  fc.assert(
+    fc.property(view, (each) => {
+      const address = new URL(addressOf(each), 'http://localhost')
+      assert.equal(address.pathname, '/')
+      assert.deepEqual(readView(address.search), each)
+    }),
+  )
+})
+
+test('no address is wrong: what is not known is left out', () => {
+  fc.assert(
+    fc.property(fc.webQueryParameters(), (search) => {
+      addressOf(readView(search))
+    }),
+  )
+  const plain = readView('')
+  for (const search of [
+    '?period=2024-13',
+    '?period=now',
+    '?from=2024-02-30&to=2024-03-01',
+    '?from=2024-03-02&to=2024-03-01',
+    '?from=2024-03-01',
+    '?from=0001-01-01&to=9999-12-31',
+    '?group=colour',
+    '?sort=id,-when',
+    '?at=noon',
+    '?min=-1',
+    '?min=1e3',
+    '?min=1.2345678',
+    '?search=',
+    '?message=',
+    '?organization=No+Such',
+    '?%E0%A4%A=1&sort',
+  ]) {
+    assert.deepEqual(readView(search), plain, search)
+  }
+})
+
+test('a column is sorted by once, in the place in which it was chosen first', () => {
+  assert.deepEqual(readView('?sort=-credits,report,credits').sort, [
+    { id: 'credits', desc: true },
+    { id: 'report', desc: false },
+  ])
+})

@@ -1,0 +1,143 @@
+/** What shapes the view, and its form in the address: whoever opens the address sees the same. */
+import { useSyncExternalStore } from 'react'
+
+export type Grouping = 'kind' | 'report' | 'member'
+export type SortColumn = 'report' | 'credits'
+export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
+
+export type View = {
+  /** `current`, `previous`, or the month in which it starts. */
+  readonly period: string
+  /** Days, both included, in place of the period. */
+  readonly range: { readonly from: string; readonly to: string } | undefined
+  readonly group: Grouping
+  /** In the order in which the columns were chosen. */
+  readonly sort: readonly SortEntry[]
+  /** Start of the bar that the table is narrowed to. */
+  readonly bar: string | undefined
+  /** Name of a report; empty: none. */
+  readonly report: string | undefined
+  /** Empty: none. */
+  readonly member: string | undefined
+  /** Credits at the least, as it was typed. */
+  readonly least: string | undefined
+  /** Part of an id. */
+  readonly search: string | undefined
+  /** The message whose charge is open. */
+  readonly message: number | string | undefined
+  readonly isTrying: boolean
+  readonly organization: string | undefined
+}
+
+const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/
+/** As the service has them. */
+const ORGANIZATION = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
+const DAY = /^\d{4}-\d\d-\d\d$/
+
+const isDay = (text: string | undefined): text is string =>
+  text !== undefined && DAY.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true
+
+/** Credits as they may be typed. */
+export const isAmount = (text: string): boolean => /^\d{1,9}(\.\d{0,6})?$/.test(text)
+
+export const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
+  entry.id === 'report' || entry.id === 'credits'
+
+/** What is wrong or unknown in the address is left out. */
+export const readView = (search: string): View => {
+  const parameters = new URLSearchParams(search)
+  const get = (name: string): string | undefined => parameters.get(name) ?? undefined
+  const period = get('period') ?? 'current'
+  const [from, to] = [get('from'), get('to')]
+  const group = get('group')
+  const bar = get('at')
+  const least = get('min')
+  const organization = get('organization')
+  return {
+    period: period === 'previous' || MONTH.test(period) ? period : 'current',
+    range: from !== undefined && to !== undefined && isRange(from, to) ? { from, to } : undefined,
+    group: group === 'report' || group === 'member' ? group : 'kind',
+    sort: readSort(get('sort') ?? ''),
+    bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
+    report: get('report'),
+    member: get('member'),
+    least: least !== undefined && isAmount(least) ? least : undefined,
+    search: get('search') || undefined,
+    message: readMessage(get('message')),
+    isTrying: parameters.has('try'),
+    organization: organization !== undefined && ORGANIZATION.test(organization) ? organization : undefined,
+  }
+}
+
+const readSort = (text: string): readonly SortEntry[] => {
+  const entries = text.split(',').map((part) => ({ id: part.replace(/^-/, ''), desc: part.startsWith('-') }))
+  const known = entries.filter(isSort)
+  return known.filter(({ id }, index) => known.findIndex((other) => other.id === id) === index)
+}
+
+/** A number and the text of its digits are two ids: the text has quotes. */
+const readMessage = (text: string | undefined): number | string | undefined => {
+  if (text === undefined || text === '') return undefined
+  if (/^".*"$/s.test(text)) return text.slice(1, -1)
+  const number = Number(text)
+  return Number.isSafeInteger(number) && String(number) === text ? number : text
+}
+
+const writeMessage = (id: number | string): string =>
+  typeof id === 'string' && (readMessage(id) !== id || id.startsWith('"')) ? `"${id}"` : String(id)
+
+export const addressOf = (view: View): string => {
+  const parameters = new URLSearchParams()
+  const put = (name: string, value: string | undefined): void => {
+    if (value !== undefined) parameters.set(name, value)
+  }
+  put('organization', view.organization)
+  if (view.range === undefined) put('period', view.period === 'current' ? undefined : view.period)
+  put('from', view.range?.from)
+  put('to', view.range?.to)
+  put('group', view.group === 'kind' ? undefined : view.group)
+  put('sort', view.sort.map(({ id, desc }) => (desc ? `-${id}` : id)).join(',') || undefined)
+  put('at', view.bar)
+  put('report', view.report)
+  put('member', view.member)
+  put('min', view.least)
+  put('search', view.search)
+  put('message', view.message === undefined ? undefined : writeMessage(view.message))
+  put('try', view.isTrying ? '' : undefined)
+  const query = parameters.toString()
+  return query === '' ? '/' : `/?${query}`
+}
+
+const RANGE_DAYS_MAX = 366 * 30
+
+/** Days, both included, that are not more than can be shown. */
+export const isRange = (from: string | undefined, to: string | undefined): boolean =>
+  isDay(from) && isDay(to) && from <= to && Date.parse(to) - Date.parse(from) < RANGE_DAYS_MAX * 86_400_000
+
+const CHANGED = 'viewchange'
+const subscribe = (changed: () => void): (() => void) => {
+  addEventListener('popstate', changed)
+  addEventListener(CHANGED, changed)
+  return () => {
+    removeEventListener('popstate', changed)
+    removeEventListener(CHANGED, changed)
+  }
+}
+
+let latest = { search: '', view: readView('') }
+const current = (): View => {
+  if (latest.search !== location.search) latest = { search: location.search, view: readView(location.search) }
+  return latest.view
+}
+
+export const useView = (): View => useSyncExternalStore(subscribe, current)
+
+/**
+ * `typing`, `correction`: the entry of the history is replaced, as nobody goes back letter by letter, or to what was wrong.
+ */
+export const changeView = (change: Partial<View>, how: 'step' | 'typing' | 'correction' = 'step'): void => {
+  const address = addressOf({ ...current(), ...change })
+  if (how !== 'step') history.replaceState(null, '', address)
+  else if (address !== location.pathname + location.search) history.pushState(null, '', address)
+  dispatchEvent(new Event(CHANGED))
+}

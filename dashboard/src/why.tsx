@@ -1,0 +1,97 @@
+import { ApiError, type Charge } from 'copilot-credits-client'
+import { useState } from 'react'
+import { ChargeLines } from './charge-lines.tsx'
+import { useCharges } from './data.ts'
+import { credits, dateTime, toMicros } from './format.ts'
+import { Panel } from './panel.tsx'
+import { changeView, type View } from './view.ts'
+
+type Props = { readonly view: View; readonly id: number | string; readonly timeZone: string }
+
+/** Why a message cost what it did. */
+export const Why = ({ view, id, timeZone }: Props) => {
+  const { data, error, isPending, refetch } = useCharges(id, view.organization)
+  return (
+    <Panel title={`Message ${id}`} close={() => changeView({ message: undefined })}>
+      {isPending && <p role="status">Loading the charge…</p>}
+      {error !== null && (
+        <div role="alert" className="notice bad">
+          <p>
+            {error instanceof ApiError && error.status === 404
+              ? 'There is no such message. It may belong to another organization.'
+              : `The charge could not be fetched. ${error.message}`}
+          </p>
+          <button type="button" onClick={() => refetch()}>
+            Try again
+          </button>
+        </div>
+      )}
+      {data?.charges.map((charge) => (
+        <Explained key={charge.revision} charge={charge} timeZone={timeZone} />
+      ))}
+      {data !== undefined && <CopyLink />}
+    </Panel>
+  )
+}
+
+const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly timeZone: string }) => {
+  const isSuperseded = charge.state === 'superseded'
+  return (
+    <section aria-label={isSuperseded ? 'Superseded charge' : 'Charge'} className={isSuperseded ? 'superseded' : ''}>
+      {isSuperseded && <p className="notice">Superseded: the message has changed since, and this no longer counts.</p>}
+      <p className="big">
+        {credits(toMicros(charge.credits))} <span>credits</span>
+      </p>
+      <dl>
+        <dt>Sent</dt>
+        <dd>
+          {dateTime(Date.parse(charge.timestamp), timeZone)} <span className="note">{charge.timestamp}</span>
+        </dd>
+        {charge.report_id !== undefined && (
+          <>
+            <dt>Report</dt>
+            <dd>
+              {charge.report_name ?? charge.report_id}, at {credits(toMicros(charge.credits))} credits
+            </dd>
+          </>
+        )}
+        {charge.user_id !== undefined && (
+          <>
+            <dt>Member</dt>
+            <dd>{charge.user_id}</dd>
+          </>
+        )}
+        <dt>Rate card</dt>
+        <dd>{charge.rate_card}</dd>
+      </dl>
+      <ChargeLines
+        lines={charge.lines.map((line) => ({
+          ...line,
+          rate: toMicros(line.rate),
+          credits: toMicros(line.credits),
+        }))}
+        total={toMicros(charge.credits)}
+      />
+    </section>
+  )
+}
+
+const CopyLink = () => {
+  const [said, setSaid] = useState('')
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(location.href)
+      setSaid('Copied.')
+    } catch {
+      setSaid('The browser does not let it be copied: take it from the address bar.')
+    }
+  }
+  return (
+    <p className="copy">
+      <button type="button" onClick={copy}>
+        Copy link
+      </button>
+      <span role="status">{said}</span>
+    </p>
+  )
+}

@@ -1,0 +1,514 @@
+/** The dashboard over a real database: what it shows is what the service says, and the address is all of the view. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { measure } from '../../src/rating/measure.ts'
+import { price } from '../../src/rating/price.ts'
+import { standardRateCard } from '../../src/rating/rate-card.ts'
+import { startService } from '../../test/harness.ts'
+import { skipWithout } from '../../test/shared-data.ts'
+import { launchBrowser, noBrowser, openPage } from './browser.ts'
+import {
+  allIds,
+  allRows,
+  bars,
+  callService,
+  figure,
+  header,
+  linesOf,
+  reportPublishedPeriod,
+  settled,
+  shownCredits,
+  sortBy,
+  sumOf,
+  sumShown,
+  type UsageLine,
+} from './pages.ts'
+
+let browser: Browser
+before(async () => {
+  if (noBrowser === false) browser = await launchBrowser()
+})
+after(() => browser?.close())
+
+const withoutPublished = noBrowser || skipWithout('messages.current-period.json')
+
+describe('of the published period the dashboard', { skip: withoutPublished }, () => {
+  let service: Awaited<ReturnType<typeof startService>>
+  let lines: readonly UsageLine[] = []
+  const query = '?period=2024-04'
+  before(async () => {
+    service = await startService({ BILLING_ANCHOR_DAY: '29' })
+    await reportPublishedPeriod(service.url)
+    lines = await linesOf(service.url, query)
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+  const open = async (more = '') => {
+    const opened = await openPage(browser, `${service.url}/${query}${more}`)
+    await settled(opened.page)
+    return opened
+  }
+
+  test('has the sums of the API, which are 2,264.40 credits, of which 1,650 for 25 reports', async () => {
+    await using opened = await open()
+    const { page } = opened
+    assert.equal(sumOf(lines), 2264.4)
+    assert.equal(await figure(page, 'Credits this period').textContent(), '2,264.40')
+    assert.equal(await figure(page, 'Messages').textContent(), '110')
+    assert.equal(await page.getByText('1,650.00 for 25 messages').count(), 1)
+    assert.equal(await sumShown(page).textContent(), '110 messages, 2,264.40 credits')
+    const shown = (await allRows(page)).map(({ credits }) => Number(credits.replaceAll(',', '')))
+    assert.equal(shown.length, 110)
+    assert.equal(Math.round(shown.reduce((sum, credits) => sum + credits * 1e6, 0)), 2_264_400_000)
+  })
+
+  test('has a bar for every day of the period, also those without usage, which add up to it', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const labels = await bars(page).evaluateAll((all) => all.map((bar) => bar.getAttribute('aria-label') ?? ''))
+    assert.equal(labels.length, 30)
+    assert.match(labels[0] ?? '', /^Mon, 29 Apr 2024: 477\.80 credits, \d+ messages; Text [\d.]+, Reports [\d.]+$/)
+    assert.deepEqual(
+      labels.slice(6).filter((label) => !label.endsWith(': 0.00 credits, 0 messages')),
+      [],
+    )
+    // Under it the same numbers as a table.
+    const cells = page.locator('.chart-card tbody tr')
+    assert.equal(await cells.count(), 30)
+    const credits = await cells.evaluateAll((rows) =>
+      rows.map((row) => Number(row.children[2]?.textContent?.replaceAll(',', ''))),
+    )
+    assert.equal(Math.round(credits.reduce((sum, each) => sum + each * 1e6, 0)), 2_264_400_000)
+  })
+
+  test('has of each message the id, the time as DD-MM-YYYY HH:mm, the name of the report and the credits', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const expected = lines.map((line) => {
+      const [, year, month, day, time] = /^(\d+)-(\d+)-(\d+)T(\d+:\d+)/.exec(line.timestamp) ?? []
+      return {
+        id: String(line.message_id),
+        time: `${day}-${month}-${year} ${time}`,
+        report: line.report_name ?? '',
+        credits: shownCredits(line.credits_used),
+      }
+    })
+    assert.deepEqual(await allRows(page), expected)
+    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+    const title = await page.locator('[data-row="0"] time').getAttribute('title')
+    assert.equal(title, lines[0]?.timestamp)
+  })
+
+  const byName = (one: UsageLine, other: UsageLine, sign: number): number => {
+    if (one.report_name === undefined || other.report_name === undefined) {
+      return Number(one.report_name === undefined) - Number(other.report_name === undefined)
+    }
+    return sign * one.report_name.localeCompare(other.report_name, 'en', { numeric: true })
+  }
+  const byCredits = (one: UsageLine, other: UsageLine, sign: number): number =>
+    sign * (one.credits_used - other.credits_used)
+  const idsOf = (sorted: readonly UsageLine[]) => sorted.map(({ message_id: id }) => String(id))
+
+  test('sorts by a column at the first click upwards, at the second downwards, at the third as it was', async () => {
+    await using opened = await open()
+    const { page } = opened
+    for (const [name, compare, id] of [
+      ['Credits Used', byCredits, 'credits'],
+      ['Report Name', byName, 'report'],
+    ] as const) {
+      await sortBy(page, name)
+      assert.deepEqual(await allIds(page), idsOf(lines.toSorted((one, other) => compare(one, other, 1))))
+      assert.equal(await header(page, name).getAttribute('aria-sort'), 'ascending')
+      assert.match(await header(page, name).innerText(), /↑/)
+      assert.equal(new URL(page.url()).searchParams.get('sort'), id)
+      await sortBy(page, name)
+      assert.deepEqual(await allIds(page), idsOf(lines.toSorted((one, other) => compare(one, other, -1))))
+      assert.equal(await header(page, name).getAttribute('aria-sort'), 'descending')
+      assert.match(await header(page, name).innerText(), /↓/)
+      assert.equal(new URL(page.url()).searchParams.get('sort'), `-${id}`)
+      await sortBy(page, name)
+      assert.deepEqual(await allIds(page), idsOf(lines))
+      assert.equal(await header(page, name).getAttribute('aria-sort'), 'none')
+      assert.equal(new URL(page.url()).searchParams.get('sort'), null)
+    }
+  })
+
+  test('sorts by two columns in the order in which they were chosen, each through its three steps', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const said = page.locator('.table-card > [role=status]')
+    const expect = async (sort: string, compare: (one: UsageLine, other: UsageLine) => number, saying: string) => {
+      assert.equal(new URL(page.url()).searchParams.get('sort') ?? '', sort)
+      assert.deepEqual(await allIds(page), idsOf(lines.toSorted(compare)))
+      assert.equal(await said.textContent(), saying)
+    }
+    await sortBy(page, 'Report Name')
+    await sortBy(page, 'Credits Used')
+    await expect(
+      'report,credits',
+      (one, other) => byName(one, other, 1) || byCredits(one, other, 1),
+      'Messages sorted by Report Name ascending, then Credits Used ascending',
+    )
+    assert.match(await header(page, 'Report Name').innerText(), /↑\s*1/)
+    assert.match(await header(page, 'Credits Used').innerText(), /↑\s*2/)
+    await sortBy(page, 'Credits Used')
+    await expect(
+      'report,-credits',
+      (one, other) => byName(one, other, 1) || byCredits(one, other, -1),
+      'Messages sorted by Report Name ascending, then Credits Used descending',
+    )
+    await sortBy(page, 'Report Name')
+    await expect(
+      '-report,-credits',
+      (one, other) => byName(one, other, -1) || byCredits(one, other, -1),
+      'Messages sorted by Report Name descending, then Credits Used descending',
+    )
+    assert.match(await header(page, 'Report Name').innerText(), /↓\s*1/)
+    // The first one goes back to no order: the second one is alone.
+    await sortBy(page, 'Report Name')
+    await expect('-credits', (one, other) => byCredits(one, other, -1), 'Messages sorted by Credits Used descending')
+    assert.doesNotMatch(await header(page, 'Credits Used').innerText(), /\d/)
+    // Chosen again it comes second.
+    await sortBy(page, 'Report Name')
+    await expect(
+      '-credits,report',
+      (one, other) => byCredits(one, other, -1) || byName(one, other, 1),
+      'Messages sorted by Credits Used descending, then Report Name ascending',
+    )
+    await sortBy(page, 'Credits Used')
+    await sortBy(page, 'Report Name')
+    await sortBy(page, 'Report Name')
+    await expect('', () => 0, 'Messages in their original order')
+  })
+
+  test('shows the same after a reload, in another tab, and back and forward through what was looked at', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const seen = async () => ({
+      address: page.url(),
+      rows: await allRows(page),
+      group: await page.getByLabel('Stacked by').inputValue(),
+      sum: await sumShown(page).textContent(),
+    })
+    const first = await seen()
+    await page.getByLabel('Stacked by').selectOption('report')
+    await sortBy(page, 'Credits Used')
+    await sortBy(page, 'Credits Used')
+    await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
+    await page.getByLabel('Credits at least').fill('7.5')
+    await settled(page)
+    const last = await seen()
+    assert.notDeepEqual(last.rows, first.rows)
+    await page.reload()
+    await settled(page)
+    assert.deepEqual(await seen(), last)
+    await using other = await openPage(browser, page.url())
+    await settled(other.page)
+    assert.deepEqual(await allRows(other.page), last.rows)
+    // What was typed takes no step of its own: the filter, two clicks and the grouping do.
+    for (let step = 0; step < 3; step++) await page.goBack()
+    await settled(page)
+    assert.deepEqual((await seen()).rows, first.rows)
+    await page.goBack()
+    await settled(page)
+    assert.deepEqual(await seen(), first)
+    for (let step = 0; step < 4; step++) await page.goForward()
+    await settled(page)
+    assert.deepEqual(await seen(), last)
+  })
+
+  test('ignores what is wrong in the address', async () => {
+    await using opened = await openPage(
+      browser,
+      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=colour&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=&organization=No%20Such!`,
+    )
+    const { page } = opened
+    await settled(page)
+    assert.equal(await page.getByLabel('Stacked by').inputValue(), 'kind')
+    assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'descending')
+    assert.equal(await page.getByLabel('Credits at least').inputValue(), '')
+    assert.equal(await page.getByRole('alert').count(), 0)
+  })
+
+  test('narrows the table to a day by a click on its bar, and widens it by another', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-05-01'))
+    await bars(page).nth(2).click()
+    await settled(page)
+    assert.deepEqual(await allIds(page), idsOf(ofDay))
+    assert.equal(await sumShown(page).textContent(), `${ofDay.length} messages, ${shownCredits(sumOf(ofDay))} credits`)
+    assert.equal(await bars(page).nth(2).getAttribute('aria-pressed'), 'true')
+    assert.equal(await page.getByLabel('Day', { exact: true }).locator('option:checked').innerText(), 'Wed, 1 May 2024')
+    // The figures are of the period still.
+    assert.equal(await figure(page, 'Credits this period').textContent(), '2,264.40')
+    await bars(page).nth(2).click()
+    assert.deepEqual(await allIds(page), idsOf(lines))
+  })
+
+  test('tells exact values of a bar to the pointer and the keyboard, which also filters', async () => {
+    await using opened = await open()
+    const { page } = opened
+    await bars(page).nth(0).hover()
+    const tip = page.locator('.tip')
+    assert.match(await tip.innerText(), /Mon, 29 Apr 2024\s+Reports\s+418\.00\s+Text\s+59\.80\s+17 messages\s+477\.80/)
+    await page.mouse.move(0, 0)
+    assert.equal(await tip.count(), 0)
+    await page.getByLabel('Stacked by').focus()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('ArrowRight')
+    assert.match(await tip.innerText(), /Tue, 30 Apr 2024/)
+    await page.keyboard.press('End')
+    assert.match(await tip.innerText(), /Tue, 28 May 2024\s+0 messages\s+0\.00/)
+    await page.keyboard.press('Home')
+    await page.keyboard.press('Enter')
+    assert.equal(await bars(page).nth(0).getAttribute('aria-pressed'), 'true')
+    const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-04-29'))
+    assert.deepEqual(await allIds(page), idsOf(ofDay))
+  })
+
+  test('stacks by report: each with its name, in parts that add up', async () => {
+    await using opened = await open('&group=report')
+    const { page } = opened
+    const names = [...new Set(lines.map((line) => line.report_name ?? 'No report'))].sort()
+    const legend = await page.getByRole('list', { name: 'Legend' }).getByRole('listitem').allInnerTexts()
+    assert.deepEqual(legend.map((text) => text.trim()).sort(), names)
+    const rows = await page
+      .locator('.chart-card tbody tr')
+      .evaluateAll((all) => all.map((row) => [...row.children].slice(2).map((cell) => Number(cell.textContent))))
+    for (const [total = 0, ...parts] of rows) {
+      assert.equal(Math.round(parts.reduce((sum, part) => sum + part * 1e6, 0)), Math.round(total * 1e6))
+    }
+  })
+
+  test('has bars of hours for a day, of weeks for half a year and of months for years', async () => {
+    await using opened = await open()
+    const { page } = opened
+    for (const [from, to, bucket, count] of [
+      ['2024-05-01', '2024-05-01', 'hour', 24],
+      ['2024-04-29', '2024-05-04', 'day', 6],
+      ['2024-01-01', '2024-06-30', 'week', 26],
+      ['2023-01-01', '2024-12-31', 'month', 24],
+    ] as const) {
+      await page.goto(`${service.url}/?from=${from}&to=${to}`)
+      await settled(page)
+      assert.equal(await page.locator('#chart-title').innerText(), `Credits by ${bucket}`)
+      assert.equal(await bars(page).count(), count)
+      const inRange = lines.filter(({ timestamp }) => timestamp >= from && timestamp.slice(0, 10) <= to)
+      assert.equal(await figure(page, 'Credits in this range').textContent(), shownCredits(sumOf(inRange)))
+      assert.deepEqual(await allIds(page), idsOf(inRange))
+    }
+  })
+
+  test('picks a period, an earlier one and any days', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const picker = page.getByLabel('Period', { exact: true })
+    await picker.selectOption('current')
+    await page.getByText('0 messages, 0.00 credits').first().waitFor()
+    assert.equal(await page.getByText('No messages in this time.').count(), 1)
+    await picker.selectOption('2024-04')
+    await page.getByText('110 messages, 2,264.40 credits').waitFor()
+    await picker.selectOption('range')
+    await page.getByLabel('To', { exact: true }).fill('2024-05-01')
+    await page.locator('#chart-title', { hasText: 'day' }).waitFor()
+    await settled(page)
+    assert.equal(new URL(page.url()).search, '?from=2024-04-29&to=2024-05-01')
+    assert.deepEqual(await allIds(page), idsOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
+  })
+
+  test('filters by report, by no report, by least credits and by id, and clears it all', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const name = 'Tenant Obligations Report'
+    await page.getByLabel('Report', { exact: true }).selectOption({ label: name })
+    assert.deepEqual(await allIds(page), idsOf(lines.filter((line) => line.report_name === name)))
+    await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
+    assert.deepEqual(await allIds(page), idsOf(lines.filter((line) => line.report_name === undefined)))
+    await page.getByLabel('Report', { exact: true }).selectOption({ label: 'All' })
+    await page.getByLabel('Credits at least').fill('79')
+    await page.waitForFunction(() => location.search.includes('min=79'))
+    const dear = lines.filter((line) => line.credits_used >= 79)
+    await sumShown(page)
+      .filter({ hasText: `${dear.length} messages` })
+      .waitFor()
+    assert.deepEqual(await allIds(page), idsOf(dear))
+    await page.getByLabel('Message ID has').fill('105')
+    const few = dear.filter((line) => String(line.message_id).includes('105'))
+    await sumShown(page)
+      .filter({ hasText: `${few.length} message` })
+      .waitFor()
+    assert.deepEqual(await allIds(page), idsOf(few))
+    await page.getByLabel('Credits at least').fill('1000000')
+    await page.getByText('No message fits these filters.').waitFor()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
+    await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
+    assert.deepEqual(await allIds(page), idsOf(lines))
+    assert.equal(new URL(page.url()).search, query)
+  })
+
+  test('explains a charge by lines that add up, at an address of its own; Escape gives the focus back', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const text = lines.find((line) => line.report_name === undefined)
+    const link = page.getByRole('link', { name: String(text?.message_id), exact: true })
+    await link.focus()
+    await page.keyboard.press('Enter')
+    const panel = page.getByRole('dialog', { name: `Message ${text?.message_id}` })
+    await panel.locator('tfoot').waitFor()
+    const amounts = await panel
+      .locator('tbody tr')
+      .evaluateAll((rows) =>
+        rows.map((row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent?.replaceAll(',', '')))),
+      )
+    for (const [quantity = 0, rate = 0, credits = 0] of amounts) {
+      assert.equal(Math.round(quantity * rate * 1e6), Math.round(credits * 1e6))
+    }
+    const total = Math.round(amounts.reduce((sum, [, , credits = 0]) => sum + credits * 1e6, 0))
+    assert.equal(total, Math.round((text?.credits_used ?? 0) * 1e6))
+    assert.equal(await panel.locator('tfoot td').innerText(), shownCredits(text?.credits_used ?? 0))
+    await using other = await openPage(browser, page.url())
+    await other.page
+      .getByRole('dialog', { name: `Message ${text?.message_id}` })
+      .locator('tfoot')
+      .waitFor()
+    await page.keyboard.press('Escape')
+    await panel.waitFor({ state: 'hidden' })
+    assert.equal(await link.evaluate((element) => element === document.activeElement), true)
+    assert.equal(new URL(page.url()).searchParams.get('message'), null)
+  })
+
+  test('explains the charge of a report by its name and price', async () => {
+    await using opened = await open('&message=1000')
+    const { page } = opened
+    const panel = page.getByRole('dialog')
+    await panel.getByText('Tenant Obligations Report, at 79.00 credits').waitFor()
+    assert.deepEqual(await panel.locator('tbody td').allInnerTexts(), ['1', '79.00', '79.00'])
+    await panel.getByRole('button', { name: 'Close' }).click()
+    await panel.waitFor({ state: 'hidden' })
+  })
+
+  test('opens a row by a click anywhere in it', async () => {
+    await using opened = await open()
+    const { page } = opened
+    await page.locator('[data-row="3"] .c-credits').click()
+    await page.getByRole('dialog', { name: `Message ${lines[3]?.message_id}` }).waitFor()
+  })
+
+  test('says so where there is no such message', async () => {
+    await using opened = await openPage(browser, `${service.url}/${query}&message=nobody`, {
+      expected: /status of 404/,
+    })
+    await opened.page.getByRole('alert').filter({ hasText: 'There is no such message' }).waitFor()
+  })
+
+  test('exports what is shown, in its order', async () => {
+    await using opened = await open('&report=&sort=-credits&min=5')
+    const { page } = opened
+    const waiting = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export CSV' }).click()
+    const csv = await readFile(await (await waiting).path(), 'utf8')
+    const expected = lines
+      .filter((line) => line.report_name === undefined && line.credits_used >= 5)
+      .toSorted((one, other) => byCredits(one, other, -1))
+      .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},`)
+    assert.ok(expected.length > 5)
+    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,member', ...expected, ''].join('\r\n'))
+  })
+
+  test('prices a text at every key, line by line, and sends nothing of it anywhere', async () => {
+    await using opened = await open()
+    const { page } = opened
+    await page.getByRole('button', { name: 'Try it' }).click()
+    const panel = page.getByRole('dialog', { name: 'Try it' })
+    const total = panel.locator('.big')
+    await panel.getByRole('textbox').waitFor()
+    assert.match(await total.innerText(), /^1\.00/)
+    await page.waitForLoadState('networkidle')
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    const text = 'orbital latibro, twice: orbital latibro'
+    for (let typed = 1; typed <= text.length; typed++) {
+      await panel.getByRole('textbox').press(text[typed - 1] === ' ' ? 'Space' : (text[typed - 1] ?? ''))
+      const { credits } = price(measure(text.slice(0, typed)), standardRateCard)
+      assert.equal((await total.innerText()).split(/\s/)[0], shownCredits(credits / 1e6), text.slice(0, typed))
+    }
+    await panel.getByRole('textbox').fill('orbital latibro')
+    assert.match(await total.innerText(), /^2\.10/)
+    await panel.getByRole('textbox').fill('What is the lease term?')
+    assert.match(await total.innerText(), /^1\.85/)
+    const credits = await panel.locator('tbody tr td:last-child').allInnerTexts()
+    assert.deepEqual(credits, ['1.00', '1.15', '0.20', '0.60', '0.90', '-2.00'])
+    assert.deepEqual(asked, [])
+    assert.doesNotMatch(page.url(), /lease/)
+    assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), '{}')
+  })
+
+  test('takes nothing out of its place while it loads', async () => {
+    await using opened = await openPage(browser, 'about:blank')
+    const { page } = opened
+    await page.addInitScript(`
+      globalThis.shifts = []
+      new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value, sources }) => [value, ...sources.map(({ node, previousRect, currentRect }) => [node?.outerHTML?.slice(0, 120), JSON.stringify(previousRect), JSON.stringify(currentRect)])])))
+        .observe({ type: 'layout-shift', buffered: true })`)
+    await page.goto(`${service.url}/${query}`)
+    await settled(page)
+    assert.deepEqual(await page.evaluate('shifts'), [])
+  })
+})
+
+describe('with members the dashboard', { skip: noBrowser }, () => {
+  let service: Awaited<ReturnType<typeof startService>>
+  before(async () => {
+    service = await startService({})
+    const messages = ['ada', 'grace', '=cmd()', undefined].flatMap((member, index) =>
+      [1, 2].map((day) => ({
+        id: index === 1 ? `m-${day}` : index * 10 + day,
+        text: 'a '.repeat(index + day),
+        timestamp: `2024-05-0${day}T09:30:00+02:00`,
+        ...(member !== undefined && { user_id: member }),
+      })),
+    )
+    messages.push({ id: '1', text: 'another', timestamp: '2024-05-03T09:30:00+02:00' })
+    await callService(service.url, 'POST', '/v1/messages', { messages })
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+
+  test('has a column, a filter and a stack of them', async () => {
+    await using opened = await openPage(browser, `${service.url}/?period=2024-05&group=member`)
+    const { page } = opened
+    await settled(page)
+    assert.equal(await header(page, 'Member').count(), 1)
+    const legend = await page.getByRole('list', { name: 'Legend' }).getByRole('listitem').allInnerTexts()
+    assert.deepEqual(legend.map((text) => text.trim()).sort(), ['=cmd()', 'No member', 'ada', 'grace'])
+    await page.getByLabel('Member', { exact: true }).selectOption('ada')
+    await settled(page)
+    assert.deepEqual(await allIds(page), ['1', '2'])
+    await page.getByLabel('Member', { exact: true }).selectOption({ label: 'No member' })
+    await settled(page)
+    assert.deepEqual(await allIds(page), ['31', '32', '1'])
+  })
+
+  test('tells the message 1 from the message "1"', async () => {
+    await using opened = await openPage(browser, `${service.url}/?period=2024-05`)
+    const { page } = opened
+    await settled(page)
+    const links = page.getByRole('link', { name: '1', exact: true })
+    await links.nth(1).click()
+    await page.getByRole('dialog').getByText('2024-05-03T09:30:00+02:00').waitFor()
+    await page.keyboard.press('Escape')
+    await links.nth(0).click()
+    await page.getByRole('dialog').getByText('2024-05-01T09:30:00+02:00').waitFor()
+  })
+
+  test('exports names that a spreadsheet would run as text', async () => {
+    await using opened = await openPage(browser, `${service.url}/?period=2024-05&search=21`)
+    const { page } = opened
+    await settled(page)
+    const waiting = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export CSV' }).click()
+    const csv = await readFile(await (await waiting).path(), 'utf8')
+    assert.match(csv, /,'=cmd\(\)\r\n$/)
+  })
+})

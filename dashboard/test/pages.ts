@@ -1,0 +1,87 @@
+/** What tests do and see on the dashboard, in the words of who looks at it. */
+import assert from 'node:assert/strict'
+import type { Locator, Page } from 'playwright-core'
+import { readMessages, readReports } from '../../test/shared-data.ts'
+
+export type UsageLine = {
+  readonly message_id: number | string
+  readonly timestamp: string
+  readonly report_name?: string
+  readonly credits_used: number
+  readonly user_id?: string
+}
+
+/** Throws where the service says no. */
+export const callService = async (url: string, method: string, path: string, body?: unknown): Promise<unknown> => {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  })
+  const text = await response.text()
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+export const linesOf = async (url: string, query: string): Promise<readonly UsageLine[]> => {
+  const { usage } = (await callService(url, 'GET', `/usage${query}`)) as { usage: readonly UsageLine[] }
+  return usage
+}
+
+/** Exact: in whole millionths. */
+export const sumOf = (lines: readonly UsageLine[]): number =>
+  lines.reduce((sum, line) => sum + Math.round(line.credits_used * 1e6), 0) / 1e6
+
+export const shownCredits = (credits: number): string =>
+  credits.toLocaleString('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
+
+/** The published period into the ledger of `default`, whose periods must begin on the 29th. */
+export const reportPublishedPeriod = async (url: string): Promise<void> => {
+  for (const { id, ...report } of readReports('reports.current-period.json')) {
+    await callService(url, 'PUT', `/v1/reports/${id}`, report)
+  }
+  await callService(url, 'POST', '/v1/messages', { messages: readMessages('messages.current-period.json') })
+}
+
+/** All has come that is to come. */
+export const settled = async (page: Page): Promise<void> => {
+  await page.locator('main:not([aria-busy="true"]) .table-card .sum', { hasNotText: 'loading' }).waitFor()
+}
+
+export const figure = (page: Page, name: string): Locator =>
+  page.locator('.figure', { has: page.getByText(name, { exact: true }) }).locator('.value')
+
+export const sumShown = (page: Page): Locator => page.locator('.table-card .sum')
+
+export const header = (page: Page, name: string): Locator =>
+  page.locator('.scroller').getByRole('columnheader', { name })
+
+export const sortBy = (page: Page, name: string): Promise<void> => header(page, name).getByRole('button').click()
+
+export const bars = (page: Page): Locator => page.locator('.chart [data-bar]')
+
+export type Row = { readonly id: string; readonly time: string; readonly report: string; readonly credits: string }
+
+/** Every row there is, from the first to the last: it is scrolled to. */
+export const allRows = async (page: Page): Promise<readonly Row[]> => {
+  await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+  await page.locator('[data-row="0"]').waitFor()
+  return page.locator('.scroller').evaluate(async (scroller) => {
+    const rows: { id: string; time: string; report: string; credits: string }[] = []
+    const count = Number(scroller.querySelector('[role=table]')?.getAttribute('aria-rowcount')) - 1
+    const cell = (row: Element, name: string) => row.querySelector(`.c-${name}`)?.textContent ?? ''
+    const until = performance.now() + 10_000
+    while (rows.length < count && performance.now() < until) {
+      const row = scroller.querySelector(`[data-row="${rows.length}"]`)
+      if (row === null) {
+        scroller.scrollTop += scroller.clientHeight / 2
+        await new Promise((resolve) => requestAnimationFrame(resolve))
+      } else {
+        const [id, time, report, credits] = ['id', 'at', 'report', 'credits'].map((name) => cell(row, name))
+        rows.push({ id: id ?? '', time: time ?? '', report: report ?? '', credits: credits ?? '' })
+      }
+    }
+    return rows
+  })
+}
+
+export const allIds = async (page: Page): Promise<readonly string[]> => (await allRows(page)).map(({ id }) => id)

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import react from '@vitejs/plugin-react'
+import { defineConfig, type Plugin } from 'vite'
+
+/** Compresses once, here, what would otherwise be compressed for every reader. */
+const compressed = (): Plugin => ({
+  name: 'compressed',
+  apply: 'build',
+  writeBundle: ({ dir = '' }) => {
+    for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(js|css|html|svg)$/.test(name)) continue
+      const path = join(dir, name)
+      const bytes = readFileSync(path)
+      writeFileSync(`${path}.br`, brotliCompressSync(bytes))
+      writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }))
+    }
+  },
+})
+
+const SERVICE = `http://127.0.0.1:${process.env['PORT'] ?? 8000}`
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react(), compressed()],
+  resolve: {
+    alias: [
+      { find: /^#(.*)$/, replacement: `${join(import.meta.dirname, '..', 'src')}/$1` },
+      { find: 'copilot-credits-client', replacement: join(import.meta.dirname, '..', 'client', 'src', 'index.ts') },
+    ],
+  },
+  // The service's policy lets a page load files only: nothing is put into the markup.
+  build: {
+    target: 'baseline-widely-available',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // Compressing takes longer than bundling, as it should.
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
+  server: {
+    port: 5173,
+    proxy: Object.fromEntries(['/usage', '/v1', '/docs', '/openapi.json'].map((path) => [path, SERVICE])),
+  },
+})

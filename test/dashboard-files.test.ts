@@ -1,0 +1,126 @@
+/** How the dashboard is sent: a page that is never kept, files that are kept for ever, and a policy that holds the page in. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type IncomingHttpHeaders, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import Fastify from 'fastify'
+import { dashboardRoutes } from '../src/http/routes/dashboard.ts'
+import { type Running, startService } from './harness.ts'
+
+/** As it comes over the wire: `fetch` would decompress it. */
+const get = (url: string, headers: Record<string, string> = {}) =>
+  new Promise<{ status: number | undefined; headers: IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
+    request(url, { headers }, async (response) => {
+      resolve({ status: response.statusCode, headers: response.headers, body: await buffer(response) })
+    })
+      .on('error', reject)
+      .end()
+  })
+
+const addressesIn = (html: string): readonly string[] =>
+  [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '')
+
+const filesIn = (html: string): readonly string[] => addressesIn(html).filter((path) => path.startsWith('/assets/'))
+
+describe('the dashboard is sent', () => {
+  let service: Running
+  let html = ''
+  before(async () => {
+    service = await startService({})
+    html = (await get(`${service.url}/`)).body.toString()
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+
+  test('as a page that is never kept, may load what is of the service only, and cannot be framed', async () => {
+    const { status, headers } = await get(`${service.url}/?period=2024-05`)
+    assert.equal(status, 200)
+    assert.equal(headers['cache-control'], 'no-store')
+    assert.equal(headers['content-type'], 'text/html; charset=utf-8')
+    const policy = String(headers['content-security-policy'])
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]) {
+      assert.ok(policy.includes(part), part)
+    }
+    assert.doesNotMatch(policy, /unsafe|https?:|data:|\*/)
+    assert.equal(headers['referrer-policy'], 'no-referrer')
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['x-frame-options'], 'DENY')
+    assert.equal(headers['cross-origin-opener-policy'], 'same-origin')
+  })
+
+  test('with nothing inline and nothing from elsewhere', () => {
+    assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=/)
+    assert.doesNotMatch(html.replaceAll(/<script [^>]*src="[^"]+"[^>]*><\/script>/g, ''), /<script/)
+    assert.ok(filesIn(html).length >= 3)
+    for (const path of addressesIn(html)) assert.match(path, /^\/(?!\/)/)
+    for (const path of filesIn(html)) assert.match(path, /^\/assets\/[\w.-]+-[\w-]{8}\.\w+$/)
+  })
+
+  test('in files that are kept for ever under the name of their content, compressed beforehand', async () => {
+    for (const path of filesIn(html)) {
+      const plain = await get(`${service.url}${path}`)
+      assert.equal(plain.status, 200, path)
+      assert.equal(plain.headers['cache-control'], 'public, max-age=31536000, immutable')
+      assert.equal(plain.headers['content-encoding'], undefined)
+      const brotli = await get(`${service.url}${path}`, { 'accept-encoding': 'gzip, br' })
+      assert.equal(brotli.headers['content-encoding'], 'br')
+      assert.match(brotli.headers.vary ?? '', /accept-encoding/i)
+      assert.equal(brotli.headers['content-type'], plain.headers['content-type'])
+      assert.deepEqual(brotliDecompressSync(brotli.body), plain.body)
+      const gzip = await get(`${service.url}${path}`, { 'accept-encoding': 'gzip' })
+      assert.equal(gzip.headers['content-encoding'], 'gzip')
+      assert.deepEqual(gunzipSync(gzip.body), plain.body)
+    }
+  })
+
+  test('with at most 150 kB of JavaScript for the first view', async () => {
+    const scripts = filesIn(html).filter((path) => path.endsWith('.js'))
+    const sizes = await Promise.all(
+      scripts.map(async (path) => (await get(`${service.url}${path}`, { 'accept-encoding': 'gzip' })).body.length),
+    )
+    assert.ok(sizes.length > 0)
+    const sum = sizes.reduce((total, size) => total + size, 0)
+    assert.ok(sum <= 150_000, `${sum} bytes, with gzip`)
+  })
+
+  test('and nothing else is: not the compressed files by name, not what was built from, not what is not there', async () => {
+    const [script = ''] = filesIn(html)
+    for (const path of [`${script}.br`, '/assets/', '/assets/none.js', '/.built-from', '/..%2fpackage.json', '/app']) {
+      assert.equal((await get(`${service.url}${path}`)).status, 404, path)
+    }
+    const posted = await fetch(service.url, { method: 'POST' })
+    assert.equal(posted.status, 405)
+  })
+})
+
+test('where the dashboard is not built / leads to the documentation, and the log says what to do', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
+  const lines: string[] = []
+  const app = Fastify({ logger: { stream: { write: (line: string) => lines.push(line) } } })
+  try {
+    await app.register(dashboardRoutes, { folder })
+    const { statusCode, headers } = await app.inject('/')
+    assert.deepEqual([statusCode, headers.location], [302, '/docs'])
+    assert.match(lines.join(''), /npm run build/)
+  } finally {
+    await app.close()
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('pages of usage and totals are compressed for who asks', async () => {
+  await using service = await startService({})
+  const plain = await get(`${service.url}/v1/usage?limit=1000`)
+  for (const [encoding, decompress] of [
+    ['br', brotliDecompressSync],
+    ['gzip', gunzipSync],
+  ] as const) {
+    const { headers, body } = await get(`${service.url}/v1/usage?limit=1000`, { 'accept-encoding': encoding })
+    assert.equal(headers['content-encoding'], encoding)
+    assert.ok(body.length < plain.body.length / 4)
+    assert.deepEqual(decompress(body), plain.body)
+  }
+})
