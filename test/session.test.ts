@@ -1,0 +1,485 @@
+/** Signing in to the dashboard: a session is as good as its key, ends with it, and no other site can use it. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type OutgoingHttpHeaders, request } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, test } from 'node:test'
+import { InvalidConfig, readConfig } from '../src/config.ts'
+import { type Running, sendListing, startCopilot, startService } from './harness.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
+type Json = any
+type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: Json }
+type Asked = { readonly method?: string; readonly headers?: OutgoingHttpHeaders; readonly body?: unknown }
+
+/** With the very headers that are given: `fetch` has its own opinion of some. */
+const ask = async (service: Running, path: string, { method, headers = {}, body }: Asked = {}): Promise<Answer> => {
+  const sent = request(`${service.url}${path}`, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    agent: false,
+  })
+  sent.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
+  const [response] = await once(sent, 'response')
+  const answered = await text(response)
+  const isJson = /json/.test(response.headers['content-type'] ?? '') && answered !== ''
+  return { status: response.statusCode, headers: response.headers, body: isJson ? JSON.parse(answered) : answered }
+}
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+/** What a browser of today says of a request by a page of the service, over http at the loopback. */
+const OWN_PAGE = { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8000' }
+
+type Scope = 'usage:read' | 'messages:write' | 'admin'
+
+/** A service with an admin key of `default`, and a way to make more. */
+const startKeyed = async (environment: Record<string, string> = {}) => {
+  const service = await startService(environment)
+  const { key: admin } = (await ask(service, '/v1/keys', { body: { scopes: ['admin'] } })).body
+  await ask(service, '/v1/organizations', { body: { id: 'acme' }, headers: bearer(admin) })
+  const keyOf = async (organization: string, ...scopes: readonly Scope[]): Promise<{ id: string; key: string }> =>
+    (await ask(service, `/v1/keys?organization=${organization}`, { body: { scopes }, headers: bearer(admin) })).body
+  return { service, admin, keyOf, [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() }
+}
+
+const signIn = (service: Running, key: string, headers: OutgoingHttpHeaders = OWN_PAGE): Promise<Answer> =>
+  ask(service, '/v1/session', { body: { key }, headers })
+
+const cookiesOf = ({ headers }: Answer): readonly string[] => [headers['set-cookie'] ?? []].flat()
+
+/** What the browser sends back. */
+const sessionOf = async (service: Running, key: string): Promise<string> => {
+  const [cookie = ''] = cookiesOf(await signIn(service, key))
+  return cookie.split(';', 1)[0] ?? ''
+}
+
+describe('a sign-in with a key', { concurrency: true }, () => {
+  test('is kept in a cookie that scripts cannot read and no other site sends, and that does not hold the key', async () => {
+    await using keyed = await startKeyed({ SESSION_LIFETIME: '2h' })
+    const answer = await signIn(keyed.service, keyed.admin)
+    assert.equal(answer.status, 204)
+    assert.equal(answer.body, '')
+    assert.equal(answer.headers['cache-control'], 'no-store')
+    const [cookie = '', ...more] = cookiesOf(answer)
+    assert.deepEqual(more, [])
+    const [pair = '', ...attributes] = cookie.split('; ')
+    assert.deepEqual(attributes.sort(), ['HttpOnly', 'Max-Age=7200', 'Path=/', 'SameSite=Strict'])
+    assert.doesNotMatch(decodeURIComponent(pair), /cck_/)
+    assert.ok(!decodeURIComponent(pair).includes(keyed.admin.slice('cck_default_'.length)))
+    const { body } = await ask(keyed.service, '/v1/session', { headers: { cookie: pair } })
+    assert.deepEqual([body.organization.id, body.scopes, body.signed_in_by], ['default', ['admin'], 'session'])
+  })
+
+  test('is sent back over https only and by no neighbouring host, unless the browser says that it came over http', async () => {
+    await using keyed = await startKeyed()
+    for (const [headers, isSecure] of [
+      [{ 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }, true],
+      [{ host: 'credits.example', origin: 'https://credits.example' }, true],
+      [{ 'sec-fetch-site': 'same-origin', origin: 'null' }, true],
+      [{ 'sec-fetch-site': 'same-origin' }, true],
+      [{}, true],
+      [{ 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8000' }, false],
+      [{ host: 'intranet:8000', origin: 'http://intranet:8000' }, false],
+    ] as const) {
+      const [cookie = ''] = cookiesOf(await signIn(keyed.service, keyed.admin, headers))
+      assert.equal(/; Secure(;|$)/.test(cookie), isSecure, cookie)
+      assert.equal(cookie.startsWith('__Host-'), isSecure, cookie)
+      assert.doesNotMatch(cookie, /Domain=/i)
+      const session = { cookie: cookie.split(';', 1)[0] }
+      assert.equal((await ask(keyed.service, '/v1/session', { headers: session })).status, 200)
+    }
+  })
+
+  test('is not to be replaced by the cookie that a neighbouring host has planted', async () => {
+    await using keyed = await startKeyed()
+    const planted = await sessionOf(keyed.service, (await keyed.keyOf('acme', 'usage:read')).key)
+    const https = { 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }
+    const [cookie = ''] = cookiesOf(await signIn(keyed.service, keyed.admin, https))
+    const own = cookie.split(';', 1)[0]
+    const { body } = await ask(keyed.service, '/v1/session', { headers: { cookie: `${planted}; ${own}` } })
+    assert.equal(body.organization.id, 'default')
+  })
+
+  test('needs a good key that may read usage, and says nothing of why it is none', async () => {
+    await using keyed = await startKeyed()
+    const { service, keyOf, admin } = keyed
+    const revoked = await keyOf('acme', 'usage:read')
+    await ask(service, `/v1/keys/${revoked.id}?organization=acme`, { method: 'DELETE', headers: bearer(admin) })
+    const unknown = await signIn(service, `cck_acme_${'A'.repeat(43)}`)
+    for (const [key, status] of [
+      [(await keyOf('acme', 'messages:write')).key, 403],
+      [revoked.key, 401],
+      [`cck_nobody_${'A'.repeat(43)}`, 401],
+      [`${admin}x`, 401],
+      ['hunter2', 401],
+      [' ', 401],
+      ['', 400],
+      ['x'.repeat(501), 400],
+      [{}, 400],
+      [undefined, 400],
+    ] as const) {
+      const answer = await ask(service, '/v1/session', { body: { key }, headers: OWN_PAGE })
+      assert.equal(answer.status, status, JSON.stringify(key))
+      assert.deepEqual(cookiesOf(answer), [])
+      if (key === revoked.key) assert.equal(answer.body.detail, unknown.body.detail)
+    }
+    assert.equal(unknown.status, 401)
+    const form = await ask(service, '/v1/session', {
+      body: `key=${admin}`,
+      headers: { ...OWN_PAGE, 'content-type': 'application/x-www-form-urlencoded' },
+    })
+    assert.equal(form.status, 415, 'no form can be sent')
+  })
+
+  test('is refused where there are no keys, and nobody needs it there', async () => {
+    await using service = await startService({})
+    assert.equal((await signIn(service, `cck_default_${'A'.repeat(43)}`)).status, 401)
+    const { body } = await ask(service, '/v1/session')
+    assert.deepEqual([body.signed_in_by, body.scopes], ['nobody', ['admin']])
+  })
+})
+
+describe('a session', { concurrency: true }, () => {
+  test('may what its key may, and sees nothing of another organization', async () => {
+    await using keyed = await startKeyed()
+    const { service, keyOf, admin } = keyed
+    const reader = await sessionOf(service, (await keyOf('acme', 'usage:read')).key)
+    const operator = await sessionOf(service, admin)
+    for (const [cookie, path, asked, status] of [
+      [reader, '/usage', {}, 200],
+      [reader, '/v1/usage', {}, 200],
+      [reader, '/v1/usage/totals', {}, 200],
+      [reader, '/v1/periods', {}, 200],
+      [reader, '/v1/session?organization=acme', {}, 200],
+      [reader, '/v1/session?organization=default', {}, 404],
+      [reader, '/usage?organization=default', {}, 404],
+      [reader, '/v1/organizations/default', {}, 404],
+      [reader, '/v1/keys', {}, 403],
+      [reader, '/v1/keys', { body: { scopes: ['admin'] } }, 403],
+      [reader, '/v1/messages', { body: { messages: [] } }, 403],
+      [operator, '/v1/session?organization=acme', {}, 200],
+      [operator, '/v1/keys?organization=acme', {}, 200],
+      [operator, '/v1/reports/1', { method: 'PUT', body: { name: 'x', credit_cost: 1 } }, 201],
+    ] as const) {
+      const answer = await ask(service, path, { ...asked, headers: { ...OWN_PAGE, cookie } })
+      assert.equal(answer.status, status, `${path} ${JSON.stringify(answer.body)}`)
+    }
+  })
+
+  test('ends with its key, at once', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin } = keyed
+    const { id, key } = await keyed.keyOf('acme', 'usage:read')
+    const cookie = await sessionOf(service, key)
+    assert.equal((await ask(service, '/usage', { headers: { cookie } })).status, 200)
+    await ask(service, `/v1/keys/${id}?organization=acme`, { method: 'DELETE', headers: bearer(admin) })
+    assert.equal((await ask(service, '/usage', { headers: { cookie } })).status, 401)
+  })
+
+  test('ends after SESSION_LIFETIME, whether or not the browser forgets it', async () => {
+    await using keyed = await startKeyed({ SESSION_LIFETIME: '1ms' })
+    const [cookie = ''] = cookiesOf(await signIn(keyed.service, keyed.admin))
+    assert.match(cookie, /Max-Age=1;/, 'a part of a second is no zero, which would end it before it began')
+    const headers = { cookie: cookie.split(';', 1)[0] }
+    const begun = Date.now()
+    let status = 200
+    while (status === 200 && Date.now() < begun + 5000) {
+      status = (await ask(keyed.service, '/v1/session', { headers })).status
+    }
+    assert.equal(status, 401)
+    for (const wrong of ['0', '25h', '12', 'forever']) {
+      assert.throws(() => readConfig({ SESSION_LIFETIME: wrong }), InvalidConfig, wrong)
+    }
+    assert.equal(readConfig({}).sessionLifetimeMs, 12 * 3_600_000)
+  })
+
+  test('is not asked where a key is shown: the key decides, a bad one too', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin, keyOf } = keyed
+    const cookie = await sessionOf(service, admin)
+    const acme = await keyOf('acme', 'usage:read')
+    const { body } = await ask(service, '/v1/session', { headers: { cookie, ...bearer(acme.key) } })
+    assert.deepEqual([body.organization.id, body.signed_in_by], ['acme', 'key'])
+    for (const authorization of ['', 'Basic eDp5', 'Bearer', `Bearer cck_acme_${'A'.repeat(43)}`]) {
+      const answer = await ask(service, '/v1/session', { headers: { cookie, authorization } })
+      assert.equal(answer.status, 401, authorization)
+    }
+    const withNonsense = { ...bearer(admin), cookie: 'copilot_credits_session=%ff' }
+    assert.equal((await ask(service, '/v1/session', { headers: withNonsense })).body.signed_in_by, 'key')
+  })
+
+  test('ends in the browser when one signs out, over http and over https', async () => {
+    await using keyed = await startKeyed()
+    const cookie = await sessionOf(keyed.service, keyed.admin)
+    for (const origin of ['http://localhost:8000', 'https://localhost:8000']) {
+      const headers = { 'sec-fetch-site': 'same-origin', origin, cookie }
+      const answer = await ask(keyed.service, '/v1/session', { method: 'DELETE', headers })
+      assert.equal(answer.status, 204)
+      const isSecure = origin.startsWith('https')
+      assert.deepEqual(
+        cookiesOf(answer).map((each) => each.split('; ').toSorted()),
+        [
+          ['HttpOnly', 'Max-Age=0', 'Path=/', 'SameSite=Strict', 'Secure', '__Host-copilot_credits_session='],
+          [
+            ...['HttpOnly', 'Max-Age=0', 'Path=/', 'SameSite=Strict'],
+            ...(isSecure ? ['Secure'] : []),
+            'copilot_credits_session=',
+          ],
+        ],
+      )
+    }
+    const twice = await ask(keyed.service, '/v1/session', { method: 'DELETE' })
+    assert.equal(twice.status, 204, 'who is signed out may sign out')
+  })
+
+  test('holds in every process at one database, and after a new start', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
+    try {
+      const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
+      let cookie: string
+      {
+        await using keyed = await startKeyed({ DATABASE_URL })
+        cookie = await sessionOf(keyed.service, keyed.admin)
+        await using other = await startService({ DATABASE_URL })
+        assert.equal((await ask(other, '/v1/session', { headers: { cookie } })).status, 200)
+      }
+      await using again = await startService({ DATABASE_URL })
+      assert.equal((await ask(again, '/v1/session', { headers: { cookie } })).status, 200)
+      await using rekeyed = await startService({ DATABASE_URL, CONTENT_KEY: 'k'.repeat(32) })
+      assert.equal((await ask(rekeyed, '/v1/session', { headers: { cookie } })).status, 401)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('that is forged, changed, cut, doubled or nonsense is none, and never an error', async () => {
+    await using keyed = await startKeyed()
+    await using elsewhere = await startKeyed()
+    const { service, admin } = keyed
+    const good = await sessionOf(service, admin)
+    const [name = '', value = ''] = good.split('=', 2)
+    const [organization, hash = '', until, ...signature] = decodeURIComponent(value).split('.')
+    const signed = signature.join('.')
+    const later = Number(until) + 1
+    const values: Record<string, string> = {
+      'signed elsewhere': (await sessionOf(elsewhere.service, elsewhere.admin)).slice(name.length + 1),
+      'of another organization': ['acme', hash, until, signed].join('.'),
+      'of another key': [organization, hash.replace(/^./, (c) => (c === 'a' ? 'b' : 'a')), until, signed].join('.'),
+      'with a later end': [organization, hash, later, signed].join('.'),
+      'without a signature': [organization, hash, until].join('.'),
+      'with an empty signature': [organization, hash, until, ''].join('.'),
+      'with another signature': [organization, hash, until, signed.replace(/^./, (c) => (c === 'a' ? 'b' : 'a'))].join(
+        '.',
+      ),
+      'cut off': value.slice(0, -1),
+      'with more': `${value}A`,
+      'with more before': `a${value}`,
+      empty: '',
+      'a dot': '.',
+      dots: '.'.repeat(50),
+      'a key': admin,
+      'not decodable': '%ff%',
+      'with U+0000': '%00.%00.%00.%00',
+      long: 'x'.repeat(12_000),
+      'long and dotted': 'x.'.repeat(6000),
+    }
+    const headers = [
+      ...Object.entries(values).map(([what, each]) => [what, `${name}=${each}`] as const),
+      ...['', ';', '=', ';;=;;', 'a', name, `${name}`, '__proto__=x', 'constructor=x; toString=y', '\u00ff=\u00fe'].map(
+        (each) => [each, each] as const,
+      ),
+      ['good after a bad one', `${name}=x; ${good}`] as const,
+      ['under another name', good.replace(name, 'session')] as const,
+    ]
+    for (const [what, cookie] of headers) {
+      for (const path of ['/usage', '/v1/usage', '/v1/session']) {
+        const answer = await ask(service, path, { headers: { cookie } })
+        assert.equal(answer.status, 401, `${what}: ${path} ${JSON.stringify(answer.body)}`)
+      }
+    }
+    assert.equal((await ask(service, '/v1/session', { headers: { cookie: 'x'.repeat(40_000) } })).status, 431)
+    assert.equal((await ask(service, '/v1/session', { headers: { cookie: `a=b; ${good}; c=%` } })).status, 200)
+    assert.doesNotMatch(service.logged(), /failed unexpectedly/)
+    await using open = await startService({})
+    for (const [what, cookie] of headers) {
+      assert.equal((await ask(open, '/v1/session', { headers: { cookie } })).status, 200, what)
+    }
+  })
+
+  test('is answered what the upstream lists only where its key may see it, though the answer is at hand', async () => {
+    await using upstream = await startCopilot({
+      listing: sendListing([{ id: 1, text: 'x', timestamp: '2024-05-10T12:00:00Z' }]),
+    })
+    await using keyed = await startKeyed({ UPSTREAM_URL: upstream.url, UPSTREAM_MAX_AGE: '1min' })
+    const { service, admin, keyOf } = keyed
+    const own = await ask(service, '/usage', { headers: bearer(admin) })
+    assert.equal(own.body.usage.length, 1)
+    const operator = { cookie: await sessionOf(service, admin) }
+    const reader = { cookie: await sessionOf(service, (await keyOf('acme', 'usage:read')).key) }
+    assert.deepEqual((await ask(service, '/usage', { headers: operator })).body, own.body)
+    assert.deepEqual((await ask(service, '/usage', { headers: reader })).body, { usage: [] })
+    const { key: writer } = await keyOf('default', 'messages:write')
+    assert.equal((await ask(service, '/usage', { headers: bearer(writer) })).status, 403)
+    for (const headers of [{ cookie: 'copilot_credits_session=x' }, { session: 'default' }, {}]) {
+      assert.equal((await ask(service, '/usage', { headers })).status, 401, JSON.stringify(headers))
+    }
+  })
+
+  test('and its key never reach a log', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin } = keyed
+    const cookie = await sessionOf(service, admin)
+    await ask(service, '/v1/session', { headers: { cookie } })
+    await ask(service, '/v1/usage', { headers: { cookie: `${cookie}x` } })
+    await ask(service, '/v1/nowhere', { headers: { cookie } })
+    await ask(service, '/v1/reports/1', { method: 'DELETE', headers: { cookie, 'sec-fetch-site': 'cross-site' } })
+    await ask(service, '/v1/session', { method: 'DELETE', headers: { cookie, ...OWN_PAGE } })
+    await ask(service, `/v1/session?key=${admin}`, { headers: { cookie } })
+    for (const body of [{ key: `${admin}x` }, { key: admin, more: 1 }, { [admin]: 1 }, `{"key": ${admin}`, admin]) {
+      const answer = await ask(service, '/v1/session', { body, headers: OWN_PAGE })
+      assert.ok(answer.status === 400 || answer.status === 401, JSON.stringify(answer.body))
+    }
+    const secrets = [admin.slice('cck_default_'.length), ...decodeURIComponent(cookie).split('.').slice(1)]
+    for (const secret of secrets) assert.ok(!service.logged().includes(secret), secret)
+  })
+})
+
+describe('pages of other sites', { concurrency: true }, () => {
+  /** What browsers say of a request, and whether it is by a page of the service at `credits.example:8000`. */
+  const cases: readonly (readonly [OutgoingHttpHeaders, boolean])[] = [
+    [{ 'sec-fetch-site': 'same-origin' }, true],
+    [{ 'sec-fetch-site': 'none' }, true],
+    [{ 'sec-fetch-site': 'same-origin', origin: 'https://as.the.proxy.calls.it' }, true],
+    [{ 'sec-fetch-site': 'same-site' }, false],
+    [{ 'sec-fetch-site': 'cross-site' }, false],
+    [{ 'sec-fetch-site': 'cross-site', origin: 'http://credits.example:8000' }, false],
+    [{ 'sec-fetch-site': '' }, false],
+    [{ 'sec-fetch-site': 'Same-Origin' }, false],
+    [{ 'sec-fetch-site': ['same-origin', 'cross-site'] }, false],
+    [{ origin: 'http://credits.example:8000' }, true],
+    [{ origin: 'https://credits.example:8000' }, true],
+    [{ origin: 'http://credits.example:8001' }, false],
+    [{ origin: 'http://credits.example' }, false],
+    [{ origin: 'http://app.credits.example:8000' }, false],
+    [{ origin: 'http://example:8000' }, false],
+    [{ origin: 'http://credits.example.evil:8000' }, false],
+    [{ origin: 'http://evil/credits.example:8000' }, false],
+    [{ origin: 'http://credits.example:8000@evil' }, false],
+    [{ origin: 'null' }, false],
+    [{ origin: '' }, false],
+    [{ origin: 'credits.example:8000' }, false],
+    [{ origin: 'http://credits.example:8000, http://evil' }, false],
+    [{}, false],
+  ]
+
+  test('change nothing in the name of who is signed in', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin } = keyed
+    const cookie = await sessionOf(service, admin)
+    for (const [index, [headers, isOwn]] of cases.entries()) {
+      const asked = {
+        method: 'PUT',
+        body: { name: 'x', credit_cost: 1 },
+        headers: { ...headers, host: 'credits.example:8000', cookie },
+      }
+      const what = JSON.stringify(headers)
+      const answer = await ask(service, `/v1/reports/${index}`, asked)
+      assert.equal(answer.status, isOwn ? 201 : 403, what)
+      const { status } = await ask(service, `/v1/reports/${index}`, { headers: { cookie } })
+      assert.equal(status, isOwn ? 200 : 404, what)
+      // Its own key lets a program do it whatever its headers have been copied from.
+      const withKey = { ...asked, headers: { ...asked.headers, ...bearer(admin) } }
+      assert.equal((await ask(service, `/v1/reports/${index}`, withKey)).status, isOwn ? 200 : 201, what)
+    }
+  })
+
+  test('change nothing by any method of any path, neither signed in nor where nobody is asked', async () => {
+    await using keyed = await startKeyed()
+    await using open = await startService({})
+    await using guarded = await startService({ AUTH: 'none' })
+    const cookie = await sessionOf(keyed.service, keyed.admin)
+    const { paths } = (await ask(open, '/openapi.json')).body
+    let tried = 0
+    for (const [path, methods] of Object.entries<Json>(paths)) {
+      for (const method of Object.keys(methods).map((each) => each.toUpperCase())) {
+        if (method === 'GET' || method === 'HEAD') continue
+        tried++
+        for (const [service, ambient] of [
+          [keyed.service, { cookie }],
+          [open, {}],
+          [guarded, {}],
+          // A browser adds what it has once been asked for, a proxy what it has made of that.
+          [guarded, { authorization: 'Basic eDp5' }],
+          [guarded, { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
+        ] as const) {
+          for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }]) {
+            const url = path.replace(/\{\w+\}/g, 'x')
+            const answer = await ask(service, url, { method, headers: { ...headers, ...ambient } })
+            assert.equal(answer.status, 403, `${method} ${path}`)
+          }
+        }
+      }
+    }
+    assert.ok(tried >= 10, `${tried} methods change something`)
+  })
+
+  test('are not told that they may try, and cannot sign anybody in or out', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin } = keyed
+    const cookie = await sessionOf(service, admin)
+    const headers = { origin: 'https://evil.example', 'access-control-request-method': 'PUT' }
+    for (const preflight of [headers, { ...headers, 'access-control-request-headers': 'authorization' }]) {
+      const answer = await ask(service, '/v1/reports/1', { method: 'OPTIONS', headers: preflight })
+      assert.ok(answer.status >= 400)
+      assert.ok(Object.keys(answer.headers).every((name) => !name.startsWith('access-control')))
+    }
+    for (const origin of ['https://evil.example', 'null']) {
+      const planted = await signIn(service, admin, { origin })
+      const signedOut = await ask(service, '/v1/session', { method: 'DELETE', headers: { origin, cookie } })
+      assert.deepEqual([planted.status, signedOut.status], [403, 403])
+      assert.deepEqual([...cookiesOf(planted), ...cookiesOf(signedOut)], [])
+    }
+  })
+
+  test('are known by their name even where a proxy tells none of ours', async () => {
+    await using service = await startService({ AUTH: 'none' })
+    const { hostname, port } = new URL(service.url)
+    for (const origin of ['null', 'nonsense']) {
+      const socket = connect(Number(port), hostname)
+      socket.write(`DELETE /v1/reports/1 HTTP/1.0\r\nOrigin: ${origin}\r\n\r\n`)
+      assert.match(await text(socket), /^HTTP\/1\.1 403 /, origin)
+    }
+  })
+
+  test('cannot have anything changed by GET, and no cache keeps for others what a session was answered', async () => {
+    await using keyed = await startKeyed()
+    const { service, admin } = keyed
+    const message = { id: 'x', text: 'x', timestamp: new Date().toISOString() }
+    await ask(service, '/v1/messages', { body: { messages: [message] }, headers: bearer(admin) })
+    await ask(service, '/v1/reports/x', { method: 'PUT', body: { name: 'x', credit_cost: 1 }, headers: bearer(admin) })
+    const state = async (): Promise<readonly Json[]> => {
+      const paths = ['/usage', '/v1/usage', '/v1/keys', '/v1/organizations', '/v1/reports/x']
+      const answers = await Promise.all(paths.map((path) => ask(service, path, { headers: bearer(admin) })))
+      return answers.map(({ status, body }) => [status, body])
+    }
+    const before = await state()
+    const cookie = await sessionOf(service, admin)
+    const { paths } = (await ask(service, '/openapi.json')).body
+    for (const [path, methods] of Object.entries<Json>(paths)) {
+      if (methods.get === undefined) continue
+      for (const method of ['GET', 'HEAD']) {
+        const headers = { cookie, 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+        const answer = await ask(service, path.replace(/\{\w+\}/g, 'x'), { method, headers })
+        assert.notEqual(answer.status, 403, path)
+        assert.deepEqual(cookiesOf(answer), [], path)
+        assert.ok(Object.keys(answer.headers).every((name) => !name.startsWith('access-control')))
+        assert.match(String(answer.headers['cache-control']), /no-store|private, no-cache/, path)
+      }
+    }
+    assert.deepEqual(await state(), before)
+  })
+})
