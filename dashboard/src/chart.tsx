@@ -9,7 +9,8 @@ import { changeView, type Grouping, type View } from './view.ts'
 
 const HEIGHT = 260
 const MARGIN = { top: 10, right: 4, bottom: 28, left: 56 }
-const TIP_WIDTH = 240
+const TIP_WIDTH = 230
+const TIP_GAP = 6
 
 type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
@@ -190,13 +191,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
         </svg>
       )}
       {shown !== undefined && active !== undefined && (
-        <div
-          className="tip"
-          style={{
-            left: Math.min(Math.max(middle(active), TIP_WIDTH / 2), Math.max(width - TIP_WIDTH / 2, TIP_WIDTH / 2)),
-          }}
-          aria-hidden="true"
-        >
+        <div className="tip" style={{ left: leftOfTip(middle(active), x.step(), width) }} aria-hidden="true">
           <strong>{barName(shown.from, shown.to, bucket, timeZone)}</strong>
           <dl>
             {stacks[active]
@@ -219,6 +214,13 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
       )}
     </div>
   )
+}
+
+/** Beside the bar, on the side where there is room. */
+const leftOfTip = (middle: number, step: number, width: number): number => {
+  const right = middle + step / 2 + TIP_GAP
+  const left = right + TIP_WIDTH <= width ? right : middle - step / 2 - TIP_GAP - TIP_WIDTH
+  return Math.min(Math.max(left, 0), Math.max(width - TIP_WIDTH, 0))
 }
 
 const stateOf = (bar: Bar, chosen: Bar | undefined, isActive: boolean): string => {

@@ -1,5 +1,12 @@
 /** What the service is asked, and when again. */
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
+import {
+  keepPreviousData,
+  type QueryClient,
+  type QueryKey,
+  queryOptions,
+  useInfiniteQuery,
+  useQuery,
+} from '@tanstack/react-query'
 import { type Bill, type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
 import { dayOf, nextDay, type Width } from './format.ts'
@@ -26,13 +33,22 @@ const LINES_A_PAGE = 10_000
 /** Enough to fill the table while the rest is on its way. */
 const FIRST_LINES = 200
 const PAGES_AT_ONCE = 3
+const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
 const PERIODS_SHOWN = 36
 const REFRESHED_EVERY_MS = 60_000
 
 type Call = { readonly signal: AbortSignal }
 
-export const usePeriods = (organization: string | undefined) =>
-  useQuery({
+/** What the first view needs, asked for while the page is still starting. */
+export const askAhead = (queries: QueryClient, view: View): void => {
+  queries.prefetchQuery(overviewQuery(view))
+  queries.prefetchQuery(periodsQuery(view.organization))
+}
+
+export const usePeriods = (organization: string | undefined) => useQuery(periodsQuery(organization))
+
+const periodsQuery = (organization: string | undefined) =>
+  queryOptions({
     queryKey: ['periods', organization],
     queryFn: async ({ signal }) => {
       const periods: Period[] = []
@@ -71,15 +87,25 @@ export type Overview = {
 }
 
 /** Who asks, and the figures and bars of the period or range. */
-export const useOverview = (view: View) => {
+export const useOverview = (view: View) => useQuery(overviewQuery(view))
+
+const overviewQuery = (view: View) => {
   const { period, range, organization } = view
   // Members are asked for where they matter: each with each report on each day can be many.
   const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
-  return useQuery({
+  return queryOptions({
     queryKey: ['overview', organization, period, range, group],
     refetchInterval: period === 'current' && range === undefined ? REFRESHED_EVERY_MS : false,
     placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => findOverview(view, group, { signal }),
+    queryFn: async ({ signal, client: queries }) => {
+      const overview = await findOverview(view, group, { signal })
+      const { bars } = overview
+      const scope = scopeOf(bars, NOT_NARROWED, undefined, LIMITS)
+      const isWhole = overview.lines === undefined && scope.messages <= LINES_AT_ONCE
+      // Before anything of it is drawn: the lines will be asked for next.
+      if (isWhole) queries.prefetchQuery(linesQuery(scope, fingerprintOf(bars), organization))
+      return overview
+    },
   })
 }
 
@@ -183,31 +209,22 @@ export type Lines = {
 export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
   const { bars, lines: own } = overview
   const { organization, report, member } = view
-  const scope = useMemo(
-    () => scopeOf(bars, { report, member }, chosen, { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }),
-    [bars, report, member, chosen],
-  )
+  const scope = useMemo(() => scopeOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
   const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
   const version = useMemo(() => fingerprintOf(bars), [bars])
-  const first = scope.slices.at(0)?.from
-  const last = scope.slices.at(-1)?.to
-  const queryKey = ['lines', organization, scope.filter, first, last, version]
-  const queries = useQueryClient()
   const whole = useQuery({
-    queryKey: [...queryKey, 'whole'],
+    ...linesQuery(scope, version, organization),
     enabled: own === undefined && !isPaged,
     placeholderData: keepPreviousData,
-    structuralSharing: false,
-    queryFn: ({ signal, queryKey: key }) =>
-      fetchLines(scope, organization, { signal }, (lines) => queries.setQueryData(key, { lines, isComplete: false })),
   })
   const paged = useInfiniteQuery({
-    queryKey: [...queryKey, 'paged'],
+    queryKey: [...linesKey(scope, version, organization), 'paged'],
     enabled: isPaged,
     structuralSharing: false,
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam: cursor, signal }) => {
-      const query = { organization, ...scope.filter, from: first, to: last, limit: LINES_A_PAGE, cursor }
+      const range = { from: scope.slices.at(0)?.from, to: scope.slices.at(-1)?.to }
+      const query = { organization, ...scope.filter, ...range, limit: LINES_A_PAGE, cursor }
       const page = await client.usagePage(query, { signal })
       return { lines: page.usage.map(lineOf), next: page.next_cursor }
     },
@@ -240,6 +257,27 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
 }
 
 const NO_LINES: readonly Line[] = []
+const NOT_NARROWED = { report: undefined, member: undefined }
+
+/** Of the same bars the lines are the same. */
+const linesKey = ({ filter, slices }: Scope, version: number, organization: string | undefined): QueryKey => [
+  'lines',
+  organization,
+  filter,
+  slices.at(0)?.from,
+  slices.at(-1)?.to,
+  version,
+]
+
+const linesQuery = (scope: Scope, version: number, organization: string | undefined) =>
+  queryOptions({
+    queryKey: [...linesKey(scope, version, organization), 'whole'],
+    structuralSharing: false,
+    queryFn: ({ signal, queryKey, client: queries }) =>
+      fetchLines(scope, organization, { signal }, (lines) =>
+        queries.setQueryData(queryKey, { lines, isComplete: false }),
+      ),
+  })
 
 /** Some slices at once, so that the service reads one while another is on its way; shown as soon as all before are there. */
 const fetchLines = async (

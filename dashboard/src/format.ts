@@ -1,6 +1,7 @@
 /** How amounts and moments are written. Amounts are whole millionths of a credit: sums of them are exact. */
 const MICROS = 1e6
 
+/** Exact up to 2^32 credits, beyond which a number has no millionths. */
 export const toMicros = (credits: number): number => Math.round(credits * MICROS)
 
 const amount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })

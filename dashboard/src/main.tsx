@@ -3,8 +3,10 @@ import { ApiError } from 'copilot-credits-client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { askAhead } from './data.ts'
 import './styles.css'
 import { applyTheme } from './theme.tsx'
+import { readView } from './view.ts'
 
 applyTheme()
 // The client tries again by itself.
@@ -19,6 +21,7 @@ const queries = new QueryClient({
     },
   }),
 })
+askAhead(queries, readView(location.search))
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has an element with the id root')
 createRoot(root).render(
