@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 // For development: the service, started again at every change, and before it the dashboard, which changes while one looks.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createServer } from 'vite'
+
+// The dashboard's proxy must know the same PORT as the service.
+if (existsSync('.env')) process.loadEnvFile()
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url))
 const service = spawn(process.execPath, ['--watch', path('copilot-credits.js'), 'serve'], { stdio: 'inherit' })
@@ -10,11 +14,9 @@ const dashboard = await createServer({ configFile: path('../dashboard/vite.confi
 await dashboard.listen()
 dashboard.printUrls()
 
-const leave = async () => {
-  service.kill()
-  await dashboard.close()
-}
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, leave)
+// A terminal sends Ctrl-C to the service as well: passing it on would be a second one, which means "leave at once".
+process.once('SIGINT', () => dashboard.close())
+process.once('SIGTERM', () => service.kill())
 service.once('exit', (code) => {
   process.exitCode = code ?? 1
   dashboard.close()

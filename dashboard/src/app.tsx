@@ -121,8 +121,8 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
           </span>
         </p>
       )}
-      <Figures view={view} overview={overview} periods={periods.data ?? []} />
-      <Chart view={view} overview={overview} chosen={chosen} />
+      <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
+      <Chart group={view.group} overview={overview} chosen={chosen} />
       <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
     </div>
   )

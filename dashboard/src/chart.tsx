@@ -1,22 +1,23 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
-import { type KeyboardEvent, type RefObject, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, memo, type RefObject, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
 import { axisCredits, barLabel, barName, count, credits, messagesName } from './format.ts'
 import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
 import type { Bar } from './usage.ts'
-import { changeView, type Grouping, type View } from './view.ts'
+import { changeView, type Grouping } from './view.ts'
 
 const HEIGHT = 260
 const MARGIN = { top: 10, right: 4, bottom: 28, left: 56 }
 const TIP_WIDTH = 230
 const TIP_GAP = 6
 
-type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
+type Props = { readonly group: Grouping; readonly overview: Overview; readonly chosen: Bar | undefined }
 
-export const Chart = ({ view, overview, chosen }: Props) => {
+/** Not drawn again where only the table has changed. */
+export const Chart = memo(({ group, overview, chosen }: Props) => {
   const { bars, width: bucket } = overview
-  const series = useMemo(() => seriesOf(bars, view.group), [bars, view.group])
+  const series = useMemo(() => seriesOf(bars, group), [bars, group])
   const stacks = useMemo(() => bars.map((bar) => stackOf(bar, series)), [bars, series])
   return (
     <section className="card chart-card" aria-labelledby="chart-title">
@@ -25,11 +26,7 @@ export const Chart = ({ view, overview, chosen }: Props) => {
         <Legend series={series} />
         <Field name="Stacked by" isInline>
           {(id) => (
-            <select
-              id={id}
-              value={view.group}
-              onChange={({ target }) => changeView({ group: target.value as Grouping })}
-            >
+            <select id={id} value={group} onChange={({ target }) => changeView({ group: target.value as Grouping })}>
               <option value="kind">Reports and text</option>
               <option value="report">Report</option>
               <option value="member">Member</option>
@@ -41,7 +38,7 @@ export const Chart = ({ view, overview, chosen }: Props) => {
       <BarTable overview={overview} series={series} stacks={stacks} />
     </section>
   )
-}
+})
 
 const Legend = ({ series }: { readonly series: readonly Series[] }) => (
   <ul className="legend" aria-label="Legend">

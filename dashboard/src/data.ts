@@ -308,7 +308,11 @@ const fetchLines = async (
 }
 
 /** What the period before had used at the same point; of a range, as many days before it. */
-export const usePreviousMicros = (view: View, overview: Overview, periods: readonly Period[]) => {
+export const usePreviousMicros = (
+  view: Pick<View, 'range' | 'organization'>,
+  overview: Overview,
+  periods: readonly Period[],
+) => {
   const { from, to, isListing, session } = overview
   const now = Date.parse(session.time)
   const isRunning = now > from && now < to

@@ -1,4 +1,5 @@
 import type { Period } from 'copilot-credits-client'
+import { memo } from 'react'
 import { type Overview, usePreviousMicros } from './data.ts'
 import { aboutCredits, changeFrom, count, credits, messagesName, share } from './format.ts'
 import { sumOf } from './usage.ts'
@@ -6,16 +7,24 @@ import type { View } from './view.ts'
 
 const DAY_MS = 86_400_000
 
-type Props = { readonly view: View; readonly overview: Overview; readonly periods: readonly Period[] }
+type Props = {
+  readonly range: View['range']
+  readonly organization: string | undefined
+  readonly overview: Overview
+  readonly periods: readonly Period[] | undefined
+}
 
-export const Figures = ({ view, overview, periods }: Props) => {
+const NO_PERIODS: readonly Period[] = []
+
+/** Not drawn again where only the table has changed. */
+export const Figures = memo(({ range, organization, overview, periods = NO_PERIODS }: Props) => {
   const { from, to, micros, messages, bars, isListing } = overview
-  const { data: before } = usePreviousMicros(view, overview, periods)
+  const { data: before } = usePreviousMicros({ range, organization }, overview, periods)
   const now = Date.parse(overview.session.time)
   const isRunning = now > from && now < to
   const elapsed = Math.max((isRunning ? now : to) - from, DAY_MS)
   const reports = sumOf(bars.flatMap(({ parts }) => parts.filter(({ report }) => report !== undefined)))
-  const isRange = view.range !== undefined
+  const isRange = range !== undefined
   const beforeName = isRange ? 'in the days before' : isRunning ? 'at the same point' : 'in all'
   return (
     <section aria-label="Figures">
@@ -44,7 +53,7 @@ export const Figures = ({ view, overview, periods }: Props) => {
       </dl>
     </section>
   )
-}
+})
 
 const projectionNote = (isRunning: boolean, isListing: boolean): string => {
   if (isRunning) return 'at this pace'

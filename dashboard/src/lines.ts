@@ -33,33 +33,52 @@ export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
   if (sort.length === 0) return lines
   const keys = new Float64Array(lines.length)
+  const reports = sort.some(({ id }) => id === 'report') ? ranksOfReports(lines) : undefined
+  const credits = sort.some(({ id }) => id === 'credits') ? ranksOfCredits(lines, reports?.count ?? 1) : undefined
   for (const { id, desc } of sort) {
-    const { ranks, count } = id === 'credits' ? ranksOfCredits(lines, desc) : ranksOfReports(lines, desc)
-    for (let at = 0; at < keys.length; at++) keys[at] = (keys[at] ?? 0) * count + (ranks[at] ?? 0)
+    const { ranks, count, last } = (id === 'credits' ? credits : reports) ?? NO_RANKS
+    for (let at = 0; at < keys.length; at++) {
+      const rank = ranks[at] ?? 0
+      keys[at] = (keys[at] ?? 0) * count + (desc && rank <= last ? last - rank : rank)
+    }
   }
-  // Few distinct amounts and reports: the product stays far below 2^53 for any number of lines that fits into a page.
   for (let at = 0; at < keys.length; at++) keys[at] = (keys[at] ?? 0) * keys.length + at
   keys.sort()
   return Array.from(keys, (key) => lines[key % keys.length] as Line)
 }
 
-type Ranks = { readonly ranks: Uint32Array; readonly count: number }
-
-const ranksOfCredits = (lines: readonly Line[], desc: boolean): Ranks => {
-  const distinct = Float64Array.from(new Set(lines.map(({ micros }) => micros))).sort()
-  if (desc) distinct.reverse()
-  const rankOf = new Map(Array.from(distinct, (micros, rank) => [micros, rank]))
-  return { ranks: Uint32Array.from(lines, ({ micros }) => rankOf.get(micros) ?? 0), count: distinct.length }
+type Ranks = {
+  readonly ranks: ArrayLike<number>
+  readonly count: number
+  /** The highest rank that changes its place in the other direction. */
+  readonly last: number
 }
 
-const ranksOfReports = (lines: readonly Line[], desc: boolean): Ranks => {
-  const distinct = [...new Set(lines.map(({ report }) => report))].filter((name) => name !== undefined)
-  distinct.sort(compareNames)
-  if (desc) distinct.reverse()
-  const rankOf = new Map<string | undefined, number>(distinct.map((name, rank) => [name, rank]))
+const NO_RANKS: Ranks = { ranks: [], count: 1, last: 0 }
+
+/** The amounts themselves where the keys made of them stay exact, else their places among the amounts that there are. */
+const ranksOfCredits = (lines: readonly Line[], otherCount: number): Ranks => {
+  const amounts = Float64Array.from(lines, ({ micros }) => micros)
+  const most = amounts.reduce((one, other) => Math.max(one, other), 0)
+  if ((most + 1) * otherCount * lines.length <= Number.MAX_SAFE_INTEGER) {
+    return { ranks: amounts, count: most + 1, last: most }
+  }
+  const distinct = Float64Array.from(new Set(amounts)).sort()
+  const rankOf = new Map(Array.from(distinct, (micros, rank) => [micros, rank]))
   return {
-    ranks: Uint32Array.from(lines, ({ report }) => rankOf.get(report) ?? distinct.length),
-    count: distinct.length + 1,
+    ranks: amounts.map((micros) => rankOf.get(micros) ?? 0),
+    count: distinct.length,
+    last: distinct.length - 1,
+  }
+}
+
+const ranksOfReports = (lines: readonly Line[]): Ranks => {
+  const names = [...new Set(lines.map(({ report }) => report))].filter((name) => name !== undefined).sort(compareNames)
+  const rankOf = new Map<string | undefined, number>(names.map((name, rank) => [name, rank]))
+  return {
+    ranks: Uint32Array.from(lines, ({ report }) => rankOf.get(report) ?? names.length),
+    count: names.length + 1,
+    last: names.length - 1,
   }
 }
 

@@ -263,8 +263,9 @@ const Rows = ({ view, rows, rowsShown, timeZone, hasMembers, isPaged, fetchMore,
                   onKeyDown={(event) => press(event, index)}
                   onFocus={() => setFocused(index)}
                 >
+                  {/* Not by the cell's own id: it counts the rows that are drawn, so that all would be made anew at each scroll. */}
                   {row.getAllCells().map((cell) => (
-                    <span key={cell.id} role="cell" className={`c-${cell.column.id}`}>
+                    <span key={cell.column.id} role="cell" className={`c-${cell.column.id}`}>
                       {cell.column.id === 'id' ? (
                         <a
                           href={addressOf({ ...view, message: row.original.id })}

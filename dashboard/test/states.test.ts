@@ -1,0 +1,581 @@
+/** The dashboard where not all is well: nobody is signed in, nothing is there, something fails, is slow, or is too much. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { type Answers, type Running, send, sendListing, startCopilot, startService } from '../../test/harness.ts'
+import { launchBrowser, noBrowser, openPage } from './browser.ts'
+import {
+  allIds,
+  bars,
+  callService,
+  figure,
+  header,
+  linesOf,
+  settled,
+  shownCredits,
+  sortBy,
+  sumOf,
+  sumShown,
+  type UsageLine,
+} from './pages.ts'
+
+let browser: Browser
+before(async () => {
+  if (noBrowser === false) browser = await launchBrowser()
+})
+after(() => browser?.close())
+
+/** What the browser says of every answer that is an error. */
+const refused = (...statuses: readonly number[]): RegExp => new RegExp(`status of (${statuses.join('|')})`)
+
+const refreshButton = (page: Page): Locator => page.getByRole('button', { name: 'Refresh', exact: true })
+const failureShown = (page: Page): Locator => page.locator('main > [role=alert]')
+
+/** What the page shows of the usage is what the service says it is. */
+const assertShows = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
+  const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
+  assert.equal(await figure(page, 'Credits this period').textContent(), sum)
+  assert.equal(await figure(page, 'Messages').textContent(), messages)
+  assert.equal(
+    await sumShown(page).textContent(),
+    `${messages} message${lines.length === 1 ? '' : 's'}, ${sum} credits`,
+  )
+  const credits = await page
+    .locator('.chart-card tbody tr')
+    .evaluateAll((rows) => rows.map((row) => Number(row.children[2]?.textContent?.replaceAll(',', ''))))
+  assert.equal(shownCredits(Math.round(credits.reduce((all, each) => all + each * 1e6, 0)) / 1e6), sum)
+}
+
+describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
+  const QUERY = '?period=2024-05'
+  const lettersOf = (count: number): string => 'abcdefgh '.repeat(count * count)
+
+  /** An organization with some usage, an admin key, and a way to make more. */
+  const startKeyed = async (environment: Record<string, string> = {}) => {
+    const service = await startService(environment)
+    const messages = [1, 2, 3, 4].map((id) => ({ id, text: lettersOf(id), timestamp: `2024-05-0${id}T08:00:00Z` }))
+    await callService(service.url, 'POST', '/v1/messages', { messages })
+    const { key: admin } = (await callService(service.url, 'POST', '/v1/keys', { scopes: ['admin'] })) as Key
+    const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
+      const response = await fetch(`${service.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${admin}`, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+      assert.ok(response.ok, `${method} ${path}: ${response.status}`)
+      return response.json()
+    }
+    return {
+      url: service.url,
+      keyOf: async (scope: string): Promise<Key> => (await ask('POST', '/v1/keys', { scopes: [scope] })) as Key,
+      revoke: ({ id }: Key) => ask('DELETE', `/v1/keys/${id}`),
+      usage: async () => ((await ask('GET', `/usage${QUERY}`)) as { usage: readonly UsageLine[] }).usage,
+      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    }
+  }
+  type Key = { readonly id: string; readonly key: string }
+
+  const signIn = async (page: Page, key: string): Promise<void> => {
+    await page.getByLabel('API key').fill(key)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+  }
+  const expected = refused(401, 403)
+
+  test('asks for one, says of a wrong one that it is wrong and of another that it may not read, and shows the usage for a right one', async () => {
+    await using keyed = await startKeyed()
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
+    const { page } = opened
+    await page.getByText('Sign in with an API key of your organization.').waitFor()
+    assert.equal(await page.getByRole('alert').innerText(), '')
+    assert.equal(await page.getByText('4 messages').count(), 0)
+    for (const wrong of [`cck_default_${'A'.repeat(43)}`, 'hunter2']) {
+      await signIn(page, wrong)
+      await page.getByRole('alert').filter({ hasText: 'This key is unknown or was revoked.' }).waitFor()
+    }
+    await signIn(page, (await keyed.keyOf('messages:write')).key)
+    await page.getByRole('alert').filter({ hasText: 'This key does not allow reading usage.' }).waitFor()
+    assert.deepEqual(await page.context().cookies(), [])
+    await signIn(page, (await keyed.keyOf('usage:read')).key)
+    await settled(page)
+    await assertShows(page, await keyed.usage())
+  })
+
+  test('keeps a session that scripts cannot read, nothing of the key, and is signed in after a reload', async () => {
+    await using keyed = await startKeyed()
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
+    const { page } = opened
+    const { key } = await keyed.keyOf('usage:read')
+    await signIn(page, key)
+    await settled(page)
+    const [cookie, ...more] = await page.context().cookies()
+    assert.deepEqual(more, [])
+    assert.equal(cookie?.httpOnly, true)
+    assert.equal(cookie?.sameSite, 'Strict')
+    const kept = await page.evaluate(() =>
+      [JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie, location.href].join(' '),
+    )
+    const secret = key.slice('cck_default_'.length)
+    assert.ok(secret.length > 20)
+    for (const place of [kept, decodeURIComponent(cookie?.value ?? ''), await page.content()]) {
+      assert.ok(!place.includes(secret))
+    }
+    await page.reload()
+    await settled(page)
+    assert.equal(await page.getByLabel('API key').count(), 0)
+  })
+
+  test('shows after signing in what the address says', async () => {
+    await using keyed = await startKeyed()
+    const address = `${keyed.url}/${QUERY}&group=report&sort=-credits&min=2&message=3`
+    await using opened = await openPage(browser, address, { expected })
+    const { page } = opened
+    await signIn(page, (await keyed.keyOf('usage:read')).key)
+    await page.getByRole('dialog', { name: 'Message 3' }).locator('tfoot').waitFor()
+    await settled(page)
+    assert.equal(page.url(), address)
+    assert.equal(await page.locator('.chart-card select').inputValue(), 'report')
+    const dear = (await keyed.usage()).filter(({ credits_used: credits }) => credits >= 2)
+    assert.ok(dear.length > 1 && dear.length < 4)
+    const sorted = dear.toSorted((one, other) => other.credits_used - one.credits_used)
+    assert.deepEqual(
+      await allIds(page),
+      sorted.map(({ message_id: id }) => String(id)),
+    )
+  })
+
+  test('asks again after signing out, shows nothing of what was there, and does not say that a session has ended', async () => {
+    await using keyed = await startKeyed()
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
+    const { page } = opened
+    await signIn(page, (await keyed.keyOf('usage:read')).key)
+    await settled(page)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('Sign in with an API key of your organization.').waitFor()
+    assert.equal(await page.locator('.figures, .scroller').count(), 0)
+    assert.deepEqual(await page.context().cookies(), [])
+    await page.reload()
+    await page.getByText('Sign in with an API key of your organization.').waitFor()
+  })
+
+  test('says so when it could not sign out', async () => {
+    await using stack = new AsyncDisposableStack()
+    const keyed = stack.use(await startKeyed())
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected: /status of 401|net::ERR/ })
+    const { page } = opened
+    await signIn(page, (await keyed.keyOf('usage:read')).key)
+    await settled(page)
+    await stack.disposeAsync()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('alert').filter({ hasText: 'You are still signed in.' }).waitFor()
+  })
+
+  test('says that the session has ended when its time is over, and goes on where it was', async () => {
+    await using keyed = await startKeyed({ SESSION_LIFETIME: '4s' })
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}&sort=credits`, { expected })
+    const { page } = opened
+    const { key } = await keyed.keyOf('usage:read')
+    await signIn(page, key)
+    await settled(page)
+    while ((await page.context().cookies()).length > 0) await page.evaluate(() => new Promise(requestAnimationFrame))
+    await refreshButton(page).click()
+    await page.getByText('Your session has ended: sign in again.').waitFor()
+    assert.equal(await page.locator('.figures, .scroller').count(), 0)
+    await signIn(page, key)
+    await settled(page)
+    assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'ascending')
+  })
+
+  test('ends the session with its key, also where only a charge is asked for', async () => {
+    await using keyed = await startKeyed()
+    await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
+    const { page } = opened
+    const first = await keyed.keyOf('usage:read')
+    await signIn(page, first.key)
+    await settled(page)
+    await keyed.revoke(first)
+    await refreshButton(page).click()
+    await page.getByText('Your session has ended: sign in again.').waitFor()
+    await signIn(page, first.key)
+    await page.getByRole('alert').filter({ hasText: 'This key is unknown or was revoked.' }).waitFor()
+    const second = await keyed.keyOf('usage:read')
+    await signIn(page, second.key)
+    await settled(page)
+    await keyed.revoke(second)
+    await page.getByRole('link', { name: '2', exact: true }).click()
+    await page.getByText('Your session has ended: sign in again.').waitFor()
+  })
+})
+
+describe('of an upstream the dashboard', { skip: noBrowser }, () => {
+  const lease = { id: 5392, name: 'Lease Report', credit_cost: 79 }
+  const report = (_: string, __: unknown, response: ServerResponse) => send(response, 200, lease)
+  const messageAt = (id: number, timestamp: string, more: object = {}) => ({ id, text: 'a b c', timestamp, ...more })
+  const past = [
+    messageAt(1, '2024-04-29T02:08:29.375Z'),
+    messageAt(2, '2024-04-29T23:59:59.999Z', { report_id: lease.id }),
+    messageAt(3, '2024-05-03T00:00:00Z'),
+    messageAt(4, '2024-05-06T12:00:00+02:00', { text: 'kayak' }),
+  ]
+
+  /** An upstream that can be made to fail, and come back, and the service that asks it. */
+  const startBoth = async (messages: readonly object[], { isFailing = false } = {}) => {
+    const listing: Answers['listing'] = (request, response) =>
+      state.isFailing ? send(response, 500, 'out of order') : sendListing(messages)(request, response)
+    const state = { isFailing }
+    const copilot = await startCopilot({ listing, report })
+    const service = await startService({ UPSTREAM_URL: copilot.url, UPSTREAM_ATTEMPTS: '1' })
+    return {
+      url: service.url,
+      fail: (isSo: boolean) => {
+        state.isFailing = isSo
+      },
+      [Symbol.asyncDispose]: async () => {
+        await service[Symbol.asyncDispose]()
+        await copilot[Symbol.asyncDispose]()
+      },
+    }
+  }
+  const badge = (page: Page): Locator => page.locator('header').getByText('this is the last good answer')
+
+  test('shows what is listed where it lies outside the current period: every day from the first to the last', async () => {
+    await using both = await startBoth(past)
+    await using opened = await openPage(browser, `${both.url}/`)
+    const { page } = opened
+    await settled(page)
+    const lines = await linesOf(both.url, '')
+    assert.equal(lines.length, 4)
+    await assertShows(page, lines)
+    const labels = await bars(page).evaluateAll((all) => all.map((bar) => bar.getAttribute('aria-label') ?? ''))
+    assert.deepEqual(
+      labels.map((label) => /^\w+, (.+): .* (\d+) messages?/.exec(label)?.slice(1)),
+      [
+        ['29 Apr 2024', '2'],
+        ['30 Apr 2024', '0'],
+        ['1 May 2024', '0'],
+        ['2 May 2024', '0'],
+        ['3 May 2024', '1'],
+        ['4 May 2024', '0'],
+        ['5 May 2024', '0'],
+        ['6 May 2024', '1'],
+      ],
+    )
+    assert.equal(
+      await page.getByLabel('Period', { exact: true }).locator('option:checked').innerText(),
+      '29 Apr – 6 May 2024 (current, as listed)',
+    )
+    assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
+    await bars(page).nth(4).click()
+    assert.deepEqual(await allIds(page), ['3'])
+    assert.equal(await badge(page).count(), 0)
+  })
+
+  test('shows the whole current period where what is listed lies in it', async () => {
+    const now = new Date()
+    const days = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 0)).getUTCDate()
+    await using both = await startBoth([
+      messageAt(1, now.toJSON(), { report_id: lease.id }),
+      messageAt(2, now.toJSON()),
+    ])
+    await using opened = await openPage(browser, `${both.url}/`)
+    const { page } = opened
+    await settled(page)
+    await assertShows(page, await linesOf(both.url, ''))
+    assert.equal(await bars(page).count(), days)
+  })
+
+  test('goes on showing the last good answer when the upstream fails, says so, and no longer when it is back', async () => {
+    await using both = await startBoth(past)
+    await using opened = await openPage(browser, `${both.url}/`)
+    const { page } = opened
+    await settled(page)
+    const lines = await linesOf(both.url, '')
+    both.fail(true)
+    await refreshButton(page).click()
+    await badge(page).waitFor()
+    await assertShows(page, lines)
+    assert.equal(await failureShown(page).count(), 0)
+    // Also for who comes now.
+    await page.reload()
+    await badge(page).waitFor()
+    await settled(page)
+    await assertShows(page, lines)
+    both.fail(false)
+    await refreshButton(page).click()
+    await badge(page).waitFor({ state: 'detached' })
+    await assertShows(page, lines)
+  })
+
+  test('says what happened where there is no good answer, and shows the usage once there is one', async () => {
+    await using both = await startBoth(past, { isFailing: true })
+    await using opened = await openPage(browser, `${both.url}/`, { expected: refused(502) })
+    const { page } = opened
+    const failure = failureShown(page)
+    await failure.waitFor()
+    const text = await failure.innerText()
+    assert.match(text, /^The usage could not be fetched\.\s+The Copilot service failed: .*status 500/)
+    const again = failure.getByRole('button', { name: 'Try again' })
+    const answered = page.waitForResponse((response) => response.url().endsWith('/usage') && response.status() === 502)
+    await again.click()
+    await answered
+    await again.waitFor()
+    assert.equal(await page.locator('.figures .value').count(), 0)
+    both.fail(false)
+    await again.click()
+    await failure.waitFor({ state: 'detached' })
+    await settled(page)
+    await assertShows(page, await linesOf(both.url, ''))
+  })
+})
+
+describe('without usage the dashboard', { skip: noBrowser }, () => {
+  test('of an organization says that there is none and what to do', async () => {
+    await using service = await startService({})
+    await callService(service.url, 'POST', '/v1/organizations', { id: 'acme', name: 'Acme Ltd' })
+    await using opened = await openPage(browser, `${service.url}/?organization=acme`)
+    const { page } = opened
+    await settled(page)
+    await page.getByText('No messages in this time. Choose another period, or report some.').waitFor()
+    assert.equal(await figure(page, 'Credits this period').textContent(), '0.00')
+    assert.equal(await page.getByText('Acme Ltd', { exact: true }).count(), 1)
+    assert.equal(await page.getByText('bundled sample').count(), 0)
+    assert.ok((await bars(page).count()) >= 28)
+  })
+
+  test('says of the bundled sample that it is one, until something is reported', async () => {
+    await using service = await startService({})
+    await using opened = await openPage(browser, `${service.url}/`)
+    const { page } = opened
+    await settled(page)
+    const notice = page.getByText('This is the bundled sample: there is no usage yet.')
+    await notice.waitFor()
+    const lines = await linesOf(service.url, '')
+    assert.ok(lines.length > 0)
+    await assertShows(page, lines)
+    const messages = [{ id: 1, text: 'a', timestamp: new Date().toJSON() }]
+    await callService(service.url, 'POST', '/v1/messages', { messages })
+    await refreshButton(page).click()
+    await notice.waitFor({ state: 'detached' })
+    await settled(page)
+    await assertShows(page, await linesOf(service.url, ''))
+  })
+})
+
+describe('when the service', { skip: noBrowser }, () => {
+  const QUERY = '?period=2024-05'
+  const startWithUsage = async (): Promise<Running> => {
+    const service = await startService({})
+    const messages = [1, 2, 3].map((id) => ({ id, text: 'a b', timestamp: `2024-05-0${id}T08:00:00Z` }))
+    await callService(service.url, 'POST', '/v1/messages', { messages })
+    return service
+  }
+
+  test('goes away, what was shown stays, and the dashboard says that it could not be refreshed', async () => {
+    await using stack = new AsyncDisposableStack()
+    const service = stack.use(await startWithUsage())
+    const lines = await linesOf(service.url, QUERY)
+    await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
+    const { page } = opened
+    await settled(page)
+    await stack.disposeAsync()
+    await refreshButton(page).click()
+    await failureShown(page).waitFor()
+    assert.match(
+      await failureShown(page).innerText(),
+      /^The usage could not be refreshed\.\s+The service could not be reached\./,
+    )
+    await assertShows(page, lines)
+    assert.deepEqual(await allIds(page), ['1', '2', '3'])
+  })
+
+  test('goes away, another period that was not there yet cannot be shown, and the one before still can', async () => {
+    await using stack = new AsyncDisposableStack()
+    const service = stack.use(await startWithUsage())
+    const lines = await linesOf(service.url, QUERY)
+    await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
+    const { page } = opened
+    await settled(page)
+    await stack.disposeAsync()
+    const picker = page.getByLabel('Period', { exact: true })
+    await picker.selectOption('current')
+    await failureShown(page).filter({ hasText: 'The usage could not be fetched.' }).waitFor()
+    assert.equal(await page.locator('.figures .value').count(), 0, 'nothing of another period is shown')
+    await picker.selectOption('2024-05')
+    await settled(page)
+    await assertShows(page, lines)
+  })
+
+  test('is slow, the dashboard says that it loads, and then shows the usage', async () => {
+    await using service = await startWithUsage()
+    await using opened = await openPage(browser, 'about:blank')
+    const { page } = opened
+    const totals = await hold(page, '**/v1/usage/totals?*')
+    await page.goto(`${service.url}/${QUERY}`)
+    const loading = page.getByRole('status').filter({ hasText: 'Loading the usage…' })
+    await loading.waitFor()
+    assert.ok(await page.locator('.loading .table-card').isVisible())
+    assert.equal(await page.getByRole('alert').count(), 0)
+    totals.release()
+    await settled(page)
+    assert.equal(await loading.count(), 0)
+    await assertShows(page, await linesOf(service.url, QUERY))
+  })
+
+  test('is slow with another period, the one before is marked as not the one that was asked for', async () => {
+    await using service = await startWithUsage()
+    await using opened = await openPage(browser, `${service.url}/${QUERY}`)
+    const { page } = opened
+    await settled(page)
+    const totals = await hold(page, '**/v1/usage/totals?*')
+    await page.getByLabel('Period', { exact: true }).selectOption('current')
+    await page.locator('main[aria-busy=true] .busy').waitFor()
+    totals.release()
+    await page.locator('main[aria-busy=false]').waitFor()
+    await settled(page)
+    assert.equal(await figure(page, 'Credits this period').textContent(), '0.00')
+  })
+
+  /** A slow network, as long as a test wants. */
+  const hold = async (page: Page, url: string) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    await page.route(url, async (route) => {
+      await promise
+      await route.continue()
+    })
+    return { release: resolve }
+  }
+})
+
+describe('the theme', { skip: noBrowser }, () => {
+  let service: Running
+  before(async () => {
+    service = await startService({})
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+
+  /** The ground of the page is dark, or light. */
+  const ground = (page: Page, theme: 'dark' | 'light') =>
+    page.waitForFunction((isDark) => {
+      const [red = 0, green = 0, blue = 0] = getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? []
+      return (Number(red) + Number(green) + Number(blue)) / 3 < 128 === isDark
+    }, theme === 'dark')
+
+  for (const [system, other] of [
+    ['dark', 'light'],
+    ['light', 'dark'],
+  ] as const) {
+    test(`is ${system} where the system is, ${other} once that is chosen, also after a reload, and the system's again`, async () => {
+      await using opened = await openPage(browser, `${service.url}/`, { colorScheme: system })
+      const { page } = opened
+      await settled(page)
+      const theme = page.getByLabel('Theme')
+      await ground(page, system)
+      assert.equal(await theme.inputValue(), 'system')
+      await theme.selectOption(other)
+      await ground(page, other)
+      await page.reload()
+      await settled(page)
+      assert.equal(await theme.inputValue(), other)
+      await ground(page, other)
+      await theme.selectOption('system')
+      await ground(page, system)
+      await page.emulateMedia({ colorScheme: other })
+      await ground(page, other)
+    })
+  }
+})
+
+describe('of more messages than can be sorted the dashboard', { skip: noBrowser }, () => {
+  const COUNT = 100_310
+  const DAYS = 31
+  const QUERY = '?period=2024-05'
+  const dayOf = (id: number): string => `2024-05-${String((id % DAYS) + 1).padStart(2, '0')}`
+  let service: Running
+  before(async () => {
+    service = await startService({})
+    const lines: string[] = []
+    for (let id = 0; id < COUNT; id++) {
+      lines.push(JSON.stringify({ id, text: 'a '.repeat((id % 7) + 1), timestamp: `${dayOf(id)}T08:00:00Z` }))
+    }
+    const response = await fetch(`${service.url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson', prefer: 'return=minimal' },
+      body: lines.join('\n'),
+    })
+    assert.match(await response.text(), new RegExp(`"accepted":${COUNT}`))
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+  const open = async (more = '') => {
+    const opened = await openPage(browser, `${service.url}/${QUERY}${more}`)
+    await settled(opened.page)
+    return opened
+  }
+  const tooMany = (page: Page): Locator => page.getByText('messages are too many to sort here')
+  const sortButton = (page: Page, name: string): Locator => header(page, name).getByRole('button')
+  const exported = async (page: Page): Promise<readonly string[]> => {
+    const waiting = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export CSV' }).click()
+    const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
+    assert.equal(head, 'message_id,timestamp,report_name,credits_used,member')
+    return lines
+  }
+
+  test('says so, does not let them be sorted, and loads more as one scrolls', async () => {
+    await using opened = await open('&sort=-credits')
+    const { page } = opened
+    assert.match(await tooMany(page).innerText(), /^100,310 messages are too many to sort here: /)
+    for (const name of ['Report Name', 'Credits Used']) {
+      assert.equal(await sortButton(page, name).isDisabled(), true)
+      assert.equal(await header(page, name).getAttribute('aria-sort'), 'none')
+    }
+    await sumShown(page)
+      .getByText(/^10,000 messages, .* so far$/)
+      .waitFor()
+    assert.equal(await page.locator('.empty').count(), 0)
+    assert.equal(await figure(page, 'Messages').textContent(), '100,310')
+    for (const so of ['20,000', '30,000']) {
+      await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, scroller.scrollHeight))
+      await sumShown(page)
+        .filter({ hasText: `${so} messages` })
+        .waitFor()
+    }
+    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 20_005 * 38))
+    await page.locator('[data-row="20005"]').waitFor()
+  })
+
+  test('lets a day be sorted, and exports all of it', async () => {
+    await using opened = await open()
+    const { page } = opened
+    await bars(page).nth(4).click()
+    await tooMany(page).waitFor({ state: 'detached' })
+    await settled(page)
+    const lines = await linesOf(service.url, '?from=2024-05-05&to=2024-05-06')
+    assert.ok(lines.length > 3000)
+    assert.equal(
+      await sumShown(page).textContent(),
+      `${lines.length.toLocaleString('en-GB')} messages, ${shownCredits(sumOf(lines))} credits`,
+    )
+    assert.equal(await sortButton(page, 'Credits Used').isDisabled(), false)
+    await sortBy(page, 'Credits Used')
+    await sortBy(page, 'Credits Used')
+    assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'descending')
+    assert.deepEqual(
+      await exported(page),
+      lines
+        .toSorted((one, other) => other.credits_used - one.credits_used)
+        .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},`),
+    )
+  })
+
+  test('exports all of them, each once and in the order of time', async () => {
+    await using opened = await open()
+    const lines = await exported(opened.page)
+    const ids = lines.map((line) => Number(line.split(',', 1)[0]))
+    const inOrder = Array.from({ length: COUNT }, (_, id) => id).sort(
+      (one, other) => (one % DAYS) - (other % DAYS) || one - other,
+    )
+    assert.deepEqual(ids, inOrder)
+    await opened.page.getByText('100,310 messages, ').waitFor()
+  })
+})
