@@ -87,6 +87,11 @@ const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
       >
         Try again
       </button>
+      {isAsIs && !isShown && (
+        <button type="button" onClick={() => changeView({ period: 'previous' })}>
+          Show the previous period
+        </button>
+      )}
       {!isAsIs && (
         <button
           type="button"

@@ -321,6 +321,13 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     await answered
     await again.waitFor()
     assert.equal(await page.locator('.figures .value').count(), 0)
+    // What the ledger has can be looked at all the same.
+    await failure.getByRole('button', { name: 'Show the previous period' }).click()
+    await settled(page)
+    assert.equal(await failure.count(), 0)
+    assert.equal(new URL(page.url()).search, '?period=previous')
+    await page.goBack()
+    await again.waitFor()
     both.fail(false)
     await again.click()
     await failure.waitFor({ state: 'detached' })
