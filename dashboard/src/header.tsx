@@ -132,31 +132,47 @@ const PeriodPicker = ({ view, overview: current }: Pick<Props, 'view' | 'overvie
       {view.range !== undefined && (
         <>
           <Field name="From" isInline>
-            {(id) => (
-              <input
-                id={id}
-                type="date"
-                value={from}
-                max={to}
-                onChange={({ target }) => setRange({ from: target.value, to })}
-                required
-              />
-            )}
+            {(id) => <DayInput id={id} day={from} max={to} choose={(day) => setRange({ from: day, to })} />}
           </Field>
           <Field name="To" isInline>
-            {(id) => (
-              <input
-                id={id}
-                type="date"
-                value={to}
-                min={from}
-                onChange={({ target }) => setRange({ from, to: target.value })}
-                required
-              />
-            )}
+            {(id) => <DayInput id={id} day={to} min={from} choose={(day) => setRange({ from, to: day })} />}
           </Field>
         </>
       )}
     </div>
+  )
+}
+
+type DayInputProps = {
+  readonly id: string
+  readonly day: string
+  readonly min?: string
+  readonly max?: string
+  /** Is told of every day, also of those that are only on the way to the one that is meant: the year 2 before 2024. */
+  readonly choose: (day: string) => void
+}
+
+/** Keeps what is being typed until it is left. */
+const DayInput = ({ id, day, min, max, choose }: DayInputProps) => {
+  const [typed, setTyped] = useState(day)
+  const [known, setKnown] = useState(day)
+  if (known !== day) {
+    setKnown(day)
+    setTyped(day)
+  }
+  return (
+    <input
+      id={id}
+      type="date"
+      value={typed}
+      min={min}
+      max={max}
+      onChange={({ target }) => {
+        setTyped(target.value)
+        choose(target.value)
+      }}
+      onBlur={() => setTyped(day)}
+      required
+    />
   )
 }

@@ -318,6 +318,18 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.deepEqual(await allIds(page), idsOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
   })
 
+  test('takes days as they are typed, also by way of years that are not meant', async () => {
+    await using opened = await openPage(browser, `${service.url}/?from=2026-05-01&to=2026-05-31`)
+    const { page } = opened
+    await settled(page)
+    // Day and month are the same, so that it does not matter which the browser has first.
+    await page.getByLabel('From', { exact: true }).focus()
+    await page.keyboard.type('03032024')
+    await page.waitForURL('**/?from=2024-03-03&to=2026-05-31')
+    await settled(page)
+    await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
+  })
+
   test('filters by report, by no report, by least credits and by id, and clears it all', async () => {
     await using opened = await open()
     const { page } = opened
