@@ -8,7 +8,16 @@ import {
   useTable,
 } from '@tanstack/react-table'
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, type MouseEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  useDeferredValue,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react'
 import type { Lines, Overview } from './data.ts'
 import { Filters } from './filters.tsx'
 import { count, credits, dateTime, messagesName } from './format.ts'
@@ -197,10 +206,21 @@ const Rows = ({ view, rows, rowsShown, timeZone, hasMembers, isPaged, fetchMore,
   })
   const headers = table.getHeaderGroups().flatMap((group) => group.headers)
 
+  /** The row that the keyboard wants, until it is drawn. */
+  const wanted = useRef<number>(undefined)
+  const focusWanted = (): void => {
+    const link = scroller.current?.querySelector<HTMLElement>(`[data-row="${wanted.current}"] a`)
+    if (link === null || link === undefined) return
+    wanted.current = undefined
+    link.focus()
+  }
+  useLayoutEffect(focusWanted)
+
   const moveTo = (index: number): void => {
     setFocused(index)
     virtual.scrollToIndex(index)
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${index}"] a`)?.focus())
+    wanted.current = index
+    focusWanted()
   }
   const press = (event: KeyboardEvent, index: number): void => {
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2)
