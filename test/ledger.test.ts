@@ -187,6 +187,10 @@ for (const [name, environment] of Object.entries(STORES)) {
       }
       const periods = (await request(service, '/v1/periods?limit=100')).body.periods
       assert.equal(sum(periods.map((each: Answer) => each.credits)), '2264.4')
+      for (const { name, start, end, messages: count, credits } of periods) {
+        const [bucket] = (await request(service, `/v1/usage/totals?period=${name}&bucket=none`)).body.buckets
+        assert.deepEqual(bucket, { start, end, messages: count, credits }, name)
+      }
       const charges = await Promise.all(messages.map(({ id }) => request(service, `/v1/messages/${id}`)))
       const amounts = charges.map((each) => {
         const [charge] = each.body.charges
@@ -420,7 +424,8 @@ for (const [name, environment] of Object.entries(STORES)) {
         ['/v1/messages', { body: 'x', headers: { 'content-type': 'text/plain' } }, 415, /Unsupported Media Type/],
         ['/v1/messages/1', {}, 404, /no message "1"/],
         ['/v1/messages/x?id_type=integer', {}, 400, /an integer/],
-        ['/usage?period=2024-13', {}, 400, /"period" must be current, previous or a month/],
+        ['/usage?period=2024-13', {}, 400, /"period" must be current, previous, a month/],
+        ['/usage?period=2024-05-02', {}, 400, /"period" must be a month in which, or a day on which/],
         ['/usage?from=2024-05-01', {}, 400, /"to" must be given/],
         ['/usage?from=2024-05-01&to=2024-05-01', {}, 400, /later than "from"/],
         ['/usage?from=yesterday&to=2024-05-01', {}, 400, /"from" must be an RFC 3339/],

@@ -30,8 +30,8 @@ export type Bill = {
 
 /**
  * Amounts are credits: exact decimals with at most six digits after the point. Times are RFC 3339. A range is
- * `{ period }` (`current`, `previous` or a month such as `2024-05`) or `{ from, to }` (dates or date-times; `to` is not part
- * of it); the current period where nothing is said.
+ * `{ period }` (`current`, `previous`, or the month or day in or on which it starts: `2024-05`, `2024-05-15`) or
+ * `{ from, to }` (dates or date-times; `to` is not part of it); the current period where nothing is said.
  *
  * Every method throws `ApiError` where the service says no: 400 for what it does not understand, 401 without a good key,
  * 403 where the key lacks the scope (`usage:read`, to read), 404 for what there is not. It throws `ConnectionError` where the

@@ -785,7 +785,7 @@ export interface operations {
                  */
                 readonly organization?: string;
                 /**
-                 * @description `current` (the default), `previous`, or a month: the billing period that starts in it.
+                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
                  * @example 2024-05
                  */
                 readonly period?: string;
@@ -2979,6 +2979,11 @@ export interface operations {
                              */
                             readonly messages: number;
                             /**
+                             * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.
+                             * @example 2024-05
+                             */
+                            readonly name: string;
+                            /**
                              * Format: date-time
                              * @description Inclusive.
                              * @example 2024-05-01T00:00:00.000Z
@@ -3148,6 +3153,11 @@ export interface operations {
                          * @example 3
                          */
                         readonly messages: number;
+                        /**
+                         * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.
+                         * @example 2024-05
+                         */
+                        readonly name: string;
                         /**
                          * Format: date-time
                          * @description Inclusive.
@@ -4086,7 +4096,7 @@ export interface operations {
                  */
                 readonly organization?: string;
                 /**
-                 * @description `current` (the default), `previous`, or a month: the billing period that starts in it.
+                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
                  * @example 2024-05
                  */
                 readonly period?: string;
@@ -4316,7 +4326,7 @@ export interface operations {
                  */
                 readonly page?: string;
                 /**
-                 * @description `current` (the default), `previous`, or a month: the billing period that starts in it.
+                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
                  * @example 2024-05
                  */
                 readonly period?: string;

@@ -6,10 +6,11 @@ import { dayAt, daysBetween } from './days.ts'
 import {
   CHANGE_LEAD_MS,
   changedCalendar,
+  nameOfPeriod,
   periodAfter,
   periodAt,
   periodBefore,
-  periodStartingIn,
+  periodNamed,
   periodsBetween,
 } from './periods.ts'
 import { isTimeZone } from './zones.ts'
@@ -89,12 +90,32 @@ describe('billing periods', () => {
 
   test('are found by the month in which they start', () => {
     const calendar = calendarOf('Pacific/Auckland', 31)
-    const found = periodStartingIn(calendar, 2024, 2)
+    assert.equal(periodNamed(calendar, '2024-02-28'), undefined)
+    const found = periodNamed(calendar, '2024-02')
     assert.deepEqual(found && [iso(found.start), iso(found.end)], [
       '2024-02-28T11:00:00.000Z',
       '2024-03-30T11:00:00.000Z',
     ])
-    for (let month = 1; month <= 12; month++) assert.notEqual(periodStartingIn(calendar, 2024, month), undefined)
+    for (let month = 1; month <= 12; month++) {
+      const name = `2024-${String(month).padStart(2, '0')}`
+      const named = periodNamed(calendar, name)
+      assert.equal(named && nameOfPeriod(calendar, named), name)
+    }
+  })
+
+  test('of which two start in one month are told apart: the later one has the name of its day', () => {
+    const now = Date.parse('2024-05-05T00:00:00Z')
+    const changed = changedCalendar(calendarOf('Asia/Kolkata', 1), { anchorDay: 15, timeZone: 'America/New_York' }, now)
+    const periods = periodsBetween(changed, now, Date.parse('2024-07-16T00:00:00Z'))
+    assert.deepEqual(
+      periods.map((period) => [nameOfPeriod(changed, period), iso(period.start)]),
+      [
+        ['2024-05', '2024-04-30T18:30:00.000Z'],
+        ['2024-05-31', '2024-05-31T18:30:00.000Z'],
+        ['2024-06', '2024-06-15T04:00:00.000Z'],
+        ['2024-07', '2024-07-15T04:00:00.000Z'],
+      ],
+    )
   })
 
   test('of a change of zone: the period that has begun ends as it would have, the next is not cut to some hours', () => {
@@ -145,6 +166,7 @@ describe('billing periods', () => {
         for (const [index, period] of periods.entries()) {
           const next = periods[index + 1]
           assert.ok(period.end - period.start >= 2 * DAY_MS - 1 && period.end - period.start <= 66 * DAY_MS)
+          assert.deepEqual(periodNamed(calendar, nameOfPeriod(calendar, period)), period)
           if (next === undefined) continue
           assert.equal(period.end, next.start)
           assert.ok(dayStarts.has(next.start))

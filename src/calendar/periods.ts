@@ -31,18 +31,29 @@ export const periodBefore = (calendar: BillingCalendar, { start }: BillingPeriod
 
 export const periodAfter = (calendar: BillingCalendar, { end }: BillingPeriod): BillingPeriod => periodAt(calendar, end)
 
-/** The first period whose start falls into the month, by the local date in the zone that holds at its start. */
-export const periodStartingIn = (calendar: BillingCalendar, year: number, month: number): BillingPeriod | undefined => {
+/** The first period that starts in a month (`2024-05`) or on a day (`2024-05-15`), by the local date at its start. */
+export const periodNamed = (calendar: BillingCalendar, name: string): BillingPeriod | undefined => {
+  const [year = 0, month = 0, day] = name.split('-').map(Number)
   // Local dates are less than a day away from those of UTC on either side.
-  let period = periodAt(calendar, utc(year, month, 1) - 2 * DAY_MS)
-  const limit = utc(year, month, 31) + 3 * DAY_MS
+  let period = periodAt(calendar, utc(year, month, day ?? 1) - 2 * DAY_MS)
+  const limit = utc(year, month, day ?? 31) + 3 * DAY_MS
   while (period.start < limit) {
-    const { timeZone } = calendar[indexAt(calendar, period.start)] ?? calendar[0]
-    const date = zoned(period.start, timeZone)
-    if (date.year === year && date.month === month) return period
+    if (startDate(calendar, period).startsWith(name)) return period
     period = periodAfter(calendar, period)
   }
   return undefined
+}
+
+/** What finds it by `periodNamed`: the month in which it starts; the day where an earlier one starts in that month. */
+export const nameOfPeriod = (calendar: BillingCalendar, period: BillingPeriod): string => {
+  const date = startDate(calendar, period)
+  const month = date.slice(0, -'-01'.length)
+  return periodNamed(calendar, month)?.start === period.start ? month : date
+}
+
+const startDate = (calendar: BillingCalendar, { start }: BillingPeriod): string => {
+  const { timeZone } = calendar[indexAt(calendar, start)] ?? calendar[0]
+  return zoned(start, timeZone).toPlainDate().toString()
 }
 
 /** All that overlap `[from, to)`, ascending. */

@@ -1,13 +1,13 @@
 /** What `period`, `from` and `to` mean for an organization. */
 import { dayAt } from '#calendar/days.ts'
-import { periodAt, periodBefore, periodStartingIn } from '#calendar/periods.ts'
+import { periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
 import type { Range } from './ledger.ts'
 
 export type RangeQuery = {
-  /** `current`, `previous`, or `2024-05`: the period that starts in that month. */
+  /** `current`, `previous`, or `2024-05` or `2024-05-15`: the period that starts in that month or on that day. */
   readonly period?: string | undefined
   /** Instants, or dates, which stand for the midnight with which they begin. `to` is exclusive. */
   readonly from?: string | undefined
@@ -33,13 +33,12 @@ const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs):
     const { start, end } = periodBefore(calendar, current)
     return { from: start, to: end }
   }
-  const [, year, month] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(period) ?? []
-  const found = year === undefined ? undefined : periodStartingIn(calendar, Number(year), Number(month))
+  if (!/^\d{4}-(0[1-9]|1[0-2])(-\d\d)?$/.test(period)) {
+    throw new InvalidRequest('query parameter "period"', 'current, previous, a month such as 2024-05, or a day')
+  }
+  const found = periodNamed(calendar, period)
   if (found === undefined) {
-    throw new InvalidRequest(
-      'query parameter "period"',
-      year === undefined ? 'current, previous or a month such as 2024-05' : 'a month in which a billing period starts',
-    )
+    throw new InvalidRequest('query parameter "period"', 'a month in which, or a day on which, a billing period starts')
   }
   return { from: found.start, to: found.end }
 }

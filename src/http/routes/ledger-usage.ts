@@ -2,7 +2,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { BucketWidth } from '#calendar/buckets.ts'
-import { periodAt } from '#calendar/periods.ts'
+import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
 import type { GroupField, GroupTotal, PagePosition } from '#metering/ledger.ts'
@@ -217,7 +217,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       const { periods, hasMore } = await queries.periods(organization, { now, before, limit })
       const last = periods.at(-1)
       return {
-        periods: periods.map((each) => toPeriod(each)),
+        periods: periods.map((each) => toPeriod(each, organization)),
         ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
       }
     },
@@ -239,7 +239,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
     async (request) => {
       const { organization, queries, now } = await readerOf(request)
-      return toPeriod(await queries.period(organization, now))
+      return toPeriod(await queries.period(organization, now), organization)
     },
   )
 
@@ -334,7 +334,8 @@ const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readon
       }),
 })
 
-const toPeriod = ({ start, end, messages, credits }: PeriodUsage) => ({
+const toPeriod = ({ start, end, messages, credits }: PeriodUsage, { calendar }: Organization) => ({
+  name: nameOfPeriod(calendar, { start, end }),
   start: canonicalTimestamp(start),
   end: canonicalTimestamp(end),
   state: 'open' as const,

@@ -24,7 +24,8 @@ export const organizationQuery = {
 export const rangeQuery = {
   period: Type.Optional(
     Type.String({
-      description: '`current` (the default), `previous`, or a month: the billing period that starts in it.',
+      description:
+        '`current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.',
       examples: ['2024-05'],
     }),
   ),

@@ -60,6 +60,11 @@ export const TotalsSchema = Type.Object({
 })
 
 export const PeriodSchema = Type.Object({
+  name: Type.String({
+    description:
+      'What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.',
+    examples: ['2024-05'],
+  }),
   start: TimestampSchema('Inclusive.'),
   end: TimestampSchema('Exclusive.'),
   state: Type.Literal('open', { description: 'Messages are still charged to it.', examples: ['open'] }),
