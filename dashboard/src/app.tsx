@@ -1,8 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ApiError } from 'copilot-credits-client'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Chart } from './chart.tsx'
-import { type Overview, useLines, useOverview, usePeriods } from './data.ts'
+import { agreeing, type Overview, useLines, useOverview, usePeriods } from './data.ts'
 import { Figures } from './figures.tsx'
 import { focusMain } from './focus.ts'
 import { Header } from './header.tsx'
@@ -116,6 +116,12 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
   const periods = usePeriods(view.organization)
   const chosen = view.bar === undefined ? undefined : overview.bars[indexAt(overview.bars, Date.parse(view.bar))]
   const lines = useLines(view, overview, chosen)
+  const { lines: rows, isPaged, isComplete } = lines
+  const shown = useMemo(
+    () => agreeing(overview, { lines: rows, isPaged, isComplete }),
+    [overview, rows, isPaged, isComplete],
+  )
+  const shownBar = chosen && shown.bars[indexAt(shown.bars, chosen.from)]
   return (
     <div className={isBusy ? 'content busy' : 'content'}>
       {overview.session.source === 'bundled-sample' && (
@@ -126,9 +132,9 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
           </span>
         </p>
       )}
-      <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
-      <Chart group={view.group} overview={overview} chosen={chosen} />
-      <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
+      <Figures range={view.range} organization={view.organization} overview={shown} periods={periods.data} />
+      <Chart group={view.group} overview={shown} chosen={shownBar} />
+      <UsageTable view={view} overview={shown} chosen={shownBar} {...lines} />
     </div>
   )
 }

@@ -43,7 +43,7 @@ export const Chart = memo(({ group, overview, chosen }: Props) => {
 const Legend = ({ series }: { readonly series: readonly Series[] }) => (
   <ul className="legend" aria-label="Legend">
     {series.map(({ name, style }) => (
-      <li key={name}>
+      <li key={style}>
         <Swatch style={style} /> {name}
       </li>
     ))}
@@ -169,7 +169,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
               />
               {blocksOf(stacks[index] ?? []).map(({ series, from, to }) => (
                 <Block
-                  key={series.name}
+                  key={series.style}
                   style={series.style}
                   x={x(index) ?? 0}
                   y={y(to)}
@@ -195,7 +195,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
               ?.filter(({ micros }) => micros > 0)
               .reverse()
               .map(({ series, micros }) => (
-                <div key={series.name}>
+                <div key={series.style}>
                   <dt>
                     <Swatch style={series.style} /> {series.name}
                   </dt>
@@ -256,8 +256,8 @@ const BarTable = ({ overview: { bars, width, timeZone }, series, stacks }: BarTa
           <th scope="col">{width}</th>
           <th scope="col">Messages</th>
           <th scope="col">Credits</th>
-          {series.map(({ name }) => (
-            <th key={name} scope="col">
+          {series.map(({ name, style }) => (
+            <th key={style} scope="col">
               {name}
             </th>
           ))}
@@ -269,8 +269,8 @@ const BarTable = ({ overview: { bars, width, timeZone }, series, stacks }: BarTa
             <th scope="row">{barName(bar.from, bar.to, width, timeZone)}</th>
             <td>{count(bar.messages)}</td>
             <td>{credits(bar.micros)}</td>
-            {stacks[index]?.map(({ series: { name }, micros }) => (
-              <td key={name}>{credits(micros)}</td>
+            {stacks[index]?.map(({ series: { style }, micros }) => (
+              <td key={style}>{credits(micros)}</td>
             ))}
           </tr>
         ))}

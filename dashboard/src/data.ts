@@ -9,7 +9,7 @@ import {
 } from '@tanstack/react-query'
 import { type Bill, type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
-import { dayOf, nextDay, type Width } from './format.ts'
+import { DAY_MS, dayBefore, dayOf, daysOf, nextDay, type Width } from './format.ts'
 import {
   type Bar,
   barsOf,
@@ -97,13 +97,25 @@ const overviewQuery = (view: View) => {
     queryKey: ['overview', organization, period, range, group],
     refetchInterval: period === 'current' && range === undefined ? REFRESHED_EVERY_MS : false,
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal, client: queries }) => {
+    // A listing may be long, and what matters of it is told by its fingerprint.
+    structuralSharing: false,
+    queryFn: async ({ signal, queryKey, client: queries }) => {
       const overview = await findOverview(view, group, { signal })
-      const { bars } = overview
+      const { bars, from, session, isListing } = overview
+      const before = queries.getQueryData<Overview>(queryKey)?.session.organization.id
+      if (before !== undefined && before !== session.organization.id) {
+        // Somebody has signed in as somebody else, in another tab: what is remembered is of another organization.
+        queries.resetQueries({ predicate: ({ queryKey: [name] }) => name !== 'overview' })
+      }
+      const periods = queries.getQueryData<readonly Period[]>(['periods', organization])
+      const isListed = periods?.some(({ start }) => Date.parse(start) === from) !== false
+      if (period === 'current' && range === undefined && !isListing && !isListed) {
+        queries.invalidateQueries({ queryKey: ['periods', organization] })
+      }
       const scope = scopeOf(bars, NOT_NARROWED, undefined, LIMITS)
       const isWhole = overview.lines === undefined && scope.messages <= LINES_AT_ONCE
       // Before anything of it is drawn: the lines will be asked for next.
-      if (isWhole) queries.prefetchQuery(linesQuery(scope, fingerprintOf(bars), organization))
+      if (isWhole) queries.prefetchQuery(linesQuery(scope, overview, organization))
       return overview
     },
   })
@@ -200,6 +212,7 @@ export type Lines = {
   readonly isPaged: boolean
   readonly isComplete: boolean
   readonly error: Error | null
+  readonly retry: () => void
   readonly fetchMore: () => void
   /** All of them, however long it takes. */
   readonly fetchAll: () => Promise<readonly Line[]>
@@ -211,14 +224,18 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
   const { organization, report, member } = view
   const scope = useMemo(() => scopeOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
   const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
-  const version = useMemo(() => fingerprintOf(bars), [bars])
+  const key = linesKey(scope, overview)
   const whole = useQuery({
-    ...linesQuery(scope, version, organization),
+    ...linesQuery(scope, overview, organization),
     enabled: own === undefined && !isPaged,
-    placeholderData: keepPreviousData,
+    // Of the same organization, filters and range: those of before a refresh, until the new ones are there.
+    placeholderData: (before, query) =>
+      JSON.stringify(query?.queryKey.slice(0, key.length)) === JSON.stringify(key) ? before : undefined,
   })
   const paged = useInfiniteQuery({
-    queryKey: [...linesKey(scope, version, organization), 'paged'],
+    // Whatever comes meanwhile: a reader is not taken away from where they are.
+    queryKey: [...key, 'paged'],
+    staleTime: Number.POSITIVE_INFINITY,
     enabled: isPaged,
     structuralSharing: false,
     initialPageParam: undefined as string | undefined,
@@ -240,44 +257,79 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
       own !== undefined ||
       (isPaged ? pages !== undefined && !hasNextPage : whole.data?.isComplete === true && !whole.isPlaceholderData),
     error: isPaged ? paged.error : whole.error,
+    retry: () => {
+      if (!isPaged) whole.refetch()
+      else if (pages === undefined) paged.refetch()
+      else fetchNextPage()
+    },
+    // What failed is asked again when somebody says so, and not at each look.
     fetchMore: () => {
-      if (hasNextPage && !isFetching) fetchNextPage()
+      if (hasNextPage && !isFetching && !paged.isError) fetchNextPage()
     },
-    fetchAll: async () => {
-      if (!isPaged) return lines ?? NO_LINES
-      let { data, hasNextPage: isMore } = paged
-      while (isMore) {
-        const next = await fetchNextPage({ throwOnError: true })
-        data = next.data
-        isMore = next.hasNextPage
-      }
-      return data?.pages.flatMap((page) => page.lines) ?? NO_LINES
-    },
+    fetchAll: () => fetchAllOf(scope, organization),
   }
+}
+
+/** By itself, whatever becomes of the view meanwhile. Throws where it is not whole. */
+const fetchAllOf = async ({ slices, filter, messages }: Scope, organization: string | undefined) => {
+  const lines: Line[] = []
+  const range = { from: slices.at(0)?.from, to: slices.at(-1)?.to }
+  for await (const line of client.usage({ organization, ...filter, ...range, limit: LINES_A_PAGE })) {
+    lines.push(lineOf(line))
+  }
+  if (lines.length < messages) {
+    throw new Error(`There were ${messages} messages, and ${lines.length} have come. Refresh, and try again.`)
+  }
+  return lines
+}
+
+/**
+ * What the lines add up to, where they are of a later moment than the totals: figures, bars and rows are of one moment. The
+ * same overview where they agree.
+ */
+export const agreeing = (
+  overview: Overview,
+  { lines, isPaged, isComplete }: Pick<Lines, 'lines' | 'isPaged' | 'isComplete'>,
+): Overview => {
+  // More than can be had at once may have been narrowed: the rest is known by its totals only.
+  if (isPaged || !isComplete || overview.lines !== undefined || overview.messages > LINES_AT_ONCE) return overview
+  const micros = lines.reduce((sum, line) => sum + line.micros, 0)
+  if (lines.length === overview.messages && micros === overview.micros) return overview
+  const bars = fillBars(overview.bars, lines)
+  return { ...overview, bars, ...sumOf(bars) }
 }
 
 const NO_LINES: readonly Line[] = []
 const NOT_NARROWED = { report: undefined, member: undefined }
 
-/** Of the same bars the lines are the same. */
-const linesKey = ({ filter, slices }: Scope, version: number, organization: string | undefined): QueryKey => [
+const linesKey = ({ filter, slices }: Scope, { session }: Overview): QueryKey => [
   'lines',
-  organization,
+  session.organization.id,
   filter,
   slices.at(0)?.from,
   slices.at(-1)?.to,
-  version,
 ]
 
-const linesQuery = (scope: Scope, version: number, organization: string | undefined) =>
-  queryOptions({
-    queryKey: [...linesKey(scope, version, organization), 'whole'],
+type FetchedLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
+
+/** Of the same bars the lines are the same: they are asked for again where the bars have changed, or where somebody says so. */
+const linesQuery = (scope: Scope, overview: Overview, organization: string | undefined) => {
+  const key = linesKey(scope, overview)
+  return queryOptions({
+    queryKey: [...key, 'whole', fingerprintOf(overview.bars)],
+    staleTime: ({ state }: { readonly state: { readonly data?: FetchedLines | undefined } }) =>
+      state.data?.isComplete === true ? Number.POSITIVE_INFINITY : 0,
     structuralSharing: false,
-    queryFn: ({ signal, queryKey, client: queries }) =>
-      fetchLines(scope, organization, { signal }, (lines) =>
-        queries.setQueryData(queryKey, { lines, isComplete: false }),
-      ),
+    queryFn: ({ signal, queryKey, client: queries }) => {
+      const known = queries.getQueriesData<FetchedLines>({ queryKey: [...key, 'whole'] })
+      const isKnown = known.some(([, data]) => data?.isComplete === true)
+      // A part is shown where there is nothing whole to look at.
+      return fetchLines(scope, organization, { signal }, (lines) => {
+        if (!isKnown) queries.setQueryData<FetchedLines>(queryKey, { lines, isComplete: false })
+      })
+    },
   })
+}
 
 /** Some slices at once, so that the service reads one while another is on its way; shown as soon as all before are there. */
 const fetchLines = async (
@@ -285,7 +337,7 @@ const fetchLines = async (
   organization: string | undefined,
   call: Call,
   show: (lines: readonly Line[]) => void,
-) => {
+): Promise<FetchedLines> => {
   const parts: (readonly Line[] | undefined)[] = slices.map(() => undefined)
   let next = 0
   const work = async (): Promise<void> => {
@@ -307,41 +359,47 @@ const fetchLines = async (
   return { lines: parts.flatMap((part) => part ?? []), isComplete: true }
 }
 
+export type Comparison = { readonly micros: number | undefined; readonly isPending: boolean }
+
 /** What the period before had used at the same point; of a range, as many days before it. */
-export const usePreviousMicros = (
-  view: Pick<View, 'range' | 'organization'>,
+export const useComparison = (
+  { range, organization }: Pick<View, 'range' | 'organization'>,
   overview: Overview,
   periods: readonly Period[],
-) => {
-  const { from, to, isListing, session } = overview
-  const now = Date.parse(session.time)
-  const isRunning = now > from && now < to
-  const elapsed = (isRunning ? now : to) - from
-  const index = periods.findIndex(({ start, end }) => Date.parse(start) === from && Date.parse(end) === to)
-  const before = index < 0 ? undefined : periods[index + 1]
-  const range =
-    view.range !== undefined
-      ? { from: from - elapsed, to: from }
-      : before && {
-          from: Date.parse(before.start),
-          to: isRunning ? Math.min(Date.parse(before.end), Date.parse(before.start) + elapsed) : Date.parse(before.end),
-        }
-  const shown = isListing ? undefined : range
-  // To the minute: a comparison that differs at each look would never be found again.
-  const until = shown && (isRunning ? Math.floor(shown.to / REFRESHED_EVERY_MS) * REFRESHED_EVERY_MS : shown.to)
-  return useQuery({
-    queryKey: ['previous', view.organization, shown?.from, until],
-    enabled: shown !== undefined && until !== undefined && until > shown.from,
-    placeholderData: keepPreviousData,
+): Comparison => {
+  const before = rangeBefore(range, overview, periods)
+  const query = useQuery({
+    queryKey: ['comparison', overview.session.organization.id, before],
+    enabled: before !== undefined,
     queryFn: async ({ signal }) => {
-      const instants = { from: new Date(shown?.from ?? 0).toJSON(), to: new Date(until ?? 0).toJSON() }
-      const { buckets } = await client.totals(
-        { organization: view.organization, ...instants, bucket: 'none' },
-        { signal },
-      )
-      return sumOf(barsOf({ time_zone: 'UTC', buckets })).micros
+      const totals = await client.totals({ organization, ...before, bucket: 'none' }, { signal })
+      return sumOf(barsOf(totals)).micros
     },
   })
+  return { micros: query.data, isPending: before !== undefined && query.isPending }
+}
+
+const rangeBefore = (
+  range: View['range'],
+  { from, to, isListing, session }: Overview,
+  periods: readonly Period[],
+): { readonly from: string; readonly to: string } | undefined => {
+  const now = Date.parse(session.time)
+  const isRunning = now > from && now < to
+  // To the minute: a comparison that differs at each look would never be found again.
+  const point = (at: number): string => new Date(Math.floor(at / REFRESHED_EVERY_MS) * REFRESHED_EVERY_MS).toJSON()
+  if (range !== undefined) {
+    // Days and not hours: a day may have 23 or 25.
+    const days = daysOf(range.from, range.to)
+    const shift = days * DAY_MS
+    return { from: dayBefore(range.from, days), to: isRunning ? point(now - shift) : range.from }
+  }
+  const index = periods.findIndex(({ start, end }) => Date.parse(start) === from && Date.parse(end) === to)
+  const before = index < 0 || isListing ? undefined : periods[index + 1]
+  if (before === undefined) return undefined
+  const [start, end] = [Date.parse(before.start), Date.parse(before.end)]
+  const until = isRunning ? point(Math.min(end, start + now - from)) : before.end
+  return Date.parse(until) > start ? { from: before.start, to: until } : undefined
 }
 
 export const useCharges = (id: number | string | undefined, organization: string | undefined) =>

@@ -1,11 +1,9 @@
 import type { Period } from 'copilot-credits-client'
 import { memo } from 'react'
-import { type Overview, usePreviousMicros } from './data.ts'
-import { aboutCredits, changeFrom, count, credits, messagesName, share } from './format.ts'
+import { type Comparison, type Overview, useComparison } from './data.ts'
+import { aboutCredits, changeFrom, count, credits, DAY_MS, dayOf, daysOf, messagesName, share } from './format.ts'
 import { sumOf } from './usage.ts'
 import type { View } from './view.ts'
-
-const DAY_MS = 86_400_000
 
 type Props = {
   readonly range: View['range']
@@ -18,11 +16,14 @@ const NO_PERIODS: readonly Period[] = []
 
 /** Not drawn again where only the table has changed. */
 export const Figures = memo(({ range, organization, overview, periods = NO_PERIODS }: Props) => {
-  const { from, to, micros, messages, bars, isListing } = overview
-  const { data: before } = usePreviousMicros({ range, organization }, overview, periods)
+  const { from, to, micros, messages, bars, isListing, timeZone } = overview
+  const comparison = useComparison({ range, organization }, overview, periods)
+  const before = comparison.micros
   const now = Date.parse(overview.session.time)
   const isRunning = now > from && now < to
-  const elapsed = Math.max((isRunning ? now : to) - from, DAY_MS)
+  // By the calendar: a day may have 23 or 25 hours.
+  const days = daysOf(dayOf(from, timeZone), dayOf(to - 1, timeZone))
+  const elapsedDays = isRunning ? Math.max((now - from) / DAY_MS, 1) : days
   const reports = sumOf(bars.flatMap(({ parts }) => parts.filter(({ report }) => report !== undefined)))
   const isRange = range !== undefined
   const beforeName = isRange ? 'in the days before' : isRunning ? 'at the same point' : 'in all'
@@ -33,14 +34,14 @@ export const Figures = memo(({ range, organization, overview, periods = NO_PERIO
           {credits(micros)}
         </Figure>
         <Figure name="Per day on average" note={isRunning ? 'of the time gone by' : 'of all its days'}>
-          {aboutCredits((micros * DAY_MS) / elapsed)}
+          {aboutCredits(micros / elapsedDays)}
         </Figure>
-        <Figure name="Projected to the end" note={projectionNote(isRunning, isListing)}>
-          {isRunning ? aboutCredits((micros * (to - from)) / elapsed) : isListing ? '–' : credits(micros)}
+        <Figure name="Projected to the end" note={projectionNote(overview, now)}>
+          {isListing ? '–' : isRunning ? aboutCredits((micros / elapsedDays) * days) : credits(micros)}
         </Figure>
         <Figure
           name={isRange ? 'Against the days before' : 'Against the previous period'}
-          note={before ? `${credits(before)} ${beforeName}` : 'nothing to compare with'}
+          note={comparisonNote(comparison, beforeName)}
         >
           {before ? changeFrom(before, micros) : '–'}
         </Figure>
@@ -55,9 +56,15 @@ export const Figures = memo(({ range, organization, overview, periods = NO_PERIO
   )
 })
 
-const projectionNote = (isRunning: boolean, isListing: boolean): string => {
-  if (isRunning) return 'at this pace'
-  return isListing ? 'a listing has no end' : 'it is over'
+const projectionNote = ({ from, to, isListing }: Overview, now: number): string => {
+  if (isListing) return 'a listing has no end'
+  if (now <= from) return 'it has not begun'
+  return now < to ? 'at this pace' : 'it is over'
+}
+
+const comparisonNote = ({ micros, isPending }: Comparison, name: string): string => {
+  if (isPending) return 'loading…'
+  return micros ? `${credits(micros)} ${name}` : 'nothing to compare with'
 }
 
 type FigureProps = {

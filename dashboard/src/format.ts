@@ -78,4 +78,14 @@ export const barLabel = (from: number, width: Width, timeZone: string): string =
   return formatOf(timeZone, { day: 'numeric', month: 'short' }).format(from)
 }
 
-export const nextDay = (day: string): string => new Date(Date.parse(`${day}T00:00Z`) + 86_400_000).toJSON().slice(0, 10)
+export const DAY_MS = 86_400_000
+
+const instantOf = (day: string): number => Date.parse(`${day}T00:00Z`)
+
+export const dayBefore = (day: string, days: number): string =>
+  new Date(instantOf(day) - days * DAY_MS).toJSON().slice(0, 10)
+
+export const nextDay = (day: string): string => dayBefore(day, -1)
+
+/** How many days there are, both included, of whatever length. */
+export const daysOf = (first: string, last: string): number => (instantOf(last) - instantOf(first)) / DAY_MS + 1

@@ -16,33 +16,34 @@ const OTHERS_STYLE = SERIES_MAX - 1
 
 const WITHOUT: Readonly<Record<Grouping, string>> = { kind: 'Text', report: 'No report', member: 'No member' }
 
-const nameIn = (group: Grouping, { report, member }: Part): string => {
-  if (group === 'kind') return report === undefined ? WITHOUT.kind : 'Reports'
-  return (group === 'report' ? report : member) ?? WITHOUT[group]
+/** Of a report or a member its name, which may be anything; undefined where there is none. */
+const keyIn = (group: Grouping, { report, member }: Part): string | undefined => {
+  if (group === 'kind') return report === undefined ? undefined : 'Reports'
+  return group === 'report' ? report : member
 }
 
 /** The largest ones, the largest first; the rest are one. Reports and text are always both there and in one order. */
 export const seriesOf = (bars: readonly Bar[], group: Grouping): readonly Series[] => {
-  if (group === 'kind') return [WITHOUT.kind, 'Reports'].map((name, style) => seriesNamed(name, style, group))
-  const sums = new Map<string, number>()
+  if (group === 'kind') return [undefined, 'Reports'].map((key, style) => seriesWith(key, style, group))
+  const sums = new Map<string | undefined, number>()
   for (const { parts } of bars) {
-    for (const part of parts) sums.set(nameIn(group, part), (sums.get(nameIn(group, part)) ?? 0) + part.micros)
+    for (const part of parts) sums.set(keyIn(group, part), (sums.get(keyIn(group, part)) ?? 0) + part.micros)
   }
-  const names = [...sums].sort(([, one], [, other]) => other - one).map(([name]) => name)
-  if (names.length <= SERIES_MAX) return names.map((name, style) => seriesNamed(name, style, group))
-  const shown = names.slice(0, SERIES_MAX - 1)
+  const keys = [...sums].sort(([, one], [, other]) => other - one).map(([key]) => key)
+  if (keys.length <= SERIES_MAX) return keys.map((key, style) => seriesWith(key, style, group))
+  const shown = keys.slice(0, SERIES_MAX - 1)
   const others: Series = {
-    name: `${names.length - shown.length} others`,
+    name: `${keys.length - shown.length} others`,
     style: OTHERS_STYLE,
-    has: (part) => !shown.includes(nameIn(group, part)),
+    has: (part) => !shown.includes(keyIn(group, part)),
   }
-  return [...shown.map((name, style) => seriesNamed(name, style, group)), others]
+  return [...shown.map((key, style) => seriesWith(key, style, group)), others]
 }
 
-const seriesNamed = (name: string, style: number, group: Grouping): Series => ({
-  name,
+const seriesWith = (key: string | undefined, style: number, group: Grouping): Series => ({
+  name: key ?? WITHOUT[group],
   style,
-  has: (part) => nameIn(group, part) === name,
+  has: (part) => keyIn(group, part) === key,
 })
 
 /** From the bottom up: of each series what it has in the bar. */

@@ -36,7 +36,7 @@ const AHEAD = 500
 type Props = Lines & { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
 export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
-  const { lines, isPaged, isComplete, error, fetchMore, fetchAll } = given
+  const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = given
   // The row that is open is no reason to look through the lines again, and typing goes first.
   const { report, member, sort } = view
   const least = useDeferredValue(view.least)
@@ -75,6 +75,11 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
           <span>
             <strong>Not all messages could be fetched.</strong> {(error ?? failure)?.message}
           </span>
+          {error && (
+            <button type="button" onClick={retry}>
+              Try again
+            </button>
+          )}
         </p>
       )}
       {isPaged && (

@@ -98,7 +98,16 @@ test('of too many only what the filters leave is asked for, as far as the servic
 })
 
 test('a fingerprint tells bars apart that differ in a day, and not those that were only asked for otherwise', () => {
-  assert.equal(fingerprintOf(bars), fingerprintOf(bars.map((bar) => ({ ...bar, parts: [] }))))
+  const withoutMembers = bars.map((bar) => ({
+    ...bar,
+    parts: [partOf('Lease', undefined, 10), partOf(undefined, undefined, 50)],
+  }))
+  assert.equal(fingerprintOf(bars), fingerprintOf(withoutMembers))
+  const otherReport = bars.map((bar) => ({
+    ...bar,
+    parts: [partOf('Lease', undefined, 11), partOf(undefined, undefined, 49)],
+  }))
+  assert.notEqual(fingerprintOf(bars), fingerprintOf(otherReport))
   const moved = bars.map((bar, at) => ({ ...bar, micros: bar.micros + (at === 0 ? 1 : at === 1 ? -1 : 0) }))
   assert.notEqual(fingerprintOf(bars), fingerprintOf(moved))
 })

@@ -112,8 +112,14 @@ export const fingerprintOf = (bars: readonly Bar[]): number => {
   const add = (value: number): void => {
     print = (Math.imul(print, 31) + value) | 0
   }
-  for (const { from, messages, micros } of bars) {
+  for (const { from, messages, micros, parts } of bars) {
     for (const value of [from % 2 ** 31, messages, micros % 2 ** 31]) add(value)
+    // By report only: with members asked for, the same usage comes in more parts.
+    const reports = Map.groupBy(parts, ({ reportId, report }) => reportId ?? report ?? '')
+    for (const [, own] of [...reports].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      const sum = sumOf(own)
+      for (const value of [sum.messages, sum.micros % 2 ** 31]) add(value)
+    }
   }
   return print
 }
