@@ -1,12 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ApiError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import { Boundary, Reload } from './boundary.tsx'
 import { Chart } from './chart.tsx'
 import { agreeing, type Overview, useLines, useOverview, usePeriods } from './data.ts'
 import { Figures } from './figures.tsx'
 import { focusMain } from './focus.ts'
 import { Header } from './header.tsx'
 import { Loading } from './loading.tsx'
+import { Panel } from './panel.tsx'
 import { SignIn } from './sign-in.tsx'
 import { UsageTable } from './table.tsx'
 import { indexAt } from './usage.ts'
@@ -45,13 +47,23 @@ export const App = () => {
         <Why key={JSON.stringify(view.message)} view={view} id={view.message} timeZone={data?.timeZone ?? 'UTC'} />
       )}
       {view.isTrying && view.message === undefined && (
-        <Suspense>
-          <TryIt />
-        </Suspense>
+        <Boundary fallback={<TryItFailed />}>
+          <Suspense>
+            <TryIt />
+          </Suspense>
+        </Boundary>
       )}
     </>
   )
 }
+
+const TryItFailed = () => (
+  <Panel title="Try it" close={() => changeView({ isTrying: false })}>
+    <Reload>
+      <p>This part of the page could not be fetched. There may be a newer version of it.</p>
+    </Reload>
+  </Panel>
+)
 
 /** Whether there was a session before the service said that there is none. */
 const useWasSignedIn = (overview: Overview | undefined) => {

@@ -1,5 +1,5 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
-import { type KeyboardEvent, memo, type RefObject, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, memo, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
 import { axisCredits, barLabel, barName, count, credits, messagesName } from './format.ts'
@@ -25,8 +25,8 @@ export const Chart = memo(({ group, overview, chosen }: Props) => {
         <h2 id="chart-title">Credits by {bucket}</h2>
         <Legend series={series} />
         <Field name="Stacked by" isInline>
-          {(id) => (
-            <select id={id} value={group} onChange={({ target }) => changeView({ group: target.value as Grouping })}>
+          {(input) => (
+            <select {...input} value={group} onChange={({ target }) => changeView({ group: target.value as Grouping })}>
               <option value="kind">Reports and text</option>
               <option value="report">Report</option>
               <option value="member">Member</option>
@@ -116,12 +116,21 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
   const shown = active === undefined ? undefined : bars[active]
   const middle = (index: number): number => (x(index) ?? 0) + x.bandwidth() / 2
 
+  const isTipShown = active !== undefined
+  useEffect(() => {
+    if (!isTipShown) return
+    const hide = ({ key }: globalThis.KeyboardEvent): void => {
+      if (key === 'Escape') setActive(undefined)
+    }
+    document.addEventListener('keydown', hide)
+    return () => document.removeEventListener('keydown', hide)
+  }, [isTipShown])
+
   const choose = (bar: Bar): void =>
     changeView({ bar: bar === chosen ? undefined : new Date(bar.from).toJSON(), message: undefined })
   const press = (event: KeyboardEvent, index: number, bar: Bar): void => {
     const next = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: bars.length - 1 }[event.key]
     if (event.key === 'Enter' || event.key === ' ') choose(bar)
-    else if (event.key === 'Escape') setActive(undefined)
     else if (next === undefined) return
     else frame.current?.querySelector<SVGGElement>(`[data-bar="${next}"]`)?.focus()
     event.preventDefault()

@@ -9,7 +9,8 @@ import {
 } from '@tanstack/react-query'
 import { type Bill, type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
-import { DAY_MS, dayBefore, dayOf, daysOf, nextDay, type Width } from './format.ts'
+import { isRunning, rangeBefore } from './comparison.ts'
+import { dayOf, nextDay, type Width } from './format.ts'
 import {
   type Bar,
   barsOf,
@@ -34,7 +35,8 @@ const LINES_A_PAGE = 10_000
 const FIRST_LINES = 200
 const PAGES_AT_ONCE = 3
 const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
-const PERIODS_SHOWN = 36
+/** Five years, and the one that the oldest is compared with. */
+const PERIODS_KNOWN = 61
 const REFRESHED_EVERY_MS = 60_000
 
 type Call = { readonly signal: AbortSignal }
@@ -52,9 +54,9 @@ const periodsQuery = (organization: string | undefined) =>
     queryKey: ['periods', organization],
     queryFn: async ({ signal }) => {
       const periods: Period[] = []
-      for await (const period of client.periods({ organization, limit: PERIODS_SHOWN }, { signal })) {
+      for await (const period of client.periods({ organization, limit: PERIODS_KNOWN }, { signal })) {
         periods.push(period)
-        if (periods.length === PERIODS_SHOWN) break
+        if (periods.length === PERIODS_KNOWN) break
       }
       return periods
     },
@@ -95,7 +97,10 @@ const overviewQuery = (view: View) => {
   const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
   return queryOptions({
     queryKey: ['overview', organization, period, range, group],
-    refetchInterval: period === 'current' && range === undefined ? REFRESHED_EVERY_MS : false,
+    refetchInterval: ({ state: { data } }: { readonly state: { readonly data?: Overview | undefined } }) =>
+      (period === 'current' && range === undefined) || (data !== undefined && isRunning(data))
+        ? REFRESHED_EVERY_MS
+        : false,
     placeholderData: keepPreviousData,
     // A listing may be long, and what matters of it is told by its fingerprint.
     structuralSharing: false,
@@ -377,29 +382,6 @@ export const useComparison = (
     },
   })
   return { micros: query.data, isPending: before !== undefined && query.isPending }
-}
-
-const rangeBefore = (
-  range: View['range'],
-  { from, to, isListing, session }: Overview,
-  periods: readonly Period[],
-): { readonly from: string; readonly to: string } | undefined => {
-  const now = Date.parse(session.time)
-  const isRunning = now > from && now < to
-  // To the minute: a comparison that differs at each look would never be found again.
-  const point = (at: number): string => new Date(Math.floor(at / REFRESHED_EVERY_MS) * REFRESHED_EVERY_MS).toJSON()
-  if (range !== undefined) {
-    // Days and not hours: a day may have 23 or 25.
-    const days = daysOf(range.from, range.to)
-    const shift = days * DAY_MS
-    return { from: dayBefore(range.from, days), to: isRunning ? point(now - shift) : range.from }
-  }
-  const index = periods.findIndex(({ start, end }) => Date.parse(start) === from && Date.parse(end) === to)
-  const before = index < 0 || isListing ? undefined : periods[index + 1]
-  if (before === undefined) return undefined
-  const [start, end] = [Date.parse(before.start), Date.parse(before.end)]
-  const until = isRunning ? point(Math.min(end, start + now - from)) : before.end
-  return Date.parse(until) > start ? { from: before.start, to: until } : undefined
 }
 
 export const useCharges = (id: number | string | undefined, organization: string | undefined) =>

@@ -1,5 +1,6 @@
 import type { Period } from 'copilot-credits-client'
 import { memo } from 'react'
+import { isRunning } from './comparison.ts'
 import { type Comparison, type Overview, useComparison } from './data.ts'
 import { aboutCredits, changeFrom, count, credits, DAY_MS, dayOf, daysOf, messagesName, share } from './format.ts'
 import { sumOf } from './usage.ts'
@@ -20,24 +21,24 @@ export const Figures = memo(({ range, organization, overview, periods = NO_PERIO
   const comparison = useComparison({ range, organization }, overview, periods)
   const before = comparison.micros
   const now = Date.parse(overview.session.time)
-  const isRunning = now > from && now < to
+  const isUnderWay = isRunning(overview)
   // By the calendar: a day may have 23 or 25 hours.
   const days = daysOf(dayOf(from, timeZone), dayOf(to - 1, timeZone))
-  const elapsedDays = isRunning ? Math.max((now - from) / DAY_MS, 1) : days
+  const elapsedDays = isUnderWay ? Math.max((now - from) / DAY_MS, 1) : days
   const reports = sumOf(bars.flatMap(({ parts }) => parts.filter(({ report }) => report !== undefined)))
   const isRange = range !== undefined
-  const beforeName = isRange ? 'in the days before' : isRunning ? 'at the same point' : 'in all'
+  const beforeName = isUnderWay ? 'at the same point' : isRange ? 'in the days before' : 'in all'
   return (
     <section aria-label="Figures">
       <dl className="figures">
         <Figure name={isRange ? 'Credits in this range' : 'Credits this period'} note="of all messages" isMain>
           {credits(micros)}
         </Figure>
-        <Figure name="Per day on average" note={isRunning ? 'of the time gone by' : 'of all its days'}>
+        <Figure name="Per day on average" note={isUnderWay ? 'of the time gone by' : 'of all its days'}>
           {aboutCredits(micros / elapsedDays)}
         </Figure>
         <Figure name="Projected to the end" note={projectionNote(overview, now)}>
-          {isListing ? '–' : isRunning ? aboutCredits((micros / elapsedDays) * days) : credits(micros)}
+          {isListing ? '–' : isUnderWay ? aboutCredits((micros / elapsedDays) * days) : credits(micros)}
         </Figure>
         <Figure
           name={isRange ? 'Against the days before' : 'Against the previous period'}
@@ -64,7 +65,7 @@ const projectionNote = ({ from, to, isListing }: Overview, now: number): string 
 
 const comparisonNote = ({ micros, isPending }: Comparison, name: string): string => {
   if (isPending) return 'loading…'
-  return micros ? `${credits(micros)} ${name}` : 'nothing to compare with'
+  return micros === undefined ? 'not compared' : `${credits(micros)} ${name}`
 }
 
 type FigureProps = {

@@ -1,3 +1,4 @@
+import { useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
 import { barName } from './format.ts'
@@ -15,13 +16,14 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   const days = bars
     .filter((bar) => bar.messages > 0 || bar === chosen)
     .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, width, timeZone) }))
+  const [cleared, setCleared] = useState(0)
   const isFiltered = [view.bar, view.report, view.member, view.least, view.search].some((each) => each !== undefined)
   return (
     <search className="filters" aria-label="Filters">
       <Field name="Message ID has">
-        {(id) => (
+        {(input) => (
           <input
-            id={id}
+            {...input}
             type="search"
             placeholder="Any"
             value={view.search ?? ''}
@@ -49,25 +51,47 @@ export const Filters = ({ view, overview, chosen }: Props) => {
           choose={(member) => changeView({ member })}
         />
       )}
-      <Field name="Credits at least">
-        {(id) => (
-          <input
-            id={id}
-            inputMode="decimal"
-            placeholder="0.00"
-            value={view.least ?? ''}
-            onChange={({ target }) => {
-              if (target.value === '' || isAmount(target.value)) {
-                changeView({ least: target.value || undefined }, 'typing')
-              }
-            }}
-          />
-        )}
-      </Field>
-      <button type="button" className="quiet" aria-disabled={!isFiltered} onClick={() => changeView(NONE)}>
+      <Least key={cleared} least={view.least} />
+      <button
+        type="button"
+        className="quiet"
+        aria-disabled={!isFiltered}
+        onClick={() => {
+          setCleared(cleared + 1)
+          changeView(NONE)
+        }}
+      >
         Clear filters
       </button>
     </search>
+  )
+}
+
+/** What is typed stays as it is; where it is no amount it narrows nothing, and says so. */
+const Least = ({ least }: Pick<View, 'least'>) => {
+  const [typed, setTyped] = useState(least ?? '')
+  const [known, setKnown] = useState(least)
+  const amount = isAmount(typed) ? typed : undefined
+  if (known !== least) {
+    setKnown(least)
+    if (least !== amount) setTyped(least ?? '')
+  }
+  const isWrong = typed !== '' && typed !== '.' && amount === undefined
+  return (
+    <Field name="Credits at least" problem={isWrong ? 'A number such as 2.5.' : undefined}>
+      {(input) => (
+        <input
+          {...input}
+          inputMode="decimal"
+          placeholder="0.00"
+          value={typed}
+          onChange={({ target: { value } }) => {
+            setTyped(value)
+            changeView({ least: isAmount(value) ? value : undefined }, 'typing')
+          }}
+        />
+      )}
+    </Field>
   )
 }
 
@@ -86,9 +110,9 @@ type ChoiceProps = {
 /** An option's value is written with `=` before it, so that none is taken for all. */
 const Choice = ({ name, options, value, choose }: ChoiceProps) => (
   <Field name={name} isSet={value !== undefined}>
-    {(id) => (
+    {(input) => (
       <select
-        id={id}
+        {...input}
         value={value === undefined ? 'all' : `=${value}`}
         onChange={({ target }) => choose(target.value === 'all' ? undefined : target.value.slice(1))}
       >

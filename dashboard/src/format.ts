@@ -85,6 +85,18 @@ const instantOf = (day: string): number => Date.parse(`${day}T00:00Z`)
 export const dayBefore = (day: string, days: number): string =>
   new Date(instantOf(day) - days * DAY_MS).toJSON().slice(0, 10)
 
+/** The instant at which the clock showed the same, some days before: a day may have 23 or 25 hours. */
+export const daysEarlier = (at: number, days: number, timeZone: string): number => {
+  const earlier = at - days * DAY_MS
+  return earlier + offsetOf(at, timeZone) - offsetOf(earlier, timeZone)
+}
+
+/** How far the clocks of a zone are ahead of UTC. */
+const offsetOf = (at: number, timeZone: string): number => {
+  const clock = Date.parse(`${dayOf(at, timeZone)}T${clockTime(at, timeZone)}Z`)
+  return clock - Math.floor(at / 1000) * 1000
+}
+
 export const nextDay = (day: string): string => dayBefore(day, -1)
 
 /** How many days there are, both included, of whatever length. */

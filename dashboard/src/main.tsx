@@ -3,6 +3,7 @@ import { ApiError } from 'copilot-credits-client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { Boundary, Reload } from './boundary.tsx'
 import { askAhead } from './data.ts'
 import './styles.css'
 import { applyTheme } from './theme.tsx'
@@ -24,10 +25,20 @@ const queries = new QueryClient({
 askAhead(queries, readView(location.search))
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has an element with the id root')
+const Failed = () => (
+  <main>
+    <Reload>
+      <strong>This page has failed.</strong>
+      <p>It is a fault of the page: the usage is kept as it was.</p>
+    </Reload>
+  </main>
+)
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <App />
+      <Boundary fallback={<Failed />}>
+        <App />
+      </Boundary>
     </QueryClientProvider>
   </StrictMode>,
 )

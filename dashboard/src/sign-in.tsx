@@ -41,10 +41,10 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
           {hasEnded ? 'Your session has ended: sign in again.' : 'Sign in with an API key of your organization.'}
         </p>
         <Field name="API key">
-          {(id) => (
+          {(field) => (
             <input
               ref={input}
-              id={id}
+              {...field}
               name="key"
               type="password"
               required

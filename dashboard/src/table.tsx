@@ -56,7 +56,7 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
     return filterLines(await fetchAll(), { report, member, least, search }, chosen)
   })
   // Not disabled while it is busy: the focus would be lost.
-  const canExport = rows.length > 0 && !isExporting && (isPaged || isComplete)
+  const canExport = !isExporting && (isComplete ? rows.length > 0 : isPaged)
   const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
   return (
     <section className="card table-card" aria-labelledby="table-title">
@@ -97,6 +97,7 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
         timeZone={overview.timeZone}
         hasMembers={overview.members.length > 0}
         isPaged={isPaged}
+        isComplete={isComplete}
         fetchMore={fetchMore}
         empty={isComplete ? emptyReason(lines, overview) : undefined}
       />
@@ -162,12 +163,15 @@ type RowsProps = {
   readonly timeZone: string
   readonly hasMembers: boolean
   readonly isPaged: boolean
+  /** Whether it is known how many rows there are. */
+  readonly isComplete: boolean
   readonly fetchMore: () => void
   /** Why there is no row. */
   readonly empty: string | undefined
 }
 
-const Rows = ({ view, rows, rowsShown, timeZone, hasMembers, isPaged, fetchMore, empty }: RowsProps) => {
+const Rows = (props: RowsProps) => {
+  const { view, rows, rowsShown, timeZone, hasMembers, isPaged, isComplete, fetchMore, empty } = props
   const isNarrow = useMedia(NARROW)
   const rowHeight = isNarrow ? NARROW_ROW_HEIGHT : ROW_HEIGHT
   const scroller = useRef<HTMLDivElement>(null)
@@ -257,7 +261,7 @@ const Rows = ({ view, rows, rowsShown, timeZone, hasMembers, isPaged, fetchMore,
         <div
           role="table"
           aria-labelledby="table-title"
-          aria-rowcount={rows.length + 1}
+          aria-rowcount={isComplete ? rows.length + 1 : -1}
           className={hasMembers ? 'grid with-members' : 'grid'}
         >
           <div role="rowgroup" className="head">

@@ -30,9 +30,9 @@ export const ThemeSwitch = () => {
   const [theme, setTheme] = useState(kept)
   return (
     <Field name="Theme" isInline isNameHidden>
-      {(id) => (
+      {(input) => (
         <select
-          id={id}
+          {...input}
           value={theme}
           onChange={({ target }) => {
             const chosen = target.value as Theme

@@ -15,9 +15,9 @@ export const TryIt = () => {
   return (
     <Panel title="Try it" close={() => changeView({ isTrying: false })}>
       <Field name="Message">
-        {(id) => (
+        {(input) => (
           <textarea
-            id={id}
+            {...input}
             rows={6}
             value={text}
             onChange={({ target }) => setText(target.value)}

@@ -14,7 +14,7 @@ const PLAIN = { noNullPrototype: true } as const
 const view: fc.Arbitrary<View> = fc
   .record(
     {
-      period: fc.constantFrom('current', 'previous', '2024-04'),
+      period: fc.constantFrom('current', 'previous', '2024-04', '2024-04-15'),
       range: optional(
         fc.tuple(day, day).map(([one, other]) => ({ from: one < other ? one : other, to: one < other ? other : one })),
       ),
@@ -25,7 +25,7 @@ const view: fc.Arbitrary<View> = fc
       bar: optional(fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-04-30T22:00:00.000Z')),
       report: optional(fc.oneof(text, fc.constant(''))),
       member: optional(fc.oneof(text, fc.constant(''))),
-      least: optional(fc.constantFrom('0', '7.', '12.345678')),
+      least: optional(fc.constantFrom('0', '7.', '.5', '12.345678')),
       search: optional(text),
       message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
       isTrying: fc.boolean(),
@@ -60,12 +60,18 @@ test('no address is wrong: what is not known is left out', () => {
     '?from=2024-03-02&to=2024-03-01',
     '?from=2024-03-01',
     '?from=0001-01-01&to=9999-12-31',
+    '?from=9999-12-01&to=9999-12-31',
+    '?from=0202-05-01&to=0202-05-02',
+    '?period=9999-12',
+    '?period=2024-02-30',
     '?group=colour',
     '?sort=id,-when',
     '?at=noon',
     '?min=-1',
     '?min=1e3',
     '?min=1.2345678',
+    '?min=1,5',
+    '?min=.',
     '?search=',
     '?message=',
     '?organization=No+Such',

@@ -6,7 +6,7 @@ export type SortColumn = 'report' | 'credits'
 export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
 
 export type View = {
-  /** `current`, `previous`, or the month in which it starts. */
+  /** `current`, `previous`, or the month in which it starts, or the day on which it does. */
   readonly period: string
   /** Days, both included, in place of the period. */
   readonly range: { readonly from: string; readonly to: string } | undefined
@@ -29,16 +29,18 @@ export type View = {
   readonly organization: string | undefined
 }
 
-const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/
 /** As the service has them. */
 const ORGANIZATION = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
-const DAY = /^\d{4}-\d\d-\d\d$/
+/** Of a year that somebody may mean: years that are being typed begin with noughts, and beyond the last one there is no day. */
+const DAY = /^[12]\d{3}-\d\d-\d\d$/
 
-const isDay = (text: string | undefined): text is string =>
-  text !== undefined && DAY.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true
+export const isDay = (text: string): boolean =>
+  DAY.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true
+
+const isPeriod = (text: string): boolean => text === 'previous' || isDay(text) || isDay(`${text}-01`)
 
 /** Credits as they may be typed. */
-export const isAmount = (text: string): boolean => /^\d{1,9}(\.\d{0,6})?$/.test(text)
+export const isAmount = (text: string): boolean => /^(\d{1,9}(\.\d{0,6})?|\.\d{1,6})$/.test(text)
 
 export const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
   entry.id === 'report' || entry.id === 'credits'
@@ -54,8 +56,8 @@ export const readView = (search: string): View => {
   const least = get('min')
   const organization = get('organization')
   return {
-    period: period === 'previous' || MONTH.test(period) ? period : 'current',
-    range: from !== undefined && to !== undefined && isRange(from, to) ? { from, to } : undefined,
+    period: isPeriod(period) ? period : 'current',
+    range: from !== undefined && to !== undefined && isRange({ from, to }) ? { from, to } : undefined,
     group: group === 'report' || group === 'member' ? group : 'kind',
     sort: readSort(get('sort') ?? ''),
     bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
@@ -111,7 +113,7 @@ export const addressOf = (view: View): string => {
 const RANGE_DAYS_MAX = 366 * 30
 
 /** Days, both included, that are not more than can be shown. */
-export const isRange = (from: string | undefined, to: string | undefined): boolean =>
+export const isRange = ({ from, to }: { readonly from: string; readonly to: string }): boolean =>
   isDay(from) && isDay(to) && from <= to && Date.parse(to) - Date.parse(from) < RANGE_DAYS_MAX * 86_400_000
 
 const CHANGED = 'viewchange'

@@ -1,4 +1,4 @@
-import { ApiError, type Charge } from 'copilot-credits-client'
+import { ApiError, type Charge, ConnectionError } from 'copilot-credits-client'
 import { useState } from 'react'
 import { ChargeLines } from './charge-lines.tsx'
 import { useCharges } from './data.ts'
@@ -21,9 +21,11 @@ export const Why = ({ view, id, timeZone }: Props) => {
               ? 'There is no such message. It may belong to another organization.'
               : `The charge could not be fetched. ${error.message}`}
           </p>
-          <button type="button" onClick={() => refetch()}>
-            Try again
-          </button>
+          {canHelp(error) && (
+            <button type="button" onClick={() => refetch()}>
+              Try again
+            </button>
+          )}
         </div>
       )}
       {data?.charges.map((charge) => (
@@ -33,6 +35,10 @@ export const Why = ({ view, id, timeZone }: Props) => {
     </Panel>
   )
 }
+
+/** Of what the service says no to, or the client, it is the same the next time. */
+const canHelp = (error: Error): boolean =>
+  error instanceof ConnectionError || (error instanceof ApiError && (error.status === 404 || error.status >= 429))
 
 const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly timeZone: string }) => {
   const isSuperseded = charge.state === 'superseded'

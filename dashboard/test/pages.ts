@@ -1,5 +1,6 @@
 /** What tests do and see on the dashboard, in the words of who looks at it. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
 import { readMessages, readReports } from '../../test/shared-data.ts'
 
@@ -47,8 +48,13 @@ export const settled = async (page: Page): Promise<void> => {
   await page.locator('main:not([aria-busy="true"]) .table-card .sum', { hasNotText: 'loading' }).waitFor()
 }
 
-export const figure = (page: Page, name: string): Locator =>
-  page.locator('.figure', { has: page.getByText(name, { exact: true }) }).locator('.value')
+const figureNamed = (page: Page, name: string): Locator =>
+  page.locator('.figure', { has: page.getByText(name, { exact: true }) })
+
+export const figure = (page: Page, name: string): Locator => figureNamed(page, name).locator('.value')
+
+/** What is said below a figure. */
+export const note = (page: Page, name: string): Locator => figureNamed(page, name).locator('.note')
 
 export const sumShown = (page: Page): Locator => page.locator('.table-card .sum')
 
@@ -85,3 +91,39 @@ export const allRows = async (page: Page): Promise<readonly Row[]> => {
 }
 
 export const allIds = async (page: Page): Promise<readonly string[]> => (await allRows(page)).map(({ id }) => id)
+
+export const refreshButton = (page: Page): Locator => page.getByRole('button', { name: 'Refresh', exact: true })
+
+/** What the page shows of the usage is what the service says it is. */
+export const assertShows = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
+  const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
+  assert.equal(await figure(page, 'Credits this period').textContent(), sum)
+  assert.equal(await figure(page, 'Messages').textContent(), messages)
+  assert.equal(
+    await sumShown(page).textContent(),
+    `${messages} message${lines.length === 1 ? '' : 's'}, ${sum} credits`,
+  )
+  const credits = await page
+    .locator('.chart-card tbody tr')
+    .evaluateAll((rows) => rows.map((row) => Number(row.children[2]?.textContent?.replaceAll(',', ''))))
+  assert.equal(shownCredits(Math.round(credits.reduce((all, each) => all + each * 1e6, 0)) / 1e6), sum)
+}
+
+/** A slow network, as long as a test wants. */
+export const hold = async (page: Page, url: string | RegExp) => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await page.route(url, async (route) => {
+    await promise
+    await route.continue()
+  })
+  return { release: resolve }
+}
+
+/** The lines of the file that the button makes, without its head. */
+export const exported = async (page: Page): Promise<readonly string[]> => {
+  const waiting = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Export CSV' }).click()
+  const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
+  assert.equal(head, 'message_id,timestamp,report_name,credits_used,member')
+  return lines
+}

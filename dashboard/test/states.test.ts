@@ -1,6 +1,5 @@
 /** The dashboard where not all is well: nobody is signed in, nothing is there, something fails, is slow, or is too much. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
@@ -8,11 +7,15 @@ import { type Answers, type Running, send, sendListing, startCopilot, startServi
 import { launchBrowser, noBrowser, openPage } from './browser.ts'
 import {
   allIds,
+  assertShows,
   bars,
   callService,
+  exported,
   figure,
   header,
+  hold,
   linesOf,
+  refreshButton,
   settled,
   shownCredits,
   sortBy,
@@ -30,33 +33,7 @@ after(() => browser?.close())
 /** What the browser says of every answer that is an error. */
 const refused = (...statuses: readonly number[]): RegExp => new RegExp(`status of (${statuses.join('|')})`)
 
-const refreshButton = (page: Page): Locator => page.getByRole('button', { name: 'Refresh', exact: true })
 const failureShown = (page: Page): Locator => page.locator('main > [role=alert]')
-
-/** What the page shows of the usage is what the service says it is. */
-const assertShows = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
-  const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
-  assert.equal(await figure(page, 'Credits this period').textContent(), sum)
-  assert.equal(await figure(page, 'Messages').textContent(), messages)
-  assert.equal(
-    await sumShown(page).textContent(),
-    `${messages} message${lines.length === 1 ? '' : 's'}, ${sum} credits`,
-  )
-  const credits = await page
-    .locator('.chart-card tbody tr')
-    .evaluateAll((rows) => rows.map((row) => Number(row.children[2]?.textContent?.replaceAll(',', ''))))
-  assert.equal(shownCredits(Math.round(credits.reduce((all, each) => all + each * 1e6, 0)) / 1e6), sum)
-}
-
-/** A slow network, as long as a test wants. */
-const hold = async (page: Page, url: string) => {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  await page.route(url, async (route) => {
-    await promise
-    await route.continue()
-  })
-  return { release: resolve }
-}
 
 describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
   const QUERY = '?period=2024-05'
@@ -520,13 +497,6 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
   }
   const tooMany = (page: Page): Locator => page.getByText('messages are too many to sort here')
   const sortButton = (page: Page, name: string): Locator => header(page, name).getByRole('button')
-  const exported = async (page: Page): Promise<readonly string[]> => {
-    const waiting = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'Export CSV' }).click()
-    const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
-    assert.equal(head, 'message_id,timestamp,report_name,credits_used,member')
-    return lines
-  }
 
   test('says so, does not let them be sorted, and loads more as one scrolls', async () => {
     await using opened = await open('&sort=-credits')

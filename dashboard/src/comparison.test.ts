@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isRunning, rangeBefore } from './comparison.ts'
+
+const at = (text: string): number => Date.parse(text)
+const spanOf = (from: string, to: string, now: string, timeZone = 'UTC') => ({
+  from: at(from),
+  to: at(to),
+  timeZone,
+  isListing: false,
+  session: { time: now },
+})
+const periods = ['2024-03', '2024-02', '2024-01'].map((month, index, months) => ({
+  start: `${month}-01T00:00:00Z`,
+  end: `${index === 0 ? '2024-04' : months[index - 1]}-01T00:00:00Z`,
+}))
+const march = (now: string) => spanOf('2024-03-01T00:00:00Z', '2024-04-01T00:00:00Z', now)
+
+test('a period that is over is compared with the whole period before, one that runs with the same point of it', () => {
+  assert.deepEqual(rangeBefore(undefined, march('2024-05-01T00:00:00Z'), periods), {
+    from: '2024-02-01T00:00:00Z',
+    to: '2024-03-01T00:00:00Z',
+  })
+  assert.deepEqual(rangeBefore(undefined, march('2024-03-02T03:04:05.678Z'), periods), {
+    from: '2024-02-01T00:00:00Z',
+    to: '2024-02-02T03:04:00.000Z',
+  })
+  // February has no 31st.
+  assert.equal(rangeBefore(undefined, march('2024-03-31T12:00:00Z'), periods)?.to, '2024-03-01T00:00:00.000Z')
+})
+
+test('the first period, one that has just begun, one that is not listed and a listing are compared with nothing', () => {
+  const first = spanOf('2024-01-01T00:00:00Z', '2024-02-01T00:00:00Z', '2024-05-01T00:00:00Z')
+  for (const span of [
+    first,
+    march('2024-03-01T00:00:59Z'),
+    { ...first, from: at('2023-12-01T00:00:00Z') },
+    { ...march('2024-05-01T00:00:00Z'), isListing: true },
+  ]) {
+    assert.equal(rangeBefore(undefined, span, periods), undefined)
+  }
+})
+
+test('a range of days is compared with as many days before it, whatever their length', () => {
+  const week = { from: '2024-04-01', to: '2024-04-07' }
+  const over = spanOf('2024-03-31T22:00:00Z', '2024-04-07T22:00:00Z', '2024-06-01T00:00:00Z', 'Europe/Berlin')
+  assert.deepEqual(rangeBefore(week, over, []), { from: '2024-03-25', to: '2024-04-01' })
+  // Half past midnight of the first day, as it was before the clocks went forward: not an hour before the range.
+  const begun = { ...over, session: { time: '2024-03-31T22:30:00Z' } }
+  assert.deepEqual(rangeBefore(week, begun, []), { from: '2024-03-25', to: '2024-03-24T23:30:00.000Z' })
+})
+
+test('what has not begun does not run, nor does what is over', () => {
+  const [start, end] = ['2024-03-01T00:00:00Z', '2024-04-01T00:00:00Z']
+  assert.deepEqual(
+    [start, '2024-03-01T00:00:00.001Z', '2024-03-31T23:59:59.999Z', end].map((now) => isRunning(march(now))),
+    [false, true, true, false],
+  )
+})

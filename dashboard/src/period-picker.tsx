@@ -1,0 +1,120 @@
+import { useState } from 'react'
+import { type Overview, usePeriods } from './data.ts'
+import { Field } from './field.tsx'
+import { dayOf, spanName } from './format.ts'
+import { changeView, isDay, isRange, type View } from './view.ts'
+
+const NARROWED = { bar: undefined, message: undefined }
+
+type Props = { readonly view: View; readonly overview: Overview | undefined }
+
+/** Current, earlier ones, or any days. */
+export const PeriodPicker = ({ view, overview: current }: Props) => {
+  // Where a period cannot be fetched, another one can still be picked.
+  const [latest, setLatest] = useState(current)
+  if (current !== undefined && current !== latest) setLatest(current)
+  const overview = current ?? latest
+  const periods = usePeriods(view.organization).data ?? []
+  if (overview === undefined) return <div className="picker" />
+  const { timeZone: zone, session } = overview
+  const now = Date.parse(session.time)
+  const isListed = overview.isListing && view.period === 'current' && view.range === undefined
+  const running = periods.findIndex(({ start, end }) => Date.parse(start) <= now && now < Date.parse(end))
+  const options = periods.map(({ name, start, end }, index) => {
+    const span = spanName(Date.parse(start), Date.parse(end), zone)
+    if (index !== running) return { value: name, name: span }
+    return isListed
+      ? { value: 'current', name: `${spanName(overview.from, overview.to, zone)} (current, as listed)` }
+      : { value: 'current', name: `${span} (current)` }
+  })
+  if (running < 0) options.unshift({ value: 'current', name: 'Current period' })
+  // What the upstream lists may be another period than the one of the calendar.
+  const isCurrent = view.period === periods[running]?.name && session.source !== 'upstream'
+  const named = view.period === 'previous' && running >= 0 ? (periods[running + 1]?.name ?? 'previous') : view.period
+  const chosen = view.range !== undefined ? 'range' : isCurrent ? 'current' : named
+  const isKnown = chosen === 'range' || options.some(({ value }) => value === chosen)
+  const range = view.range ?? { from: dayOf(overview.from, zone), to: dayOf(overview.to - 1, zone) }
+  return (
+    <div className="picker">
+      <Field name="Period" isInline>
+        {(input) => (
+          <select
+            {...input}
+            value={chosen}
+            onChange={({ target: { value } }) =>
+              changeView({
+                ...NARROWED,
+                ...(value === 'range'
+                  ? { range: isRange(range) ? range : undefined }
+                  : { period: value, range: undefined }),
+              })
+            }
+          >
+            {options.map(({ value, name }) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+            {!isKnown && (
+              <option value={chosen}>
+                {current === undefined ? chosen : spanName(current.from, current.to, zone)}
+              </option>
+            )}
+            <option value="range">Free range…</option>
+          </select>
+        )}
+      </Field>
+      {view.range !== undefined && <RangeFields range={view.range} />}
+    </div>
+  )
+}
+
+type Range = NonNullable<View['range']>
+
+/** What is typed is kept until both ends make a range; until then the one before is shown. */
+const RangeFields = ({ range }: { readonly range: Range }) => {
+  const [typed, setTyped] = useState(range)
+  const [known, setKnown] = useState(range)
+  if (known.from !== range.from || known.to !== range.to) {
+    setKnown(range)
+    setTyped(range)
+  }
+  const isWrong = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
+  const problem = typed.from > typed.to ? 'is after the last day' : 'is more than 30 years before the last day'
+  const type = (change: Partial<Range>): void => {
+    const next = { ...typed, ...change }
+    setTyped(next)
+    // On the way to the day that is meant there are others, that nobody goes back to.
+    if (isRange(next)) changeView({ ...NARROWED, range: next }, 'typing')
+  }
+  const leave = (): void =>
+    setTyped({ from: isDay(typed.from) ? typed.from : range.from, to: isDay(typed.to) ? typed.to : range.to })
+  return (
+    <>
+      <Field name="From" isInline problem={isWrong ? `This ${problem}.` : undefined}>
+        {(input) => (
+          <input
+            {...input}
+            type="date"
+            value={typed.from}
+            onChange={({ target }) => type({ from: target.value })}
+            onBlur={leave}
+            required
+          />
+        )}
+      </Field>
+      <Field name="To" isInline>
+        {(input) => (
+          <input
+            {...input}
+            type="date"
+            value={typed.to}
+            onChange={({ target }) => type({ to: target.value })}
+            onBlur={leave}
+            required
+          />
+        )}
+      </Field>
+    </>
+  )
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seriesOf, stackOf } from './series.ts'
+import type { Bar, Part } from './usage.ts'
+
+const partOf = (report: string | undefined, micros: number): Part => ({
+  report,
+  reportId: report,
+  member: undefined,
+  messages: 1,
+  micros,
+})
+const barOf = (parts: readonly Part[]): Bar => ({ from: 0, to: 1, messages: parts.length, micros: 0, parts })
+
+test('a report may have the name of what has none, or of the rest', () => {
+  const bar = barOf([partOf(undefined, 8), partOf('No report', 4), partOf('2 others', 2)])
+  const stack = stackOf(bar, seriesOf([bar], 'report'))
+  assert.deepEqual(
+    stack.map(({ series: { name }, micros }) => [name, micros]),
+    [
+      ['No report', 8],
+      ['No report', 4],
+      ['2 others', 2],
+    ],
+  )
+  const styles = stack.map(({ series: { style } }) => style)
+  assert.equal(new Set(styles).size, 3)
+})
+
+test('of many the largest are shown, and the rest as one; nothing is lost', () => {
+  const bar = barOf([1, 2, 3, 4, 5, 6, 7, 8].map((micros) => partOf(`r${micros}`, micros)))
+  const stack = stackOf(bar, seriesOf([bar], 'report'))
+  assert.deepEqual(
+    stack.map(({ series: { name }, micros }) => [name, micros]),
+    [
+      ['r8', 8],
+      ['r7', 7],
+      ['r6', 6],
+      ['r5', 5],
+      ['r4', 4],
+      ['3 others', 6],
+    ],
+  )
+})

@@ -1,0 +1,277 @@
+/** Everything on the dashboard is of one moment, one range and one organization, whatever comes in between. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { type Running, startService } from '../../test/harness.ts'
+import { launchBrowser, noBrowser, openPage } from './browser.ts'
+import {
+  allIds,
+  assertShows,
+  callService,
+  figure,
+  hold,
+  linesOf,
+  note,
+  refreshButton,
+  settled,
+  shownCredits,
+  sumOf,
+  sumShown,
+} from './pages.ts'
+
+let browser: Browser
+before(async () => {
+  if (noBrowser === false) browser = await launchBrowser()
+})
+after(() => browser?.close())
+
+const messageAt = (id: number, timestamp: string, words = 1) => ({ id, text: 'a '.repeat(words), timestamp })
+const report = (url: string, messages: readonly object[]): Promise<unknown> =>
+  callService(url, 'POST', '/v1/messages', { messages })
+
+const pick = (page: Page, period: string): Promise<unknown> =>
+  page.getByLabel('Period', { exact: true }).selectOption(period)
+
+describe('the comparison', { skip: noBrowser }, () => {
+  const compared = (page: Page) => figure(page, 'Against the previous period')
+  const comparedNote = (page: Page) => note(page, 'Against the previous period')
+  let service: Running
+  before(async () => {
+    service = await startService({})
+    await report(service.url, [
+      messageAt(1, '2024-04-05T00:00:00Z', 2),
+      messageAt(2, '2024-05-05T00:00:00Z', 30),
+      messageAt(3, '2024-06-05T00:00:00Z', 9),
+    ])
+  })
+  after(() => service?.[Symbol.asyncDispose]())
+
+  test('is of the period that is shown, and of none where there is none before it', async () => {
+    await using opened = await openPage(browser, `${service.url}/?period=2024-06`)
+    const { page } = opened
+    await settled(page)
+    const creditsIn = async (month: string): Promise<number> => sumOf(await linesOf(service.url, `?period=${month}`))
+    const [april, may, june] = [await creditsIn('2024-04'), await creditsIn('2024-05'), await creditsIn('2024-06')]
+    const fewer = `${(((may - june) / may) * 100).toFixed(1)}% less`
+    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    assert.equal(await compared(page).textContent(), fewer)
+    await pick(page, '2024-04')
+    await comparedNote(page).filter({ hasText: 'not compared' }).waitFor()
+    assert.equal(await compared(page).textContent(), '–')
+    assert.equal(await figure(page, 'Credits this period').textContent(), shownCredits(april))
+  })
+
+  test('is not another one while it is on its way', async () => {
+    await using opened = await openPage(browser, `${service.url}/?period=2024-06`)
+    const { page } = opened
+    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    const totals = await hold(page, /totals\?.*bucket=none(?!.*group_by)/)
+    await pick(page, '2024-05')
+    await page.locator('main[aria-busy=false]').waitFor()
+    const may = shownCredits(sumOf(await linesOf(service.url, '?period=2024-05')))
+    await figure(page, 'Credits this period').filter({ hasText: may }).waitFor()
+    assert.equal(await comparedNote(page).textContent(), 'loading…')
+    assert.equal(await compared(page).textContent(), '–')
+    totals.release()
+    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    assert.match((await compared(page).textContent()) ?? '', /more$/)
+  })
+})
+
+test('what arrives between the sums and the lines is in both', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  await report(
+    service.url,
+    [1, 2, 3].map((day) => messageAt(day, `2024-05-0${day}T08:00:00Z`)),
+  )
+  await using opened = await openPage(browser, 'about:blank')
+  const { page } = opened
+  const lines = await hold(page, '**/v1/usage?*')
+  await page.goto(`${service.url}/?period=2024-05`)
+  await figure(page, 'Messages').filter({ hasText: '3' }).waitFor()
+  await report(service.url, [messageAt(4, '2024-05-09T08:00:00Z', 5)])
+  lines.release()
+  await settled(page)
+  await assertShows(page, await linesOf(service.url, '?period=2024-05'))
+  assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
+})
+
+test('who signs in as somebody else in another tab sees nothing of before', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  const { url } = service
+  for (const id of ['acme', 'globex']) await callService(url, 'POST', '/v1/organizations', { id, name: `The ${id}` })
+  for (const [organization, words] of [
+    ['acme', 3],
+    ['globex', 8],
+  ] as const) {
+    const messages = [messageAt(1, '2024-05-01T08:00:00Z', words), messageAt(2, '2024-04-01T08:00:00Z', words + 4)]
+    await callService(url, 'POST', `/v1/messages?organization=${organization}`, { messages })
+  }
+  const expected = Object.fromEntries(
+    await Promise.all(
+      ['acme', 'globex'].map(async (id) => [id, await linesOf(url, `?organization=${id}&period=2024-05`)] as const),
+    ),
+  )
+  const keys: Record<string, string> = {}
+  const made = async (organization: string, admin?: string): Promise<string> => {
+    const response = await fetch(`${url}/v1/keys?organization=${organization}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(admin && { authorization: `Bearer ${admin}` }) },
+      body: JSON.stringify({ scopes: [admin === undefined ? 'admin' : 'usage:read'] }),
+    })
+    assert.ok(response.ok, await response.clone().text())
+    return ((await response.json()) as { key: string }).key
+  }
+  const admin = await made('default')
+  for (const id of ['acme', 'globex']) keys[id] = await made(id, admin)
+  const signIn = async (page: Page, id: string): Promise<void> => {
+    await page.getByLabel('API key').fill(keys[id] ?? '')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+  }
+  await using opened = await openPage(browser, `${url}/?period=2024-05`, { expected: /status of 401/ })
+  const { page } = opened
+  await signIn(page, 'acme')
+  await settled(page)
+  await assertShows(page, expected['acme'] ?? [])
+  const acmeNote = await note(page, 'Against the previous period').filter({ hasText: 'in all' }).textContent()
+  const other = await page.context().newPage()
+  await other.goto(`${url}/`)
+  await other.getByRole('button', { name: 'Sign out' }).click()
+  await signIn(other, 'globex')
+  await other.getByText('The globex', { exact: true }).waitFor()
+  await refreshButton(page).click()
+  await page.getByText('The globex', { exact: true }).waitFor()
+  await settled(page)
+  await assertShows(page, expected['globex'] ?? [])
+  await note(page, 'Against the previous period').filter({ hasText: 'in all' }).waitFor()
+  assert.notEqual(await note(page, 'Against the previous period').textContent(), acmeNote)
+})
+
+describe('each minute the dashboard', { skip: noBrowser }, () => {
+  const COUNT = 12_000
+  const reportCurrent = async (url: string): Promise<void> => {
+    const now = Date.now()
+    const time = (id: number): string => new Date(now - (COUNT - id) * 10).toJSON()
+    for (let from = 0; from < COUNT; from += 6000) {
+      await report(
+        url,
+        Array.from({ length: 6000 }, (_, id) => messageAt(from + id, time(from + id), (id % 5) + 1)),
+      )
+    }
+  }
+  /** The page's own clock, that can be put forward. */
+  const openWithClock = async (url: string) => {
+    const opened = await openPage(browser, 'about:blank')
+    await opened.page.clock.install()
+    await opened.page.goto(url)
+    await settled(opened.page)
+    return opened
+  }
+
+  test('asks again how much there is; the lines only where it has become more, and a reader stays at their row', async () => {
+    await using service = await startService({})
+    await reportCurrent(service.url)
+    await using opened = await openWithClock(`${service.url}/`)
+    const { page } = opened
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    const scroller = page.locator('.scroller')
+    await scroller.evaluate((element) => element.scrollTo(0, 200_000))
+    const place = await scroller.evaluate((element) => element.scrollTop)
+    const refreshed = async (): Promise<void> => {
+      const time = page.locator('.state time')
+      const before = (await time.getAttribute('datetime')) ?? ''
+      await page.clock.fastForward('01:01')
+      await page.locator(`.state time:not([datetime="${before}"])`).waitFor()
+    }
+    await refreshed()
+    assert.ok(asked.includes('/v1/usage/totals'))
+    assert.ok(!asked.includes('/v1/usage'))
+    assert.equal(await scroller.evaluate((element) => element.scrollTop), place)
+    await report(service.url, [messageAt(COUNT, new Date().toJSON())])
+    await refreshed()
+    await sumShown(page).filter({ hasText: '12,001 messages' }).waitFor()
+    await settled(page)
+    assert.ok(asked.includes('/v1/usage'))
+    assert.equal(await scroller.evaluate((element) => element.scrollTop), place)
+    await assertShows(page, await linesOf(service.url, ''))
+  })
+
+  test('asks for a period by its name as well while it runs, and knows that it is the current one', async () => {
+    await using service = await startService({})
+    await report(service.url, [messageAt(1, new Date().toJSON())])
+    await using opened = await openWithClock(`${service.url}/?period=${new Date().toJSON().slice(0, 7)}`)
+    const { page } = opened
+    const options = page.getByLabel('Period', { exact: true }).locator('option')
+    assert.match(await options.and(page.locator(':checked')).innerText(), / \(current\)$/)
+    assert.equal(await options.count(), 2, 'the current one and a free range')
+    await report(service.url, [messageAt(2, new Date().toJSON())])
+    await page.clock.fastForward('01:01')
+    await sumShown(page).filter({ hasText: '2 messages' }).waitFor()
+  })
+})
+
+test('lines of which only a part had come are fetched whole when one comes back', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  const messages = Array.from({ length: 12_000 }, (_, id) =>
+    messageAt(id, `2024-05-${String((id % 30) + 1).padStart(2, '0')}T08:00:00Z`),
+  )
+  await report(service.url, messages.slice(0, 6000))
+  await report(service.url, messages.slice(6000))
+  await using opened = await openPage(browser, 'about:blank')
+  const { page } = opened
+  const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
+  await page.goto(`${service.url}/?period=2024-05`)
+  await sumShown(page).filter({ hasText: '200 messages' }).waitFor()
+  assert.match((await sumShown(page).textContent()) ?? '', /loading…$/)
+  assert.equal(await figure(page, 'Messages').textContent(), '12,000')
+  await pick(page, 'current')
+  await sumShown(page).filter({ hasText: '0 messages' }).waitFor()
+  rest.release()
+  await pick(page, '2024-05')
+  await sumShown(page).filter({ hasText: '12,000 messages' }).waitFor()
+  await settled(page)
+  await assertShows(page, await linesOf(service.url, '?period=2024-05'))
+})
+
+test('of two periods that start in one month each can be picked', { skip: noBrowser }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
+  const environment = { DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}` }
+  try {
+    {
+      await using service = await startService(environment)
+      await report(service.url, [messageAt(1, '2024-04-05T00:00:00Z'), messageAt(2, '2024-04-20T00:00:00Z', 7)])
+    }
+    {
+      // As it is left by a change of the billing day that took effect with April 2024.
+      using database = new DatabaseSync(join(folder, 'ledger.db'))
+      database
+        .prepare(
+          'INSERT INTO billing_calendar (organization_id, effective_from, time_zone, anchor_day) VALUES (?, ?, ?, ?)',
+        )
+        .run('default', Date.parse('2024-04-01T00:00:00Z'), 'UTC', 15)
+    }
+    await using service = await startService(environment)
+    await using opened = await openPage(browser, `${service.url}/`)
+    const { page } = opened
+    await settled(page)
+    for (const [name, value, id] of [
+      ['15 Apr – 14 May 2024', '2024-04-15', '2'],
+      ['1 – 14 Apr 2024', '2024-04', '1'],
+    ] as const) {
+      await pick(page, value)
+      await settled(page)
+      assert.equal(new URL(page.url()).search, `?period=${value}`)
+      assert.deepEqual(await allIds(page), [id])
+      await assertShows(page, await linesOf(service.url, `?period=${value}`))
+      const shown = await page.getByLabel('Period', { exact: true }).locator('option:checked').innerText()
+      assert.equal(shown.replaceAll(/\s/g, ' '), name)
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
