@@ -16,8 +16,9 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   const days = bars
     .filter((bar) => bar.messages > 0 || bar === chosen)
     .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, width, timeZone) }))
-  const [cleared, setCleared] = useState(0)
-  const isFiltered = [view.bar, view.report, view.member, view.least, view.search].some((each) => each !== undefined)
+  const least = useLeast(view.least)
+  const isFiltered =
+    least.typed !== '' || [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
   return (
     <search className="filters" aria-label="Filters">
       <Field name="Message ID has">
@@ -51,13 +52,26 @@ export const Filters = ({ view, overview, chosen }: Props) => {
           choose={(member) => changeView({ member })}
         />
       )}
-      <Least key={cleared} least={view.least} />
+      <Field name="Credits at least" problem={least.isWrong ? 'A number such as 2.5.' : undefined}>
+        {(input) => (
+          <input
+            {...input}
+            inputMode="decimal"
+            placeholder="0.00"
+            value={least.typed}
+            onChange={({ target: { value } }) => {
+              least.setTyped(value)
+              changeView({ least: isAmount(value) ? value : undefined }, 'typing')
+            }}
+          />
+        )}
+      </Field>
       <button
         type="button"
         className="quiet"
         aria-disabled={!isFiltered}
         onClick={() => {
-          setCleared(cleared + 1)
+          least.setTyped('')
           changeView(NONE)
         }}
       >
@@ -67,8 +81,8 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   )
 }
 
-/** What is typed stays as it is; where it is no amount it narrows nothing, and says so. */
-const Least = ({ least }: Pick<View, 'least'>) => {
+/** What is typed for the least credits stays as it is; where it is no amount it narrows nothing. */
+const useLeast = (least: string | undefined) => {
   const [typed, setTyped] = useState(least ?? '')
   const [known, setKnown] = useState(least)
   const amount = isAmount(typed) ? typed : undefined
@@ -76,23 +90,7 @@ const Least = ({ least }: Pick<View, 'least'>) => {
     setKnown(least)
     if (least !== amount) setTyped(least ?? '')
   }
-  const isWrong = typed !== '' && typed !== '.' && amount === undefined
-  return (
-    <Field name="Credits at least" problem={isWrong ? 'A number such as 2.5.' : undefined}>
-      {(input) => (
-        <input
-          {...input}
-          inputMode="decimal"
-          placeholder="0.00"
-          value={typed}
-          onChange={({ target: { value } }) => {
-            setTyped(value)
-            changeView({ least: isAmount(value) ? value : undefined }, 'typing')
-          }}
-        />
-      )}
-    </Field>
-  )
+  return { typed, setTyped, isWrong: typed !== '' && typed !== '.' && amount === undefined }
 }
 
 type Option = { readonly value: string; readonly name: string }

@@ -63,7 +63,7 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
       <header className="card-head">
         <h2 id="table-title">Messages</h2>
         <p className="sum" role="status">
-          {`${messagesName(rows.length)}, ${credits(micros)} credits${isComplete ? '' : isPaged ? ' so far' : ', loading…'}`}
+          {`${messagesName(rows.length)}, ${credits(micros)} credits${isComplete ? '' : isPaged || error ? ' so far' : ', loading…'}`}
         </p>
         <button type="button" onClick={canExport ? exportCsv : undefined} aria-disabled={!canExport}>
           {isExporting ? 'Exporting…' : 'Export CSV'}

@@ -15,6 +15,7 @@ import {
   header,
   hold,
   linesOf,
+  note,
   refreshButton,
   settled,
   shownCredits,
@@ -252,6 +253,8 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
       await page.getByLabel('Period', { exact: true }).locator('option:checked').innerText(),
       '29 Apr – 6 May 2024 (current, as listed)',
     )
+    // What ends when it is asked for does not run at a pace.
+    assert.equal(await figure(page, 'Projected to the end').textContent(), '–')
     assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
     await bars(page).nth(4).click()
     assert.deepEqual(await allIds(page), ['3'])
@@ -270,6 +273,16 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     await settled(page)
     await assertShows(page, await linesOf(both.url, ''))
     assert.equal(await bars(page).count(), days)
+  })
+
+  test('does not project what is listed, also where it reaches until today', async () => {
+    await using both = await startBoth([...past, messageAt(5, new Date().toJSON())])
+    await using opened = await openPage(browser, `${both.url}/`)
+    const { page } = opened
+    await settled(page)
+    await assertShows(page, await linesOf(both.url, ''))
+    assert.equal(await figure(page, 'Projected to the end').textContent(), '–')
+    assert.equal(await note(page, 'Projected to the end').textContent(), 'a listing has no end')
   })
 
   test('goes on showing the last good answer when the upstream fails, says so, and no longer when it is back', async () => {
@@ -431,6 +444,26 @@ describe('when the service', { skip: noBrowser }, () => {
   })
 })
 
+describe('what cannot be fetched to be drawn', { skip: noBrowser }, () => {
+  test('says so in its place, the rest stays, and a reload brings it', async () => {
+    await using service = await startService({})
+    await using opened = await openPage(browser, `${service.url}/`, { expected: /net::ERR|try-it/ })
+    const { page } = opened
+    await settled(page)
+    await page.route('**/assets/try-it*', (route) => route.abort())
+    await page.getByRole('button', { name: 'Try it' }).click()
+    const panel = page.getByRole('dialog', { name: 'Try it' })
+    await panel.getByRole('alert').filter({ hasText: 'This part of the page could not be fetched.' }).waitFor()
+    await panel.getByRole('button', { name: 'Close' }).click()
+    await panel.waitFor({ state: 'detached' })
+    assert.equal(await page.locator('.figures .value').count(), 6)
+    await page.getByRole('button', { name: 'Try it' }).click()
+    await page.unroute('**/assets/try-it*')
+    await panel.getByRole('button', { name: 'Reload the page' }).click()
+    await panel.getByRole('textbox', { name: 'Message' }).waitFor()
+  })
+})
+
 describe('the theme', { skip: noBrowser }, () => {
   let service: Running
   before(async () => {
@@ -531,6 +564,45 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     assert.equal(await page.locator('.empty').count(), 0)
     lines.release()
     await sumShown(page).filter({ hasText: '10,000 messages' }).waitFor()
+  })
+
+  test('stops at a page that does not come, says so, and goes on when it is told to', async () => {
+    await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
+    const { page } = opened
+    await sumShown(page).filter({ hasText: '10,000 messages' }).waitFor()
+    let asked = 0
+    const more = /\/v1\/usage\?.*cursor=/
+    await page.route(more, (route) => {
+      asked++
+      return route.abort()
+    })
+    const scroller = page.locator('.scroller')
+    await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight))
+    const failure = page.getByRole('alert').filter({ hasText: 'Not all messages could be fetched.' })
+    await failure.waitFor()
+    const before = asked
+    for (const row of [9000, 9990]) {
+      await scroller.evaluate((element, at) => element.scrollTo(0, at * 38), row)
+      await page.locator(`[data-row="${row}"]`).waitFor()
+    }
+    assert.equal(asked, before)
+    await page.unroute(more)
+    await failure.getByRole('button', { name: 'Try again' }).click()
+    await sumShown(page).filter({ hasText: '20,000 messages' }).waitFor()
+    assert.equal(await failure.count(), 0)
+    assert.equal(await page.locator('[data-row="9990"]').count(), 1, 'the reader stays where they were')
+  })
+
+  test('exports what was asked for, whatever is chosen meanwhile', async () => {
+    await using opened = await open()
+    const { page } = opened
+    const more = await hold(page, /\/v1\/usage\?.*cursor=/)
+    const exporting = exported(page)
+    await page.getByRole('button', { name: 'Exporting…' }).waitFor()
+    await bars(page).nth(4).click()
+    await tooMany(page).waitFor({ state: 'detached' })
+    more.release()
+    assert.equal((await exporting).length, COUNT)
   })
 
   test('lets a day be sorted, and exports all of it', async () => {
