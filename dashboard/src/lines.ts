@@ -27,60 +27,82 @@ export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
 /**
  * Sorted by several columns; lines that are equal in all of them stay in the order in which they came, and lines without a
- * report come last in either direction. Each line becomes one number, made of its ranks and its place, so that the
- * browser's own sort of numbers does it all: a tenth of the time that comparing lines takes.
+ * report come last in either direction. By counting, from the last column to the first: a tenth of the time that comparing
+ * lines takes.
  */
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
   if (sort.length === 0) return lines
-  const keys = new Float64Array(lines.length)
-  const reports = sort.some(({ id }) => id === 'report') ? ranksOfReports(lines) : undefined
-  const credits = sort.some(({ id }) => id === 'credits') ? ranksOfCredits(lines, reports?.count ?? 1) : undefined
-  for (const { id, desc } of sort) {
-    const { ranks, count, last } = (id === 'credits' ? credits : reports) ?? NO_RANKS
-    for (let at = 0; at < keys.length; at++) {
-      const rank = ranks[at] ?? 0
-      keys[at] = (keys[at] ?? 0) * count + (desc && rank <= last ? last - rank : rank)
-    }
+  let places = new Uint32Array(lines.length)
+  for (let at = 0; at < places.length; at++) places[at] = at
+  for (const { id, desc } of sort.toReversed()) {
+    places = sortPlaces(places, ranksOf[id](lines), desc)
   }
-  for (let at = 0; at < keys.length; at++) keys[at] = (keys[at] ?? 0) * keys.length + at
-  keys.sort()
-  return Array.from(keys, (key) => lines[key % keys.length] as Line)
+  const sorted: Line[] = []
+  for (const place of places) sorted.push(lines[place] as Line)
+  return sorted
 }
 
 type Ranks = {
-  readonly ranks: ArrayLike<number>
+  readonly ranks: Uint32Array<ArrayBuffer>
   readonly count: number
   /** The highest rank that changes its place in the other direction. */
   readonly last: number
 }
 
-const NO_RANKS: Ranks = { ranks: [], count: 1, last: 0 }
+const sortPlaces = (places: Uint32Array<ArrayBuffer>, { ranks, count, last }: Ranks, desc: boolean) => {
+  const keyOf = (place: number): number => {
+    const rank = ranks[place] ?? 0
+    return desc && rank <= last ? last - rank : rank
+  }
+  /** Of each rank, where the next line that has it goes. */
+  const next = new Uint32Array(count + 1)
+  for (const place of places) {
+    const after = keyOf(place) + 1
+    next[after] = (next[after] ?? 0) + 1
+  }
+  for (let key = 1; key < count; key++) next[key] = (next[key] ?? 0) + (next[key - 1] ?? 0)
+  const sorted = new Uint32Array(places.length)
+  for (const place of places) {
+    const key = keyOf(place)
+    const to = next[key] ?? 0
+    sorted[to] = place
+    next[key] = to + 1
+  }
+  return sorted
+}
 
-/** The amounts themselves where the keys made of them stay exact, else their places among the amounts that there are. */
-const ranksOfCredits = (lines: readonly Line[], otherCount: number): Ranks => {
-  const amounts = Float64Array.from(lines, ({ micros }) => micros)
-  const most = amounts.reduce((one, other) => Math.max(one, other), 0)
-  if ((most + 1) * otherCount * lines.length <= Number.MAX_SAFE_INTEGER) {
-    return { ranks: amounts, count: most + 1, last: most }
-  }
-  const distinct = Float64Array.from(new Set(amounts)).sort()
-  const rankOf = new Map(Array.from(distinct, (micros, rank) => [micros, rank]))
-  return {
-    ranks: amounts.map((micros) => rankOf.get(micros) ?? 0),
-    count: distinct.length,
-    last: distinct.length - 1,
-  }
+const ranksOfCredits = (lines: readonly Line[]): Ranks => {
+  const rankOf = new Map<number, number>()
+  for (const { micros } of lines) rankOf.set(micros, 0)
+  const amounts = Float64Array.from(rankOf.keys()).sort()
+  for (const [rank, micros] of amounts.entries()) rankOf.set(micros, rank)
+  const ranks = new Uint32Array(lines.length)
+  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.micros ?? 0) ?? 0
+  return { ranks, count: amounts.length, last: amounts.length - 1 }
 }
 
 const ranksOfReports = (lines: readonly Line[]): Ranks => {
-  const names = [...new Set(lines.map(({ report }) => report))].filter((name) => name !== undefined).sort(compareNames)
-  const rankOf = new Map<string | undefined, number>(names.map((name, rank) => [name, rank]))
-  return {
-    ranks: Uint32Array.from(lines, ({ report }) => rankOf.get(report) ?? names.length),
-    count: names.length + 1,
-    last: names.length - 1,
+  const rankOf = new Map<string | undefined, number>()
+  for (const { report } of lines) rankOf.set(report, 0)
+  rankOf.delete(undefined)
+  const names = [...rankOf.keys()].sort((one, other) => compareNames(one ?? '', other ?? ''))
+  for (const [rank, name] of names.entries()) rankOf.set(name, rank)
+  const ranks = new Uint32Array(lines.length)
+  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.report) ?? names.length
+  return { ranks, count: names.length + 1, last: names.length - 1 }
+}
+
+/** Of the same lines the ranks are the same: most of the time of a first sort goes into them. */
+const remembered = (rank: (lines: readonly Line[]) => Ranks) => {
+  const known = new WeakMap<readonly Line[], Ranks>()
+  return (lines: readonly Line[]): Ranks => {
+    const ranks = known.get(lines) ?? rank(lines)
+    known.set(lines, ranks)
+    return ranks
   }
 }
+
+const ranksOf = { credits: remembered(ranksOfCredits), report: remembered(ranksOfReports) }
 
 /** RFC 4180. What a spreadsheet would take for a formula is made a text. */
 const cell = (value: string | number): string => {

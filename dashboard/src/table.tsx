@@ -46,6 +46,19 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
     [lines, report, member, least, search, chosen],
   )
   const rows = useMemo(() => (isPaged ? filtered : sortLines(filtered, sort)), [isPaged, filtered, sort])
+  useEffect(() => {
+    if (isPaged || !isComplete) return
+    // While there is nothing else to do, so that the first click is as quick as the next.
+    const idle = globalThis.requestIdleCallback?.(() =>
+      sortLines(lines, [
+        { id: 'credits', desc: true },
+        { id: 'report', desc: true },
+      ]),
+    )
+    return () => {
+      if (idle !== undefined) cancelIdleCallback(idle)
+    }
+  }, [lines, isPaged, isComplete])
   const micros = useMemo(() => filtered.reduce((sum, line) => sum + line.micros, 0), [filtered])
   const {
     isBusy: isExporting,
