@@ -1,5 +1,6 @@
 /** What the service is asked, and when again. */
 import {
+  hashKey,
   keepPreviousData,
   type QueryClient,
   type QueryKey,
@@ -35,8 +36,9 @@ const LINES_A_PAGE = 10_000
 const FIRST_LINES = 200
 const PAGES_AT_ONCE = 3
 const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
-/** Five years, and the one that the oldest is compared with. */
-const PERIODS_KNOWN = 61
+/** Five years; one more is known, that the oldest is compared with. */
+export const PERIODS_SHOWN = 60
+const PERIODS_KNOWN = PERIODS_SHOWN + 1
 const REFRESHED_EVERY_MS = 60_000
 
 type Call = { readonly signal: AbortSignal }
@@ -107,11 +109,7 @@ const overviewQuery = (view: View) => {
     queryFn: async ({ signal, queryKey, client: queries }) => {
       const overview = await findOverview(view, group, { signal })
       const { bars, from, session, isListing } = overview
-      const before = queries.getQueryData<Overview>(queryKey)?.session.organization.id
-      if (before !== undefined && before !== session.organization.id) {
-        // Somebody has signed in as somebody else, in another tab: what is remembered is of another organization.
-        queries.resetQueries({ predicate: ({ queryKey: [name] }) => name !== 'overview' })
-      }
+      forgetOthers(queries, queryKey, session)
       const periods = queries.getQueryData<readonly Period[]>(['periods', organization])
       const isListed = periods?.some(({ start }) => Date.parse(start) === from) !== false
       if (period === 'current' && range === undefined && !isListing && !isListed) {
@@ -124,6 +122,21 @@ const overviewQuery = (view: View) => {
       return overview
     },
   })
+}
+
+/** Where somebody has signed in as somebody else, in another tab: all that is remembered is of another organization. */
+const forgetOthers = (queries: QueryClient, own: QueryKey, { organization }: Session): void => {
+  const overviews = queries.getQueriesData<Overview>({ queryKey: own.slice(0, 2) })
+  if (
+    overviews.every(([, overview]) => overview === undefined || overview.session.organization.id === organization.id)
+  ) {
+    return
+  }
+  // Lines are not asked for again: until the overview is there they would be kept as the other organization's.
+  const isKept = (name: unknown): boolean => name === 'periods' || name === 'charges'
+  const ownHash = hashKey(own)
+  queries.removeQueries({ predicate: ({ queryHash, queryKey: [name] }) => queryHash !== ownHash && !isKept(name) })
+  queries.resetQueries({ predicate: ({ queryKey: [name] }) => isKept(name) })
 }
 
 const findOverview = async (view: View, group: string, call: Call): Promise<Overview> => {
@@ -230,8 +243,9 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
   const scope = useMemo(() => scopeOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
   const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
   const key = linesKey(scope, overview)
+  const query = useMemo(() => linesQuery(scope, overview, organization), [scope, overview, organization])
   const whole = useQuery({
-    ...linesQuery(scope, overview, organization),
+    ...query,
     enabled: own === undefined && !isPaged,
     // Of the same organization, filters and range: those of before a refresh, until the new ones are there.
     placeholderData: (before, query) =>
@@ -364,7 +378,7 @@ const fetchLines = async (
   return { lines: parts.flatMap((part) => part ?? []), isComplete: true }
 }
 
-export type Comparison = { readonly micros: number | undefined; readonly isPending: boolean }
+export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }
 
 /** What the period before had used at the same point; of a range, as many days before it. */
 export const useComparison = (
@@ -381,7 +395,7 @@ export const useComparison = (
       return sumOf(barsOf(totals)).micros
     },
   })
-  return { micros: query.data, isPending: before !== undefined && query.isPending }
+  return { micros: query.data, isPending: before !== undefined && query.isPending, hasFailed: query.isError }
 }
 
 export const useCharges = (id: number | string | undefined, organization: string | undefined) =>

@@ -63,8 +63,9 @@ const projectionNote = ({ from, to, isListing }: Overview, now: number): string 
   return now < to ? 'at this pace' : 'it is over'
 }
 
-const comparisonNote = ({ micros, isPending }: Comparison, name: string): string => {
+const comparisonNote = ({ micros, isPending, hasFailed }: Comparison, name: string): string => {
   if (isPending) return 'loading…'
+  if (hasFailed) return 'not fetched: refresh to try again'
   return micros === undefined ? 'not compared' : `${credits(micros)} ${name}`
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { type Overview, usePeriods } from './data.ts'
+import { type Overview, PERIODS_SHOWN, usePeriods } from './data.ts'
 import { Field } from './field.tsx'
 import { dayOf, spanName } from './format.ts'
 import { changeView, isDay, isRange, type View } from './view.ts'
@@ -20,7 +20,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
   const now = Date.parse(session.time)
   const isListed = overview.isListing && view.period === 'current' && view.range === undefined
   const running = periods.findIndex(({ start, end }) => Date.parse(start) <= now && now < Date.parse(end))
-  const options = periods.map(({ name, start, end }, index) => {
+  const options = periods.slice(0, PERIODS_SHOWN).map(({ name, start, end }, index) => {
     const span = spanName(Date.parse(start), Date.parse(end), zone)
     if (index !== running) return { value: name, name: span }
     return isListed
@@ -80,7 +80,8 @@ const RangeFields = ({ range }: { readonly range: Range }) => {
     setTyped(range)
   }
   const isWrong = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
-  const problem = typed.from > typed.to ? 'is after the last day' : 'is more than 30 years before the last day'
+  const problem =
+    typed.from > typed.to ? 'This is after the last day.' : 'This is more than 30 years before the last day.'
   const type = (change: Partial<Range>): void => {
     const next = { ...typed, ...change }
     setTyped(next)
@@ -91,30 +92,25 @@ const RangeFields = ({ range }: { readonly range: Range }) => {
     setTyped({ from: isDay(typed.from) ? typed.from : range.from, to: isDay(typed.to) ? typed.to : range.to })
   return (
     <>
-      <Field name="From" isInline problem={isWrong ? `This ${problem}.` : undefined}>
-        {(input) => (
-          <input
-            {...input}
-            type="date"
-            value={typed.from}
-            onChange={({ target }) => type({ from: target.value })}
-            onBlur={leave}
-            required
-          />
-        )}
-      </Field>
-      <Field name="To" isInline>
-        {(input) => (
-          <input
-            {...input}
-            type="date"
-            value={typed.to}
-            onChange={({ target }) => type({ to: target.value })}
-            onBlur={leave}
-            required
-          />
-        )}
-      </Field>
+      {(['from', 'to'] as const).map((end) => (
+        <Field
+          key={end}
+          name={end === 'from' ? 'From' : 'To'}
+          isInline
+          problem={isWrong && end === 'from' ? problem : undefined}
+        >
+          {(input) => (
+            <input
+              {...input}
+              type="date"
+              value={typed[end]}
+              onChange={({ target }) => type({ [end]: target.value })}
+              onBlur={leave}
+              required
+            />
+          )}
+        </Field>
+      ))}
     </>
   )
 }

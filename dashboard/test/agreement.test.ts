@@ -16,6 +16,7 @@ import {
   hold,
   linesOf,
   note,
+  refreshButton,
   settled,
   shownCredits,
   sumOf,
@@ -95,6 +96,21 @@ describe('the comparison', { skip: noBrowser }, () => {
     await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
     assert.match((await compared(page).textContent()) ?? '', /more$/)
   })
+})
+
+test('a comparison that does not come says what to do', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  await report(service.url, [messageAt(1, '2024-04-05T00:00:00Z'), messageAt(2, '2024-05-05T00:00:00Z')])
+  await using opened = await openPage(browser, 'about:blank', { expected: /net::ERR/ })
+  const { page } = opened
+  const comparison = /totals\?.*bucket=none(?!.*group_by)/
+  await page.route(comparison, (route) => route.abort())
+  await page.goto(`${service.url}/?period=2024-05`)
+  const said = note(page, 'Against the previous period')
+  await said.filter({ hasText: 'not fetched: refresh to try again' }).waitFor()
+  await page.unroute(comparison)
+  await refreshButton(page).click()
+  await said.filter({ hasText: 'in all' }).waitFor()
 })
 
 test('what arrives between the sums and the lines is in both', { skip: noBrowser }, async () => {
@@ -265,6 +281,13 @@ test('who signs in as somebody else in another tab sees nothing of before', { sk
   await assertShows(page, shown.get('acme') ?? [])
   assert.deepEqual(await allIds(page), ['1'])
   const compared = await comparedNote(page).textContent()
+  // Another view that is remembered.
+  const month = earlier.toJSON().slice(0, 7)
+  await pick(page, month)
+  await settled(page)
+  assert.deepEqual(await allIds(page), ['2'])
+  await pick(page, 'current')
+  await settled(page)
   const other = await page.context().newPage()
   await other.goto(`${url}/`)
   await other.getByRole('button', { name: 'Sign out' }).click()
@@ -276,4 +299,19 @@ test('who signs in as somebody else in another tab sees nothing of before', { sk
   await assertShows(page, shown.get('globex') ?? [])
   assert.deepEqual(await allIds(page), ['3'])
   assert.notEqual(await comparedNote(page).textContent(), compared)
+  const totals = await hold(page, '**/v1/usage/totals?*')
+  await pick(page, month)
+  await page.locator('main[aria-busy=true]').waitFor()
+  assert.equal(await page.getByText('The acme', { exact: true }).count(), 0)
+  totals.release()
+  await settled(page)
+  assert.deepEqual(await allIds(page), ['4'])
+  await pick(page, 'current')
+  await settled(page)
+  await other.getByRole('button', { name: 'Sign out' }).click()
+  await signIn(other, acme)
+  await other.getByText('The acme', { exact: true }).waitFor()
+  await minuteLater(page)
+  await settled(page)
+  assert.deepEqual(await allIds(page), ['1'])
 })

@@ -444,7 +444,7 @@ describe('when the service', { skip: noBrowser }, () => {
   })
 })
 
-describe('what cannot be fetched to be drawn', { skip: noBrowser }, () => {
+describe('what cannot be drawn', { skip: noBrowser }, () => {
   test('says so in its place, the rest stays, and a reload brings it', async () => {
     await using service = await startService({})
     await using opened = await openPage(browser, `${service.url}/`, { expected: /net::ERR|try-it/ })
@@ -461,6 +461,23 @@ describe('what cannot be fetched to be drawn', { skip: noBrowser }, () => {
     await page.unroute('**/assets/try-it*')
     await panel.getByRole('button', { name: 'Reload the page' }).click()
     await panel.getByRole('textbox', { name: 'Message' }).waitFor()
+  })
+
+  test('is the whole page where the browser does not know the time zone: it says so and can be reloaded', async () => {
+    await using service = await startService({})
+    await using opened = await openPage(browser, 'about:blank', { expected: /Mars\/Olympus/ })
+    const { page } = opened
+    await page.route('**/v1/usage/totals?*', async (route) => {
+      const answer = await route.fetch()
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), time_zone: 'Mars/Olympus' } })
+    })
+    await page.goto(service.url)
+    const failure = page.getByRole('alert').filter({ hasText: 'This page has failed.' })
+    await failure.waitFor()
+    await page.unroute('**/v1/usage/totals?*')
+    await failure.getByRole('button', { name: 'Reload the page' }).click()
+    await settled(page)
+    await assertShows(page, await linesOf(service.url, ''))
   })
 })
 

@@ -38,7 +38,10 @@ const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs):
   }
   const found = periodNamed(calendar, period)
   if (found === undefined) {
-    throw new InvalidRequest('query parameter "period"', 'a month in which, or a day on which, a billing period starts')
+    throw new InvalidRequest(
+      'query parameter "period"',
+      'a month in which, or a day on which, a billing period starts: /v1/periods has their names',
+    )
   }
   return { from: found.start, to: found.end }
 }
