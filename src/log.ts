@@ -1,8 +1,10 @@
 /** Structured logs (pino): JSON lines, or readable ones on a terminal. They hold ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import type { UsageSum } from '#metering/listing.ts'
 import type { UsageObserver } from '#metering/ports.ts'
 import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
+import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
 
@@ -44,15 +46,40 @@ const IDS_LOGGED = 10
 
 type RecordingObserver = UpstreamRecorderNeeds['observe']
 
-/** Also logs that what was seen upstream could not be written to the ledger: it is tried again with the next listing. */
+/** Also logs what became of the messages that the Copilot service lists, if it is not what it should be. */
 export const loggedRecording =
   (observe: RecordingObserver, logger: Pick<Logger, 'error' | 'info'>): RecordingObserver =>
   (outcome) => {
     observe(outcome)
-    if ('error' in outcome) logger.error({ err: outcome.error }, 'what the Copilot service lists could not be recorded')
-    else if ('unkept' in outcome) logger.error(outcome, 'messages whose ids no database can keep were not recorded')
-    else logger.info({ ...outcome }, 'recorded what the Copilot service lists')
+    if ('error' in outcome) {
+      const { error: err, waiting } = outcome
+      logger.error({ err, waiting }, 'listed messages could not be recorded; trying again')
+    } else if ('lost' in outcome) {
+      logger.error(outcome, 'listed messages were never recorded: the Copilot service no longer lists them')
+    } else if ('abandoned' in outcome) {
+      logger.error(
+        outcome,
+        'leaving with listed messages that are not recorded; the next start takes them from the listing',
+      )
+    } else logger.info({ ...outcome }, 'recorded what the Copilot service lists')
   }
+
+/** Also logs when the number of messages that are charged beside the listing has changed. */
+export const loggedNotListed = (
+  observe: (sum: UsageSum) => void,
+  logger: Pick<Logger, 'warn' | 'info'>,
+): ((sum: UsageSum) => void) => {
+  let known = 0
+  return (sum) => {
+    observe(sum)
+    const { messages } = sum
+    if (messages === known) return
+    known = messages
+    const fields = { messages, credits: toDecimal(sum.credits) }
+    if (messages === 0) logger.info(fields, 'every charged message is listed by the Copilot service again')
+    else logger.warn(fields, 'messages are charged that the Copilot service does not list')
+  }
+}
 
 /**
  * Collects lines and writes them to standard output when many have come together or a moment has passed: a write a request

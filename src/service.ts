@@ -1,5 +1,5 @@
 /** The composition: the one file that knows every adapter. */
-import { hkdfSync } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
@@ -8,15 +8,14 @@ import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
 import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
-import type { FindReading, FindSource } from './metering/ledger-reading.ts'
-import { createLedgerUsage } from './metering/ledger-usage.ts'
+import type { Listing, UsageSum } from './metering/listing.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
 import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/ports.ts'
+import { createPricer, type Pricer } from './metering/pricing.ts'
+import { createReadings, type Readings } from './metering/readings.ts'
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
-import { createUsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
-import { createSampleReading } from './sample-reading.ts'
 import type { PostgresLedger } from './store/postgres/ledger.ts'
 import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
@@ -41,7 +40,9 @@ export type CurrentPeriod<T> = { readonly currentUsage: CurrentUsage<T>; readonl
 /** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
 export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPeriod<T> => {
   const source = createSource(needs)
-  return { currentUsage: currentUsageOf(needs, source), close: () => source.close() }
+  // Nothing is kept, so nothing has to be recognised later: any key will do.
+  const pricer = pricerOf(randomBytes(32).toString('hex'))
+  return { currentUsage: currentUsageOf(needs, source, pricer), close: () => source.close() }
 }
 
 const createSource = ({
@@ -66,14 +67,18 @@ const createSource = ({
   })
 }
 
+const pricerOf = (contentKey: string): Pricer =>
+  createPricer({ rateCard: standardRateCard, digest: createContentDigest(contentKey) })
+
 const currentUsageOf = <T>(
   { config, render, observer, now, progress }: CurrentPeriodNeeds<T>,
   source: CurrentPeriodSource,
-  seen?: Parameters<typeof createCurrentUsage<T>>[0]['seen'],
+  pricer: Pricer,
+  seen?: (listing: Listing) => void,
 ): CurrentUsage<T> =>
   createCurrentUsage({
     source,
-    rateCard: standardRateCard,
+    pricer,
     render,
     observer,
     now,
@@ -89,6 +94,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
   readonly sizeOf: (usage: T) => number
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeRecording: UpstreamRecorderNeeds['observe']
+  readonly observeNotListed: (sum: UsageSum) => void
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
   /** Milliseconds since 1970. */
@@ -101,9 +107,7 @@ export type Service<T> = {
   readonly hasUpstream: boolean
   /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
   readonly isSample: () => Promise<boolean>
-  readonly sourceOf: FindSource
-  /** The ledger, holding what is known of an organization; or the sample's. */
-  readonly reading: FindReading<T>
+  readonly readings: Readings<T>
   /** What sessions are signed with: the same for every process at one database. */
   readonly sessionSecret: string
   readonly intake: Intake
@@ -128,13 +132,14 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportOf = (id: Id): Promise<Report | undefined> =>
     hasUpstream ? source.report(id, now() + config.upstreamTimeoutMs) : reports.find(id)
-  const intake = await createLedgerIntake({ ledger, config, reportOf, clock, observe: needs.observeIntake })
+  const contentKey = config.contentKey ?? (await ledger.contentKey())
+  const pricer = pricerOf(contentKey)
+  const intake = createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe: needs.observeIntake })
   const recorder = createUpstreamRecorder({
     intake,
     findOrganization: organizations.find,
     observe: needs.observeRecording,
   })
-  const queries = createUsageQueries({ ledger, rateCards: new Map([[standardRateCard.version, standardRateCard]]) })
   const access = createAccess({
     store: ledger.keys,
     demand: config.auth === 'none' ? 'none' : needs.isLoopback ? 'if-any' : 'required',
@@ -146,37 +151,32 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
     return !wasTouched
   }
-  const { render, renderPages, sizeOf } = needs
-  const sample = createSampleReading<T>({
-    readSample: async (seen) => {
-      const usage = currentUsageOf({ ...needs, observer: UNOBSERVED, render }, source, seen)
-      await usage.read()
-    },
-    render: renderPages,
-    sizeOf,
-    now,
-  })
-  const ledgerUsage = createLedgerUsage({ queries, render: renderPages, sizeOf, now })
-  const sourceOf: FindSource = async ({ id }) => {
-    if (id !== DEFAULT_ORGANIZATION) return 'ledger'
-    if (hasUpstream) return 'upstream'
-    return (await isSample()) ? 'bundled-sample' : 'ledger'
+  const seen = (listing: Listing): void => {
+    recorder.seen(listing)
+    // The recorder says what fails, and whoever reads the ledger is told.
+    readings.compare(listing).catch(() => {})
   }
-  const reading: FindReading<T> = async (organization) => {
-    const source = await sourceOf(organization)
-    if (source === 'bundled-sample') return sample.open()
-    if (source === 'upstream') await recorder.settled()
-    return { organization, queries, ledgerUsage, now: clock(), source }
-  }
-  return {
-    currentUsage: currentUsageOf(needs, source, hasUpstream ? recorder.seen : undefined),
+  const currentUsage = currentUsageOf(needs, source, pricer, hasUpstream ? seen : undefined)
+  const readings = createReadings({
+    ledger,
+    currentUsage,
+    recorder,
+    findOrganization: organizations.find,
     hasUpstream,
     isSample,
-    sourceOf,
-    reading,
-    sessionSecret: Buffer.from(
-      hkdfSync('sha256', config.contentKey ?? (await ledger.contentKey()), '', 'copilot-credits session', 32),
-    ).toString('base64url'),
+    rateCards: new Map([[standardRateCard.version, standardRateCard]]),
+    render: needs.renderPages,
+    sizeOf: needs.sizeOf,
+    clock,
+    now,
+    observeNotListed: needs.observeNotListed,
+  })
+  return {
+    currentUsage,
+    hasUpstream,
+    isSample,
+    readings,
+    sessionSecret: Buffer.from(hkdfSync('sha256', contentKey, '', 'copilot-credits session', 32)).toString('base64url'),
     intake,
     organizations,
     access,
@@ -186,13 +186,10 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     close: async () => {
       await source.close()
       await recorder.close()
-      await sample.close()
       await ledger.close()
     },
   }
 }
-
-const UNOBSERVED: UsageObserver = { refreshed: () => {}, served: () => {} }
 
 /** Throws StoreError. */
 export const openLedger = async ({
@@ -207,28 +204,15 @@ export const openLedger = async ({
 
 export type LedgerIntakeNeeds = {
   readonly ledger: Ledger
-  readonly config: Pick<Config, 'contentKey' | 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
+  readonly config: Pick<Config, 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
+  readonly pricer: Pricer
   readonly reportOf: (id: Id) => Promise<Report | undefined>
   readonly clock: () => number
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
 
-export const createLedgerIntake = async ({
-  ledger,
-  config,
-  reportOf,
-  clock,
-  observe,
-}: LedgerIntakeNeeds): Promise<Intake> =>
-  createIntake({
-    ledger,
-    reportOf,
-    rateCard: standardRateCard,
-    digest: createContentDigest(config.contentKey ?? (await ledger.contentKey())),
-    limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },
-    clock,
-    observe,
-  })
+export const createLedgerIntake = ({ config, ...needs }: LedgerIntakeNeeds): Intake =>
+  createIntake({ ...needs, limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs } })
 
 /** A new store has `default` with no date of birth: it gets one, with the calendar of the settings. */
 export const prepareDefault = async (
@@ -264,10 +248,11 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportOf = (id: Id): Promise<Report | undefined> =>
     config.upstreamUrl === undefined ? reports.find(id) : source.report(id, now() + config.upstreamTimeoutMs)
+  const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ store: ledger.organizations, clock, now }),
     access: createAccess({ store: ledger.keys, demand: 'none', clock, now }),
-    intake: await createLedgerIntake({ ledger, config, reportOf, clock, observe }),
+    intake: createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe }),
     reports,
     /** Undefined where the store is not one that can be distributed. */
     distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,

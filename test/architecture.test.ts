@@ -35,10 +35,9 @@ const MAY_IMPORT: Readonly<
   'log.ts': { rooms: ['config.ts', 'model', 'metering'], packages: ['pino', 'pino-pretty'] },
   'exit-codes.ts': { rooms: [], packages: [] },
   'service.ts': {
-    rooms: ['model', 'rating', 'metering', 'store', 'upstream', 'sandbox', 'config.ts', 'sample-reading.ts'],
+    rooms: ['model', 'rating', 'metering', 'store', 'upstream', 'sandbox', 'config.ts'],
     packages: ['node'],
   },
-  'sample-reading.ts': { rooms: ['model', 'rating', 'metering', 'store'], packages: ['node'] },
   'main.ts': {
     rooms: ['model', 'service.ts', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'],
     packages: ['node', 'pino'],

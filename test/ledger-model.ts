@@ -17,7 +17,8 @@ export class LedgerModel {
         charges.push({ record, revision: 0 })
         return { status: 'accepted', credits: record.credits }
       }
-      if (Buffer.from(current.record.digest).equals(record.digest)) {
+      const isSameContent = Buffer.from(current.record.digest).equals(record.digest)
+      if (isSameContent && (onChange === 'refuse' || isSameCharge(current.record, record))) {
         return { status: 'duplicate', credits: current.record.credits }
       }
       if (onChange === 'refuse') return { status: 'conflict', credits: current.record.credits }
@@ -60,6 +61,12 @@ export class LedgerModel {
     return messages
   }
 }
+
+const isSameCharge = (one: NewRecord, other: NewRecord): boolean =>
+  one.credits === other.credits &&
+  one.reportName === other.reportName &&
+  one.timestamp === other.timestamp &&
+  one.rateCard === other.rateCard
 
 /** Integers before texts, texts by their bytes. */
 export const compareIds = (one: Id, other: Id): number => {

@@ -1,8 +1,6 @@
 /** The bundled sample: what is answered while there is nothing yet is as whole as a ledger, and gone when there is something. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -140,87 +138,4 @@ describe('the sample is gone', { concurrency: true }, () => {
     const { key } = (await ask(service, '/v1/keys', { scopes: ['admin'] })).body
     await isGone(service, 0, { authorization: `Bearer ${key}` })
   })
-})
-
-type Process = AsyncDisposable & {
-  readonly url: string
-  readonly child: ChildProcess
-  readonly output: () => string
-  readonly exit: Promise<unknown>
-}
-
-/** The server as a process of its own, whose folder for what is temporary is chosen. */
-const startProcess = async (folder: string, temporary: string): Promise<Process> => {
-  const child = spawn(process.execPath, ['bin/copilot-credits.js', 'serve', '--port', '0'], {
-    cwd: join(import.meta.dirname, '..'),
-    env: { PATH: process.env['PATH'], DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, TMPDIR: temporary },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const exit = once(child, 'exit')
-  let output = ''
-  const address = await new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (bytes) => {
-        output += bytes
-        const [, url] = /serving on (http:\/\/[\d.:]+)/.exec(output) ?? []
-        if (url !== undefined) resolve(url)
-      })
-    }
-    exit.then(() => reject(new Error(`exited: ${output}`)))
-  })
-  return {
-    url: address,
-    child,
-    output: () => output,
-    exit,
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL')
-      await exit
-    },
-  }
-}
-
-describe('the folder of the sample', { concurrency: true }, () => {
-  const inFolder = async (run: (folder: string, temporary: string) => Promise<void>): Promise<void> => {
-    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sample-test-'))
-    try {
-      await run(folder, join(folder, 'temporary'))
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  }
-  const samplesIn = (folder: string): readonly string[] =>
-    readdirSync(folder).filter((name) => name.startsWith('copilot-credits-sample'))
-
-  test('is made once when it is asked for, and is gone with the process', () =>
-    inFolder(async (folder, temporary) => {
-      mkdirSync(temporary)
-      await using server = await startProcess(folder, temporary)
-      assert.equal((await ask(server, '/usage')).status, 200)
-      assert.deepEqual(samplesIn(temporary), [])
-      const answers = await Promise.all([...QUESTIONS, ...QUESTIONS].map((path) => ask(server, path)))
-      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
-      assert.equal(samplesIn(temporary).length, 1)
-      server.child.kill('SIGTERM')
-      assert.deepEqual(await server.exit, [0, null])
-      assert.deepEqual(samplesIn(temporary), [])
-    }))
-
-  test('that cannot be made costs the answers that need it: they say so, the others go on, and it is tried again', () =>
-    inFolder(async (folder, temporary) => {
-      await using server = await startProcess(folder, temporary)
-      for (const path of [...QUESTIONS, '/v1/messages/1', '/usage?period=previous']) {
-        const { status, body } = await ask(server, path)
-        assert.deepEqual([status, body.type], [503, 'urn:copilot-credits:problem:store-failed'], path)
-      }
-      const usage = await ask(server, '/usage')
-      assert.deepEqual([usage.status, isSample(usage), usage.body.usage.length], [200, true, 120])
-      assert.equal(server.child.exitCode, null)
-      mkdirSync(temporary)
-      for (const path of QUESTIONS) assert.equal((await ask(server, path)).status, 200, path)
-      server.child.kill('SIGTERM')
-      assert.deepEqual(await server.exit, [0, null])
-      assert.match(server.output(), /there is no place for the bundled sample: ENOENT/)
-      assert.doesNotMatch(server.output(), /failed unexpectedly/)
-    }))
 })

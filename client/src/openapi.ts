@@ -816,6 +816,8 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes when the answer does. */
                     readonly ETag?: string;
+                    /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the current period, that the Copilot service does not list, and what they cost. */
+                    readonly "Usage-Not-Listed"?: string;
                     /** @description Present where the answer is of the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
@@ -833,6 +835,8 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes when the answer does. */
                     readonly ETag?: string;
+                    /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the current period, that the Copilot service does not list, and what they cost. */
+                    readonly "Usage-Not-Listed"?: string;
                     /** @description Present where the answer is of the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
@@ -2096,6 +2100,13 @@ export interface operations {
                         /** @description Every charge of the message, the one that holds first. */
                         readonly charges: readonly {
                             /**
+                             * @description What the revision that took its place has otherwise. `content`: another text of the same measurement.
+                             * @example [
+                             *       "price"
+                             *     ]
+                             */
+                            readonly changed?: readonly ("text" | "timestamp" | "user_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
+                            /**
                              * @description Credits: an exact decimal with at most six decimals.
                              * @example 11.25
                              */
@@ -2979,10 +2990,23 @@ export interface operations {
                              */
                             readonly messages: number;
                             /**
-                             * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.
+                             * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.
                              * @example 2024-05
                              */
                             readonly name: string;
+                            /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
+                            readonly not_listed?: {
+                                /**
+                                 * @description Credits: an exact decimal with at most six decimals.
+                                 * @example 11.25
+                                 */
+                                readonly credits: number;
+                                /**
+                                 * @description Messages.
+                                 * @example 3
+                                 */
+                                readonly messages: number;
+                            };
                             /**
                              * Format: date-time
                              * @description Inclusive.
@@ -3148,16 +3172,56 @@ export interface operations {
                          * @example 2024-05-01T00:00:00.000Z
                          */
                         readonly end: string;
+                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
+                        readonly listing?: {
+                            /**
+                             * Format: date-time
+                             * @description When it was last known to be what the Copilot service lists.
+                             * @example 2024-05-01T00:00:00.000Z
+                             */
+                            readonly as_of: string;
+                            /**
+                             * @description The Copilot service fails: this is the last good answer.
+                             * @example false
+                             */
+                            readonly stale: boolean;
+                        };
                         /**
                          * @description Messages.
                          * @example 3
                          */
                         readonly messages: number;
                         /**
-                         * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.
+                         * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.
                          * @example 2024-05
                          */
                         readonly name: string;
+                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
+                        readonly not_listed?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
+                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
+                        readonly not_recorded?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
                         /**
                          * Format: date-time
                          * @description Inclusive.
@@ -4129,11 +4193,51 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": {
+                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
+                        readonly listing?: {
+                            /**
+                             * Format: date-time
+                             * @description When it was last known to be what the Copilot service lists.
+                             * @example 2024-05-01T00:00:00.000Z
+                             */
+                            readonly as_of: string;
+                            /**
+                             * @description The Copilot service fails: this is the last good answer.
+                             * @example false
+                             */
+                            readonly stale: boolean;
+                        };
                         /**
                          * @description Asks for the next page, as `cursor`; absent on the last.
                          * @example WzE3MTQ…
                          */
                         readonly next_cursor?: string;
+                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
+                        readonly not_listed?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
+                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
+                        readonly not_recorded?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
                         /** @description Usage lines. */
                         readonly usage: readonly {
                             /**
@@ -4407,11 +4511,51 @@ export interface operations {
                              */
                             readonly start: string;
                         }[];
+                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
+                        readonly listing?: {
+                            /**
+                             * Format: date-time
+                             * @description When it was last known to be what the Copilot service lists.
+                             * @example 2024-05-01T00:00:00.000Z
+                             */
+                            readonly as_of: string;
+                            /**
+                             * @description The Copilot service fails: this is the last good answer.
+                             * @example false
+                             */
+                            readonly stale: boolean;
+                        };
                         /**
                          * @description Asks for the next buckets, as `page`.
                          * @example WzE3MTQ…
                          */
                         readonly next_page?: string;
+                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
+                        readonly not_listed?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
+                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
+                        readonly not_recorded?: {
+                            /**
+                             * @description Credits: an exact decimal with at most six decimals.
+                             * @example 11.25
+                             */
+                            readonly credits: number;
+                            /**
+                             * @description Messages.
+                             * @example 3
+                             */
+                            readonly messages: number;
+                        };
                         /**
                          * @description The zone in which buckets begin.
                          * @example Europe/London

@@ -9,9 +9,9 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
 import type { Intake } from '#metering/intake.ts'
-import type { FindReading, FindSource } from '#metering/ledger-reading.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
+import type { Readings } from '#metering/readings.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { createCallers } from './caller.ts'
 import { answerUnknownRoutes, handleError } from './errors.ts'
@@ -39,8 +39,7 @@ import type { UsageBody } from './usage-body.ts'
 export type AppNeeds = {
   readonly currentUsage: CurrentUsage<UsageBody>
   readonly hasUpstream: boolean
-  readonly sourceOf: FindSource
-  readonly reading: FindReading<UsageBody>
+  readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
   readonly organizations: Organizations
@@ -159,16 +158,16 @@ export const createApp = async (needs: AppNeeds) => {
     uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
-  const { sourceOf, reading, intake, reports, intakeLimits } = needs
+  const { readings, intake, reports, intakeLimits } = needs
   await app.register(fastifyCookie, { hook: false })
   const sessions = createSessions({ ...needs.sessions, clock, cookies: app })
   const callers = createCallers({ access, organizations, sessions })
-  await app.register(usageRoute, { currentUsage, sourceOf, reading, callers, writeUsage })
+  await app.register(usageRoute, { currentUsage, readings, callers, writeUsage })
   await app.register(async (scope) => {
     await scope.register(fastifyCompress, COMPRESSION)
-    await scope.register(ledgerUsageRoutes, { callers, reading })
+    await scope.register(ledgerUsageRoutes, { callers, readings })
   })
-  await app.register(sessionRoutes, { access, callers, sessions, reading })
+  await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })

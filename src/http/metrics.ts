@@ -1,8 +1,10 @@
 /** What the service counts, in the format of Prometheus. */
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
+import type { UsageSum } from '#metering/listing.ts'
 import type { UsageObserver } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
+import { toDecimal } from '#model/credits.ts'
 import { RequestTimes } from './request-times.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -69,8 +71,18 @@ export const createMetrics = () => {
   })
   const recorded = new Counter({
     name: 'copilot_credits_upstream_recordings_total',
-    help: 'Messages seen upstream that were written to the ledger, by outcome (accepted, amended) or cannot be (unkept), and listings that failed to be (failed).',
+    help: 'Messages that the Copilot service listed, by outcome: recorded (accepted, amended), no longer listed before they could be (lost), left at the end of the process (abandoned); and attempts to record that failed (failed).',
     labelNames: ['outcome'],
+    registers,
+  })
+  const notListedMessages = new Gauge({
+    name: 'copilot_credits_not_listed_messages',
+    help: 'Messages charged within the listed days or the current period that the Copilot service does not list.',
+    registers,
+  })
+  const notListedCredits = new Gauge({
+    name: 'copilot_credits_not_listed_credits',
+    help: 'What the messages that the Copilot service does not list cost, in credits, as a rounded number.',
     registers,
   })
   const observer: UsageObserver = {
@@ -92,14 +104,17 @@ export const createMetrics = () => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
     },
     observeRecording: (outcome: RecordingOutcome): void => {
-      if ('error' in outcome) {
-        recorded.inc({ outcome: 'failed' })
-      } else if ('unkept' in outcome) {
-        recorded.inc({ outcome: 'unkept' }, outcome.unkept)
-      } else {
+      if ('error' in outcome) recorded.inc({ outcome: 'failed' })
+      else if ('lost' in outcome) recorded.inc({ outcome: 'lost' }, outcome.lost)
+      else if ('abandoned' in outcome) recorded.inc({ outcome: 'abandoned' }, outcome.abandoned)
+      else {
         recorded.inc({ outcome: 'accepted' }, outcome.accepted)
         recorded.inc({ outcome: 'amended' }, outcome.amended)
       }
+    },
+    observeNotListed: ({ messages, credits }: UsageSum): void => {
+      notListedMessages.set(messages)
+      notListedCredits.set(Number(toDecimal(credits)))
     },
     observeCall: ({ call, outcome, durationMs }: { call: string; outcome: string; durationMs: number }): void => {
       upstreamCalls.inc({ call, outcome })

@@ -12,9 +12,11 @@ export type WriteUsage = (
   response: ServerResponse,
   answer: UsageAnswer<UsageBody>,
   requestId: string,
-  /** Said in the header `Usage-Source` where the answer is not of the operator's own messages. */
-  sourceNote?: string,
+  notes?: UsageNotes,
 ) => void
+
+/** Headers that say what the answer is of, where that is not plain. */
+export type UsageNotes = { readonly 'Usage-Source'?: string; readonly 'Usage-Not-Listed'?: string }
 
 export type UsageAnswerOptions = {
   /** Milliseconds of the clock that `asOf` is of. */
@@ -26,14 +28,14 @@ export type UsageAnswerOptions = {
 export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): WriteUsage => {
   const fixed = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding']
 
-  return (request, response, { usage, asOf, from }, requestId, sourceNote) => {
+  return (request, response, { usage, asOf, from }, requestId, notes = {}) => {
     const { headers } = request
     const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(headers['accept-encoding'])
     const age = Math.max(0, Math.floor((now() - asOf) / 1000))
     // A flat list of names and values is what Node.js writes fastest.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
-    if (sourceNote !== undefined) head.push('Usage-Source', sourceNote)
+    for (const [name, note] of Object.entries(notes)) head.push(name, note)
     if (isClosing()) head.push('Connection', 'close')
     if (matches(headers['if-none-match'], usage.tag)) {
       response.writeHead(304, head).end()

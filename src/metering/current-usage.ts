@@ -3,15 +3,16 @@
  *
  * A reader gets what is in memory while that is younger than `maxAgeMs`; otherwise it waits for a refresh, which all
  * readers of that moment share. When a refresh fails, the last good answer serves for up to `staleLimitMs` since it was
- * last known to be true, and says so; after that the failure is the answer. What is kept is not the lines but what
- * `render` made of them, so that a large period is in memory once, in the form in which it is sent.
+ * last known to be true, and says so; after that the failure is the answer. Kept are what `render` made of the lines, in
+ * the form in which it is sent, and the charges, from which every other question about the listing is answered.
  */
-import type { RateCard } from '#model/rate-card.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
-import type { PricedMessage } from './intake.ts'
+import type { Priced } from '#model/usage-record.ts'
+import { createListing, type Listing } from './listing.ts'
 import { createPeriodBill, type PeriodBill } from './period-bill.ts'
-import type { CurrentPeriodSource, Deadline, Progress, UsageObserver, Validators } from './ports.ts'
+import type { CurrentPeriodSource, Deadline, Freshness, Progress, UsageObserver, Validators } from './ports.ts'
+import type { Pricer } from './pricing.ts'
 
 export type UsageAnswer<T> = {
   readonly usage: T
@@ -21,18 +22,27 @@ export type UsageAnswer<T> = {
   readonly from: 'refresh' | 'memory' | 'stale'
 }
 
+/** The usage, and the listing that it was made of. */
+export type CurrentAnswer<T> = UsageAnswer<T> & { readonly listing: Listing }
+
 export type CurrentUsage<T> = {
-  /** The answer, where one is at hand that is young enough: the way that costs nothing. */
-  readonly peek: () => UsageAnswer<T> | undefined
-  /** Throws what the source threw, where no answer may be given. */
-  readonly read: () => Promise<UsageAnswer<T>>
+  /** The answer, if one is at hand that is young enough: the way that costs nothing. */
+  readonly peek: () => CurrentAnswer<T> | undefined
+  /** Throws what the source threw, if no answer may be given. */
+  readonly read: () => Promise<CurrentAnswer<T>>
+  /**
+   * Resolves to the listing once it is as young as `read` would have it; `anew`, once the source has been asked for all of it
+   * after this call. It never throws. If the source fails, the listing is the last good one, if that may still be given, and
+   * `anew` there is none; and while it fails nobody waits for it.
+   */
+  readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>
   /** Whether a reader would get an answer now; asks the source if need be. */
   readonly isReady: () => Promise<boolean>
 }
 
 export type CurrentUsageNeeds<T> = {
   readonly source: CurrentPeriodSource
-  readonly rateCard: RateCard
+  readonly pricer: Pricer
   /** Makes of the lines what is kept and handed out. Reads them once, in order, and may let others run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: UsageObserver
@@ -43,8 +53,8 @@ export type CurrentUsageNeeds<T> = {
   /** How long a refresh may take in all. */
   readonly timeoutMs: number
   readonly progress?: Progress
-  /** Is handed every changed listing, once it can be answered. */
-  readonly seen?: (messages: Iterable<PricedMessage>) => void
+  /** Is handed the listing whenever the source has confirmed it, once it can be answered. */
+  readonly seen?: (listing: Listing) => void
 }
 
 export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage<T> => {
@@ -53,15 +63,16 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
   let refreshing: Promise<Kept<T>> | undefined
   let failed: { readonly at: number; readonly error: unknown } | undefined
 
-  const refresh = async (): Promise<Kept<T>> => {
+  const refresh = async (how: Freshness): Promise<Kept<T>> => {
     const startedAt = now()
     try {
-      const next = await bringUpToDate(needs, kept, startedAt + timeoutMs)
+      const next = await bringUpToDate(needs, kept, startedAt + timeoutMs, how)
       const outcome = next.usage === kept?.usage ? 'unchanged' : 'changed'
       kept = next
       failed = undefined
-      const { messages, duplicates } = next
-      observer.refreshed({ outcome, durationMs: now() - startedAt, messages, duplicates })
+      const { listing, duplicates } = next
+      needs.seen?.(listing)
+      observer.refreshed({ outcome, durationMs: now() - startedAt, messages: listing.inTime.length, duplicates })
       return next
     } catch (error) {
       failed = { at: now(), error }
@@ -72,15 +83,17 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
     }
   }
 
-  const shareRefresh = (): Promise<Kept<T>> => {
-    refreshing ??= refresh()
+  const shareRefresh = (how: Freshness = REMEMBERED_WILL_DO): Promise<Kept<T>> => {
+    refreshing ??= refresh(how)
     return refreshing
   }
 
-  const peek = (): UsageAnswer<T> | undefined => {
-    if (kept === undefined || now() - kept.asOf >= maxAgeMs) return undefined
+  const isYoung = (): boolean => kept !== undefined && now() - kept.asOf < maxAgeMs
+
+  const peek = (): CurrentAnswer<T> | undefined => {
+    if (kept === undefined || !isYoung()) return undefined
     observer.served('memory')
-    return { usage: kept.usage, asOf: kept.asOf, from: 'memory' }
+    return answerOf(kept, 'memory')
   }
 
   /** While the source is down it is not asked more often than while it is up, nor much later once it is up again. */
@@ -88,26 +101,38 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
     failed !== undefined && refreshing === undefined && now() - failed.at < Math.min(maxAgeMs, FAILURE_KEPT_MS)
 
   /** The last good answer if it may still be given, else the failure. */
-  const fallBack = (error: unknown): UsageAnswer<T> => {
+  const fallBack = (error: unknown): CurrentAnswer<T> => {
     if (kept === undefined || now() - kept.asOf > staleLimitMs) {
       observer.served('none')
       throw error
     }
     observer.served('stale')
-    return { usage: kept.usage, asOf: kept.asOf, from: 'stale' }
+    return answerOf(kept, 'stale')
   }
 
-  const read = async (): Promise<UsageAnswer<T>> => {
+  const read = async (): Promise<CurrentAnswer<T>> => {
     const atHand = peek()
     if (atHand !== undefined) return atHand
     if (hasJustFailed()) return fallBack(failed?.error)
     try {
-      const { usage, asOf } = await shareRefresh()
+      const refreshed = await shareRefresh()
       observer.served('refresh')
-      return { usage, asOf, from: 'refresh' }
+      return answerOf(refreshed, 'refresh')
     } catch (error) {
       return fallBack(error)
     }
+  }
+
+  const catchUp: CurrentUsage<T>['catchUp'] = async (how = REMEMBERED_WILL_DO) => {
+    const { anew } = how
+    const startedAt = now()
+    if (anew) await refreshing?.catch(() => {})
+    if (anew || !(isYoung() || hasJustFailed())) {
+      const refreshed = shareRefresh(how).catch(() => {})
+      if (failed === undefined) await refreshed
+    }
+    const since = anew ? startedAt : now() - Math.max(maxAgeMs, staleLimitMs)
+    return kept !== undefined && kept.asOf >= since ? kept.listing : undefined
   }
 
   const isReady = async (): Promise<boolean> => {
@@ -119,10 +144,18 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
     )
   }
 
-  return { peek, read, isReady }
+  return { peek, read, catchUp, isReady }
 }
 
+const answerOf = <T>({ usage, listing, asOf }: Kept<T>, from: UsageAnswer<T>['from']): CurrentAnswer<T> => ({
+  usage,
+  listing,
+  asOf,
+  from,
+})
+
 const FAILURE_KEPT_MS = 1000
+const REMEMBERED_WILL_DO: Freshness = { anew: false }
 
 /** An answer and what it takes to find out whether it is still true. */
 type Kept<T> = {
@@ -131,7 +164,7 @@ type Kept<T> = {
   readonly validators: Validators | undefined
   /** What the catalogue said of each report that the listing names. */
   readonly reports: ReadonlyMap<Id, Report | undefined>
-  readonly messages: number
+  readonly listing: Listing
   readonly duplicates: readonly Id[]
 }
 
@@ -139,16 +172,17 @@ const bringUpToDate = async <T>(
   needs: CurrentUsageNeeds<T>,
   kept: Kept<T> | undefined,
   deadline: Deadline,
+  how: Freshness,
 ): Promise<Kept<T>> => {
   if (kept?.validators !== undefined) {
-    const fetched = await fetchBill(needs, kept.validators, deadline)
+    const fetched = await fetchBill(needs, kept.validators, deadline, how)
     if (fetched !== 'unchanged') return renderBill(needs, fetched)
     const asOf = needs.now()
-    const reports = await askAll(needs.source, kept.reports.keys(), deadline)
+    const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
     if (areSame(reports, kept.reports)) return { ...kept, asOf }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
-  const fetched = await fetchBill(needs, undefined, deadline)
+  const fetched = await fetchBill(needs, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
   return renderBill(needs, fetched)
 }
@@ -161,21 +195,22 @@ type Fetched = {
 }
 
 const fetchBill = async <T>(
-  { source, rateCard, now, progress }: CurrentUsageNeeds<T>,
+  { source, pricer, now, progress }: CurrentUsageNeeds<T>,
   since: Validators | undefined,
   deadline: Deadline,
+  how: Freshness,
 ): Promise<Fetched | 'unchanged'> => {
   // Each attempt has its own: a report that only a broken attempt named must not matter.
   const start = () => {
     const asked = new Map<Id, Promise<Report | undefined>>()
     const wantReport = (id: Id): void => {
       if (asked.has(id)) return
-      const answer = source.report(id, deadline)
+      const answer = source.report(id, deadline, how)
       asked.set(id, answer)
       // Whoever waits for it hears of a failure; if the listing fails first, nobody waits.
       answer.catch(() => {})
     }
-    const bill = createPeriodBill({ rateCard, wantReport })
+    const bill = createPeriodBill({ pricer, wantReport })
     return { take: bill.take, finish: () => ({ bill, asked }) }
   }
   const listing = await source.list({ start, since, deadline, ...(progress && { progress }) })
@@ -187,19 +222,29 @@ const fetchBill = async <T>(
   return { bill, reports, validators: listing.validators, asOf }
 }
 
-const renderBill = async <T>({ render, seen }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {
+const renderBill = async <T>({ render }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {
   const { bill, reports, validators, asOf } = fetched
-  const usage = await render(bill.lines(reports))
-  seen?.(bill.messages(reports))
-  return { usage, asOf, validators, reports, messages: bill.size(), duplicates: bill.duplicates }
+  const byId = new Map<Id, Priced>()
+  const usage = await render(collected(bill.charges(reports), byId))
+  const listing = createListing(byId)
+  return { usage, asOf, validators, reports, listing, duplicates: bill.duplicates }
+}
+
+/** The charges as they are, each put into the map on its way. */
+function* collected(charges: Iterable<Priced>, byId: Map<Id, Priced>): Generator<Priced, void, undefined> {
+  for (const charge of charges) {
+    byId.set(charge.messageId, charge)
+    yield charge
+  }
 }
 
 const askAll = async (
   source: CurrentPeriodSource,
   ids: Iterable<Id>,
   deadline: Deadline,
+  how: Freshness,
 ): Promise<ReadonlyMap<Id, Report | undefined>> => {
-  const asked = [...ids].map(async (id) => [id, await source.report(id, deadline)] as const)
+  const asked = [...ids].map(async (id) => [id, await source.report(id, deadline, how)] as const)
   return new Map(await Promise.all(asked))
 }
 

@@ -7,12 +7,8 @@ import { createDayFinder } from '#calendar/days.ts'
 import type { Credits } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
-import type { RateCard } from '#model/rate-card.ts'
 import type { Id, Report } from '#model/report.ts'
-import { instantOf } from '#model/timestamp.ts'
-import { measure } from '#rating/measure.ts'
-import { price, priceReport } from '#rating/price.ts'
-import type { ContentDigest } from './content-digest.ts'
+import type { Priced } from '#model/usage-record.ts'
 import {
   type IncomingMessage,
   type IntakeLimits,
@@ -21,7 +17,7 @@ import {
   type Rejection,
 } from './incoming-message.ts'
 import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from './ledger.ts'
-import { packMeasurement } from './packed-measurement.ts'
+import type { Pricer } from './pricing.ts'
 
 /** What became of a message. `credits` is what it costs by the charge that holds. */
 export type IntakeResult =
@@ -36,21 +32,17 @@ export type Intake = {
    * order, once all that was accepted is committed. Throws UpstreamError or StoreError: then it is to be repeated.
    */
   readonly take: (organization: Organization, entries: readonly unknown[]) => Promise<readonly IntakeResult[]>
-  /** Charges messages that are known to be well formed; those that changed are amended. */
-  readonly record: (organization: Organization, messages: readonly PricedMessage[]) => Promise<readonly AppendOutcome[]>
+  /** Charges what was priced elsewhere; charges that changed are amended. */
+  readonly record: (organization: Organization, charges: readonly Priced[]) => Promise<readonly AppendOutcome[]>
   /** Parses an entry as `take` does. */
   readonly parse: (entry: unknown) => IncomingMessage | Rejection
 }
-
-/** A message and the report that prices it, where one does. */
-export type PricedMessage = { readonly message: Message; readonly report: Report | undefined }
 
 export type IntakeNeeds = {
   readonly ledger: Pick<Ledger, 'append'>
   /** The report, or undefined where the catalogue has none. Throws UpstreamError or StoreError. */
   readonly reportOf: (id: Id) => Promise<Report | undefined>
-  readonly rateCard: RateCard
-  readonly digest: ContentDigest
+  readonly pricer: Pricer
   readonly limits: IntakeLimits
   /** Milliseconds since 1970. */
   readonly clock: () => EpochMs
@@ -58,31 +50,13 @@ export type IntakeNeeds = {
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportOf, rateCard, digest, limits, clock, observe } = needs
+  const { ledger, reportOf, pricer, limits, clock, observe } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => EpochMs>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
     const known = dayFinders.get(calendar) ?? createDayFinder(calendar)
     dayFinders.set(calendar, known)
     return known
-  }
-
-  const toRecord = (message: Message, at: EpochMs, report: Report | undefined, dayStart: EpochMs): NewRecord => {
-    const { id, text, timestamp, member } = message
-    const measurement = measure(text)
-    const charge = report === undefined ? price(measurement, rateCard) : priceReport(report)
-    return {
-      messageId: id,
-      at,
-      timestamp,
-      ...(member === undefined ? undefined : { member }),
-      ...(report === undefined ? undefined : { reportId: report.id, reportName: report.name }),
-      credits: charge.credits,
-      rateCard: rateCard.version,
-      measurement: packMeasurement(measurement),
-      digest: digest(message),
-      dayStart,
-    }
   }
 
   const append = (
@@ -108,7 +82,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const share = turns()
     for (const message of messages) {
       const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
-      records.push(toRecord(message, message.at, report, dayStartOf(message.at)))
+      records.push({ ...pricer.price(message, message.at, report), dayStart: dayStartOf(message.at) })
       if (share(message.text.length)) await letOthersRun()
     }
     const outcomes = await append(organization, records, 'refuse')
@@ -117,18 +91,9 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return results
   }
 
-  const record = async (
-    organization: Organization,
-    priced: readonly PricedMessage[],
-  ): Promise<readonly AppendOutcome[]> => {
+  const record = (organization: Organization, charges: readonly Priced[]): Promise<readonly AppendOutcome[]> => {
     const dayStartOf = dayFinderOf(organization.calendar)
-    const records: NewRecord[] = []
-    const share = turns()
-    for (const { message, report } of priced) {
-      const at = instantOf(message.timestamp)
-      records.push(toRecord(message, at, report, dayStartOf(at)))
-      if (share(message.text.length)) await letOthersRun()
-    }
+    const records = charges.map((charge) => ({ ...charge, dayStart: dayStartOf(charge.at) }))
     return append(organization, records, 'amend')
   }
 

@@ -3,14 +3,16 @@
  * a look at the ledger has shown that nothing of the range has changed.
  */
 import { dayAt } from '#calendar/days.ts'
-import type { EpochMs, Organization } from '#model/organization.ts'
+import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { UsageAnswer } from './current-usage.ts'
 import type { Range } from './ledger.ts'
-import type { UsageQueries } from './usage-queries.ts'
+import type { Beside, FindBeside, UsageQueries } from './usage-queries.ts'
 
-export type LedgerUsage<T> = { readonly read: (organization: Organization, range: Range) => Promise<UsageAnswer<T>> }
+export type LedgerUsage<T> = {
+  readonly read: (organization: Organization, range: Range, besideOf?: FindBeside) => Promise<UsageAnswer<T> & Beside>
+}
 
 export type LedgerUsageNeeds<T> = {
   readonly queries: Pick<UsageQueries, 'read' | 'pages'>
@@ -46,16 +48,17 @@ export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: LedgerUsa
     }
   }
 
-  const read = ({ id, calendar }: Organization, range: Range): Promise<UsageAnswer<T>> =>
+  const read: LedgerUsage<T>['read'] = ({ id, calendar }, range, besideOf) =>
     queries.read(id, async (view) => {
-      const asOf: EpochMs = now()
+      const asOf = now()
       const key = JSON.stringify([id, range.from, range.to])
       const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
+      const beside = await besideOf?.(view, range)
       const before = kept.get(key)
-      if (before?.version === version) return { usage: before.usage, asOf, from: 'memory' }
+      if (before?.version === version) return { usage: before.usage, asOf, from: 'memory', ...beside }
       const usage = await render(toUsageLines(queries.pages(view, range)))
       keep(key, { version, usage })
-      return { usage, asOf, from: 'refresh' }
+      return { usage, asOf, from: 'refresh', ...beside }
     })
 
   return { read }

@@ -7,7 +7,7 @@
 import type { Credits, CreditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
-import type { RecordedLine, StoredCharge, UsageRecord } from '#model/usage-record.ts'
+import type { Priced, RecordedLine, StoredCharge } from '#model/usage-record.ts'
 
 export type Ledger = {
   /**
@@ -34,12 +34,16 @@ export type Ledger = {
 export type AppendBatch = {
   readonly organizationId: string
   readonly records: readonly NewRecord[]
-  /** What becomes of a message that is known with other content: nothing, or a new charge in place of the old one. */
+  /**
+   * What becomes of a message that is known. `refuse`: the same content is a duplicate whatever it would cost now, other
+   * content a conflict. `amend`: a new charge takes the place of the old one if the content, the timestamp as written, the
+   * report's name, the credits or the rate card differ.
+   */
   readonly onChange: 'refuse' | 'amend'
   readonly recordedAt: EpochMs
 }
 
-export type NewRecord = UsageRecord & {
+export type NewRecord = Priced & {
   /** Start of the day of usage that it counts to. */
   readonly dayStart: EpochMs
 }

@@ -10,11 +10,16 @@ export type CurrentPeriodSource = {
    * `unchanged` where the listing is still the one of `since`. Throws UpstreamError.
    */
   list<T>(request: ListRequest<T>): Promise<Listing<T> | 'unchanged'>
-  /** The report, or undefined where the catalogue says that there is none. Throws UpstreamError. */
-  report(id: Id, deadline: Deadline): Promise<Report | undefined>
+  /**
+   * The report, or undefined if the catalogue says that there is none. What is remembered of it will do, unless it is wanted
+   * `anew`. Throws UpstreamError.
+   */
+  report(id: Id, deadline: Deadline, how?: Freshness): Promise<Report | undefined>
   /** Ends what is under way and lets go of connections. */
   close(): Promise<void>
 }
+
+export type Freshness = { readonly anew: boolean }
 
 export type ListRequest<T> = {
   readonly start: () => ListingReader<T>

@@ -1,139 +1,184 @@
 /**
- * Writes what was seen upstream into the ledger of `default`, behind the answers: usage that the upstream has listed is
- * answered whether the ledger can be written or not. What could not be written is kept and tried again: the upstream may
- * have moved on meanwhile.
+ * Writes what the Copilot service lists into the ledger of `default`, behind the answers: what was listed is answered
+ * whether the ledger can be written or not. What could not be written is tried again. So much may wait and no more: beyond
+ * that a charge is taken from the next listing, and one that the next listing no longer shows is a gap, which is counted.
  */
-import { hash } from 'node:crypto'
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
-import type { Organization } from '#model/organization.ts'
+import { creditsSum } from '#model/credits.ts'
+import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
+import type { Priced } from '#model/usage-record.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
-import { canonicalContent } from './content-digest.ts'
-import { isId } from './incoming-message.ts'
-import type { Intake, PricedMessage } from './intake.ts'
+import type { Intake } from './intake.ts'
+import type { Listing, UsageSum } from './listing.ts'
 
 export type UpstreamRecorder = {
-  /** Is handed each listing that was answered. */
-  readonly seen: (listing: Iterable<PricedMessage>) => void
-  /** Resolves once what was seen until now has been written, or an attempt at it has failed. */
+  /** Takes each listing that was answered. */
+  readonly seen: (listing: Listing) => void
+  /** Writes charges of the latest listing again, because the ledger has something else in their place. */
+  readonly again: (charges: readonly Priced[]) => void
+  /** Resolves once all that was seen until now has been written. Throws why, once an attempt at it has failed. */
   readonly settled: () => Promise<void>
-  /** The same, and does not try again. */
+  /** What was listed and is not in the ledger, because it was no longer listed when there was room for it. */
+  readonly gap: () => Gap | undefined
+  /** Writes what waits, without trying again. */
   readonly close: () => Promise<void>
 }
 
+/** `from` and `to` are the instants of the first and the last message. */
+export type Gap = UsageSum & { readonly from: EpochMs; readonly to: EpochMs }
+
 export type RecordingOutcome =
   | { readonly amended: number; readonly accepted: number }
-  /** The listing could not be written. */
-  | { readonly error: unknown }
-  /** Messages that no database can keep: their ids hold U+0000 or a lone surrogate. */
-  | { readonly unkept: number }
+  /** Charges could not be written; so many wait. */
+  | { readonly error: unknown; readonly waiting: number }
+  /** So many messages, with these ids among them, are listed no more and were never recorded. */
+  | { readonly lost: number; readonly ids: readonly Id[] }
+  /** The process ends while so many wait. */
+  | { readonly abandoned: number }
 
 export type UpstreamRecorderNeeds = {
   readonly intake: Pick<Intake, 'record'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly observe: (outcome: RecordingOutcome) => void
+  /** Charges that may wait. */
+  readonly waitingMax?: number
 }
 
-const MESSAGES_A_PIECE = 500
+const CHARGES_A_PIECE = 500
+const CHARGES_A_TURN = 5000
 const RETRY_AFTER_MS = 1000
+/** About 40 MB, and a second of writing. */
+const WAITING_MAX = 100_000
+const IDS_TOLD = 10
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
-  const { intake, findOrganization, observe } = needs
-  /** Fingerprints of the pieces of the latest listing, all of which are written or pending: it mostly grows at its end. */
-  let known: ReadonlySet<string> = new Set()
-  const listings: Iterable<PricedMessage>[] = []
-  /** By id, as it was seen last. */
-  const pending = new Map<Id, PricedMessage>()
-  let running: Promise<void> | undefined
-  let waiting: (() => void)[] = []
-  let isClosing = false
+  const { intake, findOrganization, observe, waitingMax = WAITING_MAX } = needs
+  /** The latest listing: each of its charges is written, waits, or has found no room. */
+  let latest: ReadonlyMap<Id, Priced> = new Map()
+  let withoutRoom: ReadonlySet<Id> = new Set()
+  /** The one that was handed over last. */
+  let newest: ReadonlyMap<Id, Priced> | undefined
+  const pending = new Map<Id, Priced>()
+  let gap: Gap | undefined
+  let merging: Promise<void> = Promise.resolve()
+  let isMerging = 0
+  let writing: Promise<void> | undefined
+  let waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  const closing = new AbortController()
 
-  const wakeWaiting = (): void => {
-    for (const wake of waiting) wake()
-    waiting = []
+  /** False if there is no room. */
+  const offer = (charge: Priced): boolean => {
+    const hasRoom = pending.size < waitingMax || pending.has(charge.messageId)
+    if (hasRoom) pending.set(charge.messageId, charge)
+    return hasRoom
   }
 
-  const merge = async (listing: Iterable<PricedMessage>): Promise<void> => {
-    const fingerprints = new Set<string>()
-    for (const piece of piecesOf(keepable(listing, (unkept) => observe({ unkept })))) {
-      const fingerprint = fingerprintOf(piece)
-      if (!known.has(fingerprint)) for (const each of piece) pending.set(each.message.id, each)
-      fingerprints.add(fingerprint)
-      await letOthersRun()
+  const merge = async (listing: ReadonlyMap<Id, Priced>): Promise<void> => {
+    const missed = new Set<Id>()
+    let count = 0
+    for (const [id, charge] of listing) {
+      const known = withoutRoom.has(id) ? undefined : latest.get(id)
+      if ((known === undefined || !isSameCharge(known, charge)) && !offer(charge)) missed.add(id)
+      if (++count % CHARGES_A_TURN === 0) await letOthersRun()
     }
-    known = fingerprints
+    const lost = [...withoutRoom].flatMap((id) => (listing.has(id) ? [] : (latest.get(id) ?? [])))
+    latest = listing
+    withoutRoom = missed
+    if (lost.length === 0) return
+    gap = lost.reduce(widened, gap)
+    observe({ lost: lost.length, ids: lost.slice(0, IDS_TOLD).map(({ messageId }) => messageId) })
   }
 
-  const writePiece = async (organization: Organization, piece: readonly PricedMessage[]): Promise<void> => {
+  /** What found no room before, now that there is some. */
+  const refill = (): void => {
+    const missed = new Set(withoutRoom)
+    for (const id of withoutRoom) {
+      const charge = latest.get(id)
+      if (charge !== undefined && !offer(charge)) break
+      missed.delete(id)
+    }
+    withoutRoom = missed
+  }
+
+  const writePiece = async (): Promise<void> => {
+    const organization = await findOrganization(DEFAULT_ORGANIZATION)
+    if (organization === undefined) throw new Error('the organization default is not there')
+    const piece = [...pending.values().take(CHARGES_A_PIECE)]
     const outcomes = await intake.record(organization, piece)
-    for (const each of piece) if (pending.get(each.message.id) === each) pending.delete(each.message.id)
+    for (const each of piece) if (pending.get(each.messageId) === each) pending.delete(each.messageId)
     const countOf = (status: string): number => outcomes.filter((each) => each.status === status).length
     const [accepted, amended] = [countOf('accepted'), countOf('amended')]
     if (accepted + amended > 0) observe({ accepted, amended })
   }
 
-  const run = async (): Promise<void> => {
-    for (;;) {
-      for (let listing = listings.shift(); listing !== undefined; listing = listings.shift()) await merge(listing)
-      if (pending.size === 0) break
+  const write = async (): Promise<void> => {
+    while (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0) {
+      if (pending.size === 0) await merging
+      if (pending.size < waitingMax / 2 && withoutRoom.size > 0) refill()
+      if (pending.size === 0) continue
       try {
-        const organization = await findOrganization(DEFAULT_ORGANIZATION)
-        if (organization === undefined) throw new Error('the organization default is not there')
-        await writePiece(organization, [...pending.values().take(MESSAGES_A_PIECE)])
+        await writePiece()
       } catch (error) {
-        observe({ error })
-        wakeWaiting()
-        if (isClosing) break
-        await wait(RETRY_AFTER_MS, undefined, { ref: false })
+        observe({ error, waiting: pending.size + withoutRoom.size })
+        tellWaiting(error)
+        if (closing.signal.aborted) break
+        await wait(RETRY_AFTER_MS, undefined, { ref: false, signal: closing.signal }).catch(() => {})
       }
     }
-    running = undefined
-    wakeWaiting()
+    writing = undefined
+    tellWaiting()
+  }
+
+  const start = (): void => {
+    // In a turn of its own: what ends at once must not end before it is known to run.
+    writing ??= Promise.resolve().then(write)
+  }
+
+  const tellWaiting = (error?: unknown): void => {
+    const told = waiting
+    waiting = []
+    for (const { resolve, reject } of told) error === undefined ? resolve() : reject(error)
   }
 
   const settled = (): Promise<void> =>
-    running === undefined ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))
+    writing === undefined ? Promise.resolve() : new Promise((resolve, reject) => waiting.push({ resolve, reject }))
 
   return {
-    seen: (listing) => {
-      listings.push(listing)
-      running ??= run()
+    seen: ({ byId }) => {
+      if (byId === newest) return
+      newest = byId
+      isMerging++
+      merging = merging.then(() => merge(byId)).finally(() => isMerging--)
+      start()
+    },
+    again: (charges) => {
+      // What finds no room here is looked at again by whoever compares.
+      for (const charge of charges) offer(charge)
+      start()
     },
     settled,
-    close: () => {
-      isClosing = true
-      return settled()
+    gap: () => gap,
+    close: async () => {
+      closing.abort()
+      await settled().catch(() => {})
+      const abandoned = pending.size + withoutRoom.size
+      if (abandoned > 0) observe({ abandoned })
     },
   }
 }
 
-/** What databases can keep: a name is made so, a message whose id is not is left out and told of. */
-function* keepable(listing: Iterable<PricedMessage>, tell: (unkept: number) => void): Generator<PricedMessage> {
-  let unkept = 0
-  for (const { message, report } of listing) {
-    const { member, reportId, ...rest } = message
-    if (!isId(message.id) || (reportId !== undefined && !isId(reportId))) {
-      unkept++
-      continue
-    }
-    yield {
-      message: { ...rest, ...(reportId !== undefined && { reportId }), ...(isId(member) && { member }) },
-      report: report && { ...report, name: report.name.toWellFormed().replaceAll('\u0000', '\ufffd') },
-    }
-  }
-  if (unkept > 0) tell(unkept)
-}
+/** Whether the ledger would call it a duplicate of the other. */
+export const isSameCharge = (one: Priced, other: Priced): boolean =>
+  one.credits === other.credits &&
+  one.reportName === other.reportName &&
+  one.rateCard === other.rateCard &&
+  one.timestamp === other.timestamp &&
+  Buffer.compare(one.digest, other.digest) === 0
 
-function* piecesOf(listing: Iterable<PricedMessage>): Generator<readonly PricedMessage[]> {
-  let piece: PricedMessage[] = []
-  for (const each of listing) {
-    piece.push(each)
-    if (piece.length < MESSAGES_A_PIECE) continue
-    yield piece
-    piece = []
-  }
-  if (piece.length > 0) yield piece
-}
-
-const fingerprintOf = (piece: readonly PricedMessage[]): string =>
-  hash('sha256', JSON.stringify(piece.map(({ message }) => canonicalContent(message))), 'base64')
+const widened = (gap: Gap | undefined, { at, credits }: Priced): Gap => ({
+  messages: (gap?.messages ?? 0) + 1,
+  credits: creditsSum((gap?.credits ?? 0n) + BigInt(credits)),
+  from: Math.min(gap?.from ?? at, at),
+  to: Math.max(gap?.to ?? at, at),
+})

@@ -11,9 +11,10 @@ import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { price, priceReport } from '#rating/price.ts'
 import type { GroupField, GroupTotal, Ledger, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
+import type { UsageSum } from './listing.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
 
-export type PeriodUsage = BillingPeriod & { readonly messages: number; readonly credits: CreditsSum }
+export type PeriodUsage = BillingPeriod & UsageSum & Beside
 
 export type Bucket = Range & {
   readonly messages: number
@@ -26,7 +27,9 @@ export type TotalsQuery = Range & {
   readonly width: BucketWidth
   readonly timeZone: string
   readonly group: readonly GroupField[]
-  /** Buckets at the most. */
+  /** Where this page of buckets begins, if it is not the first. */
+  readonly start?: EpochMs
+  /** Buckets at most. */
   readonly limit: number
 }
 
@@ -37,15 +40,24 @@ export type ExplainedCharge = {
   readonly measurement: Measurement
 }
 
+/** With an upstream: what of the answer is charged beside its listing. */
+export type Beside = { readonly notListed?: UsageSum }
+
+/** Answers from the moment that the view is of. */
+export type FindBeside = (view: LedgerView, query: Range & Pick<PageQuery, 'member' | 'reportId'>) => Promise<Beside>
+
 export type UsageQueries = ReturnType<typeof createUsageQueries>
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   /** Every rate card that ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
+  readonly besideOf?: FindBeside
 }
 
-export const createUsageQueries = ({ ledger, rateCards }: Needs) => {
+const NOTHING_BESIDE: FindBeside = async () => ({})
+
+export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESIDE }: Needs) => {
   /** All lines of a range, page by page, while the moment that is read stays the same. */
   async function* pages(view: LedgerView, range: Range): AsyncGenerator<readonly RecordedLine[]> {
     let after: PagePosition | undefined
@@ -61,27 +73,31 @@ export const createUsageQueries = ({ ledger, rateCards }: Needs) => {
   const page = async (
     { id }: Organization,
     query: PageQuery,
-  ): Promise<{ readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
-    const lines = await ledger.read(id, (view) => view.page({ ...query, limit: query.limit + 1 }))
-    return { lines: lines.slice(0, query.limit), hasMore: lines.length > query.limit }
-  }
+  ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> =>
+    ledger.read(id, async (view) => {
+      const lines = await view.page({ ...query, limit: query.limit + 1 })
+      const beside = await besideOf(view, query)
+      return { lines: lines.slice(0, query.limit), hasMore: lines.length > query.limit, ...beside }
+    })
 
   /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */
   const totals = async (
     organization: Organization,
     query: TotalsQuery,
-  ): Promise<{ readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+  ): Promise<Beside & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
     const ranges: Range[] = []
     let next: EpochMs | undefined
-    for (const { start, end } of bucketsBetween(query)) {
+    for (const { start, end } of bucketsBetween({ ...query, from: query.start ?? query.from })) {
       if (ranges.length === query.limit) {
         next = start
         break
       }
       ranges.push({ from: start, to: end })
     }
-    const buckets = await ledger.read(organization.id, (view) => totalsOf(view, organization, ranges, query.group))
-    return { buckets, next }
+    return ledger.read(organization.id, async (view) => {
+      const buckets = await totalsOf(view, organization, ranges, query.group)
+      return { buckets, next, ...(await besideOf(view, query)) }
+    })
   }
 
   /** From the current period, or the one before `before`, back to the one of the first message. */
@@ -99,14 +115,20 @@ export const createUsageQueries = ({ ledger, rateCards }: Needs) => {
         found.push(period)
         period = periodBefore(calendar, period)
       }
-      return { periods: await usageOf(view, found), hasMore: period.end > oldest }
+      const periods: PeriodUsage[] = []
+      for (const each of await usageOf(view, found)) {
+        periods.push({ ...each, ...(await besideOf(view, { from: each.start, to: each.end })) })
+      }
+      return { periods, hasMore: period.end > oldest }
     })
 
-  const period = async ({ id, calendar }: Organization, at: EpochMs): Promise<PeriodUsage> => {
-    const [found] = await ledger.read(id, (view) => usageOf(view, [periodAt(calendar, at)]))
-    if (found === undefined) throw new Error('a period has usage, be it none')
-    return found
-  }
+  /** A period, or several that follow each other, as one. */
+  const period = async ({ id }: Organization, { from, to }: Range): Promise<PeriodUsage> =>
+    ledger.read(id, async (view) => {
+      const [found] = await usageOf(view, [{ start: from, end: to }])
+      if (found === undefined) throw new Error('a period has usage, be it none')
+      return { ...found, ...(await besideOf(view, { from, to })) }
+    })
 
   /** Every charge of a message, the one that holds first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
@@ -118,6 +140,39 @@ export const createUsageQueries = ({ ledger, rateCards }: Needs) => {
 }
 
 const LINES_A_PAGE = 5000
+
+export const CHANGES = [
+  'text',
+  'timestamp',
+  'user_id',
+  'report',
+  'report_name',
+  'price',
+  'rate_card',
+  'content',
+] as const
+export type Change = (typeof CHANGES)[number]
+
+/**
+ * What became different from one charge of a message to the next. Texts are not kept: `text` is told by its measurement, and
+ * `content` stands for what only the digest tells, which is another text of the same measurement.
+ */
+export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
+  const isSameReport = before.reportId === after.reportId
+  const changes: Record<Exclude<Change, 'content'>, boolean> = {
+    text: Buffer.compare(before.measurement, after.measurement) !== 0,
+    timestamp: before.timestamp !== after.timestamp,
+    user_id: before.member !== after.member,
+    report: !isSameReport,
+    report_name: isSameReport && before.reportName !== after.reportName,
+    price: isSameReport && before.reportId !== undefined && before.credits !== after.credits,
+    rate_card: before.rateCard !== after.rateCard,
+  }
+  const found = CHANGES.filter((name) => name !== 'content' && changes[name])
+  const isOtherContent = Buffer.compare(before.digest, after.digest) !== 0
+  const isExplained = changes.text || changes.timestamp || changes.user_id || changes.report
+  return isOtherContent && !isExplained ? [...found, 'content'] : found
+}
 
 const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>): ExplainedCharge => {
   const measurement = unpackMeasurement(stored.measurement)

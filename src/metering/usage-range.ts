@@ -2,9 +2,10 @@
 import { dayAt } from '#calendar/days.ts'
 import { periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
 import { InvalidRequest } from '#model/errors.ts'
-import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
+import type { BillingCalendar, EpochMs } from '#model/organization.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
 import type { Range } from './ledger.ts'
+import type { Reading } from './readings.ts'
 
 export type RangeQuery = {
   /** `current`, `previous`, or `2024-05` or `2024-05-15`: the period that starts in that month or on that day. */
@@ -14,9 +15,17 @@ export type RangeQuery = {
   readonly to?: string | undefined
 }
 
-/** The current period where nothing is given. Throws InvalidRequest. */
-export const rangeOf = ({ calendar }: Organization, { period, from, to }: RangeQuery, now: EpochMs): Range => {
-  if (from === undefined && to === undefined) return rangeOfPeriod(calendar, period ?? 'current', now)
+/** Whether the current period is meant: it is if nothing is said. */
+export const isCurrent = ({ period = 'current', from, to }: RangeQuery): boolean =>
+  period === 'current' && from === undefined && to === undefined
+
+type Place = Pick<Reading<unknown>, 'organization' | 'now' | 'current'>
+
+/** Throws InvalidRequest. */
+export const rangeOf = ({ organization: { calendar }, now, current }: Place, query: RangeQuery): Range => {
+  if (isCurrent(query)) return current
+  const { period, from, to } = query
+  if (period !== undefined && from === undefined && to === undefined) return rangeOfPeriod(calendar, period, now)
   if (period !== undefined)
     throw new InvalidRequest('query parameter "period"', 'absent where "from" and "to" are given')
   if (from === undefined) throw new InvalidRequest('query parameter "from"', `given with "to": ${INSTANT}`)
@@ -27,10 +36,8 @@ export const rangeOf = ({ calendar }: Organization, { period, from, to }: RangeQ
 }
 
 const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs): Range => {
-  const current = periodAt(calendar, now)
-  if (period === 'current') return { from: current.start, to: current.end }
   if (period === 'previous') {
-    const { start, end } = periodBefore(calendar, current)
+    const { start, end } = periodBefore(calendar, periodAt(calendar, now))
     return { from: start, to: end }
   }
   if (!/^\d{4}-(0[1-9]|1[0-2])(-\d\d)?$/.test(period)) {

@@ -9,3 +9,10 @@ export type Report = {
   readonly name: string
   readonly creditCost: Credits
 }
+
+/** Reports are told apart by their text: `5392` and `"5392"` are one, and it is given as the number. */
+export const canonicalReportId = (id: Id): Id => {
+  const text = String(id)
+  const number = Number(text)
+  return Number.isSafeInteger(number) && String(number) === text ? number : text
+}

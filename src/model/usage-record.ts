@@ -18,8 +18,11 @@ export type RecordedLine = {
   readonly rateCard: string
 }
 
-/** What is kept of a charge, for ever: enough to say what it cost and why, and nothing of the text. */
-export type UsageRecord = RecordedLine & {
+/**
+ * A message with its price and without its text: enough to say what it cost and why. It is made once of a message, and the
+ * bill, the recorder and the ledger hand it on.
+ */
+export type Priced = RecordedLine & {
   /** The packed measurement of the text: `#metering/packed-measurement.ts`. */
   readonly measurement: Uint8Array
   /** Keyed digest of the content: `#metering/content-digest.ts`. */
@@ -27,7 +30,7 @@ export type UsageRecord = RecordedLine & {
 }
 
 /** One of the charges of a message: a message that changed within an open period has several. */
-export type StoredCharge = UsageRecord & {
+export type StoredCharge = Priced & {
   /** 0 for the first charge, then 1, 2, … for each amendment. */
   readonly revision: number
   readonly recordedAt: EpochMs

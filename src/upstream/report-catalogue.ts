@@ -2,7 +2,7 @@
  * What reports cost: each asked for once, a bounded number at a time, and remembered; that there is no such report is
  * remembered for a shorter time. Whoever asks while it is being asked for waits for the same answer.
  */
-import type { Deadline, Validators } from '#metering/ports.ts'
+import type { Deadline, Freshness, Validators } from '#metering/ports.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
@@ -72,9 +72,9 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
   }
 
   /** The report, or undefined where there is none. Throws UpstreamError. */
-  return (id: Id, deadline: Deadline): Promise<Report | undefined> => {
+  return (id: Id, deadline: Deadline, { anew } = REMEMBERED_WILL_DO): Promise<Report | undefined> => {
     const entry = known.get(id)
-    if (entry !== undefined && now() < entry.until) return Promise.resolve(entry.report)
+    if (entry !== undefined && now() < entry.until && !anew) return Promise.resolve(entry.report)
     const pending = asked.get(id) ?? ask(id, deadline)
     asked.set(id, pending)
     return pending
@@ -82,6 +82,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
 }
 
 const REMEMBERED_MAX = 100_000
+const REMEMBERED_WILL_DO: Freshness = { anew: false }
 
 const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 

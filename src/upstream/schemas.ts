@@ -55,12 +55,14 @@ export const parseMessage = (input: unknown, index: number): Message => {
 
 const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
   const { id, text, timestamp, report_id: reportId, user_id: userId } = entry
-  // Who sent it is not part of what was agreed: it is taken where it is there.
-  const member = typeof userId === 'string' && userId !== '' && userId.length <= 200 ? { member: userId } : undefined
+  if (!isStorable(id)) throw new MalformedAnswer(`messages[${index}].id must be without U+0000 and lone surrogates`)
+  // Who sent it is not part of what was agreed: it is taken if it can be.
+  const isMember = typeof userId === 'string' && userId !== '' && userId.length <= 200 && isStorable(userId)
+  const member = isMember ? { member: userId } : undefined
   if (reportId === undefined || reportId === null) return { id, text, timestamp, ...member }
   if (!canBeInPath(reportId)) {
     throw new MalformedAnswer(
-      `messages[${index}].report_id cannot be part of a URL: it must not be "." or ".." or hold a lone surrogate`,
+      `messages[${index}].report_id must be neither "." nor ".." and without U+0000 and lone surrogates`,
     )
   }
   return { id, text, timestamp, reportId, ...member }
@@ -76,11 +78,14 @@ export const parseReport = (input: unknown, asked: Id): Report => {
   if (creditCost === undefined) {
     throw new MalformedAnswer(`report.credit_cost must be ${COST}`)
   }
-  return { id, name, creditCost }
+  return { id, name: name.toWellFormed().replaceAll('\u0000', '\ufffd'), creditCost }
 }
 
+/** No database keeps the others as they are, and what is billed must be what is recorded. */
+const isStorable = (id: Id): boolean => typeof id === 'number' || (id.isWellFormed() && !id.includes('\u0000'))
+
 /** A path segment is encoded, but "." and ".." would still mean another path. */
-const canBeInPath = (id: Id): boolean => typeof id === 'number' || (id !== '.' && id !== '..' && id.isWellFormed())
+const canBeInPath = (id: Id): boolean => id !== '.' && id !== '..' && isStorable(id)
 
 const whatIsWrong = (schema: ObjectSchema, input: unknown, where: string): string => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return `${where} must be an object`

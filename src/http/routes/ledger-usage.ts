@@ -1,14 +1,21 @@
 /** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: what the ledger holds. */
-import type { FastifyPluginCallback } from 'fastify'
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { BucketWidth } from '#calendar/buckets.ts'
 import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
-import type { GroupField, GroupTotal, PagePosition } from '#metering/ledger.ts'
-import type { FindReading, LedgerReading } from '#metering/ledger-reading.ts'
-import type { Bucket, ExplainedCharge, PeriodUsage } from '#metering/usage-queries.ts'
-import { rangeOf } from '#metering/usage-range.ts'
+import type { GroupField, GroupTotal, PagePosition, Range } from '#metering/ledger.ts'
+import type { UsageSum } from '#metering/listing.ts'
+import type { Reading, Readings } from '#metering/readings.ts'
+import {
+  type Beside,
+  type Bucket,
+  changesBetween,
+  type ExplainedCharge,
+  type PeriodUsage,
+} from '#metering/usage-queries.ts'
+import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
@@ -19,12 +26,18 @@ import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
 import { readCursor, toCursor } from '../cursor.ts'
 import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
-import { ChargesSchema, PeriodSchema, PeriodsSchema, TotalsSchema, UsagePageSchema } from '../schemas/ledger-usage.ts'
+import {
+  ChargesSchema,
+  CurrentPeriodSchema,
+  PeriodsSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type LedgerUsageOptions = {
   readonly callers: Callers
-  readonly reading: FindReading<unknown>
+  readonly readings: Readings<unknown>
 }
 
 const cursorQuery = {
@@ -108,11 +121,11 @@ const ChargePath = Type.Object({
 })
 
 export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app, options, done) => {
-  const { callers, reading } = options
+  const { callers, readings } = options
 
-  const readerOf = async (request: Parameters<Callers['identify']>[0]): Promise<LedgerReading<unknown>> => {
+  const readingFor = async (request: FastifyRequest, query: RangeQuery): Promise<Reading<unknown>> => {
     const { organization } = await callers.identify(request, 'usage:read')
-    return reading(organization)
+    return isCurrent(query) ? readings.ofCurrent(organization) : readings.byDate(organization)
   }
 
   app.get<{ Querystring: Static<typeof LinesQuery> }>(
@@ -132,11 +145,12 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const { organization, queries, now } = await readerOf(request)
-      const { limit = 100, cursor, user_id: member, report_id: reportId, ...range } = request.query
+      const { limit = 100, cursor, user_id: member, report_id: reportId } = request.query
+      const reading = await readingFor(request, request.query)
       const after = cursor === undefined ? undefined : positionIn(cursor)
-      const { lines, hasMore } = await queries.page(organization, {
-        ...rangeOf(organization, range, now),
+      const range = rangeOf(reading, request.query)
+      const { lines, hasMore, ...beside } = await reading.queries.page(reading.organization, {
+        ...range,
         limit,
         ...(member !== undefined && { member }),
         ...(reportId !== undefined && { reportId }),
@@ -146,6 +160,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       return {
         usage: lines.map(toLine),
         ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.at, last.messageId]) } : {}),
+        ...toProvenance(reading, range, beside),
       }
     },
   )
@@ -169,19 +184,18 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const { organization, queries, now } = await readerOf(request)
       const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
-      const { period, from, to } = request.query
-      const range = rangeOf(organization, { period, from, to }, now)
+      const reading = await readingFor(request, request.query)
+      const { organization, queries } = reading
+      const range = rangeOf(reading, request.query)
       const timeZone = request.query.time_zone ?? zoneAt(organization, range.from)
       if (!isTimeZone(timeZone)) {
         throw new InvalidRequest('query parameter "time_zone"', 'an IANA time zone, such as Europe/London')
       }
       const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
-      const start = page === undefined ? range.from : startIn(page, range)
-      const { buckets, next } = await queries.totals(organization, {
-        from: start,
-        to: range.to,
+      const { buckets, next, ...beside } = await queries.totals(organization, {
+        ...range,
+        ...(page !== undefined && { start: startIn(page, range) }),
         width,
         timeZone,
         group,
@@ -191,6 +205,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         time_zone: timeZone,
         buckets: buckets.map((each) => toBucket(each, group)),
         ...(next === undefined ? {} : { next_page: toCursor([next]) }),
+        ...toProvenance(reading, range, beside),
       }
     },
   )
@@ -211,13 +226,13 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const { organization, queries, now } = await readerOf(request)
+      const { organization, queries, now } = await readingFor(request, BY_DATE)
       const { limit = 24, cursor } = request.query
       const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
       const { periods, hasMore } = await queries.periods(organization, { now, before, limit })
       const last = periods.at(-1)
       return {
-        periods: periods.map((each) => toPeriod(each, organization)),
+        periods: periods.map((each) => toPeriod(each, nameOfPeriod(organization.calendar, each))),
         ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
       }
     },
@@ -232,14 +247,17 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         summary: 'The current billing period',
         querystring: OrganizationQuery,
         response: {
-          200: { description: 'The period.', content: { 'application/json': { schema: PeriodSchema } } },
+          200: { description: 'The period.', content: { 'application/json': { schema: CurrentPeriodSchema } } },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
     },
     async (request) => {
-      const { organization, queries, now } = await readerOf(request)
-      return toPeriod(await queries.period(organization, now), organization)
+      const reading = await readingFor(request, { period: 'current' })
+      const { organization, queries, current, listing } = reading
+      const usage = await queries.period(organization, current)
+      const name = listing === undefined ? nameOfPeriod(organization.calendar, usage) : 'current'
+      return { ...toPeriod(usage, name), ...toProvenance(reading, current, {}) }
     },
   )
 
@@ -260,7 +278,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request) => {
-      const { organization, queries } = await readerOf(request)
+      const { organization, queries } = await readingFor(request, BY_DATE)
       const { id } = request.params
       for (const messageId of idsIn(id, request.query.id_type)) {
         const charges = await queries.charges(organization, messageId)
@@ -272,6 +290,21 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
 
   done()
 }
+
+/** Asks for what the ledger has, and not for the current period. */
+const BY_DATE: RangeQuery = { period: 'previous' }
+
+/** What an answer is of, with an upstream: its listing, or the ledger and what is there beside the listing. */
+const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: Beside) => {
+  const gap = gapIn?.(range)
+  return {
+    ...(listing && { listing: { as_of: canonicalTimestamp(listing.asOf), stale: listing.isStale } }),
+    ...(notListed && { not_listed: toSum(notListed) }),
+    ...(gap && { not_recorded: toSum(gap) }),
+  }
+}
+
+const toSum = ({ messages, credits }: UsageSum) => ({ messages, credits: plainNumber(credits) })
 
 /** The zone in which the days of a range begin, as the calendar has it at its start. */
 const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
@@ -334,23 +367,27 @@ const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readon
       }),
 })
 
-const toPeriod = ({ start, end, messages, credits }: PeriodUsage, { calendar }: Organization) => ({
-  name: nameOfPeriod(calendar, { start, end }),
+const toPeriod = ({ start, end, messages, credits, notListed }: PeriodUsage, name: string) => ({
+  name,
   start: canonicalTimestamp(start),
   end: canonicalTimestamp(end),
   state: 'open' as const,
   messages,
   credits: plainNumber(credits),
+  ...(notListed && { not_listed: toSum(notListed) }),
 })
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
   message_id: messageId,
-  charges: charges.map(({ stored, charge, measurement }) => {
+  charges: charges.map(({ stored, charge, measurement }, index) => {
     const period = periodAt(calendar, stored.at)
+    const next = charges[index - 1]?.stored
     return {
       state: stored.supersededBy === undefined ? ('charged' as const) : ('superseded' as const),
       revision: stored.revision,
-      ...(stored.supersededBy === undefined ? {} : { superseded_by: stored.supersededBy }),
+      ...(stored.supersededBy === undefined || next === undefined
+        ? {}
+        : { superseded_by: stored.supersededBy, changed: changesBetween(stored, next) }),
       timestamp: stored.timestamp,
       ...reportAndMember(stored),
       credits: plainNumber(stored.credits),

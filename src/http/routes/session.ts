@@ -3,7 +3,7 @@ import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Access } from '#metering/access.ts'
 import { SCOPES } from '#metering/ledger.ts'
-import type { FindReading } from '#metering/ledger-reading.ts'
+import type { Readings } from '#metering/readings.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { organizationQuery, TimestampSchema } from '../schemas/common.ts'
@@ -15,7 +15,7 @@ export type SessionRoutesOptions = {
   readonly access: Access
   readonly callers: Callers
   readonly sessions: Sessions
-  readonly reading: FindReading<unknown>
+  readonly readings: Readings<unknown>
 }
 
 const SessionSchema = Type.Object(
@@ -47,10 +47,10 @@ const SignIn = Type.Object(
 )
 
 export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, options, done) => {
-  const { access, callers, sessions, reading } = options
+  const { access, callers, sessions, readings } = options
 
   const toSession = async ({ principal, organization }: Caller) => {
-    const { organization: read, source, now } = await reading(organization)
+    const { organization: read, source, now } = await readings.situation(organization)
     return {
       organization: toOrganization(read, now),
       scopes: principal.scopes,

@@ -1,26 +1,27 @@
 /** `GET /usage`: what each message of the current billing period cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { CurrentUsage } from '#metering/current-usage.ts'
-import type { FindReading, FindSource } from '#metering/ledger-reading.ts'
-import { type RangeQuery, rangeOf } from '#metering/usage-range.ts'
+import type { CurrentUsage, UsageAnswer } from '#metering/current-usage.ts'
+import type { Readings, UsageSource } from '#metering/readings.ts'
+import type { Beside } from '#metering/usage-queries.ts'
+import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
+import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
 import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
-import type { WriteUsage } from '../usage-answer.ts'
+import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
   readonly currentUsage: CurrentUsage<UsageBody>
-  readonly sourceOf: FindSource
-  readonly reading: FindReading<UsageBody>
+  readonly readings: Readings<UsageBody>
   readonly callers: Callers
   readonly writeUsage: WriteUsage
 }
 
 export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, sourceOf, reading, callers, writeUsage } = options
+  const { currentUsage, readings, callers, writeUsage } = options
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
@@ -56,26 +57,30 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     },
     async (request, reply) => {
       const { organization } = await callers.identify(request, 'usage:read')
-      const { period, from, to } = request.query
-      const isCurrent = (period ?? 'current') === 'current' && from === undefined && to === undefined
-      const source = await sourceOf(organization)
+      const { source } = await readings.situation(organization)
       // The ledger is not asked: the current period of a source is answered whether it can be written or not.
-      const isOfSource = isCurrent && source !== 'ledger'
-      const read = isOfSource
-        ? { usage: await currentUsage.read(), source }
-        : await readLedger(organization, request.query)
-      const note = read.source === 'bundled-sample' ? read.source : undefined
+      const usage: UsageAnswer<UsageBody> & Beside =
+        isCurrent(request.query) && source !== 'ledger'
+          ? await currentUsage.read()
+          : await readLedger(organization, request.query)
       reply.hijack()
-      writeUsage(request.raw, reply.raw, read.usage, request.id, note)
+      writeUsage(request.raw, reply.raw, usage, request.id, notesOf(source, usage))
     },
   )
   done()
 
-  async function readLedger(asked: Organization, query: RangeQuery) {
-    const { organization, ledgerUsage, now, source } = await reading(asked)
-    return { usage: await ledgerUsage.read(organization, rangeOf(organization, query, now)), source }
+  async function readLedger(organization: Organization, query: RangeQuery): Promise<UsageAnswer<UsageBody> & Beside> {
+    const reading = await readings.byDate(organization)
+    return reading.usage(rangeOf(reading, query))
   }
 }
+
+const notesOf = (source: UsageSource, { notListed }: Beside): UsageNotes => ({
+  ...(source === 'bundled-sample' && { 'Usage-Source': source }),
+  ...(notListed && {
+    'Usage-Not-Listed': `messages=${notListed.messages}, credits=${toDecimal(notListed.credits)}`,
+  }),
+})
 
 const usageHeaders = {
   ETag: { type: 'string', description: 'Changes when the answer does.', examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'] },
@@ -89,5 +94,12 @@ const usageHeaders = {
     type: 'string',
     description: 'Present where the answer is of the bundled sample period.',
     examples: ['bundled-sample'],
+  },
+  'Usage-Not-Listed': {
+    type: 'string',
+    description:
+      'Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the ' +
+      'current period, that the Copilot service does not list, and what they cost.',
+    examples: ['messages=1, credits=5.2'],
   },
 } as const

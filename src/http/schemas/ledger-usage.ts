@@ -1,5 +1,6 @@
 /** What is answered from the ledger. */
 import Type from 'typebox'
+import { CHANGES } from '#metering/usage-queries.ts'
 import { CreditsSchema, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
@@ -24,6 +25,35 @@ const nextCursor = Type.Optional(
   Type.String({ description: 'Asks for the next page, as `cursor`; absent on the last.', examples: ['WzE3MTQ…'] }),
 )
 
+const sumOf = (description: string) =>
+  Type.Optional(Type.Object({ messages: count('Messages.'), credits: CreditsSchema }, { description }))
+
+const notListed = sumOf(
+  'Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current ' +
+    'period, that the Copilot service does not list.',
+)
+
+/** What an answer is of, with an upstream. */
+const provenance = {
+  listing: Type.Optional(
+    Type.Object(
+      {
+        as_of: TimestampSchema('When it was last known to be what the Copilot service lists.'),
+        stale: Type.Boolean({
+          description: 'The Copilot service fails: this is the last good answer.',
+          examples: [false],
+        }),
+      },
+      { description: 'Present if the answer is of what the Copilot service lists as the current period.' },
+    ),
+  ),
+  not_listed: notListed,
+  not_recorded: sumOf(
+    'Present if messages are missing here: the Copilot service listed them while the database could not be written, and no ' +
+      'longer did when it could.',
+  ),
+}
+
 export const UsagePageSchema = Type.Object({
   usage: Type.Array(
     Type.Object({
@@ -36,6 +66,7 @@ export const UsagePageSchema = Type.Object({
     { description: 'Usage lines.' },
   ),
   next_cursor: nextCursor,
+  ...provenance,
 })
 
 export const TotalsSchema = Type.Object({
@@ -57,12 +88,13 @@ export const TotalsSchema = Type.Object({
   next_page: Type.Optional(
     Type.String({ description: 'Asks for the next buckets, as `page`.', examples: ['WzE3MTQ…'] }),
   ),
+  ...provenance,
 })
 
-export const PeriodSchema = Type.Object({
+const periodFields = {
   name: Type.String({
     description:
-      'What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month.',
+      'What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.',
     examples: ['2024-05'],
   }),
   start: TimestampSchema('Inclusive.'),
@@ -70,7 +102,11 @@ export const PeriodSchema = Type.Object({
   state: Type.Literal('open', { description: 'Messages are still charged to it.', examples: ['open'] }),
   messages: count('Messages.'),
   credits: CreditsSchema,
-})
+}
+
+const PeriodSchema = Type.Object({ ...periodFields, not_listed: notListed })
+
+export const CurrentPeriodSchema = Type.Object({ ...periodFields, ...provenance })
 
 export const PeriodsSchema = Type.Object({
   periods: Type.Array(PeriodSchema, { description: 'Periods, the latest first.' }),
@@ -87,6 +123,13 @@ export const ChargesSchema = Type.Object({
       }),
       revision: count('0 for the first charge of the message, then one more for each change.'),
       superseded_by: Type.Optional(count('The revision that took its place.')),
+      changed: Type.Optional(
+        Type.Array(Type.Union(CHANGES.map((change) => Type.Literal(change))), {
+          description:
+            'What the revision that took its place has otherwise. `content`: another text of the same measurement.',
+          examples: [['price']],
+        }),
+      ),
       timestamp: TimestampSchema('Exactly as it was received.'),
       ...who,
       credits: CreditsSchema,

@@ -20,6 +20,9 @@ type Current = Held & {
   readonly dayStart: number
   readonly reportId: string | null
   readonly member: string | null
+  readonly timestamp: string | null
+  readonly reportName: string | null
+  readonly rateCardId: number
 }
 
 export class RecordWriter {
@@ -73,7 +76,7 @@ export class RecordWriter {
         }
         const current = held.get(key)
         if (current === undefined) throw new Error(`message ${key} was neither written nor found`)
-        if (Buffer.compare(current.digest, record.digest) === 0) {
+        if (this.#isSameCharge(record, current)) {
           outcomes.push({ status: 'duplicate', credits: current.credits })
           continue
         }
@@ -82,6 +85,17 @@ export class RecordWriter {
       }
       return outcomes
     })
+  }
+
+  /** Whether a record would be charged and shown as the one that is there. */
+  #isSameCharge(record: NewRecord, current: Current): boolean {
+    return (
+      Buffer.compare(current.digest, record.digest) === 0 &&
+      current.credits === record.credits &&
+      current.reportName === (record.reportName ?? null) &&
+      current.timestamp === writtenTimestamp(record) &&
+      current.rateCardId === this.#rateCards.get(record.rateCard)
+    )
   }
 
   async #amend(client: PoolClient, organizationId: string, row: GroupRow, current: Current): Promise<Current> {
@@ -104,7 +118,7 @@ export class RecordWriter {
        WHERE organization_id = $1 AND day_start = $2 AND report_id = $3 AND member = $4`,
       [organizationId, current.dayStart, current.reportId ?? '', current.member ?? '', current.credits],
     )
-    const { digest, credits: amount, dayStart, reportId, member } = record
+    const { digest, credits: amount, dayStart, reportId, member, reportName = null } = record
     return {
       digest,
       credits: amount,
@@ -112,6 +126,9 @@ export class RecordWriter {
       dayStart,
       reportId: reportId === undefined ? null : String(reportId),
       member: member ?? null,
+      timestamp: writtenTimestamp(record),
+      reportName,
+      rateCardId: this.#rateCards.get(record.rateCard) as number,
     }
   }
 
@@ -141,7 +158,7 @@ export class RecordWriter {
         numbers(records.map(({ credits: amount }) => amount)),
         numbers(rows.map(({ recordedAt }) => recordedAt)),
         numbers(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
-        texts(records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp))),
+        texts(records.map((record) => writtenTimestamp(record) ?? undefined)),
         texts(records.map(({ member }) => member)),
         texts(records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId)))),
         texts(records.map(({ reportName }) => reportName)),
@@ -211,7 +228,8 @@ const currentOf = async (
 ): Promise<Map<string, Current>> => {
   const pairs = ids.map(numberAndName)
   const { rows } = await client.query(
-    `SELECT message_number, message_name, revision, day_start, report_id, member, credits_micros, digest
+    `SELECT message_number, message_name, revision, day_start, report_id, member, credits_micros, digest, timestamp,
+       report_name, rate_card_id
      FROM usage_record
      WHERE organization_id = $1 AND superseded_by IS NULL
        AND (message_number, message_name) IN (SELECT * FROM unnest($2::bigint[], $3::text[]))
@@ -228,7 +246,14 @@ const toCurrent = (row: Row): Current => ({
   dayStart: wholeNumber(row['day_start']),
   reportId: row['report_id'] as string | null,
   member: row['member'] as string | null,
+  timestamp: row['timestamp'] as string | null,
+  reportName: row['report_name'] as string | null,
+  rateCardId: row['rate_card_id'] as number,
 })
+
+/** As the column has it: null for the canonical form of the instant. */
+const writtenTimestamp = ({ timestamp, at }: NewRecord): string | null =>
+  isCanonicalTimestamp(timestamp, at) ? null : timestamp
 
 const firstOfEach = (rows: readonly GroupRow[]): ReadonlyMap<string, GroupRow> => {
   const firsts = new Map<string, GroupRow>()

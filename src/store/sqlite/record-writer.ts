@@ -11,6 +11,9 @@ type Current = {
   readonly member: string | null
   readonly credits_micros: number
   readonly digest: Uint8Array
+  readonly timestamp: string | null
+  readonly report_name: string | null
+  readonly rate_card_id: number
 }
 
 /** What a batch adds to a day, or to a report and a member within it. */
@@ -34,7 +37,7 @@ export class RecordWriter {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT DO NOTHING`)
     this.#current = database.prepare(`
-      SELECT at_ms, revision, report_id, member, credits_micros, digest
+      SELECT at_ms, revision, report_id, member, credits_micros, digest, timestamp, report_name, rate_card_id
       FROM usage_record WHERE organization_id = ? AND message_id = ?
       ORDER BY revision DESC LIMIT 1`)
     this.#supersede = database.prepare(`
@@ -73,12 +76,23 @@ export class RecordWriter {
     }
     const messageId = idAt(batch, row)
     const current = this.#current.get(batch.organizationId, messageId) as unknown as Current
-    if (Buffer.compare(current.digest, digestAt(batch, row)) === 0) {
+    const isSameContent = Buffer.compare(current.digest, digestAt(batch, row)) === 0
+    if (isSameContent && (batch.onChange === 'refuse' || this.#isSameCharge(batch, row, current))) {
       return { status: 'duplicate', credits: credits(current.credits_micros) }
     }
     if (batch.onChange === 'refuse') return { status: 'conflict', credits: credits(current.credits_micros) }
     this.#amend(batch, row, current, totals)
     return { status: 'amended', credits: creditsAt(batch, row) }
+  }
+
+  /** Of the same content: whether it would be charged and shown as it is. */
+  #isSameCharge(batch: RecordColumns, row: number, current: Current): boolean {
+    return (
+      current.credits_micros === batch.credits[row] &&
+      current.report_name === (batch.reportNames[row] ?? null) &&
+      current.timestamp === (batch.timestamps[row] ?? null) &&
+      current.rate_card_id === this.#rateCardId(batch.rateCards[row] as string)
+    )
   }
 
   #amend(batch: RecordColumns, row: number, current: Current, totals: Additions): void {

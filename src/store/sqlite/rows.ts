@@ -2,24 +2,18 @@
 import type { ApiKey, DayTotal, GroupTotal, RangeTotal, Scope } from '#metering/ledger.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, Organization } from '#model/organization.ts'
-import type { Id, Report } from '#model/report.ts'
+import { canonicalReportId, type Id, type Report } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 
 export type Row = Record<string, unknown>
-
-/** Reports are told apart by their text: `5392` and `"5392"` are one, and it is given as the number. */
-export const toReportId = (text: string): Id => {
-  const number = Number(text)
-  return Number.isSafeInteger(number) && String(number) === text ? number : text
-}
 
 const present = <K extends string, T>(key: K, value: T | null | undefined | ''): { readonly [key in K]?: T } =>
   value === null || value === undefined || value === '' ? {} : ({ [key]: value } as { readonly [key in K]: T })
 
 const reportIdOf = (row: Row): Id | undefined => {
   const text = row['report_id'] as string | null
-  return text === null || text === undefined || text === '' ? undefined : toReportId(text)
+  return text === null || text === undefined || text === '' ? undefined : canonicalReportId(text)
 }
 
 export const toLine = (row: Row): RecordedLine => {
@@ -59,7 +53,7 @@ export const toDayTotal = (row: Row): DayTotal => ({ dayStart: Number(row['day_s
 export const toRangeTotal = (row: Row, range: number): RangeTotal => ({ range, ...toGroupTotal(row) })
 
 export const toReport = (row: Row): Report => ({
-  id: toReportId(row['report_id'] as string),
+  id: canonicalReportId(row['report_id'] as string),
   name: row['name'] as string,
   creditCost: credits(row['credit_cost_micros'] as number),
 })

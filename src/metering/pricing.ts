@@ -1,0 +1,40 @@
+/** Message → Priced: the one place in which a message is measured and priced, and in which its text ends. */
+import type { Message } from '#model/message.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { RateCard } from '#model/rate-card.ts'
+import { canonicalReportId, type Report } from '#model/report.ts'
+import type { Priced } from '#model/usage-record.ts'
+import { measure } from '#rating/measure.ts'
+import { price, priceReport } from '#rating/price.ts'
+import type { ContentDigest } from './content-digest.ts'
+import { packMeasurement } from './packed-measurement.ts'
+
+export type Pricer = {
+  /** `at` is the instant of the message's timestamp; `report` the one that it asks for, if the catalogue has it. */
+  readonly price: (message: Message, at: EpochMs, report: Report | undefined) => Priced
+  /** The same message, once the catalogue has answered: a report's cost takes the place of the text's price. */
+  readonly withReport: (priced: Priced, report: Report) => Priced
+}
+
+export type PricerNeeds = { readonly rateCard: RateCard; readonly digest: ContentDigest }
+
+export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => ({
+  price: (message, at, report) => {
+    const { id: messageId, text, timestamp, member } = message
+    const measurement = measure(text)
+    return {
+      messageId,
+      at,
+      timestamp,
+      ...(member === undefined ? undefined : { member }),
+      ...(report === undefined ? undefined : reportOf(report)),
+      credits: (report === undefined ? price(measurement, rateCard) : priceReport(report)).credits,
+      rateCard: rateCard.version,
+      measurement: packMeasurement(measurement),
+      digest: digest(message),
+    }
+  },
+  withReport: (priced, report) => ({ ...priced, ...reportOf(report), credits: priceReport(report).credits }),
+})
+
+const reportOf = ({ id, name }: Report) => ({ reportId: canonicalReportId(id), reportName: name })

@@ -1,0 +1,208 @@
+/**
+ * What an organization's questions are answered from: the ledger; with an upstream, its listing where the current period is
+ * meant; or the bundled sample while nothing has been reported yet.
+ */
+import { periodAt } from '#calendar/periods.ts'
+import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
+import type { RateCard } from '#model/rate-card.ts'
+import { DEFAULT_ORGANIZATION } from './access.ts'
+import type { CurrentUsage, UsageAnswer } from './current-usage.ts'
+import type { Ledger, LedgerView, Range } from './ledger.ts'
+import { createLedgerUsage, type LedgerUsageNeeds } from './ledger-usage.ts'
+import { type Listing, listingView, spanOfPeriods, type UsageSum } from './listing.ts'
+import { type Compare, type Comparison, createComparison, notListedIn } from './not-listed.ts'
+import type { UpstreamRecorder } from './upstream-recorder.ts'
+import { type Beside, createUsageQueries, type FindBeside, type UsageQueries } from './usage-queries.ts'
+
+/** What decides what the current period holds. */
+export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
+
+export type Situation = {
+  /** As it is to be shown: the bundled sample has one of its own. */
+  readonly organization: Organization
+  readonly source: UsageSource
+  /** Decides which period is the current one. */
+  readonly now: EpochMs
+}
+
+export type Reading<T> = Situation & {
+  readonly queries: UsageQueries
+  /** `GET /usage` of a range. */
+  readonly usage: (range: Range) => Promise<UsageAnswer<T> & Beside>
+  readonly current: Range
+  /** Present if the answers are of an upstream's listing and not of the ledger. */
+  readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
+  /** What is missing in the ledger, of what an upstream has listed. */
+  readonly gapIn?: (range: Range) => UsageSum | undefined
+}
+
+export type Readings<T> = {
+  /** Costs no wait for the upstream, nor for what is being recorded. */
+  readonly situation: (organization: Organization) => Promise<Situation>
+  /** For named periods and ranges. Resolves once what the upstream lists now is in the ledger. Throws StoreError if it cannot be. */
+  readonly byDate: (organization: Organization) => Promise<Reading<T>>
+  /** For the current period. Throws UpstreamError if it is an upstream's and neither listed nor remembered. */
+  readonly ofCurrent: (organization: Organization) => Promise<Reading<T>>
+  /** Compares the ledger with a listing that has just been handed to the recorder, and has them agree. Throws StoreError. */
+  readonly compare: (listing: Listing) => Promise<void>
+}
+
+export type ReadingsNeeds<T> = Omit<LedgerUsageNeeds<T>, 'queries'> & {
+  readonly ledger: Ledger
+  /** Of the upstream, or of the bundled sample. */
+  readonly currentUsage: CurrentUsage<T>
+  readonly recorder: Pick<UpstreamRecorder, 'settled' | 'again' | 'gap'>
+  readonly findOrganization: (id: string) => Promise<Organization | undefined>
+  readonly hasUpstream: boolean
+  readonly isSample: () => Promise<boolean>
+  readonly rateCards: ReadonlyMap<string, RateCard>
+  readonly clock: () => EpochMs
+  readonly observeNotListed: (sum: UsageSum) => void
+}
+
+export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
+  const { ledger, currentUsage, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
+  const rendering = { render: needs.render, sizeOf: needs.sizeOf, now }
+  const ledgerQueries = createUsageQueries({ ledger, rateCards })
+  const ledgerUsage = createLedgerUsage({ ...rendering, queries: ledgerQueries })
+
+  const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
+    if (id !== DEFAULT_ORGANIZATION) return 'ledger'
+    if (hasUpstream) return 'upstream'
+    return (await isSample()) ? 'bundled-sample' : 'ledger'
+  }
+
+  const comparisons = new WeakMap<Organization['calendar'], Compare>()
+  const compareWith = async (view: LedgerView, organization: Organization, listing: Listing): Promise<Comparison> => {
+    const compare = comparisons.get(organization.calendar) ?? createComparison(organization)
+    comparisons.set(organization.calendar, compare)
+    const comparison = await compare(view, listing, clock())
+    needs.observeNotListed(notListedIn(comparison, ALWAYS))
+    return comparison
+  }
+
+  const differing = async (organization: Organization, listing: Listing): Promise<Comparison['differing']> =>
+    (await ledger.read(organization.id, (view) => compareWith(view, organization, listing))).differing
+
+  /**
+   * Another process has written what it saw before or after: the upstream is asked once more, and if ledger and listing
+   * still differ, what is listed is written again. Resolves to the latest listing.
+   */
+  const settleDifferences = async (organization: Organization): Promise<Listing | undefined> => {
+    const listing = await currentUsage.catchUp({ anew: true })
+    await recorder.settled()
+    if (listing === undefined) return undefined
+    recorder.again(await differing(organization, listing))
+    await recorder.settled()
+    return listing
+  }
+
+  let settling: Promise<Listing | undefined> | undefined
+  /** The listing with which the ledger agrees, as far as it can be brought to. */
+  const agree = async (organization: Organization, listing: Listing): Promise<Listing> => {
+    await recorder.settled()
+    if ((await differing(organization, listing)).length === 0) return listing
+    settling ??= settleDifferences(organization).finally(() => {
+      settling = undefined
+    })
+    return (await settling) ?? listing
+  }
+
+  const follow = async (organization: Organization): Promise<Listing | undefined> => {
+    const listing = await currentUsage.catchUp()
+    await recorder.settled()
+    return listing && agree(organization, listing)
+  }
+
+  const ofLedger = (situation: Situation): Reading<T> => {
+    const { calendar } = situation.organization
+    const { start, end } = periodAt(calendar, situation.now)
+    return {
+      ...situation,
+      queries: ledgerQueries,
+      usage: (range) => ledgerUsage.read(situation.organization, range),
+      current: { from: start, to: end },
+    }
+  }
+
+  const besideListing = (situation: Situation, listing: Listing): Reading<T> => {
+    const { organization } = situation
+    const besideOf: FindBeside = async (view, query) => ({
+      notListed: notListedIn(await compareWith(view, organization, listing), query),
+    })
+    return {
+      ...ofLedger(situation),
+      queries: createUsageQueries({ ledger, rateCards, besideOf }),
+      usage: (range) => ledgerUsage.read(organization, range, besideOf),
+    }
+  }
+
+  const ofListing = (situation: Situation, listing: Listing): Reading<T> => {
+    const { organization } = situation
+    const view = listingView(listing, organization.calendar)
+    const queries = createUsageQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards })
+    const span = spanOfPeriods(organization.calendar, listing)
+    const { read } = createLedgerUsage({ ...rendering, queries })
+    const reading = ofLedger(situation)
+    return { ...reading, queries, usage: (range) => read(organization, range), current: span ?? reading.current }
+  }
+
+  let sample: { readonly listing: Listing; readonly reading: Reading<T> } | undefined
+  const ofSample = async (): Promise<Reading<T>> => {
+    const { listing } = await currentUsage.read()
+    if (sample?.listing !== listing) {
+      const latest = listing.inTime.at(-1)?.at ?? 0
+      const situation = { organization: SAMPLE, source: 'bundled-sample', now: latest } as const
+      sample = { listing, reading: ofListing(situation, listing) }
+    }
+    return sample.reading
+  }
+
+  const situation = async (organization: Organization): Promise<Situation> => {
+    const source = await sourceOf(organization)
+    return source === 'bundled-sample' ? ofSample() : { organization, source, now: clock() }
+  }
+
+  const gapIn = ({ from, to }: Range): UsageSum | undefined => {
+    const gap = recorder.gap()
+    return gap !== undefined && gap.from < to && gap.to >= from ? gap : undefined
+  }
+
+  const byDate = async (organization: Organization): Promise<Reading<T>> => {
+    const source = await sourceOf(organization)
+    if (source === 'bundled-sample') return ofSample()
+    if (source === 'ledger') return ofLedger({ organization, source, now: clock() })
+    const listing = await follow(organization)
+    const found = { organization, source, now: clock() } as const
+    return { ...(listing === undefined ? ofLedger(found) : besideListing(found, listing)), gapIn }
+  }
+
+  return {
+    situation,
+    byDate,
+    ofCurrent: async (organization) => {
+      const source = await sourceOf(organization)
+      if (source !== 'upstream') return byDate(organization)
+      const { listing, asOf, from } = await currentUsage.read()
+      const age = now() - asOf
+      return {
+        ...ofListing({ organization, source, now: clock() }, listing),
+        listing: { asOf: Math.round(clock() - age), isStale: from === 'stale' },
+      }
+    },
+    compare: async (listing) => {
+      const organization = await needs.findOrganization(DEFAULT_ORGANIZATION)
+      if (organization !== undefined && settling === undefined) await agree(organization, listing)
+    },
+  }
+}
+
+const ALWAYS: Range = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+
+/** Whose the bundled sample is. */
+const SAMPLE: Organization = {
+  id: DEFAULT_ORGANIZATION,
+  name: 'Sample',
+  createdAt: 0,
+  calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }],
+}
