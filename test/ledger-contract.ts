@@ -78,6 +78,37 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await ledger.append(batchOf([])), [])
     })
 
+    test('an amendment follows all that is shown of a charge; to what is reported the same content stays a duplicate', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const first = recordOf(1, { reportId: 5392, reportName: 'Report', micros: 79_000_000 })
+      await ledger.append(batchOf([first]))
+      const changes: readonly NewRecord[] = [
+        { ...first, credits: credits(35_000_000) },
+        { ...first, reportName: 'Another name' },
+        { ...first, rateCard: 'standard-2025' },
+        { ...first, timestamp: '2024-05-01T00:00:00+00:00' },
+      ]
+      for (const changed of changes) {
+        assert.deepEqual(await statusesOf(ledger, batchOf([changed])), ['duplicate'])
+        const amend = batchOf([changed], { onChange: 'amend' })
+        assert.deepEqual(await statusesOf(ledger, amend), ['amended'])
+        assert.deepEqual(await statusesOf(ledger, amend), ['duplicate'])
+        assert.deepEqual(await linesOf(ledger), [lineOf(changed)])
+      }
+      const charges = await ledger.read('default', (view) => view.charges(1))
+      assert.deepEqual(
+        charges.map(({ revision, supersededBy }) => [revision, supersededBy]),
+        [
+          [4, undefined],
+          [3, 4],
+          [2, 3],
+          [1, 2],
+          [0, 1],
+        ],
+      )
+    })
+
     test('of two with one id in a batch the first counts', async () => {
       await using opened = await open()
       const batch = batchOf([

@@ -6,6 +6,7 @@ import type {
   BillLine,
   Bucket,
   Charges,
+  CurrentPeriod,
   Message,
   Period,
   Query,
@@ -83,7 +84,7 @@ export type Client = {
   readonly periods: (query?: Omit<Query<'listPeriods'>, 'cursor'>, call?: CallOptions) => AsyncGenerator<Period>
 
   /** `GET /v1/periods/current`: the current billing period, and what has been used of it. */
-  readonly currentPeriod: (query?: Query<'getCurrentPeriod'>, call?: CallOptions) => Promise<Period>
+  readonly currentPeriod: (query?: Query<'getCurrentPeriod'>, call?: CallOptions) => Promise<CurrentPeriod>
 
   /**
    * `GET /v1/messages/{id}`: what a message cost, and why: every charge, the one that holds first, each with a line for
@@ -158,12 +159,12 @@ export const createClient = (options: HttpOptions = {}): Client => {
       const fetchPage = (page: string | undefined) =>
         get<Totals>('/v1/usage/totals', { ...query, page }, call, 'buckets')
       const buckets: Bucket[] = []
-      let timeZone = ''
-      for await (const page of pagesOf(fetchPage, ({ next_page }) => next_page)) {
-        timeZone = page.time_zone
-        buckets.push(...page.buckets)
+      let rest: Omit<Totals, 'buckets' | 'next_page'> = { time_zone: '' }
+      for await (const { buckets: own, next_page: _, ...same } of pagesOf(fetchPage, ({ next_page }) => next_page)) {
+        rest = same
+        buckets.push(...own)
       }
-      return { time_zone: timeZone, buckets }
+      return { ...rest, buckets }
     },
 
     async *periods(query = {}, call = {}) {
@@ -173,7 +174,7 @@ export const createClient = (options: HttpOptions = {}): Client => {
       yield* itemsOf(pages, ({ periods }) => periods, call)
     },
 
-    currentPeriod: (query = {}, call = {}) => get<Period>('/v1/periods/current', query, call, 'start'),
+    currentPeriod: (query = {}, call = {}) => get<CurrentPeriod>('/v1/periods/current', query, call, 'start'),
 
     charges: async (id, query = {}, call = {}) => {
       // URLs take them for steps in the path, escaped or not.

@@ -36,7 +36,9 @@ export type Totals = Answer<'getTotals'>
 /** Messages and credits from a start, inclusive, to an end, exclusive. */
 export type Bucket = Totals['buckets'][number]
 /** A billing period with what has been used of it. */
-export type Period = Answer<'getCurrentPeriod'>
+export type Period = Answer<'listPeriods'>['periods'][number]
+/** The current one; with an upstream, what the Copilot service lists. */
+export type CurrentPeriod = Answer<'getCurrentPeriod'>
 /** Every charge of a message, the one that holds first. */
 export type Charges = Answer<'getMessageCharges'>
 /** What a message cost, with a line for each rule. */

@@ -6,6 +6,7 @@ import { Chart } from './chart.tsx'
 import { agreeing, type Overview, useLines, useOverview, usePeriods } from './data.ts'
 import { Figures } from './figures.tsx'
 import { focusMain } from './focus.ts'
+import { credits, messagesName } from './format.ts'
 import { Header } from './header.tsx'
 import { Loading } from './loading.tsx'
 import { Panel } from './panel.tsx'
@@ -122,6 +123,28 @@ const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
 const reasonOf = (error: Error): string =>
   error instanceof ApiError ? `${error.problem.title}: ${error.message}.` : error.message
 
+/** With an upstream: why this may be more, or less, than what the Copilot service lists. */
+const Beside = ({ overview: { notListed, notRecorded } }: { readonly overview: Overview }) => (
+  <>
+    {notListed !== undefined && notListed.messages > 0 && (
+      <p className="notice">
+        <span>
+          {messagesName(notListed.messages)} ({credits(notListed.micros)} credits) charged here{' '}
+          {notListed.messages === 1 ? 'is' : 'are'} not listed by the Copilot service.
+        </span>
+      </p>
+    )}
+    {notRecorded !== undefined && (
+      <p className="notice bad">
+        <span>
+          {messagesName(notRecorded.messages)} ({credits(notRecorded.micros)} credits) could not be recorded while the
+          database was unavailable, and {notRecorded.messages === 1 ? 'is' : 'are'} missing here.
+        </span>
+      </p>
+    )}
+  </>
+)
+
 type ContentProps = { readonly view: View; readonly overview: Overview; readonly isBusy: boolean }
 
 const Content = ({ view, overview, isBusy }: ContentProps) => {
@@ -144,6 +167,7 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
           </span>
         </p>
       )}
+      <Beside overview={overview} />
       <Figures range={view.range} organization={view.organization} overview={shown} periods={periods.data} />
       <Chart group={view.group} overview={shown} chosen={shownBar} />
       <UsageTable view={view} overview={shown} chosen={shownBar} {...lines} />

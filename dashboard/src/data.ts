@@ -8,18 +8,18 @@ import {
   useInfiniteQuery,
   useQuery,
 } from '@tanstack/react-query'
-import { type Bill, type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
+import { type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
 import { isRunning, rangeBefore } from './comparison.ts'
-import { dayOf, nextDay, type Width } from './format.ts'
+import { nextDay, toMicros, type Width } from './format.ts'
 import {
   type Bar,
   barsOf,
   fillBars,
   fingerprintOf,
+  indexAt,
   type Line,
   lineOf,
-  lineOfBill,
   type Scope,
   scopeOf,
   sumOf,
@@ -69,6 +69,8 @@ type RangeQuery = { readonly period?: string; readonly from?: string; readonly t
 const rangeQueryOf = ({ period, range }: View): RangeQuery =>
   range === undefined ? { period } : { from: range.from, to: nextDay(range.to) }
 
+export type Sum = { readonly messages: number; readonly micros: number }
+
 export type Overview = {
   readonly session: Session
   readonly from: number
@@ -82,6 +84,9 @@ export type Overview = {
   readonly members: readonly string[]
   /** The lines, where they came with it. */
   readonly lines: readonly Line[] | undefined
+  /** With an upstream: what of it the upstream does not list, and what it listed that is missing. */
+  readonly notListed: Sum | undefined
+  readonly notRecorded: Sum | undefined
   /** Whether the range is what the upstream lists, and not a period of the calendar. */
   readonly isListing: boolean
   /** The last good answer, as the upstream fails. */
@@ -152,11 +157,12 @@ const findOverview = async (view: View, group: string, call: Call): Promise<Over
   ])
   const isCurrent = view.period === 'current' && range === undefined
   if (session.source === 'upstream' && session.organization.id === 'default' && isCurrent) {
-    return overviewOfBill(session, totals, call)
+    return overviewOfListing(session, totals, group, call)
   }
   const bars = barsOf(totals)
   return {
     ...overviewOf(session, totals.time_zone, bars, width),
+    ...besideOf(totals),
     members,
     lines: undefined,
     isListing: false,
@@ -175,53 +181,52 @@ const overviewOf = (session: Session, timeZone: string, bars: readonly Bar[], wi
   ...sumOf(bars),
 })
 
-/** The upstream's own listing is the bill of its current period, whatever the calendar says. */
-const overviewOfBill = async (session: Session, totals: Totals, call: Call): Promise<Overview> => {
-  const bill = await client.bill({}, call)
-  const own = barsOf(totals)
-  const { first, last } = spanOf(bill)
-  const isListing = bill.usage.length > 0 && (first < (own.at(0)?.from ?? 0) || last >= (own.at(-1)?.to ?? 0))
-  const zone = totals.time_zone
-  const days = { from: dayOf(first, zone), to: nextDay(dayOf(last, zone)) }
-  const width = isListing ? widthOf(Date.parse(days.to) - Date.parse(days.from)) : 'day'
-  const bounds = isListing ? barsOf(await client.totals({ ...days, bucket: width, limit: 400 }, call)) : own
-  const rangeQuery = isListing ? days : {}
-  const members = await memberOfEach(rangeQuery, call)
-  const lines = bill.usage.map((line) => lineOfBill(line, members.get(line.message_id)))
+/** What the upstream lists is its current period, whatever the calendar says: all of it at once. */
+const overviewOfListing = async (session: Session, asked: Totals, group: string, call: Call): Promise<Overview> => {
+  const width = widthOf(spanOf(asked))
+  const lines: Line[] = []
+  for await (const line of client.usage({ period: 'current', limit: LINES_A_PAGE }, call)) lines.push(lineOf(line))
+  const isWithin = (totals: Totals): boolean => {
+    const bars = barsOf(totals)
+    return lines.every(({ at }) => indexAt(bars, at) >= 0)
+  }
+  // Where the listing has grown beyond its periods meanwhile, they are asked for once more.
+  const isFitting = width === 'day' && isWithin(asked)
+  const totals = isFitting
+    ? asked
+    : await client.totals({ period: 'current', bucket: width, limit: 400, group_by: group }, call)
+  const { listing, time_zone: zone } = totals
+  const asOf = listing === undefined ? Date.now() : Date.parse(listing.as_of)
+  const overview = overviewOf(session, zone, fillBars(barsOf(totals), lines), width)
+  const now = Date.parse(session.time)
   return {
-    ...overviewOf(session, zone, fillBars(bounds, lines), width),
-    members: [...new Set(members.values())],
+    ...overview,
+    ...besideOf(totals),
+    members: [...new Set(lines.flatMap(({ member }) => member ?? []))],
     lines,
-    isListing,
-    isStale: bill.isStale,
-    asOf: Date.now() - bill.ageSeconds * 1000,
+    isListing: !(overview.from <= now && now < overview.to && overview.to - overview.from < PERIOD_MAX_MS),
+    isStale: listing?.stale === true,
+    asOf,
   }
 }
 
-const spanOf = ({ usage }: Bill): { readonly first: number; readonly last: number } => {
-  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const { timestamp } of usage) {
-    const at = Date.parse(timestamp)
-    first = Math.min(first, at)
-    last = Math.max(last, at)
-  }
-  return { first, last }
-}
+/** No billing period is longer, and no two together are as short. */
+const PERIOD_MAX_MS = 40 * 86_400_000
+
+const spanOf = ({ buckets }: Totals): number =>
+  Date.parse(buckets.at(-1)?.end ?? '') - Date.parse(buckets.at(0)?.start ?? '')
+
+const besideOf = ({
+  not_listed: notListed,
+  not_recorded: notRecorded,
+}: Totals): Pick<Overview, 'notListed' | 'notRecorded'> => ({
+  notListed: notListed && { messages: notListed.messages, micros: toMicros(notListed.credits) },
+  notRecorded: notRecorded && { messages: notRecorded.messages, micros: toMicros(notRecorded.credits) },
+})
 
 const membersOf = async (query: RangeQuery & { readonly organization: string | undefined }, call: Call) => {
   const { buckets } = await client.totals({ ...query, bucket: 'none', group_by: 'member' }, call)
   return (buckets[0]?.groups ?? []).flatMap(({ user_id: member }) => (member === undefined ? [] : [member]))
-}
-
-/** A bill names no members: the ledger does, where there are any. */
-const memberOfEach = async (query: RangeQuery, call: Call): Promise<ReadonlyMap<number | string, string>> => {
-  const known = await membersOf({ organization: undefined, ...query }, call)
-  const members = new Map<number | string, string>()
-  if (known.length === 0) return members
-  for await (const line of client.usage({ ...query, limit: LINES_A_PAGE }, call)) {
-    if (line.user_id !== undefined) members.set(line.message_id, line.user_id)
-  }
-  return members
 }
 
 export type Lines = {

@@ -1,5 +1,5 @@
 /** What is shown: bars and lines, made of the service's answers. Amounts are whole millionths of a credit. */
-import type { BillLine, Totals, UsageLine } from 'copilot-credits-client'
+import type { Totals, UsageLine } from 'copilot-credits-client'
 import { toMicros, type Width } from './format.ts'
 import type { View } from './view.ts'
 
@@ -47,15 +47,6 @@ export const lineOf = (line: UsageLine): Line => ({
   timestamp: line.timestamp,
   report: line.report_id === undefined ? undefined : (line.report_name ?? String(line.report_id)),
   member: line.user_id,
-  micros: toMicros(line.credits_used),
-})
-
-export const lineOfBill = (line: BillLine, member: string | undefined): Line => ({
-  id: line.message_id,
-  at: Date.parse(line.timestamp),
-  timestamp: line.timestamp,
-  report: line.report_name,
-  member,
   micros: toMicros(line.credits_used),
 })
 

@@ -44,7 +44,7 @@ const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly tim
   const isSuperseded = charge.state === 'superseded'
   return (
     <section aria-label={isSuperseded ? 'Superseded charge' : 'Charge'} className={isSuperseded ? 'superseded' : ''}>
-      {isSuperseded && <p className="notice">Superseded: the message has changed since, and this no longer counts.</p>}
+      {isSuperseded && <p className="notice">{whySuperseded(charge)}</p>}
       <p className="big">
         {credits(toMicros(charge.credits))} <span>credits</span>
       </p>
@@ -80,6 +80,23 @@ const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly tim
       />
     </section>
   )
+}
+
+const CHANGES: Readonly<Record<NonNullable<Charge['changed']>[number], string>> = {
+  text: 'the text',
+  timestamp: 'the time',
+  user_id: 'the member',
+  report: 'the report',
+  report_name: 'the name of the report',
+  price: 'the price of the report',
+  rate_card: 'the rate card',
+  content: 'the text',
+}
+
+const whySuperseded = ({ changed = [] }: Charge): string => {
+  const names = changed.map((change) => CHANGES[change])
+  const what = names.length === 0 ? 'the message' : new Intl.ListFormat('en').format(names)
+  return `Superseded: ${what} changed, and this charge no longer counts.`
 }
 
 const CopyLink = () => {

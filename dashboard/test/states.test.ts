@@ -227,7 +227,7 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
   }
   const badge = (page: Page): Locator => page.locator('header').getByText('this is the last good answer')
 
-  test('shows what is listed where it lies outside the current period: every day from the first to the last', async () => {
+  test('shows what is listed where it lies outside the current period: its periods, from the first to the last', async () => {
     await using both = await startBoth(past)
     await using opened = await openPage(browser, `${both.url}/`)
     const { page } = opened
@@ -236,29 +236,62 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     assert.equal(lines.length, 4)
     await assertShows(page, lines)
     const labels = await bars(page).evaluateAll((all) => all.map((bar) => bar.getAttribute('aria-label') ?? ''))
+    const days = labels.map((label) => /^\w+, (.+): .* (\d+) messages?/.exec(label)?.slice(1))
+    assert.deepEqual([days.length, days[0]?.[0], days.at(-1)?.[0]], [61, '1 Apr 2024', '31 May 2024'])
     assert.deepEqual(
-      labels.map((label) => /^\w+, (.+): .* (\d+) messages?/.exec(label)?.slice(1)),
+      days.filter((day) => day?.[1] !== '0'),
       [
         ['29 Apr 2024', '2'],
-        ['30 Apr 2024', '0'],
-        ['1 May 2024', '0'],
-        ['2 May 2024', '0'],
         ['3 May 2024', '1'],
-        ['4 May 2024', '0'],
-        ['5 May 2024', '0'],
         ['6 May 2024', '1'],
       ],
     )
     assert.equal(
       await page.getByLabel('Period', { exact: true }).locator('option:checked').innerText(),
-      '29 Apr – 6 May 2024 (current, as listed)',
+      '1 Apr – 31 May 2024 (current, as listed)',
     )
     // What ends when it is asked for does not run at a pace.
     assert.equal(await figure(page, 'Projected to the end').textContent(), '–')
     assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
-    await bars(page).nth(4).click()
+    await bars(page).nth(32).click()
     assert.deepEqual(await allIds(page), ['3'])
     assert.equal(await badge(page).count(), 0)
+  })
+
+  test('agrees with the API about a message that became cheaper, one that is gone, and why', async () => {
+    let price = 79
+    let messages = [
+      ...past,
+      messageAt(5, new Date().toJSON(), { report_id: lease.id, user_id: 'ada' }),
+      messageAt(6, new Date().toJSON()),
+    ]
+    await using copilot = await startCopilot({
+      listing: (request, response) => sendListing(messages)(request, response),
+      report: (_, __, response) => send(response, 200, { ...lease, credit_cost: price }),
+    })
+    await using service = await startService({ UPSTREAM_URL: copilot.url, REPORT_TTL: '0' })
+    await using opened = await openPage(browser, `${service.url}/`)
+    const { page } = opened
+    await settled(page)
+    await assertShows(page, await linesOf(service.url, ''))
+    price = 35
+    messages = messages.slice(0, -1)
+    await refreshButton(page).click()
+    await figure(page, 'Messages').filter({ hasText: '5' }).waitFor()
+    await settled(page)
+    const lines = await linesOf(service.url, '')
+    assert.equal(lines.find(({ message_id: id }) => id === 5)?.credits_used, 35)
+    await assertShows(page, lines)
+    const today = new Date().toJSON().slice(0, 10)
+    const tomorrow = new Date(Date.now() + 86_400_000).toJSON().slice(0, 10)
+    await page.goto(`${service.url}/?from=${today}&to=${today}`)
+    await settled(page)
+    const ranged = await linesOf(service.url, `?from=${today}&to=${tomorrow}`)
+    assert.equal(await figure(page, 'Credits in this range').textContent(), shownCredits(sumOf(ranged)))
+    assert.deepEqual((await allIds(page)).toSorted(), ['5', '6'])
+    await page.getByText('1 message (1.00 credits) charged here is not listed by the Copilot service.').waitFor()
+    await page.goto(`${service.url}/?message=5`)
+    await page.getByText('Superseded: the price of the report changed, and this charge no longer counts.').waitFor()
   })
 
   test('shows the whole current period where what is listed lies in it', async () => {
@@ -316,7 +349,9 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     const text = await failure.innerText()
     assert.match(text, /^The usage could not be fetched\.\s+The Copilot service failed: .*status 500/)
     const again = failure.getByRole('button', { name: 'Try again' })
-    const answered = page.waitForResponse((response) => response.url().endsWith('/usage') && response.status() === 502)
+    const answered = page.waitForResponse(
+      (response) => response.url().includes('/v1/usage') && response.status() === 502,
+    )
     await again.click()
     await answered
     await again.waitFor()

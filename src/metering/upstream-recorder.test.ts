@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { credits } from '#model/credits.ts'
+import { StoreError } from '#model/errors.ts'
+import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
+import type { Id } from '#model/report.ts'
+import type { Priced } from '#model/usage-record.ts'
+import { createListing, type Listing } from './listing.ts'
+import { createUpstreamRecorder, type RecordingOutcome } from './upstream-recorder.ts'
+
+const chargeOf = (messageId: Id, micros = 1_000_000): Priced => ({
+  messageId,
+  at: Date.UTC(2024, 4, 1) + Number(messageId),
+  timestamp: '2024-05-01T00:00:00.000Z',
+  credits: credits(micros),
+  rateCard: 'standard-2024',
+  measurement: Uint8Array.of(0, 1, 0),
+  digest: new Uint8Array(16),
+})
+
+const listingOf = (...charges: readonly Priced[]): Listing =>
+  createListing(new Map(charges.map((charge) => [charge.messageId, charge])))
+
+const range = (from: number, to: number): readonly Priced[] =>
+  Array.from({ length: to - from }, (_, index) => chargeOf(from + index))
+
+const DEFAULT: Organization = {
+  id: 'default',
+  name: 'Default',
+  createdAt: 0,
+  calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }],
+}
+
+/** A recorder into a map, that can be made to fail. */
+const startRecorder = (waitingMax?: number) => {
+  const recorded = new Map<Id, Priced>()
+  const outcomes: RecordingOutcome[] = []
+  const state = { isFailing: false, writes: 0 }
+  const recorder = createUpstreamRecorder({
+    intake: {
+      record: async (_, charges) => {
+        if (state.isFailing) throw new StoreError('the disk is full')
+        state.writes += charges.length
+        return charges.map((charge) => {
+          const status = recorded.has(charge.messageId) ? 'amended' : 'accepted'
+          recorded.set(charge.messageId, charge)
+          return { status, credits: charge.credits }
+        })
+      },
+    },
+    findOrganization: async () => DEFAULT,
+    observe: (outcome) => outcomes.push(outcome),
+    ...(waitingMax !== undefined && { waitingMax }),
+  })
+  return { recorder, recorded, outcomes, state }
+}
+
+test('what is listed is recorded, and of the next listing only what is new or changed', async () => {
+  const { recorder, recorded, state } = startRecorder()
+  recorder.seen(listingOf(...range(0, 1200)))
+  await recorder.settled()
+  assert.equal(recorded.size, 1200)
+  recorder.seen(listingOf(chargeOf(0, 5), ...range(1, 1201)))
+  await recorder.settled()
+  assert.equal(state.writes, 1202)
+  assert.equal(recorded.get(0)?.credits, 5)
+})
+
+test('what cannot be written is told to whoever waits, kept without its text, and written when it can be', async () => {
+  const { recorder, recorded, outcomes, state } = startRecorder()
+  state.isFailing = true
+  recorder.seen(listingOf(...range(0, 3)))
+  await assert.rejects(recorder.settled(), /the disk is full/)
+  assert.deepEqual(
+    outcomes.map((outcome) => ('waiting' in outcome ? outcome.waiting : outcome)),
+    [3],
+  )
+  // One that is listed no longer has been listed all the same.
+  recorder.seen(listingOf(...range(1, 4)))
+  state.isFailing = false
+  await recorder.settled()
+  assert.deepEqual([...recorded.keys()].sort(), [0, 1, 2, 3])
+  assert.equal(recorder.gap(), undefined)
+})
+
+test('so much waits and no more: the rest is taken from the listing, and what it no longer shows by then is a gap', async () => {
+  const { recorder, recorded, outcomes, state } = startRecorder(10)
+  state.isFailing = true
+  recorder.seen(listingOf(...range(0, 25)))
+  await assert.rejects(recorder.settled())
+  // 10 wait; of the other 15 the next listing still shows 5.
+  recorder.seen(listingOf(...range(20, 30)))
+  state.isFailing = false
+  await recorder.settled()
+  assert.deepEqual(
+    [...recorded.keys()].toSorted((one, other) => Number(one) - Number(other)),
+    [...Array.from({ length: 10 }, (_, id) => id), ...Array.from({ length: 10 }, (_, index) => 20 + index)],
+  )
+  const { messages, credits: lost, from, to } = recorder.gap() ?? assert.fail('no gap')
+  assert.deepEqual([messages, lost, from, to], [10, 10_000_000n, chargeOf(10).at, chargeOf(19).at])
+  assert.deepEqual(
+    outcomes.find((outcome) => 'lost' in outcome),
+    { lost: 10, ids: Array.from({ length: 10 }, (_, index) => 10 + index) },
+  )
+})
+
+test('a listing larger than may wait is recorded whole', async () => {
+  const { recorder, recorded } = startRecorder(10)
+  recorder.seen(listingOf(...range(0, 1234)))
+  await recorder.settled()
+  assert.equal(recorded.size, 1234)
+  assert.equal(recorder.gap(), undefined)
+})
+
+test('closing does not wait for a ledger that fails, and says what is left', async () => {
+  const { recorder, outcomes, state } = startRecorder()
+  state.isFailing = true
+  recorder.seen(listingOf(...range(0, 7)))
+  await recorder.close()
+  assert.deepEqual(outcomes.at(-1), { abandoned: 7 })
+})
+
+test('to write nothing again settles at once', async () => {
+  const { recorder } = startRecorder()
+  recorder.again([])
+  await recorder.settled()
+})
