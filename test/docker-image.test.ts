@@ -37,6 +37,17 @@ describe('the Docker image', () => {
   })
 })
 
+test('compose.yaml overrides no setting of .env but the address and port inside the container', () => {
+  const [, block = ''] = /^ {4}environment:\n((?: {6}.*\n)+)/m.exec(read('compose.yaml')) ?? []
+  const settings = [...block.matchAll(/^ {6}(\w+): (.*)$/gm)]
+  assert.ok(settings.length > 0, 'settings are found')
+  const overridden = settings.filter(([, name = '', value = '']) => !value.startsWith(`\${${name}:-`))
+  assert.deepEqual(
+    overridden.map(([, name]) => name),
+    ['HOST', 'PORT'],
+  )
+})
+
 const missingFrom = (target: 'test' | 'runtime', text: string): readonly string[] => {
   const paths = contentsOf(target, stagesOf(text))
   const needed = target === 'test' ? [...neededFiles(), ...packages({ dev: true })] : packages({ dev: false })
