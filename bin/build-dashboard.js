@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Builds the dashboard where it has not been built yet, or from other files than the ones that are there now.
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -31,11 +31,28 @@ const digestOfSources = () => {
 
 const isInstalled = (name) => existsSync(join(root, 'node_modules', name))
 
+/** The dashboard is written there, and what Vite makes of its configuration. */
+const whyNotWritable = () => {
+  try {
+    for (const folder of ['dashboard', 'node_modules']) accessSync(join(root, folder), constants.W_OK)
+  } catch (error) {
+    return error.message
+  }
+}
+
 const main = async () => {
   // A production install has nothing to build with: it brings the built dashboard, or goes without.
   if (!isInstalled('vite') || !existsSync(join(root, 'dashboard', 'index.html'))) return
   const digest = digestOfSources()
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
+  const refused = whyNotWritable()
+  if (refused !== undefined) {
+    process.stderr.write(
+      `copilot-credits: cannot build the dashboard (${refused}). Run "npm run build" as its owner.\n`,
+    )
+    process.exitCode = 1
+    return
+  }
   const { build } = await import('vite')
   process.stderr.write('building the dashboard…\n')
   await build({ configFile: join(root, 'dashboard', 'vite.config.ts'), logLevel: 'warn' })

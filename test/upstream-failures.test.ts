@@ -268,7 +268,7 @@ const cases: readonly Case[] = [
         response.end(']}')
       },
     },
-    environment: { UPSTREAM_ATTEMPT_TIMEOUT: '2s' },
+    environment: { UPSTREAM_ATTEMPT_TIMEOUT: '20s', UPSTREAM_TIMEOUT: '20s' },
     status: 502,
     says: {
       call: LISTING,
