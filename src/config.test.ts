@@ -54,6 +54,38 @@ describe('settings', () => {
     test(`${url} is no base URL`, () => assert.throws(() => readConfig({ UPSTREAM_URL: url }), InvalidConfig))
   }
 
+  test('that are wrong are shown without what could be a password or a token, whichever setting it is', () => {
+    for (const value of [
+      'http://user:secret@host',
+      'https://secret@host/path',
+      'ftp://user:secret@host',
+      'http://user:se@secret@host',
+      'http://user:se/secret@host',
+      'http://user:se?secret@host',
+      'http://user:se#secret@host',
+      'http:/user:secret@host',
+      'http:user:secret@host',
+      'user:secret@host:80',
+      'HTTP://user:secret@host',
+      'http://user:\nsecret@host',
+      'postgres://user:secret@host:99999/name',
+      'http://host/?key=secret',
+      'http://host/#secret',
+    ]) {
+      for (const name of Object.keys(SETTINGS)) {
+        try {
+          readConfig({ [name]: value })
+        } catch (error) {
+          assert.ok(error instanceof InvalidConfig)
+          assert.doesNotMatch(error.message, /secret/, `${name}=${value}`)
+        }
+      }
+      assert.throws(() => readConfig({ UPSTREAM_URL: value, PORT: value }), /PORT must be .*UPSTREAM_URL must be /)
+    }
+    assert.throws(() => readConfig({ UPSTREAM_URL: 'ftp://user:secret@host/path' }), /not "ftp:\/\/\*\*\*@host\/path"/)
+    assert.throws(() => readConfig({ DATABASE_URL: 'mysql://user:secret@host' }), /its value is not shown/)
+  })
+
   for (const file of ['README.md', '.env.example']) {
     test(`are all in ${file} with their defaults`, () => {
       const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')

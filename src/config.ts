@@ -54,8 +54,8 @@ export const readConfig = (environment: Environment): Config => {
       return parse(value)
     } catch (error) {
       if (!(error instanceof Expected)) throw error
-      const shown = SECRETS.has(name) ? 'what it is' : JSON.stringify(value)
-      problems.push(`${name} must be ${error.message}, not ${shown}`)
+      const found = SECRETS.has(name) ? '; its value is not shown' : `, not ${JSON.stringify(withoutSecrets(value))}`
+      problems.push(`${name} must be ${error.message}${found}`)
       return parse(byDefault)
     }
   }
@@ -182,6 +182,13 @@ const timeZone = (value: string): string => {
   if (!isTimeZone(value)) throw new Expected('an IANA time zone, such as Europe/London')
   return value
 }
+
+/**
+ * A value that may be shown. Any setting may have been given a URL by mistake: what stands before an `@`, and what follows
+ * a `?` or a `#`, can be a password or a token.
+ */
+const withoutSecrets = (value: string): string =>
+  value.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, '$1***@').replace(/([?#]).+$/s, '$1***')
 
 /** Values that are not shown. */
 const SECRETS: ReadonlySet<string> = new Set(['CONTENT_KEY', 'DATABASE_URL'])

@@ -1,7 +1,7 @@
 /** Failures → problem+json. What is not known is logged whole and answered without detail. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Unauthenticated } from '#metering/access.ts'
-import { InvalidRequest, NotFound, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
 import { Forbidden } from './caller.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
 
@@ -45,17 +45,14 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
   reply.code(problem.status).header('cache-control', 'no-store').type(PROBLEM_JSON).send(problem)
 
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  if (error instanceof UpstreamError) return sendUpstreamFailure(error, request, reply)
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
-  const known = problemOf(error, request, reply)
-  if (known !== undefined) return sendProblem(reply, known)
   const status = error.statusCode ?? 500
-  if (status >= 400 && status < 500) {
+  if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
     const kind = KIND_OF_STATUS[status] ?? 'invalid-request'
     return sendProblem(reply, { ...toProblem(kind, error.message, request.id), status })
   }
-  request.log.error({ err: error }, 'failed unexpectedly')
-  return sendProblem(reply, toProblem('internal-error', 'The logs of the service say more.', request.id))
+  const { problem, headers } = failureOf(error, request)
+  return sendProblem(reply.headers(headers), problem)
 }
 
 const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
@@ -63,46 +60,47 @@ const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
   415: 'unsupported-media-type',
 }
 
-/** The problem that an error is, for who cannot answer with a status any more. */
-export const problemFor = (error: unknown, request: FastifyRequest): Problem => {
-  if (error instanceof UpstreamError) return toProblem('upstream-failed', error.message, request.id)
-  const known = error instanceof Error ? problemOf(error, request) : undefined
-  if (known !== undefined) return known
-  request.log.error({ err: error }, 'failed unexpectedly')
-  return toProblem('internal-error', 'The logs of the service say more.', request.id)
-}
+/** The problem that an error is: the same in an answer of its own and in the middle of a stream. */
+export const problemFor = (error: unknown, request: FastifyRequest): Problem => failureOf(error, request).problem
 
-/** What our own errors are called. */
-const problemOf = (error: Error, request: FastifyRequest, reply?: FastifyReply): Problem | undefined => {
+type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<string, string>> }
+
+/** The one table of what our own errors are called. Anything else is our mistake: logged whole, answered without detail. */
+const failureOf = (error: unknown, request: FastifyRequest): Failure => {
+  const failure = (
+    kind: ProblemKind,
+    detail: string,
+    more: Pick<Problem, 'upstream' | 'errors'> = {},
+    headers = {},
+  ) => ({
+    problem: toProblem(kind, detail, request.id, more),
+    headers,
+  })
+  if (error instanceof UpstreamError) {
+    const { call, failure: how, reason, attempts, status, retryAfterMs } = error.details
+    const kind = how === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+    const upstream = { call, failure: how, reason, attempts, ...(status === undefined ? {} : { status }) }
+    const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+    return failure(kind, error.message, { upstream }, headers)
+  }
   if (error instanceof InvalidRequest) {
-    const errors = [{ field: error.field, expected: error.expected }]
-    return toProblem('invalid-request', error.message, request.id, { errors })
+    return failure('invalid-request', error.message, { errors: [{ field: error.field, expected: error.expected }] })
   }
-  if (error instanceof NotFound) return toProblem('not-found', error.message, request.id)
-  if (error instanceof Forbidden) return toProblem('forbidden', error.message, request.id)
+  if (error instanceof NotFound) return failure('not-found', error.message)
+  if (error instanceof Forbidden) return failure('forbidden', error.message)
   if (error instanceof Unauthenticated) {
-    reply?.header('www-authenticate', 'Bearer')
-    return toProblem('unauthenticated', error.message, request.id)
+    return failure('unauthenticated', error.message, {}, { 'www-authenticate': 'Bearer' })
   }
-  if (error instanceof StoreBusy) {
-    reply?.header('retry-after', '1')
-    return toProblem('too-busy', error.message, request.id)
-  }
+  if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
   if (error instanceof StoreError) {
     request.log.error({ err: error }, 'the database failed')
-    reply?.header('retry-after', '1')
-    return toProblem('store-failed', 'Nothing of this request has been acknowledged: repeat it.', request.id)
+    return failure('store-failed', 'Nothing of this request has been acknowledged: repeat it.', {}, RETRY_SOON)
   }
-  return undefined
+  request.log.error({ err: error }, 'failed unexpectedly')
+  return failure('internal-error', 'The logs of the service say more.')
 }
 
-const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  const { call, failure, reason, attempts, status, retryAfterMs } = error.details
-  if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-  const kind = failure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
-  const upstream = { call, failure, reason, attempts, ...(status === undefined ? {} : { status }) }
-  return sendProblem(reply, toProblem(kind, error.message, request.id, { upstream }))
-}
+const RETRY_SOON = { 'retry-after': '1' }
 
 const invalidRequest = ({ validation = [], validationContext }: FastifyError, request: FastifyRequest): Problem => {
   const path = request.routeOptions.url ?? request.url
