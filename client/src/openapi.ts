@@ -751,7 +751,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -761,7 +761,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -849,7 +849,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -863,7 +863,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -873,8 +873,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -891,7 +891,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -899,7 +899,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -909,7 +909,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -927,7 +927,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -960,7 +960,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -970,7 +970,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1093,7 +1093,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1107,7 +1107,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1117,8 +1117,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1135,7 +1135,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1143,7 +1143,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1153,7 +1153,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1161,7 +1161,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is in contradiction to what is there. */
+            /** @description It conflicts with something that exists. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1171,7 +1171,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
-                     *       "title": "It is in contradiction to what is there",
+                     *       "title": "Conflict with an existing resource",
                      *       "detail": "there is an organization acme already",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1189,15 +1189,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
-                     *       "title": "The body is too large",
-                     *       "detail": "Request body is too large",
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The content type of the body is not supported here. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1207,8 +1207,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "title": "Unsupported content type",
+                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1225,7 +1225,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1258,7 +1258,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1268,7 +1268,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1339,7 +1339,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1353,7 +1353,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1363,8 +1363,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1381,7 +1381,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1389,7 +1389,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1399,7 +1399,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1417,7 +1417,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1425,7 +1425,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1435,7 +1435,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1526,7 +1526,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1540,7 +1540,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1550,8 +1550,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1568,7 +1568,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1576,7 +1576,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1586,7 +1586,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1604,7 +1604,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1612,7 +1612,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1622,7 +1622,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1672,7 +1672,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1686,7 +1686,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1696,8 +1696,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1714,7 +1714,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1722,7 +1722,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1732,7 +1732,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1750,7 +1750,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1758,7 +1758,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1768,7 +1768,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1869,7 +1869,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1883,7 +1883,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1893,8 +1893,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1911,7 +1911,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1919,7 +1919,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1929,7 +1929,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1947,15 +1947,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
-                     *       "title": "The body is too large",
-                     *       "detail": "Request body is too large",
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The content type of the body is not supported here. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1965,8 +1965,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "title": "Unsupported content type",
+                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1983,7 +1983,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2016,7 +2016,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2026,7 +2026,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2247,7 +2247,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2261,7 +2261,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2271,8 +2271,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2289,7 +2289,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2297,7 +2297,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2307,7 +2307,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2325,7 +2325,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2333,7 +2333,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2343,7 +2343,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2400,7 +2400,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2414,7 +2414,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2424,8 +2424,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2442,7 +2442,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2460,7 +2460,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2468,7 +2468,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2478,7 +2478,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2541,7 +2541,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2555,7 +2555,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2565,8 +2565,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2583,7 +2583,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2591,7 +2591,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is in contradiction to what is there. */
+            /** @description It conflicts with something that exists. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2601,7 +2601,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
-                     *       "title": "It is in contradiction to what is there",
+                     *       "title": "Conflict with an existing resource",
                      *       "detail": "there is an organization acme already",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2619,7 +2619,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2627,7 +2627,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2637,7 +2637,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2671,7 +2671,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2681,8 +2681,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2699,7 +2699,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2707,7 +2707,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2717,7 +2717,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2735,7 +2735,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2743,7 +2743,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2753,7 +2753,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2817,7 +2817,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2831,7 +2831,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2841,8 +2841,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2859,7 +2859,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2867,7 +2867,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2877,7 +2877,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2895,7 +2895,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2903,7 +2903,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2913,7 +2913,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3009,7 +3009,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3023,7 +3023,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3033,8 +3033,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3051,7 +3051,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3059,7 +3059,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3069,7 +3069,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3087,7 +3087,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3095,7 +3095,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3105,7 +3105,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3183,7 +3183,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3197,7 +3197,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3207,8 +3207,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3225,7 +3225,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3233,7 +3233,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3243,7 +3243,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3261,7 +3261,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3269,7 +3269,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3279,7 +3279,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3329,7 +3329,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3343,7 +3343,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3353,8 +3353,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3371,7 +3371,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3379,7 +3379,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3389,7 +3389,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3407,7 +3407,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3415,7 +3415,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3425,7 +3425,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3504,7 +3504,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3518,7 +3518,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3528,8 +3528,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3546,7 +3546,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3554,7 +3554,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3564,7 +3564,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3582,7 +3582,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3590,7 +3590,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3600,7 +3600,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3648,7 +3648,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3662,7 +3662,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3672,8 +3672,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3690,7 +3690,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3698,7 +3698,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3708,7 +3708,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3726,7 +3726,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3734,7 +3734,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3744,7 +3744,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3788,7 +3788,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3802,7 +3802,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3812,8 +3812,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3830,7 +3830,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3838,7 +3838,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3848,7 +3848,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3866,7 +3866,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3874,7 +3874,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3884,7 +3884,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3930,7 +3930,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3944,7 +3944,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3954,8 +3954,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3972,7 +3972,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3990,7 +3990,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3998,7 +3998,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4008,7 +4008,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4044,7 +4044,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4062,7 +4062,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4186,7 +4186,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -4200,7 +4200,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4210,8 +4210,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4228,7 +4228,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4236,7 +4236,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4246,7 +4246,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4264,7 +4264,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4272,7 +4272,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4282,7 +4282,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4430,7 +4430,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -4444,7 +4444,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4454,8 +4454,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4472,7 +4472,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
+                     *       "title": "Not permitted",
                      *       "detail": "the key must have the scope messages:write",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4480,7 +4480,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4490,7 +4490,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4508,7 +4508,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4516,7 +4516,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4526,7 +4526,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }

@@ -33,6 +33,7 @@ import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
 import { createSessions, refuseOtherSites } from './sessions.ts'
+import { ShuttingDown } from './stopping.ts'
 import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
@@ -67,6 +68,7 @@ export type AppNeeds = {
 export const createApp = async (needs: AppNeeds) => {
   const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
   let isClosing = false
+  const leaving = new AbortController()
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
   /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
@@ -108,6 +110,8 @@ export const createApp = async (needs: AppNeeds) => {
         refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
+    // What is no HTTP is answered where the server is made. Fastify's own handler would add a second answer, and log what came.
+    clientErrorHandler: () => {},
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
       handleError(error, request, reply)
@@ -170,7 +174,7 @@ export const createApp = async (needs: AppNeeds) => {
   })
   await app.register(sessionRoutes, { access, callers, sessions, reading })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
-  await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
+  await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
@@ -189,6 +193,8 @@ export const createApp = async (needs: AppNeeds) => {
     let sweeping: NodeJS.Timeout | undefined
     app.addHook('preClose', async () => {
       isClosing = true
+      // A stream of messages has no end of its own: it is asked to end.
+      leaving.abort(new ShuttingDown())
       await setTimeout(app.server.listening ? DRAIN_MS : 0)
       sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
     })

@@ -40,7 +40,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
   const identifyOperator = async (request: FastifyRequest): Promise<Caller> => {
     const caller = await identify(request, 'admin')
     if (!caller.principal.isOperator) {
-      throw new Forbidden('this is for an admin key of the organization default, which runs the installation')
+      throw new Forbidden('this needs an admin key of the organization "default"')
     }
     return caller
   }

@@ -105,7 +105,7 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
 
   const hashOf = (key: string): KeyHash => {
     const organizationId = organizationIn(key)
-    if (organizationId === undefined) throw new Unauthenticated('this is not a key: keys begin with cck_')
+    if (organizationId === undefined) throw new Unauthenticated('this is not an API key: keys begin with cck_')
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
@@ -138,7 +138,7 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     if (recalled !== undefined) return recalled
     if (authorization === undefined) {
       if (session !== undefined) return { ...(await principalOf(session)), by: 'session' }
-      throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
+      throw new Unauthenticated('send an API key: Authorization: Bearer cck_…')
     }
     const key = keyIn(authorization)
     if (key === undefined || organizationIn(key) === undefined) {
