@@ -86,6 +86,18 @@ describe('settings', () => {
     assert.throws(() => readConfig({ DATABASE_URL: 'mysql://user:secret@host' }), /its value is not shown/)
   })
 
+  test('of .env hold under compose: it sets only where to listen, and asks for keys if .env says so', () => {
+    const compose = readFileSync(new URL('../compose.yaml', import.meta.url), 'utf8')
+    const [, environment = ''] = /\n {4}environment:\n((?: {6}.*\n)+)/.exec(compose) ?? []
+    const set = [...environment.matchAll(/^ {6}(\w+): (.+)$/gm)].map(([, name, value]) => [name, value])
+    assert.deepEqual(set, [
+      ['HOST', '0.0.0.0'],
+      ['PORT', '"8000"'],
+      ['AUTH', `\${AUTH:-none}`],
+    ])
+    assert.match(compose, /"127\.0\.0\.1:\$\{PORT:-8000\}:8000"/, 'only this host can reach it')
+  })
+
   for (const file of ['README.md', '.env.example']) {
     test(`are all in ${file} with their defaults`, () => {
       const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')

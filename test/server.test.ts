@@ -182,6 +182,25 @@ describe('the server process', () => {
     })
   }
 
+  test('keeps an idle connection for longer than load balancers do, and closes it when it leaves', async () => {
+    await using server = startServer(['--port', '0'])
+    const url = await urlOf(server)
+    const agent = new Agent({ keepAlive: true })
+    for (const path of ['/usage', '/healthz']) {
+      const [response] = await once(get(`${url}${path}`, { agent }), 'response')
+      assert.equal(response.headers['keep-alive'], 'timeout=75')
+      await once(response.resume(), 'end')
+    }
+    server.child.kill('SIGTERM')
+    assert.deepEqual(await server.exit, [0, null])
+    agent.destroy()
+
+    await using hasty = startServer(['--port', '0'], { KEEP_ALIVE_TIMEOUT: '100ms' })
+    const socket = connect(Number(new URL(await urlOf(hasty)).port), '127.0.0.1')
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await once(socket.resume(), 'end')
+  })
+
   test('SIGTERM resets no reader that keeps asking on its connection', async () => {
     await using server = startServer(['--port', '0'])
     const url = await urlOf(server)

@@ -445,6 +445,29 @@ describe('pages of other sites', { concurrency: true }, () => {
     }
   })
 
+  test('are told from our own behind a proxy that changes Host by PUBLIC_URL; without it the problem says what to set', async () => {
+    const origin = 'http://credits.example'
+    const headers = { host: 'backend:8000', origin }
+    await using unset = await startKeyed()
+    const { status, body } = await signIn(unset.service, unset.admin, headers)
+    assert.equal(status, 403)
+    for (const part of [origin, 'backend:8000', 'PUBLIC_URL']) assert.ok(body.detail.includes(part), body.detail)
+    await using keyed = await startKeyed({ PUBLIC_URL: `${origin}/` })
+    const answer = await signIn(keyed.service, keyed.admin, headers)
+    assert.equal(answer.status, 204)
+    const cookie = cookiesOf(answer)[0]?.split(';', 1)[0]
+    const signedOut = await ask(keyed.service, '/v1/session', { method: 'DELETE', headers: { ...headers, cookie } })
+    assert.equal(signedOut.status, 204)
+    for (const other of ['http://credits.example:81', 'https://credits.example', 'http://a.credits.example', 'null']) {
+      assert.equal((await signIn(keyed.service, keyed.admin, { ...headers, origin: other })).status, 403, other)
+    }
+    const crossSite = { ...headers, 'sec-fetch-site': 'cross-site' }
+    assert.equal((await signIn(keyed.service, keyed.admin, crossSite)).status, 403)
+    for (const wrong of ['credits.example', 'ftp://credits.example', 'http://credits.example/path', 'http://u:p@x']) {
+      assert.throws(() => readConfig({ PUBLIC_URL: wrong }), InvalidConfig, wrong)
+    }
+  })
+
   test('are known by their name even where a proxy tells none of ours', async () => {
     await using service = await startService({ AUTH: 'none' })
     const { hostname, port } = new URL(service.url)

@@ -892,7 +892,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1136,7 +1136,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1382,7 +1382,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1569,7 +1569,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1715,7 +1715,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1912,7 +1912,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2290,7 +2290,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2443,7 +2443,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2584,7 +2584,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2700,7 +2700,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2860,7 +2860,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3052,7 +3052,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3226,7 +3226,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3372,7 +3372,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3547,7 +3547,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3691,7 +3691,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3831,7 +3831,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3973,7 +3973,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4045,7 +4045,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4229,7 +4229,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4473,7 +4473,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Not permitted",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */

@@ -1,6 +1,6 @@
 /** Failures → problem+json. What is not known is logged whole and answered without detail. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Unauthenticated } from '#metering/access.ts'
+import { Unauthenticated, UnknownHost } from '#metering/access.ts'
 import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
 import { Forbidden } from './caller.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
@@ -84,7 +84,7 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
     return failure('invalid-request', error.message, { errors: [{ field: error.field, expected: error.expected }] })
   }
   if (error instanceof NotFound) return failure('not-found', error.message)
-  if (error instanceof Forbidden) return failure('forbidden', error.message)
+  if (error instanceof Forbidden || error instanceof UnknownHost) return failure('forbidden', error.message)
   if (error instanceof Unauthenticated) {
     return failure('unauthenticated', error.message, {}, { 'www-authenticate': 'Bearer' })
   }

@@ -17,11 +17,19 @@ export type HttpServerNeeds = {
   readonly answerFromMemory: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Is told of what was refused here; what Fastify answers, Fastify tells of. */
   readonly refused: (requestId: string, method: string, path: string, status: number) => void
+  /** How long a connection stays open after an answer. */
+  readonly keepAliveTimeoutMs: number
   /** A connection on which nothing has moved for so long is closed: longer than any answer may take. */
   readonly idleMaxMs: number
 }
 
-export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs }: HttpServerNeeds): Server => {
+export const createHttpServer = ({
+  handler,
+  answerFromMemory,
+  refused,
+  keepAliveTimeoutMs,
+  idleMaxMs,
+}: HttpServerNeeds): Server => {
   /** Requests that Fastify answers, by connection: nothing else must be written into their answers. */
   const busy = new WeakMap<object, Exchange>()
 
@@ -72,7 +80,15 @@ export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs
     }, REQUEST_MAX_MS)
     response.on('close', () => clearTimeout(timer))
   }
-  const server = createServer({ requestTimeout: 0, headersTimeout: REQUEST_MAX_MS, requireHostHeader: false }, listener)
+  const server = createServer(
+    {
+      requestTimeout: 0,
+      headersTimeout: REQUEST_MAX_MS,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      requireHostHeader: false,
+    },
+    listener,
+  )
   server.setTimeout(idleMaxMs)
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     refuse(request, response, 'expectation-failed', 'The header Expect must be absent or 100-continue.'),

@@ -63,19 +63,32 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
 const isPlain = ({ headers }: FastifyRequest): boolean => headers.origin?.startsWith('http://') === true
 
 /**
- * Throws Forbidden where a page of another site or port makes a browser change something in the name of who looks at it. A
+ * Throws Forbidden if a page of another site or port makes a browser change something in the name of whoever looks at it. A
  * request with a key is nobody's but its sender's; other authorization a browser, or a proxy that knows it, adds by itself.
- * What no browser sent says nothing of where it comes from.
+ * What no browser sent says nothing of where it comes from. `publicUrl` is where our own pages are, if Host does not say so.
  */
-export const refuseOtherSites = ({ method, headers }: FastifyRequest): void => {
-  const { host, origin, cookie, authorization } = headers
-  if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
-  const site = headers['sec-fetch-site']
-  const isOwn =
-    site !== undefined
-      ? site === 'same-origin' || site === 'none'
-      : origin !== undefined
-        ? host !== undefined && URL.parse(origin)?.host === host
-        : cookie === undefined
-  if (!isOwn) throw new Forbidden('without a key, only pages of the service itself may change anything')
-}
+export const createSiteGuard =
+  (publicUrl: URL | undefined) =>
+  ({ method, headers }: FastifyRequest): void => {
+    const { host, origin, cookie, authorization } = headers
+    if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
+    const site = headers['sec-fetch-site']
+    if (site !== undefined) {
+      if (site !== 'same-origin' && site !== 'none') throw new Forbidden(ONLY_OWN_PAGES)
+      return
+    }
+    if (origin === undefined) {
+      if (cookie !== undefined) throw new Forbidden(ONLY_OWN_PAGES)
+      return
+    }
+    const page = URL.parse(origin)
+    if (origin === publicUrl?.origin || (host !== undefined && page?.host === host)) return
+    throw new Forbidden(page === null || host === undefined ? ONLY_OWN_PAGES : hostDiffers(page, host))
+  }
+
+const ONLY_OWN_PAGES = 'Without a key, only pages of the service itself may change anything.'
+
+/** It is said to the page itself; a page elsewhere cannot read it. */
+const hostDiffers = ({ origin }: URL, host: string): string =>
+  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, and the request reached the service as ${host.slice(0, 200)}. ` +
+  'If a proxy in between changes the header Host, make it keep Host, or set PUBLIC_URL to the address of this page.'

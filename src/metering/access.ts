@@ -5,6 +5,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { ServiceError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
+import { type HostCheck, isLocalName } from './host-names.ts'
 import type { ApiKey, KeyStore, Scope } from './ledger.ts'
 
 export const DEFAULT_ORGANIZATION = 'default'
@@ -34,7 +35,7 @@ export type Claim = {
 export type Access = {
   /** What is demanded of a request that comes now. */
   readonly mode: () => Promise<AccessMode>
-  /** Whose request it is. Throws Unauthenticated. */
+  /** Whose request it is. Throws Unauthenticated or UnknownHost. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
   /** What a key is found by. Throws Unauthenticated where it has not the form of a key. */
   readonly hashOf: (key: string) => KeyHash
@@ -58,10 +59,23 @@ export class Unauthenticated extends ServiceError {
   }
 }
 
+/** Nobody is asked for a key, and the name is none that the operator knows of: it may be that of a page elsewhere. */
+export class UnknownHost extends ServiceError {
+  constructor(host: string | undefined) {
+    const name = JSON.stringify((host ?? '').slice(0, 200))
+    super(
+      'unknown_host',
+      `With AUTH=none the service answers to localhost, IP addresses and the names in ALLOWED_HOSTS, not to ${name}.`,
+    )
+  }
+}
+
 export type AccessNeeds = {
   readonly store: KeyStore
   /** `required`: keys even where there are none yet. `if-any`: keys once there was one. `none`: nobody is asked. */
   readonly demand: 'required' | 'if-any' | 'none'
+  /** With `none`: whether it answers to this name. */
+  readonly answersTo: HostCheck
   readonly clock: () => EpochMs
   readonly now: () => number
 }
@@ -76,7 +90,7 @@ const OPERATOR: Principal = {
   by: 'nobody',
 }
 
-export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access => {
+export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
   /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
   const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
   let wasOpen: { readonly until: number } | undefined
@@ -92,8 +106,8 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
   }
 
   const recall = ({ authorization, host }: Claim): Principal | undefined => {
-    if (demand === 'none') return OPERATOR
-    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocal(host) ? OPERATOR : undefined
+    if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
+    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
     return key === undefined ? undefined : remembered(hash('sha256', key, 'latin1'))
   }
@@ -128,7 +142,11 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
     if ((await mode()) === 'open') {
-      if (demand === 'none' || isLocal(claim.host)) return OPERATOR
+      if (demand === 'none') {
+        if (answersTo(claim.host)) return OPERATOR
+        throw new UnknownHost(claim.host)
+      }
+      if (isLocalName(claim.host)) return OPERATOR
       throw new Unauthenticated(
         'without API keys the service answers to localhost, 127.0.0.1 and [::1] only: make a key, or set AUTH=none',
       )
@@ -176,10 +194,6 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     },
   }
 }
-
-/** A web page elsewhere can have its own name lead to this machine (DNS rebinding), but it cannot have it called localhost. */
-const isLocal = (host: string | undefined): boolean =>
-  /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?$/i.test(host ?? '')
 
 const PREFIX = 'cck_'
 

@@ -25,7 +25,7 @@ const PROBLEMS = {
   403: {
     description: 'The key does not allow this.',
     kind: 'forbidden',
-    detail: 'the key must have the scope messages:write',
+    detail: 'This key needs the scope messages:write.',
   },
   404: {
     description: 'It does not exist, or the key may not know of it.',
