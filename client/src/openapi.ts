@@ -300,10 +300,13 @@ export interface paths {
         readonly put?: never;
         /**
          * Signs in with an API key
-         * @description For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service only. It ends after a time, and with its key. Programs send their key with each request.
+         * @description For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service only. It ends after `SESSION_LIFETIME`, with a sign-out, and with its key. Programs send their key with each request.
          */
         readonly post: operations["signIn"];
-        /** Signs out */
+        /**
+         * Signs out
+         * @description Ends the session for every copy of its cookie: at once in this process, within 5 seconds in others on the same database.
+         */
         readonly delete: operations["signOut"];
         readonly options?: never;
         readonly head?: never;
@@ -4064,6 +4067,24 @@ export interface operations {
                      *       "status": 500,
                      *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */

@@ -1,16 +1,17 @@
 /**
  * Sessions of the dashboard. A cookie that scripts cannot read names the hash of an API key and the moment at which it
- * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key.
+ * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key or a sign-out.
  */
+import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hasKey, type KeyHash } from '#metering/access.ts'
+import { hasKey, type KeyHash, type SessionOfKey } from '#metering/access.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { Forbidden } from './caller.ts'
 
 export type Sessions = {
-  /** Whose session the request belongs to, or undefined: there is none, it was not made here, or it has ended. */
-  readonly read: (cookieHeader: string | undefined) => KeyHash | undefined
+  /** The session that the request belongs to, or undefined: there is none, it was not made here, or its time is up. */
+  readonly read: (cookieHeader: string | undefined) => SessionOfKey | undefined
   /** The value of `Set-Cookie` that begins a session. */
   readonly begin: (request: FastifyRequest, key: KeyHash) => string
   /** The values of `Set-Cookie` that end it. */
@@ -46,12 +47,13 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
       if (cookieHeader === undefined) return undefined
       const sent = cookies.parseCookie(cookieHeader)
       const { value } = signer.unsign(sent[SECURE_NAME] ?? sent[NAME] ?? '')
-      const [organizationId, hash, until] = value?.split('.') ?? []
-      if (organizationId === undefined || hash === undefined || !(Number(until) > clock())) return undefined
-      return { organizationId, hash: Buffer.from(hash, 'hex') }
+      const [organizationId, hash, id, until] = value?.split('.') ?? []
+      if (organizationId === undefined || hash === undefined || id === undefined) return undefined
+      return Number(until) > clock() ? { organizationId, hash: Buffer.from(hash, 'hex'), id } : undefined
     },
     begin: (request, { organizationId, hash }) => {
-      const value = [organizationId, Buffer.from(hash).toString('hex'), clock() + lifetimeMs].join('.')
+      const id = randomBytes(16).toString('base64url')
+      const value = [organizationId, Buffer.from(hash).toString('hex'), id, clock() + lifetimeMs].join('.')
       const isSecure = !isPlain(request)
       return cookie(isSecure ? SECURE_NAME : NAME, signer.sign(value), lifetimeMs, isSecure)
     },

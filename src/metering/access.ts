@@ -22,6 +22,9 @@ export type Principal = {
 /** What a key is found by: it names the key and does not let anybody use it. */
 export type KeyHash = { readonly organizationId: string; readonly hash: Uint8Array }
 
+/** A session of the dashboard: of a key, and with a name of its own, by which it can be ended before its time. */
+export type SessionOfKey = KeyHash & { readonly id: string }
+
 /** `keys`: every request needs one. `open`: whoever asks is the operator. */
 export type AccessMode = 'keys' | 'open'
 
@@ -29,7 +32,7 @@ export type AccessMode = 'keys' | 'open'
 export type Claim = {
   readonly authorization?: string | undefined
   readonly host?: string | undefined
-  readonly session?: KeyHash | undefined
+  readonly session?: SessionOfKey | undefined
 }
 
 export type Access = {
@@ -41,6 +44,8 @@ export type Access = {
   readonly hashOf: (key: string) => KeyHash
   /** Whose key it is. Throws Unauthenticated. */
   readonly principalOf: (key: KeyHash) => Promise<Principal>
+  /** Ends a session in this process at once and in others within seconds, whoever holds a copy of its cookie. */
+  readonly endSession: (session: SessionOfKey) => Promise<void>
   /** The same as `authenticate` where it is remembered: costs no wait. */
   readonly recall: (claim: Claim) => Principal | undefined
   /** A new key: the secret is in `key` only and is not kept. */
@@ -133,11 +138,46 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
     known.set(name, { principal, until: now() + REMEMBERED_MS })
-    for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_MAX) break
-      known.delete(oldest)
-    }
+    forgetOldest(known)
     return principal
+  }
+
+  /** A sign-out lies beside the keys, as one that was never good: so every process finds it, and it needs no table. */
+  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: number }>()
+
+  const rememberSignedOut = (id: string, hasEnded: boolean): void => {
+    // A lookup that began before the sign-out must not undo it.
+    if (signedOut.get(id)?.hasEnded === true) return
+    signedOut.set(id, { hasEnded, until: now() + REMEMBERED_MS })
+    forgetOldest(signedOut)
+  }
+
+  const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
+    const entry = signedOut.get(id)
+    if (entry !== undefined && (entry.hasEnded || now() < entry.until)) return entry.hasEnded
+    const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
+    rememberSignedOut(id, isKept)
+    return isKept
+  }
+
+  const endSession = async (session: SessionOfKey): Promise<void> => {
+    const { organizationId, id } = session
+    if (!(await hasEnded(session))) {
+      const entry = {
+        id: `${SIGN_OUT}${id}`,
+        organizationId,
+        name: 'a session that was signed out',
+        hash: signOutHash(id),
+      }
+      try {
+        await store.create({ ...entry, scopes: ['usage:read'], createdAt: clock() })
+      } catch (error) {
+        // Another request may have signed it out meanwhile.
+        if ((await store.find(organizationId, entry.hash)) === undefined) throw error
+      }
+      await store.revoke(organizationId, entry.id, clock())
+    }
+    rememberSignedOut(id, true)
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
@@ -155,7 +195,10 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     const recalled = recall(claim)
     if (recalled !== undefined) return recalled
     if (authorization === undefined) {
-      if (session !== undefined) return { ...(await principalOf(session)), by: 'session' }
+      if (session !== undefined) {
+        if (await hasEnded(session)) throw new Unauthenticated('the session was signed out: sign in again')
+        return { ...(await principalOf(session)), by: 'session' }
+      }
       throw new Unauthenticated('send an API key: Authorization: Bearer cck_…')
     }
     const key = keyIn(authorization)
@@ -170,6 +213,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     authenticate,
     hashOf,
     principalOf,
+    endSession,
     recall,
     createKey: async ({ organizationId, name, scopes }) => {
       const key = `${PREFIX}${organizationId}_${randomBytes(32).toString('base64url')}`
@@ -186,14 +230,29 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       wasOpen = undefined
       return { key, entry }
     },
-    listKeys: store.list,
+    listKeys: async (organizationId) => (await store.list(organizationId)).filter(({ id }) => !id.startsWith(SIGN_OUT)),
     revokeKey: async (organizationId, id) => {
+      if (id.startsWith(SIGN_OUT)) return undefined
       const revoked = await store.revoke(organizationId, id, clock())
       if (revoked !== undefined) known.delete(Buffer.from(revoked.hash).toString('latin1'))
       return revoked
     },
   }
 }
+
+/** Forgetting costs a lookup, never an answer. */
+const forgetOldest = (remembered: Map<string, unknown>): void => {
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= REMEMBERED_MAX) break
+    remembered.delete(oldest)
+  }
+}
+
+/** What the ids of sign-outs begin with; those of keys begin with `key_`. */
+const SIGN_OUT = 'out_'
+
+/** No key has this hash: every key begins with `cck_`. */
+const signOutHash = (sessionId: string): Uint8Array => hash('sha256', `${SIGN_OUT}${sessionId}`, 'buffer')
 
 const PREFIX = 'cck_'
 
