@@ -15,8 +15,9 @@ export const createHostCheck = (names: readonly string[]): HostCheck => {
   const known = new Set(names.map(canonical))
   if (known.has('*')) return () => true
   return (host) => {
+    if (isLocalName(host)) return true
     const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/.exec(host ?? '') ?? []
-    return isLocalName(host) || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || known.has(canonical(name))
+    return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || known.has(canonical(name))
   }
 }
 
