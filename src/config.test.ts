@@ -54,6 +54,50 @@ describe('settings', () => {
     test(`${url} is no base URL`, () => assert.throws(() => readConfig({ UPSTREAM_URL: url }), InvalidConfig))
   }
 
+  test('that are wrong are shown without what could be a password or a token, whichever setting it is', () => {
+    for (const value of [
+      'http://user:secret@host',
+      'https://secret@host/path',
+      'ftp://user:secret@host',
+      'http://user:se@secret@host',
+      'http://user:se/secret@host',
+      'http://user:se?secret@host',
+      'http://user:se#secret@host',
+      'http:/user:secret@host',
+      'http:user:secret@host',
+      'user:secret@host:80',
+      'HTTP://user:secret@host',
+      'http://user:\nsecret@host',
+      'postgres://user:secret@host:99999/name',
+      'http://host/?key=secret',
+      'http://host/#secret',
+    ]) {
+      for (const name of Object.keys(SETTINGS)) {
+        try {
+          readConfig({ [name]: value })
+        } catch (error) {
+          assert.ok(error instanceof InvalidConfig)
+          assert.doesNotMatch(error.message, /secret/, `${name}=${value}`)
+        }
+      }
+      assert.throws(() => readConfig({ UPSTREAM_URL: value, PORT: value }), /PORT must be .*UPSTREAM_URL must be /)
+    }
+    assert.throws(() => readConfig({ UPSTREAM_URL: 'ftp://user:secret@host/path' }), /not "ftp:\/\/\*\*\*@host\/path"/)
+    assert.throws(() => readConfig({ DATABASE_URL: 'mysql://user:secret@host' }), /its value is not shown/)
+  })
+
+  test('of .env hold under compose: it sets only where to listen, and asks for keys if .env says so', () => {
+    const compose = readFileSync(new URL('../compose.yaml', import.meta.url), 'utf8')
+    const [, environment = ''] = /\n {4}environment:\n((?: {6}.*\n)+)/.exec(compose) ?? []
+    const set = [...environment.matchAll(/^ {6}(\w+): (.+)$/gm)].map(([, name, value]) => [name, value])
+    assert.deepEqual(set, [
+      ['HOST', '0.0.0.0'],
+      ['PORT', '"8000"'],
+      ['AUTH', `\${AUTH:-none}`],
+    ])
+    assert.match(compose, /"127\.0\.0\.1:\$\{PORT:-8000\}:8000"/, 'only this host can reach it')
+  })
+
   for (const file of ['README.md', '.env.example']) {
     test(`are all in ${file} with their defaults`, () => {
       const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')

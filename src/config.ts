@@ -22,6 +22,10 @@ export type Config = {
   readonly databasePoolSize: number
   /** `none`: something else guards the door, and nobody is asked for a key. */
   readonly auth: 'keys' | 'none'
+  /** Names under which the service answers although nobody is asked for a key. */
+  readonly allowedHosts: readonly string[]
+  /** Where browsers see the service, if that is not what it sees itself. */
+  readonly publicUrl: URL | undefined
   readonly sessionLifetimeMs: number
   /** Without it the store has one of its own. */
   readonly contentKey: string | undefined
@@ -33,6 +37,7 @@ export type Config = {
   readonly intakeTextBytesMax: number
   readonly intakeAheadMaxMs: number
   readonly intakeQueueBytesMax: number
+  readonly keepAliveTimeoutMs: number
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty' | 'auto'
   readonly shutdownTimeoutMs: number
@@ -54,8 +59,8 @@ export const readConfig = (environment: Environment): Config => {
       return parse(value)
     } catch (error) {
       if (!(error instanceof Expected)) throw error
-      const shown = SECRETS.has(name) ? 'what it is' : JSON.stringify(value)
-      problems.push(`${name} must be ${error.message}, not ${shown}`)
+      const found = SECRETS.has(name) ? '; its value is not shown' : `, not ${JSON.stringify(withoutSecrets(value))}`
+      problems.push(`${name} must be ${error.message}${found}`)
       return parse(byDefault)
     }
   }
@@ -75,6 +80,8 @@ export const readConfig = (environment: Environment): Config => {
     database: read('DATABASE_URL', SETTINGS.DATABASE_URL),
     databasePoolSize: read('DATABASE_POOL', SETTINGS.DATABASE_POOL),
     auth: read('AUTH', SETTINGS.AUTH),
+    allowedHosts: read('ALLOWED_HOSTS', SETTINGS.ALLOWED_HOSTS),
+    publicUrl: read('PUBLIC_URL', SETTINGS.PUBLIC_URL),
     sessionLifetimeMs: read('SESSION_LIFETIME', SETTINGS.SESSION_LIFETIME),
     contentKey: read('CONTENT_KEY', SETTINGS.CONTENT_KEY),
     timeZone: read('TIME_ZONE', SETTINGS.TIME_ZONE),
@@ -84,6 +91,7 @@ export const readConfig = (environment: Environment): Config => {
     intakeTextBytesMax: read('INTAKE_MAX_TEXT', SETTINGS.INTAKE_MAX_TEXT),
     intakeAheadMaxMs: read('INTAKE_MAX_AHEAD', SETTINGS.INTAKE_MAX_AHEAD),
     intakeQueueBytesMax: read('INTAKE_QUEUE', SETTINGS.INTAKE_QUEUE),
+    keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT', SETTINGS.KEEP_ALIVE_TIMEOUT),
     logLevel: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
     logFormat: read('LOG_FORMAT', SETTINGS.LOG_FORMAT),
     shutdownTimeoutMs: read('SHUTDOWN_TIMEOUT', SETTINGS.SHUTDOWN_TIMEOUT),
@@ -183,12 +191,36 @@ const timeZone = (value: string): string => {
   return value
 }
 
+/**
+ * A value that may be shown. Any setting may have been given a URL by mistake: what stands before an `@`, and what follows
+ * a `?` or a `#`, can be a password or a token.
+ */
+const withoutSecrets = (value: string): string =>
+  value.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, '$1***@').replace(/([?#]).+$/s, '$1***')
+
 /** Values that are not shown. */
 const SECRETS: ReadonlySet<string> = new Set(['CONTENT_KEY', 'DATABASE_URL'])
 
 const hostName = (value: string): string => {
   if (!/^[\w.:-]+$/.test(value)) throw new Expected('an address or host name, such as 127.0.0.1')
   return value
+}
+
+const hostNames = (value: string): readonly string[] => {
+  const names = value.split(',').flatMap((each) => each.trim() || [])
+  if (!names.every((name) => /^(\*|[\w-]+(\.[\w-]+)*\.?)$/.test(name))) {
+    throw new Expected('host names without ports, separated by commas, such as credits.example.com, or *')
+  }
+  return names
+}
+
+const publicUrl = (value: string): URL | undefined => {
+  const url = URL.parse(value)
+  if (value === '') return undefined
+  if (url === null || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
+    throw new Expected('an http or https URL without a path, such as https://credits.example.com')
+  }
+  return url
 }
 
 export const SETTINGS = {
@@ -248,6 +280,17 @@ export const SETTINGS = {
     read: oneOf('keys', 'none'),
     meaning: 'keys, or none: nobody is asked, because something else guards the door',
   },
+  ALLOWED_HOSTS: {
+    byDefault: '',
+    read: hostNames,
+    meaning:
+      'With `AUTH=none`: names under which the service answers beside localhost and IP addresses, with commas; * for all',
+  },
+  PUBLIC_URL: {
+    byDefault: '',
+    read: publicUrl,
+    meaning: 'URL at which browsers reach the dashboard; needed only if a proxy changes the header Host',
+  },
   SESSION_LIFETIME: {
     byDefault: '12h',
     read: duration('1ms'),
@@ -284,6 +327,12 @@ export const SETTINGS = {
     byDefault: '64MiB',
     read: bytes,
     meaning: 'Bytes of bodies that are taken in at one time; who comes then is answered 503',
+  },
+  KEEP_ALIVE_TIMEOUT: {
+    byDefault: '75s',
+    read: duration('1ms'),
+    meaning:
+      'How long an idle connection stays open; longer than a load balancer in front keeps its own, which is 60s for most',
   },
   LOG_LEVEL: {
     byDefault: 'info',

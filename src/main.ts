@@ -38,6 +38,8 @@ export const openApp = async (config: Config, logger: Logger) => {
       logger,
       now,
       clock,
+      publicUrl: config.publicUrl,
+      keepAliveTimeoutMs: config.keepAliveTimeoutMs,
       waitMaxMs: config.upstreamTimeoutMs,
       sessions: { secret: service.sessionSecret, lifetimeMs: config.sessionLifetimeMs },
       intakeLimits: {
@@ -85,7 +87,7 @@ export const runServer = async (environment: Environment): Promise<number> => {
       'answering the bundled sample period: report messages to /v1/messages, or set UPSTREAM_URL, to answer your own',
     )
   if (config.auth === 'none') {
-    logger.warn({ host: config.host }, 'AUTH=none: whoever can reach the service may read and write everything')
+    logger.warn({ host: config.host }, 'AUTH=none: anyone who can reach the service may read and write everything')
   }
 
   const signal = await firstSignal

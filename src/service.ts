@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { type Access, createAccess, DEFAULT_ORGANIZATION } from './metering/access.ts'
 import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
+import { createHostCheck } from './metering/host-names.ts'
 import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
@@ -143,6 +144,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const access = createAccess({
     store: ledger.keys,
     demand: config.auth === 'none' ? 'none' : needs.isLoopback ? 'if-any' : 'required',
+    answersTo: createHostCheck([
+      config.host,
+      ...config.allowedHosts,
+      ...(config.publicUrl ? [config.publicUrl.hostname] : []),
+    ]),
     clock,
     now,
   })
@@ -251,7 +257,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ store: ledger.organizations, clock, now }),
-    access: createAccess({ store: ledger.keys, demand: 'none', clock, now }),
+    access: createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now }),
     intake: createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe }),
     reports,
     /** Undefined where the store is not one that can be distributed. */

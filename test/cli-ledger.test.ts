@@ -253,7 +253,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       }
       const open = await serve({ AUTH: 'none' })
       assert.deepEqual([open.status, open.code], [200, 0])
-      assert.match(open.log, /whoever can reach the service may read and write everything/)
+      assert.match(open.log, /anyone who can reach the service may read and write everything/)
       assert.equal((await run(['keys', 'create', '--scope', 'admin'])).code, 0)
       const guarded = await serve({})
       assert.deepEqual([guarded.status, guarded.code], [401, 0])

@@ -420,8 +420,8 @@ for (const [name, environment] of Object.entries(STORES)) {
         ['/v1/messages', { body: { messages: {} } }, 400, /body.messages must be an array/],
         ['/v1/messages', { body: { messages: [], more: 1 } }, 400, /body.more must be absent/],
         ['/v1/messages', { body: { messages: [1, 2, 3] } }, 400, /at most 2/],
-        ['/v1/messages', { body: { messages: ['x'.repeat(3000)] } }, 413, /too large/],
-        ['/v1/messages', { body: 'x', headers: { 'content-type': 'text/plain' } }, 415, /Unsupported Media Type/],
+        ['/v1/messages', { body: { messages: ['x'.repeat(3000)] } }, 413, /larger than 2048 bytes/],
+        ['/v1/messages', { body: 'x', headers: { 'content-type': 'text/plain' } }, 415, /Content-Type/],
         ['/v1/messages/1', {}, 404, /no message "1"/],
         ['/v1/messages/x?id_type=integer', {}, 400, /an integer/],
         ['/usage?period=2024-13', {}, 400, /"period" must be current, previous, a month/],
@@ -531,7 +531,48 @@ test('without keys it answers only who calls it by a local name: no web page may
     for (const host of ['evil.example', 'localhost.evil.example:8000', '127.0.0.1.evil.example', '192.168.0.1']) {
       assert.equal(await statusFor(guarded, host), 401, host)
     }
-    await using open = await startService({ ...environment, AUTH: 'none' })
-    assert.equal(await statusFor(open, 'usage.example.org'), 200)
+  }
+})
+
+test('with AUTH=none it answers to local names, IP addresses and names that the operator knows: no page may lead its readers here', async () => {
+  const ask = async (service: Running, host: string, path: string, method = 'GET', body = '') => {
+    const { hostname, port } = new URL(service.url)
+    const socket = connect(Number(port), hostname)
+    const head = `Host: ${host}\r\nOrigin: http://${host}\r\nConnection: close\r\nContent-Length: ${body.length}`
+    socket.write(`${method} ${path} HTTP/1.1\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}`)
+    const answer = await text(socket)
+    return { status: Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1]), answer }
+  }
+  const allowed = ['localhost', 'LOCALHOST:8000', '127.0.0.1', '[::1]:8000', '0.0.0.0', '192.168.0.1:80', '[fe80::1]']
+  const known = ['credits.example', 'Credits.Example.:8000', 'other', 'public.example:443']
+  const refused = ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '2130706433', '0x7f.1', '127.1']
+  refused.push(
+    'a.credits.example',
+    'credits.example.evil',
+    '',
+    '[evil]',
+    'evil.example:localhost',
+    'localhost@evil.example',
+  )
+  await using upstream = await startCopilot({})
+  const settings = { AUTH: 'none', ALLOWED_HOSTS: 'credits.example, other', PUBLIC_URL: 'https://public.example' }
+  for (const environment of [{}, { UPSTREAM_URL: upstream.url, UPSTREAM_MAX_AGE: '1min' }]) {
+    await using service = await startService({ ...environment, ...settings })
+    for (const host of [...allowed, ...known]) assert.equal((await ask(service, host, '/usage')).status, 200, host)
+    for (const host of refused) {
+      const { status, answer } = await ask(service, host, '/usage')
+      assert.equal(status, 403, host)
+      assert.match(answer, /problem:forbidden.*ALLOWED_HOSTS/)
+      assert.equal((await ask(service, host, '/v1/usage')).status, 403, host)
+      assert.equal((await ask(service, host, '/v1/keys', 'POST', '{"scopes":["admin"]}')).status, 403, host)
+      assert.equal((await ask(service, host, '/healthz')).status, 200, host)
+    }
+    await using every = await startService({ ...environment, AUTH: 'none', ALLOWED_HOSTS: '*' })
+    assert.equal((await ask(every, 'evil.example', '/usage')).status, 200)
+  }
+  // With keys, a name lets nobody in.
+  await using keyed = await startService({ ALLOWED_HOSTS: '*', PUBLIC_URL: 'https://public.example' })
+  for (const host of ['evil.example', 'public.example', '192.168.0.1']) {
+    assert.equal((await ask(keyed, host, '/usage')).status, 401, host)
   }
 })

@@ -114,6 +114,93 @@ describe('the server process', () => {
     })
   }
 
+  for (const client of ['sends on and on', 'is silent', 'does not read its answer'] as const) {
+    test(`SIGTERM ends a stream of messages in order, at once, also one whose client ${client}`, async () => {
+      // A time that would not be over before the test's own.
+      await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min', LOG_LEVEL: 'debug' })
+      const url = await urlOf(server)
+      const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+      const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()))
+      let answer = ''
+      const reads = (count: number): Promise<void> =>
+        new Promise((resolve) => {
+          const read = (bytes: Buffer): void => {
+            answer += bytes
+            if (answer.split('"status":"accepted"').length > count) resolve()
+          }
+          socket.on('data', read)
+        })
+      let id = 0
+      const batchOf = (size: number): string => {
+        const timestamp = '2024-05-01T00:00:00Z'
+        const lines = Array.from(
+          { length: size },
+          () => `${JSON.stringify({ id: `m${id++}`, text: 'x', timestamp })}\n`,
+        )
+        const text = lines.join('')
+        return `${text.length.toString(16)}\r\n${text}\r\n`
+      }
+      socket.write(
+        'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n',
+      )
+      socket.write(batchOf(3))
+      await reads(3)
+      let isSending = client !== 'is silent'
+      socket.on('close', () => {
+        isSending = false
+      })
+      const sendOn = (): void => {
+        while (isSending && socket.write(batchOf(100)));
+      }
+      socket.on('drain', sendOn)
+      if (client === 'does not read its answer') {
+        socket.pause()
+        // Until nothing goes any further: neither is the body read nor the answer.
+        let before = -1
+        sendOn()
+        while (before !== socket.bytesWritten) {
+          before = socket.bytesWritten
+          const { promise, resolve } = Promise.withResolvers<void>()
+          socket.once('drain', resolve)
+          setTimeout(resolve, 500)
+          await promise
+        }
+      } else sendOn()
+      server.child.kill('SIGTERM')
+      assert.deepEqual(await server.exit, [0, null])
+      assert.doesNotMatch(server.output(), /left with requests in flight/)
+      socket.resume()
+      await ended
+      if (client === 'does not read its answer') return
+      const lines = answer.split('\r\n').flatMap((part) => part.split('\n'))
+      const last = JSON.parse(lines.findLast((line) => line.startsWith('{')) ?? '')
+      assert.equal(last.done, false)
+      assert.equal(last.accepted, answer.split('"status":"accepted"').length - 1, 'counts what was answered')
+      assert.equal(last.problem.type, 'urn:copilot-credits:problem:shutting-down')
+      assert.match(last.problem.detail, /send everything else again/)
+      assert.ok(answer.endsWith('\r\n0\r\n\r\n'), 'the answer is whole')
+    })
+  }
+
+  test('keeps an idle connection for longer than load balancers do, and closes it when it leaves', async () => {
+    await using server = startServer(['--port', '0'])
+    const url = await urlOf(server)
+    const agent = new Agent({ keepAlive: true })
+    for (const path of ['/usage', '/healthz']) {
+      const [response] = await once(get(`${url}${path}`, { agent }), 'response')
+      assert.equal(response.headers['keep-alive'], 'timeout=75')
+      await once(response.resume(), 'end')
+    }
+    server.child.kill('SIGTERM')
+    assert.deepEqual(await server.exit, [0, null])
+    agent.destroy()
+
+    await using hasty = startServer(['--port', '0'], { KEEP_ALIVE_TIMEOUT: '100ms' })
+    const socket = connect(Number(new URL(await urlOf(hasty)).port), '127.0.0.1')
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await once(socket.resume(), 'end')
+  })
+
   test('SIGTERM resets no reader that keeps asking on its connection', async () => {
     await using server = startServer(['--port', '0'])
     const url = await urlOf(server)

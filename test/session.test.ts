@@ -236,6 +236,43 @@ describe('a session', { concurrency: true }, () => {
     assert.equal(twice.status, 204, 'who is signed out may sign out')
   })
 
+  test('that was signed out is over for every copy of its cookie, in every process, and no other session is', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
+    try {
+      const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
+      await using keyed = await startKeyed({ DATABASE_URL })
+      const { service, admin } = keyed
+      await using other = await startService({ DATABASE_URL })
+      const copied = await sessionOf(service, admin)
+      const kept = await sessionOf(service, admin)
+      const keys = (await ask(service, '/v1/keys', { headers: bearer(admin) })).body
+      const statusOf = async (at: Running, cookie: string): Promise<number> =>
+        (await ask(at, '/v1/usage', { headers: { cookie } })).status
+      for (const each of [service, other]) assert.equal(await statusOf(each, copied), 200)
+      // Twice at once, as a double click does.
+      const signOut = { method: 'DELETE', headers: { ...OWN_PAGE, cookie: copied } }
+      const answers = await Promise.all([1, 2].map(() => ask(service, '/v1/session', signOut)))
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [204, 204],
+      )
+      const { status, body } = await ask(service, '/usage', { headers: { cookie: copied } })
+      assert.deepEqual([status, body.detail], [401, 'the session was signed out: sign in again'])
+      // Another process may have remembered for some seconds that it was good.
+      const begun = Date.now()
+      while ((await statusOf(other, copied)) === 200 && Date.now() < begun + 20_000);
+      await using later = await startService({ DATABASE_URL })
+      for (const each of [service, other, later]) {
+        assert.equal(await statusOf(each, copied), 401)
+        assert.equal(await statusOf(each, kept), 200)
+      }
+      assert.deepEqual((await ask(service, '/v1/keys', { headers: bearer(admin) })).body, keys, 'it is no key')
+      assert.equal((await ask(service, '/v1/session', signOut)).status, 204)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   test('holds in every process at one database, and after a new start', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
     try {
@@ -442,6 +479,29 @@ describe('pages of other sites', { concurrency: true }, () => {
       const signedOut = await ask(service, '/v1/session', { method: 'DELETE', headers: { origin, cookie } })
       assert.deepEqual([planted.status, signedOut.status], [403, 403])
       assert.deepEqual([...cookiesOf(planted), ...cookiesOf(signedOut)], [])
+    }
+  })
+
+  test('are told from our own behind a proxy that changes Host by PUBLIC_URL; without it the problem says what to set', async () => {
+    const origin = 'http://credits.example'
+    const headers = { host: 'backend:8000', origin }
+    await using unset = await startKeyed()
+    const { status, body } = await signIn(unset.service, unset.admin, headers)
+    assert.equal(status, 403)
+    for (const part of [origin, 'backend:8000', 'PUBLIC_URL']) assert.ok(body.detail.includes(part), body.detail)
+    await using keyed = await startKeyed({ PUBLIC_URL: `${origin}/` })
+    const answer = await signIn(keyed.service, keyed.admin, headers)
+    assert.equal(answer.status, 204)
+    const cookie = cookiesOf(answer)[0]?.split(';', 1)[0]
+    const signedOut = await ask(keyed.service, '/v1/session', { method: 'DELETE', headers: { ...headers, cookie } })
+    assert.equal(signedOut.status, 204)
+    for (const other of ['http://credits.example:81', 'https://credits.example', 'http://a.credits.example', 'null']) {
+      assert.equal((await signIn(keyed.service, keyed.admin, { ...headers, origin: other })).status, 403, other)
+    }
+    const crossSite = { ...headers, 'sec-fetch-site': 'cross-site' }
+    assert.equal((await signIn(keyed.service, keyed.admin, crossSite)).status, 403)
+    for (const wrong of ['credits.example', 'ftp://credits.example', 'http://credits.example/path', 'http://u:p@x']) {
+      assert.throws(() => readConfig({ PUBLIC_URL: wrong }), InvalidConfig, wrong)
     }
   })
 

@@ -1,8 +1,9 @@
 /** What becomes of `GET /usage` when the Copilot service is slow, broken or lying: over real sockets, every case. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -355,14 +356,127 @@ describe('when the Copilot service answers with', () => {
     })
   })
 
-  test('something good after a failure: the wait that a 429 asked for is passed on when it is too long', async () => {
+  for (const [asked, passedOn] of [
+    ['60', '60'],
+    ['999999999', '3600'],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', '3600'],
+    ['Sat, 05 Nov 1994 00:00:00 GMT', null],
+    ['-60', null],
+    ['soon', null],
+  ] as const) {
+    test(`429 and Retry-After: ${asked}, what is passed on is ${passedOn}`, async () => {
+      await using upstream = await startCopilot({
+        listing: (_, response) => send(response, 429, '', { 'retry-after': asked }),
+      })
+      await using service = await startService({ UPSTREAM_URL: upstream.url })
+      const response = await fetch(`${service.url}/usage`)
+      assert.equal(response.status, 502)
+      assert.equal(response.headers.get('retry-after'), passedOn)
+    })
+  }
+
+  test('validators that cannot be sent back, it is asked without them', async () => {
     await using upstream = await startCopilot({
-      listing: (_, response) => send(response, 429, '', { 'retry-after': '60' }),
+      listing: (request, response) => {
+        assert.equal(request.headers['if-none-match'], undefined)
+        assert.equal(request.headers['if-modified-since'], undefined)
+        const changed = 'Sun, 06 Nov 1994 08:49:37 GMT (\u6f22)'
+        const inUtf8 = (text: string): string => Buffer.from(text).toString('latin1')
+        response.writeHead(200, { etag: inUtf8('"\u6f22"'), 'last-modified': inUtf8(changed) })
+        response.end('{"messages":[]}')
+      },
     })
     await using service = await startService({ UPSTREAM_URL: upstream.url })
-    const response = await fetch(`${service.url}/usage`)
-    assert.equal(response.headers.get('retry-after'), '60')
+    for (let time = 0; time < 2; time++) assert.equal((await fetch(`${service.url}/usage`)).status, 200)
   })
+})
+
+const OK = 'HTTP/1.1 200 OK\r\n'
+const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`
+
+/** What is written to a connection, byte for byte, before it is closed. */
+const brokenAnswers: Readonly<Record<string, string>> = {
+  nothing: '',
+  'an SSH banner': `SSH-2.0-OpenSSH_9.6 ${SECRET}\r\n`,
+  'a mail server': `220 mail.example ESMTP ${SECRET}\r\n`,
+  'a TLS alert': '\x15\x03\x01\x00\x02\x02\x28',
+  'HTTP/2': '\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80',
+  'HTTP of another version': 'HTTP/9.9 200 OK\r\n\r\n{}',
+  'a status that is no number': 'HTTP/1.1 OK\r\n\r\n{}',
+  'half a head': `${OK}Content-Type: appli`,
+  'a header without a colon': `${OK}${SECRET}\r\n\r\n{"messages":[]}`,
+  'a header with a control character': `${OK}X: a\x00b\r\n\r\n{"messages":[]}`,
+  'headers without end': `${OK}X: ${'x'.repeat(100_000)}`,
+  'a chunk whose size is no number': `${CHUNKED}zz\r\n${SECRET}\r\n0\r\n\r\n`,
+  'a chunk that is longer than it says': `${CHUNKED}3\r\n{"messages":[]}\r\n0\r\n\r\n`,
+  'a chunk that is shorter than it says': `${CHUNKED}ff\r\n{"messages":[]}`,
+  'chunks without the last': `${CHUNKED}f\r\n{"messages":[]}\r\n`,
+  'a Content-Length that is too long': `${OK}Content-Length: 1000\r\n\r\n{"messages":[]}`,
+  'a Content-Length that is no number': `${OK}Content-Length: ten\r\n\r\n{"messages":[]}`,
+  'two lengths': `${OK}Content-Length: 15\r\nContent-Length: 16\r\n\r\n{"messages":[]}`,
+  'a length and chunks': `${OK}Content-Length: 15\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{"messages":[]}\r\n0\r\n\r\n`,
+  'a switch of protocols': 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+  'an end that never comes': 'HTTP/1.1 100 Continue\r\n\r\n',
+}
+
+describe('when what listens at UPSTREAM_URL answers', () => {
+  for (const [name, answer] of Object.entries(brokenAnswers)) {
+    test(`${name}, that is a connection that failed, after every attempt`, async () => {
+      await using listener = await listen((socket) => socket.end(answer, 'latin1'))
+      await using service = await startService({ UPSTREAM_URL: `http://127.0.0.1:${listener.port}` })
+      const response = await fetch(`${service.url}/usage`)
+      const body = (await response.json()) as { readonly upstream: Record<string, unknown> }
+      assert.equal(response.status, 502, JSON.stringify(body))
+      const { reason, ...upstream } = body.upstream
+      assert.deepEqual(upstream, { call: LISTING, failure: 'connection', attempts: 3 })
+      assert.match(String(reason), /^(the connection failed|its answer is not valid HTTP) \(\w+\)$/)
+      assert.ok(!(service.logged() + JSON.stringify(body)).includes(SECRET))
+    })
+  }
+
+  test('in the clear where TLS is asked for, or resets in the middle, it is the same', async () => {
+    await using listener = await listen((socket) =>
+      socket.write(`${CHUNKED}f\r\n{"messages"`, () => socket.resetAndDestroy()),
+    )
+    for (const scheme of ['http', 'https']) {
+      await using service = await startService({ UPSTREAM_URL: `${scheme}://127.0.0.1:${listener.port}` })
+      const response = await fetch(`${service.url}/usage`)
+      const { upstream } = (await response.json()) as { readonly upstream: Record<string, unknown> }
+      assert.deepEqual([response.status, upstream['failure'], upstream['attempts']], [502, 'connection', 3])
+    }
+  })
+})
+
+/** Whatever a connection sends first is answered with what is no HTTP server's answer. */
+const listen = async (answer: (socket: Socket) => void) => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => answer(socket))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { port, [Symbol.asyncDispose]: async () => void server.close() }
+}
+
+test('a failure of the Copilot service is the same problem in an answer of its own and at the end of a stream', async () => {
+  for (const [report, status] of [
+    [stall, 504],
+    [(_: string, __: unknown, response: ServerResponse) => send(response, 500, ''), 502],
+  ] as const) {
+    await using upstream = await startCopilot({ report })
+    await using service = await startService({ UPSTREAM_URL: upstream.url })
+    const post = async (type: string, body: unknown): Promise<string> => {
+      const headers = { 'content-type': type }
+      const url = `${service.url}/v1/messages`
+      return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).text()
+    }
+    const reported = message(1, { report_id: 5392 })
+    const { request_id: _, ...whole } = JSON.parse(await post('application/json', { messages: [reported] }))
+    const { request_id: __, ...streamed } = JSON.parse(await post('application/x-ndjson', reported)).problem
+    assert.equal(streamed.status, status)
+    assert.deepEqual(streamed, whole)
+    assert.deepEqual([streamed.upstream.call, streamed.upstream.attempts], [REPORT, 3])
+  }
 })
 
 describe('a client that goes away in the middle', () => {

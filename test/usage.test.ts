@@ -339,7 +339,9 @@ describe('the documentation', () => {
     const page = await fetch(`${service.url}/docs`)
     const html = await page.text()
     assert.equal(page.status, 200)
-    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'self'/)
+    const policy = page.headers.get('content-security-policy') ?? ''
+    assert.match(policy, /default-src 'self'/)
+    assert.doesNotMatch(policy, /upgrade-insecure-requests|https:/, 'over plain HTTP it would find nothing')
     const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '')
     assert.ok(assets.length > 3)
     for (const path of assets) {

@@ -300,10 +300,13 @@ export interface paths {
         readonly put?: never;
         /**
          * Signs in with an API key
-         * @description For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service only. It ends after a time, and with its key. Programs send their key with each request.
+         * @description For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service only. It ends after `SESSION_LIFETIME`, with a sign-out, and with its key. Programs send their key with each request.
          */
         readonly post: operations["signIn"];
-        /** Signs out */
+        /**
+         * Signs out
+         * @description Ends the session for every copy of its cookie: at once in this process, within 5 seconds in others on the same database.
+         */
         readonly delete: operations["signOut"];
         readonly options?: never;
         readonly head?: never;
@@ -751,7 +754,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -761,7 +764,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -853,7 +856,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -867,7 +870,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -877,8 +880,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -895,15 +898,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -913,7 +916,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -931,7 +934,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -964,7 +967,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -974,7 +977,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1097,7 +1100,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1111,7 +1114,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1121,8 +1124,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1139,15 +1142,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1157,7 +1160,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1165,7 +1168,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is in contradiction to what is there. */
+            /** @description It conflicts with something that exists. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1175,7 +1178,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
-                     *       "title": "It is in contradiction to what is there",
+                     *       "title": "Conflict with an existing resource",
                      *       "detail": "there is an organization acme already",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1193,15 +1196,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
-                     *       "title": "The body is too large",
-                     *       "detail": "Request body is too large",
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The content type of the body is not supported here. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1211,8 +1214,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "title": "Unsupported content type",
+                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1229,7 +1232,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1262,7 +1265,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1272,7 +1275,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1343,7 +1346,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1357,7 +1360,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1367,8 +1370,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1385,15 +1388,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1403,7 +1406,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1421,7 +1424,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1429,7 +1432,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1439,7 +1442,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1530,7 +1533,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1544,7 +1547,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1554,8 +1557,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1572,15 +1575,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1590,7 +1593,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1608,7 +1611,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1616,7 +1619,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1626,7 +1629,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1676,7 +1679,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1690,7 +1693,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1700,8 +1703,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1718,15 +1721,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1736,7 +1739,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1754,7 +1757,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1762,7 +1765,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1772,7 +1775,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1873,7 +1876,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -1887,7 +1890,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1897,8 +1900,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1915,15 +1918,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1933,7 +1936,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1951,15 +1954,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
-                     *       "title": "The body is too large",
-                     *       "detail": "Request body is too large",
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The content type of the body is not supported here. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1969,8 +1972,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "title": "Unsupported content type",
+                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1987,7 +1990,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2020,7 +2023,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2030,7 +2033,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2258,7 +2261,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2272,7 +2275,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2282,8 +2285,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2300,15 +2303,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2318,7 +2321,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2336,7 +2339,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2344,7 +2347,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2354,7 +2357,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2411,7 +2414,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2425,7 +2428,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2435,8 +2438,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2453,8 +2456,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2471,7 +2474,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2479,7 +2482,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2489,7 +2492,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2552,7 +2555,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2566,7 +2569,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2576,8 +2579,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2594,15 +2597,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is in contradiction to what is there. */
+            /** @description It conflicts with something that exists. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2612,7 +2615,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
-                     *       "title": "It is in contradiction to what is there",
+                     *       "title": "Conflict with an existing resource",
                      *       "detail": "there is an organization acme already",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2630,7 +2633,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2638,7 +2641,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2648,7 +2651,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2682,7 +2685,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2692,8 +2695,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2710,15 +2713,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2728,7 +2731,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2746,7 +2749,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2754,7 +2757,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2764,7 +2767,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2828,7 +2831,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -2842,7 +2845,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2852,8 +2855,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2870,15 +2873,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2888,7 +2891,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2906,7 +2909,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2914,7 +2917,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2924,7 +2927,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3033,7 +3036,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3047,7 +3050,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3057,8 +3060,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3075,15 +3078,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3093,7 +3096,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3111,7 +3114,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3119,7 +3122,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3129,7 +3132,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3247,7 +3250,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3261,7 +3264,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3271,8 +3274,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3289,15 +3292,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3307,7 +3310,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3325,7 +3328,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3333,7 +3336,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3343,7 +3346,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3393,7 +3396,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3407,7 +3410,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3417,8 +3420,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3435,15 +3438,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3453,7 +3456,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3471,7 +3474,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3479,7 +3482,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3489,7 +3492,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3568,7 +3571,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3582,7 +3585,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3592,8 +3595,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3610,15 +3613,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3628,7 +3631,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3646,7 +3649,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3654,7 +3657,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3664,7 +3667,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3712,7 +3715,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3726,7 +3729,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3736,8 +3739,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3754,15 +3757,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3772,7 +3775,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3790,7 +3793,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3798,7 +3801,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3808,7 +3811,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3852,7 +3855,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -3866,7 +3869,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3876,8 +3879,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3894,15 +3897,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3912,7 +3915,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3930,7 +3933,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3938,7 +3941,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3948,7 +3951,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3994,7 +3997,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -4008,7 +4011,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4018,8 +4021,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4036,8 +4039,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4054,7 +4057,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4062,7 +4065,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4072,7 +4075,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4108,8 +4111,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4126,8 +4129,26 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4290,7 +4311,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -4304,7 +4325,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4314,8 +4335,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4332,15 +4353,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4350,7 +4371,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4368,7 +4389,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4376,7 +4397,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4386,7 +4407,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4574,7 +4595,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
-                     *       "title": "The request is not valid",
+                     *       "title": "Invalid request",
                      *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
@@ -4588,7 +4609,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A key is needed, or the one that was sent is unknown or was revoked. */
+            /** @description No key was sent, or it is unknown or was revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4598,8 +4619,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
-                     *       "title": "It is not known who asks",
-                     *       "detail": "a key is needed: Authorization: Bearer cck_…",
+                     *       "title": "Authentication required",
+                     *       "detail": "send an API key: Authorization: Bearer cck_…",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4616,15 +4637,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "The key does not allow this",
-                     *       "detail": "the key must have the scope messages:write",
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing, or none that the key may know of. */
+            /** @description It does not exist, or the key may not know of it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4634,7 +4655,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
-                     *       "title": "There is no such thing",
+                     *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4652,7 +4673,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
-                     *       "title": "Something went wrong here",
+                     *       "title": "Internal error",
                      *       "detail": "The logs of the service say more.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4660,7 +4681,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4670,7 +4691,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
-                     *       "title": "The database could not do it",
+                     *       "title": "Database unavailable",
                      *       "detail": "Nothing of this request has been acknowledged: repeat it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }

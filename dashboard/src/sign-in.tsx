@@ -75,6 +75,5 @@ const reasonOf = (error: unknown): string => {
   if (error instanceof ApiError && (error.status === 400 || error.status === 401)) {
     return 'This key is unknown or was revoked.'
   }
-  if (error instanceof ApiError && error.status === 403) return 'This key does not allow reading usage.'
   return error instanceof Error ? error.message : String(error)
 }

@@ -32,7 +32,8 @@ import { MessageSchema } from './schemas/intake.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
-import { createSessions, refuseOtherSites } from './sessions.ts'
+import { createSessions, createSiteGuard } from './sessions.ts'
+import { ShuttingDown } from './stopping.ts'
 import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
@@ -59,6 +60,8 @@ export type AppNeeds = {
   readonly now: () => number
   /** Milliseconds since 1970. */
   readonly clock: () => EpochMs
+  readonly publicUrl: URL | undefined
+  readonly keepAliveTimeoutMs: number
   /** The longest that an answer may have to be waited for. */
   readonly waitMaxMs: number
 }
@@ -66,6 +69,8 @@ export type AppNeeds = {
 export const createApp = async (needs: AppNeeds) => {
   const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
   let isClosing = false
+  const leaving = new AbortController()
+  const refuseOtherSites = createSiteGuard(needs.publicUrl)
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
   /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
@@ -105,8 +110,11 @@ export const createApp = async (needs: AppNeeds) => {
         handler,
         answerFromMemory,
         refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
+        keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
+    // What is no HTTP is answered where the server is made. Fastify's own handler would add a second answer, and log what came.
+    clientErrorHandler: () => {},
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
       handleError(error, request, reply)
@@ -154,7 +162,7 @@ export const createApp = async (needs: AppNeeds) => {
   })
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
+    staticCSP: DOCS_POLICY,
     uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'Copilot Credits API' },
   })
@@ -169,7 +177,7 @@ export const createApp = async (needs: AppNeeds) => {
   })
   await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
-  await app.register(messageRoutes, { intake, callers, gate, limits: intakeLimits })
+  await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
@@ -188,6 +196,8 @@ export const createApp = async (needs: AppNeeds) => {
     let sweeping: NodeJS.Timeout | undefined
     app.addHook('preClose', async () => {
       isClosing = true
+      // A stream of messages has no end of its own: it is asked to end.
+      leaving.abort(new ShuttingDown())
       await setTimeout(app.server.listening ? DRAIN_MS : 0)
       sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
     })
@@ -203,6 +213,17 @@ const COMPRESSION = {
   globalDecompression: false,
   encodings: ['br', 'gzip'],
 } satisfies FastifyCompressOptions
+
+/** As strict as Swagger UI allows. Its own asks for https, which leaves the page blank over plain HTTP. */
+const DOCS_POLICY = {
+  'default-src': "'self'",
+  'base-uri': "'self'",
+  'font-src': "'self' data:",
+  'form-action': "'self'",
+  'frame-ancestors': "'none'",
+  'img-src': "'self' data:",
+  'object-src': "'none'",
+}
 
 const DRAIN_MS = 100
 const SWEEP_EVERY_MS = 50

@@ -40,7 +40,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
   const identifyOperator = async (request: FastifyRequest): Promise<Caller> => {
     const caller = await identify(request, 'admin')
     if (!caller.principal.isOperator) {
-      throw new Forbidden('this is for an admin key of the organization default, which runs the installation')
+      throw new Forbidden('This needs an admin key of the organization "default".')
     }
     return caller
   }
@@ -56,7 +56,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
 }
 
 const checkScope = (principal: Principal, scope: Scope): void => {
-  if (!mayDo(principal, scope)) throw new Forbidden(`the key must have the scope ${scope}`)
+  if (!mayDo(principal, scope)) throw new Forbidden(`This key needs the scope ${scope}.`)
 }
 
 export type Callers = ReturnType<typeof createCallers>

@@ -1,30 +1,33 @@
 /** Failures → problem+json. What is not known is logged whole and answered without detail. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Unauthenticated } from '#metering/access.ts'
-import { InvalidRequest, NotFound, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import { Unauthenticated, UnknownHost } from '#metering/access.ts'
+import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
 import { Forbidden } from './caller.ts'
+import { expectationsOf, UNKNOWN } from './expectations.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
+import { ShuttingDown } from './stopping.ts'
 
 export type ProblemKind = keyof typeof KINDS
 
 /** Each kind of problem: its status and its title. The key is the end of its `type`. */
 const KINDS = {
-  'invalid-request': { status: 400, title: 'The request is not valid' },
-  unauthenticated: { status: 401, title: 'It is not known who asks' },
-  forbidden: { status: 403, title: 'The key does not allow this' },
-  'not-found': { status: 404, title: 'There is no such thing' },
-  'method-not-allowed': { status: 405, title: 'This path does not take this method' },
-  'request-timed-out': { status: 408, title: 'The request did not arrive in time' },
-  conflict: { status: 409, title: 'It is in contradiction to what is there' },
-  'payload-too-large': { status: 413, title: 'The body is too large' },
-  'unsupported-media-type': { status: 415, title: 'The body is of a type that is not taken here' },
-  'expectation-failed': { status: 417, title: 'What is expected cannot be met' },
-  'headers-too-large': { status: 431, title: 'The headers are too large' },
-  'internal-error': { status: 500, title: 'Something went wrong here' },
+  'invalid-request': { status: 400, title: 'Invalid request' },
+  unauthenticated: { status: 401, title: 'Authentication required' },
+  forbidden: { status: 403, title: 'Not permitted' },
+  'not-found': { status: 404, title: 'Not found' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'request-timed-out': { status: 408, title: 'Request timed out' },
+  conflict: { status: 409, title: 'Conflict with an existing resource' },
+  'payload-too-large': { status: 413, title: 'Request body too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported content type' },
+  'expectation-failed': { status: 417, title: 'Unsupported Expect header' },
+  'headers-too-large': { status: 431, title: 'Request headers too large' },
+  'internal-error': { status: 500, title: 'Internal error' },
   'upstream-failed': { status: 502, title: 'The Copilot service failed' },
-  'not-ready': { status: 503, title: 'Not ready to answer' },
-  'too-busy': { status: 503, title: 'More is waiting than may wait' },
-  'store-failed': { status: 503, title: 'The database could not do it' },
+  'not-ready': { status: 503, title: 'Not ready to serve usage' },
+  'shutting-down': { status: 503, title: 'Shutting down, try again shortly' },
+  'too-busy': { status: 503, title: 'Too busy, try again shortly' },
+  'store-failed': { status: 503, title: 'Database unavailable' },
   'upstream-timed-out': { status: 504, title: 'The Copilot service did not answer in time' },
 } as const satisfies Record<string, { status: number; title: string }>
 
@@ -45,83 +48,112 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
   reply.code(problem.status).header('cache-control', 'no-store').type(PROBLEM_JSON).send(problem)
 
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  if (error instanceof UpstreamError) return sendUpstreamFailure(error, request, reply)
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
-  const known = problemOf(error, request, reply)
-  if (known !== undefined) return sendProblem(reply, known)
   const status = error.statusCode ?? 500
-  if (status >= 400 && status < 500) {
-    const kind = KIND_OF_STATUS[status] ?? 'invalid-request'
-    return sendProblem(reply, { ...toProblem(kind, error.message, request.id), status })
+  if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
+    return sendProblem(reply, refusalOf(error, request))
   }
-  request.log.error({ err: error }, 'failed unexpectedly')
-  return sendProblem(reply, toProblem('internal-error', 'The logs of the service say more.', request.id))
+  const { problem, headers } = failureOf(error, request)
+  return sendProblem(reply.headers(headers), problem)
 }
 
-const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
-  413: 'payload-too-large',
-  415: 'unsupported-media-type',
-}
+/** The problem that an error is: the same in an answer of its own and in the middle of a stream. */
+export const problemFor = (error: unknown, request: FastifyRequest): Problem => failureOf(error, request).problem
 
-/** The problem that an error is, for who cannot answer with a status any more. */
-export const problemFor = (error: unknown, request: FastifyRequest): Problem => {
-  if (error instanceof UpstreamError) return toProblem('upstream-failed', error.message, request.id)
-  const known = error instanceof Error ? problemOf(error, request) : undefined
-  if (known !== undefined) return known
-  request.log.error({ err: error }, 'failed unexpectedly')
-  return toProblem('internal-error', 'The logs of the service say more.', request.id)
-}
+type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<string, string>> }
 
-/** What our own errors are called. */
-const problemOf = (error: Error, request: FastifyRequest, reply?: FastifyReply): Problem | undefined => {
+/** The one table of what our own errors are called. Anything else is our mistake: logged whole, answered without detail. */
+const failureOf = (error: unknown, request: FastifyRequest): Failure => {
+  const failure = (
+    kind: ProblemKind,
+    detail: string,
+    more: Pick<Problem, 'upstream' | 'errors'> = {},
+    headers = {},
+  ) => ({
+    problem: toProblem(kind, detail, request.id, more),
+    headers,
+  })
+  if (error instanceof UpstreamError) {
+    const { call, failure: how, reason, attempts, status, retryAfterMs } = error.details
+    const kind = how === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+    const upstream = { call, failure: how, reason, attempts, ...(status === undefined ? {} : { status }) }
+    const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+    return failure(kind, error.message, { upstream }, headers)
+  }
   if (error instanceof InvalidRequest) {
-    const errors = [{ field: error.field, expected: error.expected }]
-    return toProblem('invalid-request', error.message, request.id, { errors })
+    return failure('invalid-request', error.message, { errors: [{ field: error.field, expected: error.expected }] })
   }
-  if (error instanceof NotFound) return toProblem('not-found', error.message, request.id)
-  if (error instanceof Forbidden) return toProblem('forbidden', error.message, request.id)
+  if (error instanceof NotFound) return failure('not-found', error.message)
+  if (error instanceof Forbidden || error instanceof UnknownHost) return failure('forbidden', error.message)
   if (error instanceof Unauthenticated) {
-    reply?.header('www-authenticate', 'Bearer')
-    return toProblem('unauthenticated', error.message, request.id)
+    return failure('unauthenticated', error.message, {}, { 'www-authenticate': 'Bearer' })
   }
-  if (error instanceof StoreBusy) {
-    reply?.header('retry-after', '1')
-    return toProblem('too-busy', error.message, request.id)
-  }
+  if (error instanceof ShuttingDown) return failure('shutting-down', error.message, {}, RETRY_SOON)
+  if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
   if (error instanceof StoreError) {
     request.log.error({ err: error }, 'the database failed')
-    reply?.header('retry-after', '1')
-    return toProblem('store-failed', 'Nothing of this request has been acknowledged: repeat it.', request.id)
+    return failure('store-failed', 'Nothing of this request has been acknowledged: repeat it.', {}, RETRY_SOON)
   }
-  return undefined
+  request.log.error({ err: error }, 'failed unexpectedly')
+  return failure('internal-error', 'The logs of the service say more.')
 }
 
-const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  const { call, failure, reason, attempts, status, retryAfterMs } = error.details
-  if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-  const kind = failure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
-  const upstream = { call, failure, reason, attempts, ...(status === undefined ? {} : { status }) }
-  return sendProblem(reply, toProblem(kind, error.message, request.id, { upstream }))
-}
+const RETRY_SOON = { 'retry-after': '1' }
 
 const invalidRequest = ({ validation = [], validationContext }: FastifyError, request: FastifyRequest): Problem => {
   const path = request.routeOptions.url ?? request.url
-  const errors = validation.map(({ keyword, instancePath, params, message }) => {
-    const unknown = params['additionalProperty']
-    if (keyword === 'additionalProperties' && typeof unknown === 'string') {
-      return {
-        field: `${placeName(validationContext)} ${JSON.stringify(unknown)}`,
-        expected: `absent: ${path} does not know it`,
-      }
-    }
-    return { field: `${placeName(validationContext)} ${instancePath}`, expected: message ?? 'another value' }
-  })
+  const errors = expectationsOf(validation).map(({ at, expected }) => ({
+    field: fieldName(validationContext, at),
+    expected: expected === UNKNOWN ? `absent: ${path} does not know it` : expected,
+  }))
   const detail = errors.map(({ field, expected }) => `${field} must be ${expected}`).join('; ')
   return toProblem('invalid-request', detail, request.id, { errors })
 }
 
-const placeName = (context: FastifyError['validationContext']): string =>
-  context === 'querystring' ? 'query parameter' : (context ?? 'body')
+const fieldName = (context: FastifyError['validationContext'], at: string): string => {
+  if (context === 'querystring') return at === '' ? 'query' : `query parameter ${JSON.stringify(at.slice(1))}`
+  if (context === 'params') return `path ${at.slice(1)}`
+  return context === 'headers' ? `header ${at.slice(1)}` : `body${at}`
+}
+
+/** What is wrong with a request as Fastify read it, in our words: its own could quote what was sent. */
+const refusalOf = ({ code, statusCode = 400 }: FastifyError, request: FastifyRequest): Problem => {
+  const known = REFUSALS[code]
+  if (known !== undefined) return toProblem(known.kind, known.detail, request.id)
+  const kind = KIND_OF_STATUS[statusCode] ?? 'invalid-request'
+  if (kind === 'payload-too-large') {
+    return toProblem(kind, `The body is larger than ${request.routeOptions.bodyLimit} bytes.`, request.id)
+  }
+  return { ...toProblem(kind, `The request was refused (${code ?? statusCode}).`, request.id), status: statusCode }
+}
+
+const REFUSALS: Readonly<Record<string, { readonly kind: ProblemKind; readonly detail: string }>> = {
+  FST_ERR_BAD_URL: { kind: 'invalid-request', detail: 'The path has a percent-encoding that is not valid UTF-8.' },
+  FST_ERR_MAX_PARAM_LENGTH: { kind: 'invalid-request', detail: 'The path holds an id that is longer than any id.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    kind: 'invalid-request',
+    detail: 'The body is empty: send JSON, or no Content-Type.',
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: { kind: 'invalid-request', detail: 'The body is not valid JSON.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    kind: 'invalid-request',
+    detail: 'The body is not as long as the header Content-Length says.',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    kind: 'unsupported-media-type',
+    detail: 'This Content-Type is not supported here: /docs says which ones are.',
+  },
+}
+
+const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not-found',
+  405: 'method-not-allowed',
+  408: 'request-timed-out',
+  413: 'payload-too-large',
+  415: 'unsupported-media-type',
+}
 
 /** Paths that are there answer 405 to a method they do not take, all others 404. */
 export const answerUnknownRoutes = (app: FastifyInstance): void => {

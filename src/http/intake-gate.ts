@@ -12,7 +12,7 @@ export const createIntakeGate = (bytesMax: number): IntakeGate => {
     enter: (bytes) => {
       if (inside > 0 && inside + bytes > bytesMax) {
         throw new StoreBusy(
-          `${inside} bytes of messages are being taken in and ${bytesMax} may be: try again in a second`,
+          'The service is already taking in as many messages as INTAKE_QUEUE allows: try again in a second.',
         )
       }
       inside += bytes

@@ -2,12 +2,13 @@
  * Node's HTTP server under the framework: what is answered before Fastify sees it, which is usage from memory and what is
  * no proper HTTP.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ProblemKind, toProblem } from './errors.ts'
 import { requestIdOf } from './request-id.ts'
 import { NDJSON } from './schemas/common.ts'
 import { PROBLEM_JSON } from './schemas/problem.ts'
+import { tellUnreadable } from './stopping.ts'
 
 export type HttpServerNeeds = {
   /** Fastify's listener. */
@@ -16,32 +17,56 @@ export type HttpServerNeeds = {
   readonly answerFromMemory: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Is told of what was refused here; what Fastify answers, Fastify tells of. */
   readonly refused: (requestId: string, method: string, path: string, status: number) => void
+  /** How long a connection stays open after an answer. */
+  readonly keepAliveTimeoutMs: number
   /** A connection on which nothing has moved for so long is closed: longer than any answer may take. */
   readonly idleMaxMs: number
 }
 
-export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs }: HttpServerNeeds): Server => {
-  /** Connections on which an answer is under way: a second one must not be written into it. */
-  const busy = new WeakSet<object>()
+export const createHttpServer = ({
+  handler,
+  answerFromMemory,
+  refused,
+  keepAliveTimeoutMs,
+  idleMaxMs,
+}: HttpServerNeeds): Server => {
+  /** Requests that Fastify answers, by connection: nothing else must be written into their answers. */
+  const busy = new WeakMap<object, Exchange>()
 
   const refuse = (request: IncomingMessage, response: ServerResponse, kind: ProblemKind, detail: string): void => {
     const id = requestIdOf(request)
     const problem = toProblem(kind, detail, id)
-    response.writeHead(problem.status, { 'content-type': PROBLEM_JSON, 'x-request-id': id, connection: 'close' })
+    response.writeHead(problem.status, {
+      'content-type': PROBLEM_JSON,
+      'cache-control': 'no-store',
+      'x-request-id': id,
+      connection: 'close',
+    })
     response.end(JSON.stringify(problem))
-    refused(id, request.method ?? '', pathOf(request.url ?? ''), problem.status)
+    // Of what it has begun to answer, Fastify tells.
+    if (!busy.has(request.socket)) refused(id, request.method ?? '', pathOf(request.url ?? ''), problem.status)
   }
 
   const listener: RequestListener = (request, response) => {
-    if (answerFromMemory(request, response)) return
-    if (request.headers.host === undefined && request.httpVersion === '1.1') {
-      refuse(request, response, 'invalid-request', 'the header Host must be there')
+    const wrong = whatIsWrong(request)
+    if (wrong !== undefined) {
+      refuse(request, response, 'invalid-request', wrong)
       return
     }
-    busy.add(request.socket)
-    response.on('close', () => busy.delete(request.socket))
+    if (answerFromMemory(request, response)) return
+    const exchange = { request, response }
+    busy.set(request.socket, exchange)
+    response.on('close', () => {
+      if (busy.get(request.socket) === exchange) busy.delete(request.socket)
+    })
     limitArrival(request, response)
     handler(request, response)
+  }
+
+  /** What follows in a body cannot be made out: its request is answered if it still can be, and a stream ends in order. */
+  const breakOffBody = ({ request, response }: Exchange, { code }: NodeJS.ErrnoException): void => {
+    if (!response.headersSent) refuse(request, response, 'invalid-request', `The body is not valid HTTP (${code}).`)
+    else if (!tellUnreadable(request)) request.socket.destroy()
   }
 
   /** A body must arrive in time, but for a stream, which may go on as long as something moves. */
@@ -51,29 +76,53 @@ export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs
     if (!hasBody || headers['content-type']?.startsWith(NDJSON) === true) return
     const timer = setTimeout(() => {
       if (request.complete || response.headersSent) return
-      refuse(request, response, 'request-timed-out', `the body did not arrive within ${REQUEST_MAX_MS / 1000} s`)
+      refuse(request, response, 'request-timed-out', `The body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`)
     }, REQUEST_MAX_MS)
     response.on('close', () => clearTimeout(timer))
   }
-  const server = createServer({ requestTimeout: 0, headersTimeout: REQUEST_MAX_MS, requireHostHeader: false }, listener)
+  const server = createServer(
+    {
+      requestTimeout: 0,
+      headersTimeout: REQUEST_MAX_MS,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      requireHostHeader: false,
+    },
+    listener,
+  )
   server.setTimeout(idleMaxMs)
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    refuse(request, response, 'expectation-failed', 'the header Expect must be absent or 100-continue'),
+    refuse(request, response, 'expectation-failed', 'The header Expect must be absent or 100-continue.'),
   )
+  server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    const response = new ServerResponse(request)
+    response.assignSocket(socket)
+    refuse(request, response, 'method-not-allowed', 'CONNECT is not supported.')
+    response.on('finish', () => socket.end())
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const isAnswering = busy.has(socket) || ('_httpMessage' in socket && socket._httpMessage !== null)
+    const exchange = busy.get(socket)
+    if (exchange !== undefined && !exchange.request.complete && socket.writable && error.code !== 'ECONNRESET') {
+      breakOffBody(exchange, error)
+      return
+    }
+    const isAnswering = exchange !== undefined || ('_httpMessage' in socket && socket._httpMessage !== null)
     if (isAnswering || !socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
       return
     }
     const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'invalid-request'
     const id = requestIdOf({ headers: {} })
-    const { status, ...problem } = toProblem(kind, `It could not be read as HTTP (${error.code}).`, id)
+    const { status, ...problem } = toProblem(
+      kind,
+      HTTP_DETAILS[kind] ?? `The request is not valid HTTP (${error.code}).`,
+      id,
+    )
     const body = JSON.stringify({ ...problem, status })
     const head = [
       `HTTP/1.1 ${status} ${problem.title}`,
       `Content-Type: ${PROBLEM_JSON}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
+      'Cache-Control: no-store',
       `X-Request-Id: ${id}`,
       'Connection: close',
     ]
@@ -83,9 +132,29 @@ export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs
   return server
 }
 
+type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse }
+
+/** What Node lets pass and no two servers read alike, in words; undefined if nothing is wrong. */
+const whatIsWrong = ({ rawHeaders, url = '', httpVersion, method }: IncomingMessage): string | undefined => {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  if (hosts > 1) return 'The header Host must be sent once.'
+  if (hosts === 0 && httpVersion === '1.1') return 'The header Host is missing.'
+  if (url.startsWith('/') || (url === '*' && method === 'OPTIONS')) return undefined
+  return 'The request target must be a path, such as /usage, without the scheme and the host.'
+}
+
 const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timed-out',
+}
+
+const HTTP_DETAILS: Readonly<Partial<Record<ProblemKind, string>>> = {
+  'headers-too-large': 'The request line and headers are larger than 16 KiB.',
+  'request-timed-out': 'The headers did not arrive within 30 seconds.',
 }
 
 /** Time for the head of a request, and for a body that is no stream, to arrive whole. */

@@ -1,16 +1,17 @@
 /**
  * Sessions of the dashboard. A cookie that scripts cannot read names the hash of an API key and the moment at which it
- * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key.
+ * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key or a sign-out.
  */
+import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hasKey, type KeyHash } from '#metering/access.ts'
+import { hasKey, type KeyHash, type SessionOfKey } from '#metering/access.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { Forbidden } from './caller.ts'
 
 export type Sessions = {
-  /** Whose session the request belongs to, or undefined: there is none, it was not made here, or it has ended. */
-  readonly read: (cookieHeader: string | undefined) => KeyHash | undefined
+  /** The session that the request belongs to, or undefined: there is none, it was not made here, or its time is up. */
+  readonly read: (cookieHeader: string | undefined) => SessionOfKey | undefined
   /** The value of `Set-Cookie` that begins a session. */
   readonly begin: (request: FastifyRequest, key: KeyHash) => string
   /** The values of `Set-Cookie` that end it. */
@@ -46,12 +47,13 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
       if (cookieHeader === undefined) return undefined
       const sent = cookies.parseCookie(cookieHeader)
       const { value } = signer.unsign(sent[SECURE_NAME] ?? sent[NAME] ?? '')
-      const [organizationId, hash, until] = value?.split('.') ?? []
-      if (organizationId === undefined || hash === undefined || !(Number(until) > clock())) return undefined
-      return { organizationId, hash: Buffer.from(hash, 'hex') }
+      const [organizationId, hash, id, until] = value?.split('.') ?? []
+      if (organizationId === undefined || hash === undefined || id === undefined) return undefined
+      return Number(until) > clock() ? { organizationId, hash: Buffer.from(hash, 'hex'), id } : undefined
     },
     begin: (request, { organizationId, hash }) => {
-      const value = [organizationId, Buffer.from(hash).toString('hex'), clock() + lifetimeMs].join('.')
+      const id = randomBytes(16).toString('base64url')
+      const value = [organizationId, Buffer.from(hash).toString('hex'), id, clock() + lifetimeMs].join('.')
       const isSecure = !isPlain(request)
       return cookie(isSecure ? SECURE_NAME : NAME, signer.sign(value), lifetimeMs, isSecure)
     },
@@ -63,19 +65,32 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
 const isPlain = ({ headers }: FastifyRequest): boolean => headers.origin?.startsWith('http://') === true
 
 /**
- * Throws Forbidden where a page of another site or port makes a browser change something in the name of who looks at it. A
+ * Throws Forbidden if a page of another site or port makes a browser change something in the name of whoever looks at it. A
  * request with a key is nobody's but its sender's; other authorization a browser, or a proxy that knows it, adds by itself.
- * What no browser sent says nothing of where it comes from.
+ * What no browser sent says nothing of where it comes from. `publicUrl` is where our own pages are, if Host does not say so.
  */
-export const refuseOtherSites = ({ method, headers }: FastifyRequest): void => {
-  const { host, origin, cookie, authorization } = headers
-  if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
-  const site = headers['sec-fetch-site']
-  const isOwn =
-    site !== undefined
-      ? site === 'same-origin' || site === 'none'
-      : origin !== undefined
-        ? host !== undefined && URL.parse(origin)?.host === host
-        : cookie === undefined
-  if (!isOwn) throw new Forbidden('without a key, only pages of the service itself may change anything')
-}
+export const createSiteGuard =
+  (publicUrl: URL | undefined) =>
+  ({ method, headers }: FastifyRequest): void => {
+    const { host, origin, cookie, authorization } = headers
+    if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
+    const site = headers['sec-fetch-site']
+    if (site !== undefined) {
+      if (site !== 'same-origin' && site !== 'none') throw new Forbidden(ONLY_OWN_PAGES)
+      return
+    }
+    if (origin === undefined) {
+      if (cookie !== undefined) throw new Forbidden(ONLY_OWN_PAGES)
+      return
+    }
+    const page = URL.parse(origin)
+    if (origin === publicUrl?.origin || (host !== undefined && page?.host === host)) return
+    throw new Forbidden(page === null || host === undefined ? ONLY_OWN_PAGES : hostDiffers(page, host))
+  }
+
+const ONLY_OWN_PAGES = 'Without a key, only pages of the service itself may change anything.'
+
+/** It is said to the page itself; a page elsewhere cannot read it. */
+const hostDiffers = ({ origin }: URL, host: string): string =>
+  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, and the request reached the service as ${host.slice(0, 200)}. ` +
+  'If a proxy in between changes the header Host, make it keep Host, or set PUBLIC_URL to the address of this page.'

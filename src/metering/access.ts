@@ -5,6 +5,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { ServiceError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
+import { type HostCheck, isLocalName } from './host-names.ts'
 import type { ApiKey, KeyStore, Scope } from './ledger.ts'
 
 export const DEFAULT_ORGANIZATION = 'default'
@@ -21,6 +22,9 @@ export type Principal = {
 /** What a key is found by: it names the key and does not let anybody use it. */
 export type KeyHash = { readonly organizationId: string; readonly hash: Uint8Array }
 
+/** A session of the dashboard: of a key, and with a name of its own, by which it can be ended before its time. */
+export type SessionOfKey = KeyHash & { readonly id: string }
+
 /** `keys`: every request needs one. `open`: whoever asks is the operator. */
 export type AccessMode = 'keys' | 'open'
 
@@ -28,18 +32,20 @@ export type AccessMode = 'keys' | 'open'
 export type Claim = {
   readonly authorization?: string | undefined
   readonly host?: string | undefined
-  readonly session?: KeyHash | undefined
+  readonly session?: SessionOfKey | undefined
 }
 
 export type Access = {
   /** What is demanded of a request that comes now. */
   readonly mode: () => Promise<AccessMode>
-  /** Whose request it is. Throws Unauthenticated. */
+  /** Whose request it is. Throws Unauthenticated or UnknownHost. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
   /** What a key is found by. Throws Unauthenticated where it has not the form of a key. */
   readonly hashOf: (key: string) => KeyHash
   /** Whose key it is. Throws Unauthenticated. */
   readonly principalOf: (key: KeyHash) => Promise<Principal>
+  /** Ends a session in this process at once and in others within seconds, whoever holds a copy of its cookie. */
+  readonly endSession: (session: SessionOfKey) => Promise<void>
   /** The same as `authenticate` where it is remembered: costs no wait. */
   readonly recall: (claim: Claim) => Principal | undefined
   /** A new key: the secret is in `key` only and is not kept. */
@@ -58,10 +64,23 @@ export class Unauthenticated extends ServiceError {
   }
 }
 
+/** Nobody is asked for a key, and the name is none that the operator knows of: it may be that of a page elsewhere. */
+export class UnknownHost extends ServiceError {
+  constructor(host: string | undefined) {
+    const name = JSON.stringify((host ?? '').slice(0, 200))
+    super(
+      'unknown_host',
+      `With AUTH=none the service answers to localhost, IP addresses and the names in ALLOWED_HOSTS, not to ${name}.`,
+    )
+  }
+}
+
 export type AccessNeeds = {
   readonly store: KeyStore
   /** `required`: keys even where there are none yet. `if-any`: keys once there was one. `none`: nobody is asked. */
   readonly demand: 'required' | 'if-any' | 'none'
+  /** With `none`: whether it answers to this name. */
+  readonly answersTo: HostCheck
   readonly clock: () => EpochMs
   readonly now: () => number
 }
@@ -76,7 +95,7 @@ const OPERATOR: Principal = {
   by: 'nobody',
 }
 
-export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access => {
+export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
   /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
   const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
   let wasOpen: { readonly until: number } | undefined
@@ -92,8 +111,8 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
   }
 
   const recall = ({ authorization, host }: Claim): Principal | undefined => {
-    if (demand === 'none') return OPERATOR
-    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocal(host) ? OPERATOR : undefined
+    if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
+    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
     return key === undefined ? undefined : remembered(hash('sha256', key, 'latin1'))
   }
@@ -105,7 +124,7 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
 
   const hashOf = (key: string): KeyHash => {
     const organizationId = organizationIn(key)
-    if (organizationId === undefined) throw new Unauthenticated('this is not a key: keys begin with cck_')
+    if (organizationId === undefined) throw new Unauthenticated('this is not an API key: keys begin with cck_')
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
@@ -119,16 +138,55 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
     known.set(name, { principal, until: now() + REMEMBERED_MS })
-    for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_MAX) break
-      known.delete(oldest)
-    }
+    forgetOldest(known)
     return principal
+  }
+
+  /** A sign-out lies beside the keys, as one that was never good: so every process finds it, and it needs no table. */
+  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: number }>()
+
+  const rememberSignedOut = (id: string, hasEnded: boolean): void => {
+    // A lookup that began before the sign-out must not undo it.
+    if (signedOut.get(id)?.hasEnded === true) return
+    signedOut.set(id, { hasEnded, until: now() + REMEMBERED_MS })
+    forgetOldest(signedOut)
+  }
+
+  const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
+    const entry = signedOut.get(id)
+    if (entry !== undefined && (entry.hasEnded || now() < entry.until)) return entry.hasEnded
+    const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
+    rememberSignedOut(id, isKept)
+    return isKept
+  }
+
+  const endSession = async (session: SessionOfKey): Promise<void> => {
+    const { organizationId, id } = session
+    if (!(await hasEnded(session))) {
+      const entry = {
+        id: `${SIGN_OUT}${id}`,
+        organizationId,
+        name: 'a session that was signed out',
+        hash: signOutHash(id),
+      }
+      try {
+        await store.create({ ...entry, scopes: ['usage:read'], createdAt: clock() })
+      } catch (error) {
+        // Another request may have signed it out meanwhile.
+        if ((await store.find(organizationId, entry.hash)) === undefined) throw error
+      }
+      await store.revoke(organizationId, entry.id, clock())
+    }
+    rememberSignedOut(id, true)
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
     if ((await mode()) === 'open') {
-      if (demand === 'none' || isLocal(claim.host)) return OPERATOR
+      if (demand === 'none') {
+        if (answersTo(claim.host)) return OPERATOR
+        throw new UnknownHost(claim.host)
+      }
+      if (isLocalName(claim.host)) return OPERATOR
       throw new Unauthenticated(
         'without API keys the service answers to localhost, 127.0.0.1 and [::1] only: make a key, or set AUTH=none',
       )
@@ -137,8 +195,11 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     const recalled = recall(claim)
     if (recalled !== undefined) return recalled
     if (authorization === undefined) {
-      if (session !== undefined) return { ...(await principalOf(session)), by: 'session' }
-      throw new Unauthenticated('a key is needed: Authorization: Bearer cck_…')
+      if (session !== undefined) {
+        if (await hasEnded(session)) throw new Unauthenticated('the session was signed out: sign in again')
+        return { ...(await principalOf(session)), by: 'session' }
+      }
+      throw new Unauthenticated('send an API key: Authorization: Bearer cck_…')
     }
     const key = keyIn(authorization)
     if (key === undefined || organizationIn(key) === undefined) {
@@ -152,6 +213,7 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
     authenticate,
     hashOf,
     principalOf,
+    endSession,
     recall,
     createKey: async ({ organizationId, name, scopes }) => {
       const key = `${PREFIX}${organizationId}_${randomBytes(32).toString('base64url')}`
@@ -168,8 +230,9 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
       wasOpen = undefined
       return { key, entry }
     },
-    listKeys: store.list,
+    listKeys: async (organizationId) => (await store.list(organizationId)).filter(({ id }) => !id.startsWith(SIGN_OUT)),
     revokeKey: async (organizationId, id) => {
+      if (id.startsWith(SIGN_OUT)) return undefined
       const revoked = await store.revoke(organizationId, id, clock())
       if (revoked !== undefined) known.delete(Buffer.from(revoked.hash).toString('latin1'))
       return revoked
@@ -177,9 +240,19 @@ export const createAccess = ({ store, demand, clock, now }: AccessNeeds): Access
   }
 }
 
-/** A web page elsewhere can have its own name lead to this machine (DNS rebinding), but it cannot have it called localhost. */
-const isLocal = (host: string | undefined): boolean =>
-  /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?$/i.test(host ?? '')
+/** Forgetting costs a lookup, never an answer. */
+const forgetOldest = (remembered: Map<string, unknown>): void => {
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= REMEMBERED_MAX) break
+    remembered.delete(oldest)
+  }
+}
+
+/** What the ids of sign-outs begin with; those of keys begin with `key_`. */
+const SIGN_OUT = 'out_'
+
+/** No key has this hash: every key begins with `cck_`. */
+const signOutHash = (sessionId: string): Uint8Array => hash('sha256', `${SIGN_OUT}${sessionId}`, 'buffer')
 
 const PREFIX = 'cck_'
 

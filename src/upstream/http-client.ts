@@ -2,7 +2,8 @@
  * Calls the Copilot service: with a time limit for each attempt and for all of them, retries where another attempt can
  * help, a size limit, and connections that are kept open.
  */
-import { Agent } from 'undici'
+import type { Readable } from 'node:stream'
+import { Agent, errors } from 'undici'
 import type { Deadline, Progress } from '#metering/ports.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
 import { retryAfterMs, retryDelayMs } from './retry.ts'
@@ -62,13 +63,15 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
 
   const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<Answer<T>> => {
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing.signal])
-    const response = await agent.request({
-      origin: baseUrl.origin,
-      path: `${prefix}${call.path}`,
-      method: 'GET',
-      headers: { accept: 'application/json', 'user-agent': 'copilot-credits', ...call.conditions },
-      signal,
-    })
+    const response = await agent
+      .request({
+        origin: baseUrl.origin,
+        path: `${prefix}${call.path}`,
+        method: 'GET',
+        headers: { accept: 'application/json', 'user-agent': 'copilot-credits', ...call.conditions },
+        signal,
+      })
+      .catch(throwBroken)
     const { statusCode: status, body } = response
     if (status !== 200) {
       // What comes with another status is of no interest, and nothing waits for it; but reading it to its end keeps the
@@ -80,17 +83,19 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
       throw new FailedStatus(status, retryAfterMs(typeof header === 'string' ? header : undefined, Date.now()))
     }
     const encoding = response.headers['content-encoding'] ?? 'identity'
-    if (encoding !== 'identity')
+    if (encoding !== 'identity') {
+      giveUp(body)
       throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${JSON.stringify(encoding)}`)
+    }
     const header = response.headers['content-length']
     const total = header === undefined ? undefined : Number(header)
     if (total !== undefined && total > bytesMax) {
-      body.destroy()
+      giveUp(body)
       throw new TooLarge(bytesMax)
     }
     const reader = call.start()
     let bytes = 0
-    for await (const chunk of body) {
+    for await (const chunk of chunksOf(body)) {
       bytes += chunk.length
       // Leaving the loop destroys the body and with it the connection.
       if (bytes > bytesMax) throw new TooLarge(bytesMax)
@@ -115,7 +120,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
         const failed = classify(error)
         if (failed === undefined) throw error
         tell(failed.failure)
-        const waitMs = failed.retryAfterMs ?? retryDelayMs(attempts, random())
+        const waitMs = Math.max(failed.retryAfterMs ?? 0, retryDelayMs(attempts, random()))
         const canRetry = failed.isWorthRetrying && attempts < attemptsMax && now() + waitMs < call.deadline
         if (!canRetry || closing.signal.aborted) throw toUpstreamError(call, failed, attempts, error)
         await sleep(waitMs, closing.signal)
@@ -136,6 +141,11 @@ export type HttpClient = ReturnType<typeof createHttpClient>
 /** How much of an answer that is not read for its content may come before its connection is given up. */
 const DUMPED_MAX = 64 * 1024
 
+/** Closes the connection. That the body ends early is no news, and without a listener it would end the process. */
+const giveUp = (body: Readable): void => {
+  body.on('error', () => {}).destroy()
+}
+
 class FailedStatus extends Error {
   readonly status: number
   readonly retryAfterMs: number | undefined
@@ -153,6 +163,27 @@ class TooLarge extends Error {
   }
 }
 
+/** What the HTTP client threw: whatever it is, no whole answer came over this connection. */
+class Broken extends Error {
+  constructor(cause: unknown) {
+    super('the HTTP client failed', { cause })
+  }
+}
+
+/** An argument that the client refuses is our own fault and stays what it is. */
+const throwBroken = (error: unknown): never => {
+  throw error instanceof errors.InvalidArgumentError ? error : new Broken(error)
+}
+
+/** Tells what breaks the body from what its reader throws: leaving a loop over this reaches no `catch`. */
+async function* chunksOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    throwBroken(error)
+  }
+}
+
 type Failed = {
   readonly failure: UpstreamFailure
   readonly reason: string
@@ -161,7 +192,7 @@ type Failed = {
   readonly retryAfterMs?: number
 }
 
-/** What went wrong in an attempt; undefined where it was not the upstream. */
+/** What went wrong in an attempt; undefined if it was not the upstream. */
 const classify = (error: unknown): Failed | undefined => {
   if (error instanceof MalformedAnswer || error instanceof UnbillableListing) {
     return { failure: 'bad-answer', reason: error.message, isWorthRetrying: true }
@@ -173,22 +204,19 @@ const classify = (error: unknown): Failed | undefined => {
     const wait = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }
     return { failure: 'status', reason, isWorthRetrying, status, ...wait }
   }
-  if (!(error instanceof Error)) return undefined
-  if (error.name === 'TimeoutError') {
-    return { failure: 'timeout', reason: 'it did not answer completely in time', isWorthRetrying: true }
-  }
-  const code = connectionCode(error)
-  if (code === undefined) return undefined
-  return { failure: 'connection', reason: `the connection failed (${code})`, isWorthRetrying: true }
+  return error instanceof Broken ? brokenBy(error.cause) : undefined
 }
 
-/** The system's or undici's code where the error is about a connection. */
-const connectionCode = (error: Error): string | undefined => {
-  if (error.name === 'AbortError') return 'closing'
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  if (code === undefined || code.startsWith('ERR_'))
-    return error.cause instanceof Error ? connectionCode(error.cause) : undefined
-  return code
+const brokenBy = (cause: unknown): Failed => {
+  const { name, code } =
+    cause instanceof Error ? (cause as NodeJS.ErrnoException) : { name: 'unknown', code: undefined }
+  if (name === 'TimeoutError') {
+    return { failure: 'timeout', reason: 'it did not answer completely in time', isWorthRetrying: true }
+  }
+  // A name or code says what happened; a message could quote what was sent.
+  const what = name === 'AbortError' ? 'closing' : (code ?? name)
+  const reason = what.startsWith('HPE_') ? `its answer is not valid HTTP (${what})` : `the connection failed (${what})`
+  return { failure: 'connection', reason, isWorthRetrying: true }
 }
 
 const toUpstreamError = (call: Call<unknown>, failed: Failed, attempts: number, cause: unknown): UpstreamError => {

@@ -11,11 +11,34 @@ test('the back-off doubles, is jittered from 0, and ends at two seconds', () => 
   assert.equal(retryDelayMs(1, 0.25), 25)
 })
 
-test('Retry-After is read as seconds or as a date, and ignored where it is neither', () => {
-  const now = Date.parse('2024-05-01T00:00:00Z')
-  assert.equal(retryAfterMs('3', now), 3000)
-  assert.equal(retryAfterMs('Wed, 01 May 2024 00:00:07 GMT', now), 7000)
-  assert.equal(retryAfterMs('Tue, 30 Apr 2024 00:00:00 GMT', now), 0)
-  assert.equal(retryAfterMs('soon', now), undefined)
-  assert.equal(retryAfterMs(undefined, now), undefined)
+test('Retry-After is read as seconds or as any HTTP date, is an hour at most, and is ignored if it is neither', () => {
+  const now = Date.parse('1994-11-06T08:49:30Z')
+  const HOUR = 3_600_000
+  for (const [header, ms] of [
+    ['3', 3000],
+    [' 3 ', 3000],
+    ['3600', HOUR],
+    ['3601', HOUR],
+    ['999999999', HOUR],
+    ['9'.repeat(400), HOUR],
+    ['Sun, 06 Nov 1994 08:49:37 GMT', 7000],
+    ['Sunday, 06-Nov-94 08:49:37 GMT', 7000],
+    ['Sun Nov  6 08:49:37 1994', 7000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', HOUR],
+    ['0', undefined],
+    ['Sat, 05 Nov 1994 00:00:00 GMT', undefined],
+    ['-5', undefined],
+    ['1.5', undefined],
+    ['1e3', undefined],
+    ['0x10', undefined],
+    ['Infinity', undefined],
+    ['Sun 9999', undefined],
+    ['Xyz, 99 Nov 1994 99:99:99 GMT', undefined],
+    ['1994-11-06T09:00:00Z', undefined],
+    ['soon', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ] as const) {
+    assert.equal(retryAfterMs(header, now), ms, String(header))
+  }
 })

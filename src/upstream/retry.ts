@@ -10,13 +10,22 @@ const MAX_MS = 2_000
 export const retryDelayMs = (attempts: number, random: number): number =>
   random * Math.min(MAX_MS, BASE_MS * 2 ** (attempts - 1))
 
+/** The longest wait that is believed. A service that asks for more has most likely computed it wrongly. */
+const RETRY_AFTER_MAX_MS = 3_600_000
+
 /**
- * The wait that a `Retry-After` header asks for, in milliseconds: whole seconds or an HTTP date (RFC 9110, 10.2.3).
- * Undefined where there is none or it cannot be read.
+ * The wait that a `Retry-After` header asks for, in milliseconds, at most an hour: whole seconds or an HTTP date
+ * (RFC 9110, 10.2.3). Undefined if there is none, it cannot be read, or it asks for no wait.
  */
 export const retryAfterMs = (header: string | undefined, nowMs: number): number | undefined => {
-  if (header === undefined) return undefined
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
-  const date = Date.parse(header)
-  return Number.isNaN(date) || !/^[A-Z][a-z]{2}/.test(header) ? undefined : Math.max(0, date - nowMs)
+  const value = header?.trim() ?? ''
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : httpDate(value) - nowMs
+  return ms > 0 ? Math.min(ms, RETRY_AFTER_MAX_MS) : undefined
+}
+
+/** The three forms of an HTTP date (RFC 9110, 5.6.7), all in GMT. NaN for anything else, which `Date.parse` would guess at. */
+const httpDate = (value: string): number => {
+  if (/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/.test(value)) return Date.parse(value)
+  if (/^[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d [\d:]{8} GMT$/.test(value)) return Date.parse(value)
+  return /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}$/.test(value) ? Date.parse(`${value} GMT`) : Number.NaN
 }

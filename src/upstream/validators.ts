@@ -8,9 +8,11 @@ import type { AnswerHeaders } from './http-client.ts'
  */
 export const validatorsOf = ({ etag, date, 'last-modified': lastModified }: AnswerHeaders): Validators | undefined => {
   const isSettled = Date.parse(String(date)) - Date.parse(String(lastModified)) > 1000
+  // Other values could not be sent back as they came.
+  const isAscii = typeof lastModified === 'string' && /^[\x20-\x7e]+$/.test(lastModified)
   const found = {
-    ...(typeof etag === 'string' ? { etag } : {}),
-    ...(typeof lastModified === 'string' && isSettled ? { lastModified } : {}),
+    ...(typeof etag === 'string' && /^(W\/)?"[\x21\x23-\x7e]*"$/.test(etag) ? { etag } : {}),
+    ...(isAscii && isSettled ? { lastModified } : {}),
   }
   return Object.keys(found).length === 0 ? undefined : found
 }

@@ -7,6 +7,7 @@ import type { Intake, IntakeCounts, IntakeResult } from '#metering/intake.ts'
 import { countsOf } from '#metering/intake.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Problem } from '../schemas/problem.ts'
+import { chunksUntil } from '../stopping.ts'
 import { type LineBatch, type ParsedLine, readLines } from './ndjson.ts'
 import { toResultText } from './result-text.ts'
 
@@ -15,6 +16,8 @@ export type NdjsonNeeds = {
   readonly organization: Organization
   readonly body: AsyncIterable<Uint8Array>
   readonly response: ServerResponse
+  /** Ends the answer in order although more of the body may come; its reason is the error. */
+  readonly stop: AbortSignal
   readonly lineBytesMax: number
   /** Only what was not accepted is answered line by line. */
   readonly isMinimal: boolean
@@ -25,12 +28,12 @@ const LINES_A_BATCH = 1000
 const BATCHES_AT_ONCE = 3
 
 export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
-  const { intake, organization, body, response, lineBytesMax, isMinimal, toProblem } = needs
+  const { intake, organization, body, response, stop, lineBytesMax, isMinimal, toProblem } = needs
   const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
 
   const write = async (text: string): Promise<void> => {
     if (text === '' || response.destroyed) return
-    if (!response.write(text)) await drained(response)
+    if (!response.write(text)) await drained(response, stop)
   }
 
   const answer = async (batch: LineBatch, results: readonly IntakeResult[]): Promise<void> => {
@@ -56,19 +59,38 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
   }
 
   try {
-    for await (const batch of readLines(body, { linesMax: LINES_A_BATCH, lineBytesMax })) {
+    for await (const batch of readLines(chunksUntil(body, stop), { linesMax: LINES_A_BATCH, lineBytesMax })) {
       takeNext(batch)
       if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
     }
     await turn
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
-  } catch (error) {
-    // What was answered above is committed. What was not may be: to repeat it is safe.
-    await write(`${JSON.stringify({ done: false, ...counts, problem: toProblem(error) })}\n`)
-  } finally {
     response.end()
+  } catch (error) {
+    // What is under way is counted, unless it failed, which then is what went wrong.
+    const failure = await turn.then(
+      () => error,
+      (first) => first,
+    )
+    // What was answered above is committed. What was not may be: to repeat it is safe.
+    await write(`${JSON.stringify({ done: false, ...counts, problem: toProblem(failure) })}\n`)
+    endBeforeBody(response)
   }
 }
+
+/**
+ * Ends an answer whose request may still be arriving. The client gets an end of the stream and a moment to read it: to
+ * close at once with something unread would reset the connection, and could take the answer with it.
+ */
+const endBeforeBody = (response: ServerResponse): void => {
+  const { socket } = response
+  if (socket === null) return
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.on('close', () => clearTimeout(timer))
+  response.end(() => socket.end())
+}
+
+const LINGER_MS = 1000
 
 const takeLines = async (
   intake: Intake,
@@ -90,13 +112,17 @@ const takeLines = async (
 
 const isEntry = (line: ParsedLine): line is Extract<ParsedLine, { readonly entry: unknown }> => 'entry' in line
 
-const drained = (response: ServerResponse): Promise<void> =>
+/** Or closed, or about to end: a client that does not read is not waited for then. */
+const drained = (response: ServerResponse, stop: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done)
       response.off('close', done)
+      stop.removeEventListener('abort', done)
       resolve()
     }
     response.on('drain', done)
     response.on('close', done)
+    stop.addEventListener('abort', done)
+    if (stop.aborted) done()
   })

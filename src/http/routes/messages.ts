@@ -15,11 +15,14 @@ import type { IntakeGate } from '../intake-gate.ts'
 import { NDJSON, organizationQuery } from '../schemas/common.ts'
 import { IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
 import { problemResponses } from '../schemas/responses.ts'
+import { stopOf } from '../stopping.ts'
 
 export type MessageRoutesOptions = {
   readonly intake: Intake
   readonly callers: Callers
   readonly gate: IntakeGate
+  /** Aborted, with the error that says so, once the service shuts down. */
+  readonly leaving: AbortSignal
   readonly limits: { readonly bodyBytesMax: number; readonly batchMax: number; readonly textBytesMax: number }
 }
 
@@ -27,7 +30,7 @@ const CALLER = Symbol('caller')
 type WithCaller = FastifyRequest & { [CALLER]?: Caller }
 
 export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, options, done) => {
-  const { intake, callers, gate, limits } = options
+  const { intake, callers, gate, leaving, limits } = options
   const { bodyBytesMax, batchMax, textBytesMax } = limits
   /** A text is escaped to six times its bytes at the most. */
   const lineBytesMax = textBytesMax * 6 + LINE_BYTES_BESIDE_TEXT
@@ -85,6 +88,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
           organization: caller.organization,
           body: request.body as IncomingMessage,
           response: reply.raw,
+          stop: stopOf(request.raw, leaving),
           lineBytesMax,
           isMinimal: /\breturn=minimal\b/.test(String(request.headers['prefer'] ?? '')),
           toProblem: (error) => problemFor(error, request),

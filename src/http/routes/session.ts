@@ -89,7 +89,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         summary: 'Signs in with an API key',
         description:
           'For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service ' +
-          'only. It ends after a time, and with its key. Programs send their key with each request.',
+          'only. It ends after `SESSION_LIFETIME`, with a sign-out, and with its key. Programs send their key with each request.',
         body: SignIn,
         response: {
           204: { description: 'Signed in.', type: 'null' },
@@ -115,10 +115,16 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         operationId: 'signOut',
         tags: ['Session'],
         summary: 'Signs out',
-        response: { 204: { description: 'Signed out.', type: 'null' }, ...problemResponses(403, 500) },
+        description:
+          'Ends the session for every copy of its cookie: at once in this process, within 5 seconds in others on the same database.',
+        response: { 204: { description: 'Signed out.', type: 'null' }, ...problemResponses(403, 500, 503) },
       },
     },
-    (request, reply) => reply.code(204).header('set-cookie', sessions.end(request)).send(null),
+    async (request, reply) => {
+      const session = sessions.read(request.headers.cookie)
+      if (session !== undefined) await access.endSession(session)
+      return reply.code(204).header('set-cookie', sessions.end(request)).send(null)
+    },
   )
 
   done()

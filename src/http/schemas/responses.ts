@@ -18,34 +18,34 @@ const PROBLEMS = {
     more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not know it' }] },
   },
   401: {
-    description: 'A key is needed, or the one that was sent is unknown or was revoked.',
+    description: 'No key was sent, or it is unknown or was revoked.',
     kind: 'unauthenticated',
-    detail: 'a key is needed: Authorization: Bearer cck_…',
+    detail: 'send an API key: Authorization: Bearer cck_…',
   },
   403: {
     description: 'The key does not allow this.',
     kind: 'forbidden',
-    detail: 'the key must have the scope messages:write',
+    detail: 'This key needs the scope messages:write.',
   },
   404: {
-    description: 'There is no such thing, or none that the key may know of.',
+    description: 'It does not exist, or the key may not know of it.',
     kind: 'not-found',
     detail: 'there is no organization "acme"',
   },
   409: {
-    description: 'It is in contradiction to what is there.',
+    description: 'It conflicts with something that exists.',
     kind: 'conflict',
     detail: 'there is an organization acme already',
   },
   413: {
     description: 'The body is larger than `INTAKE_MAX_BYTES`.',
     kind: 'payload-too-large',
-    detail: 'Request body is too large',
+    detail: 'The body is larger than 16777216 bytes.',
   },
   415: {
-    description: 'The body is of a type that is not taken here.',
+    description: 'The content type of the body is not supported here.',
     kind: 'unsupported-media-type',
-    detail: 'Unsupported Media Type: text/plain',
+    detail: 'This Content-Type is not supported here: /docs says which ones are.',
   },
   500: {
     description: 'Something went wrong in the service; its logs say more.',
@@ -69,7 +69,7 @@ const PROBLEMS = {
   },
   503: {
     description:
-      'The database cannot be read or written now, or more is waiting than may wait: nothing has been acknowledged, and the ' +
+      'The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the ' +
       'same request may be sent again after `Retry-After` seconds.',
     kind: 'store-failed',
     detail: 'Nothing of this request has been acknowledged: repeat it.',

@@ -1,0 +1,239 @@
+/** Every problem that the service answers, as it arrives: its status, type and title, and a detail that says what to do. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { type Running, startService } from './harness.ts'
+
+const TITLES: Readonly<Record<string, readonly [number, string]>> = {
+  'invalid-request': [400, 'Invalid request'],
+  unauthenticated: [401, 'Authentication required'],
+  forbidden: [403, 'Not permitted'],
+  'not-found': [404, 'Not found'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  conflict: [409, 'Conflict with an existing resource'],
+  'payload-too-large': [413, 'Request body too large'],
+  'unsupported-media-type': [415, 'Unsupported content type'],
+  'expectation-failed': [417, 'Unsupported Expect header'],
+  'headers-too-large': [431, 'Request headers too large'],
+}
+
+const H = 'Host: localhost\r\n'
+const J = 'Content-Type: application/json\r\n'
+const N = 'Content-Type: application/x-ndjson\r\n'
+const CHUNKED = 'Transfer-Encoding: chunked\r\n'
+
+const json = (method: string, path: string, body: unknown): string => {
+  const sent = typeof body === 'string' ? body : JSON.stringify(body)
+  return `${method} ${path} HTTP/1.1\r\n${H}${J}Content-Length: ${Buffer.byteLength(sent)}\r\n\r\n${sent}`
+}
+const get = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\n${H}${headers}\r\n`
+
+/** What is sent, byte for byte; the end of the problem's type; its whole detail, or what it must hold. */
+const cases: readonly (readonly [name: string, sent: string, kind: string, detail: string | RegExp])[] = [
+  // What is no HTTP, or what two servers would read differently.
+  ['no HTTP', 'HELLO\r\n\r\n', 'invalid-request', /^The request is not valid HTTP \(HPE_\w+\)\.$/],
+  ['no Host', 'GET /usage HTTP/1.1\r\n\r\n', 'invalid-request', 'The header Host is missing.'],
+  ['two hosts', get('/usage', 'Host: other\r\n'), 'invalid-request', 'The header Host must be sent once.'],
+  ['the same host twice', get('/v1/usage', 'hOsT: localhost\r\n'), 'invalid-request', /Host must be sent once/],
+  ['the whole URL as its target', get('http://localhost/usage'), 'invalid-request', /target must be a path, such as/],
+  ['another URL as its target', get('http://evil.example/usage'), 'invalid-request', /target must be a path/],
+  ['CONNECT', `CONNECT localhost:80 HTTP/1.1\r\n${H}\r\n`, 'method-not-allowed', 'CONNECT is not supported.'],
+  ['*', `OPTIONS * HTTP/1.1\r\n${H}\r\n`, 'not-found', /\/docs/],
+  ['a broken percent-encoding', get('/v1/messages/%zz'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
+  ['half a character', get('/v1/messages/%F0%9F'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
+  ['a path that is no UTF-8', get('/%ff'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
+  [
+    'a length and chunks',
+    `POST /v1/messages HTTP/1.1\r\n${H}${J}Content-Length: 3\r\n${CHUNKED}\r\n0\r\n\r\n`,
+    'invalid-request',
+    /not valid HTTP/,
+  ],
+  [
+    'two lengths',
+    `POST /v1/keys HTTP/1.1\r\n${H}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`,
+    'invalid-request',
+    /HTTP/,
+  ],
+  [
+    'a negative length',
+    `POST /v1/keys HTTP/1.1\r\n${H}Content-Length: -1\r\n\r\n`,
+    'invalid-request',
+    /not valid HTTP/,
+  ],
+  ['a bare line feed in a header', `GET /usage HTTP/1.1\r\n${H}X: a\nb\r\n\r\n`, 'invalid-request', /not valid HTTP/],
+  ['a space before the colon', `GET /usage HTTP/1.1\r\nHost : localhost\r\n\r\n`, 'invalid-request', /not valid HTTP/],
+  ...['/v1/messages', '/v1/events', '/v1/keys', '/v1/session'].map(
+    (path) =>
+      [
+        `chunks that are none, to ${path}`,
+        `POST ${path} HTTP/1.1\r\n${H}${J}${CHUNKED}\r\nzz\r\n{}\r\n0\r\n\r\n`,
+        'invalid-request',
+        /^The body is not valid HTTP \(HPE_INVALID_CHUNK_SIZE\)\.$/,
+      ] as const,
+  ),
+  ['large headers', get('/usage', `X: ${'x'.repeat(20_000)}\r\n`), 'headers-too-large', /larger than 16 KiB/],
+  [
+    'Expect',
+    get('/healthz', 'Expect: cake\r\n'),
+    'expectation-failed',
+    'The header Expect must be absent or 100-continue.',
+  ],
+  // What is not there.
+  ['an unknown path', get('/nothing?x=1'), 'not-found', 'GET /nothing: see /docs for what there is'],
+  ['a file above the folder', get('/../package.json'), 'not-found', /\/docs/],
+  ['another method', `PATCH /usage HTTP/1.1\r\n${H}\r\n`, 'method-not-allowed', '/usage takes GET, HEAD'],
+  ['no such message', get('/v1/messages/none'), 'not-found', 'there is no message "none"'],
+  ['no such report', get('/v1/reports/none'), 'not-found', 'there is no report "none"'],
+  ['no such organization', get('/usage?organization=none'), 'not-found', 'there is no organization "none"'],
+  ['no such key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'there is no key "none"'],
+  // What a field must be.
+  [
+    'an unknown parameter',
+    get('/usage?colour=x'),
+    'invalid-request',
+    'query parameter "colour" must be absent: /usage does not know it',
+  ],
+  ['a limit of 0', get('/v1/usage?limit=0'), 'invalid-request', 'query parameter "limit" must be at least 1'],
+  [
+    'a limit that is no number',
+    get('/v1/usage?limit=x'),
+    'invalid-request',
+    'query parameter "limit" must be an integer',
+  ],
+  [
+    'a bucket',
+    get('/v1/usage/totals?bucket=eon'),
+    'invalid-request',
+    /^query parameter "bucket" must be one of "\w+", "/,
+  ],
+  [
+    'a period',
+    get('/usage?period=x'),
+    'invalid-request',
+    /^query parameter "period" must be current, previous, a month/,
+  ],
+  ['no name', json('POST', '/v1/keys', {}), 'invalid-request', 'body/scopes must be present'],
+  ['no scopes', json('POST', '/v1/keys', { scopes: [] }), 'invalid-request', 'body/scopes must be not empty'],
+  [
+    'a wrong scope',
+    json('POST', '/v1/keys', { scopes: ['root'] }),
+    'invalid-request',
+    'body/scopes/0 must be one of "usage:read", "messages:write", "admin"',
+  ],
+  [
+    'a field too many',
+    json('POST', '/v1/keys', { scopes: ['admin'], x: 1 }),
+    'invalid-request',
+    'body/x must be absent: /v1/keys does not know it',
+  ],
+  ['a body that is no object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
+  [
+    'a long key',
+    json('POST', '/v1/session', { key: 'x'.repeat(501) }),
+    'invalid-request',
+    'body/key must be at most 500 characters long',
+  ],
+  ['an empty key', json('POST', '/v1/session', { key: '' }), 'invalid-request', 'body/key must be not empty'],
+  ['no JSON', json('POST', '/v1/keys', '{"secret'), 'invalid-request', 'The body is not valid JSON.'],
+  ['__proto__', json('POST', '/v1/keys', '{"__proto__":{}}'), 'invalid-request', 'The body is not valid JSON.'],
+  ['no body', json('POST', '/v1/keys', ''), 'invalid-request', /^The body is empty/],
+  ['no body at all', `POST /v1/keys HTTP/1.1\r\n${H}\r\n`, 'invalid-request', 'body must be an object'],
+  [
+    'a large body',
+    json('POST', '/v1/keys', { name: 'x'.repeat(1_100_000) }),
+    'payload-too-large',
+    'The body is larger than 1048576 bytes.',
+  ],
+  [
+    'a form',
+    `POST /v1/keys HTTP/1.1\r\n${H}Content-Type: text/csv\r\nContent-Length: 1\r\n\r\nx`,
+    'unsupported-media-type',
+    /\/docs says which ones are/,
+  ],
+  [
+    'what exists already',
+    json('POST', '/v1/organizations', { id: 'default' }),
+    'conflict',
+    'there is an organization default already',
+  ],
+  [
+    'no key, where there is one',
+    json('POST', '/v1/session', { key: 'hunter2' }),
+    'unauthenticated',
+    /keys begin with cck_/,
+  ],
+  ['a name of another', 'GET /usage HTTP/1.1\r\nHost: evil.example\r\n\r\n', 'unauthenticated', /localhost/],
+  ['another site', `DELETE /v1/session HTTP/1.1\r\n${H}Sec-Fetch-Site: cross-site\r\n\r\n`, 'forbidden', /./],
+]
+
+describe('the problem that is answered to', { concurrency: 4 }, () => {
+  let service: Running
+  before(async () => {
+    service = await startService({})
+  })
+  after(() => service[Symbol.asyncDispose]())
+
+  for (const [name, sent, kind, detail] of cases) {
+    test(name, async () => {
+      const answer = await exchange(service, sent)
+      const [head = '', ...rest] = answer.split('\r\n\r\n')
+      const body = rest.join('\r\n\r\n')
+      assert.match(head, /^content-type: application\/problem\+json/im, answer)
+      assert.match(head, /^x-request-id: [\w-]+$/im)
+      assert.match(head, /^cache-control: no-store$/im)
+      const problem = JSON.parse(body.slice(body.indexOf('{'), body.lastIndexOf('}') + 1))
+      const [status, title] = TITLES[kind] ?? []
+      assert.deepEqual(
+        [problem.type, problem.status, problem.title],
+        [`urn:copilot-credits:problem:${kind}`, status, title],
+        problem.detail,
+      )
+      assert.equal(answer.split('HTTP/1.1 ').length, 2, 'one answer')
+      assert.ok(head.startsWith(`HTTP/1.1 ${status} `), head)
+      if (typeof detail === 'string') assert.equal(problem.detail, detail)
+      else assert.match(problem.detail, detail)
+      assert.doesNotMatch(problem.detail, / {2}|must be must|secret/)
+      for (const { field, expected } of problem.errors ?? []) {
+        assert.doesNotMatch(field, /\s$/)
+        assert.doesNotMatch(expected, /^must/)
+      }
+    })
+  }
+
+  test('a broken chunk in the middle of a stream, the stream ends in order and says what was committed', async () => {
+    const line = '{"id":"streamed","text":"x","timestamp":"2024-05-01T00:00:00Z"}\n'
+    const head = `POST /v1/messages HTTP/1.1\r\n${H}${N}${CHUNKED}\r\n${line.length.toString(16)}\r\n${line}\r\n`
+    const answer = await exchange(service, head, (so) => (so.includes('"accepted"') ? 'zz\r\n' : undefined))
+    const last = JSON.parse(answer.split('\n').findLast((each) => each.startsWith('{"done"')) ?? '')
+    assert.deepEqual([last.done, last.accepted, last.problem.status], [false, 1, 400])
+    assert.equal(last.problem.detail, 'body must be valid HTTP chunks')
+    assert.ok(answer.endsWith('\r\n0\r\n\r\n'))
+    assert.doesNotMatch(service.logged(), /rawPacket/, 'what came reached the log')
+  })
+})
+
+/** Sends, then once what came asks for it sends more; resolves to all that came until the service ended it. */
+const exchange = async (
+  service: Running,
+  sent: string,
+  more: (received: string) => string | undefined = () => undefined,
+): Promise<string> => {
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+  socket.on('error', () => {})
+  let received = ''
+  let isDone = false
+  socket.on('data', (bytes: Buffer) => {
+    received += bytes.toString('latin1')
+    const next = more(received)
+    if (next !== undefined && !isDone) {
+      isDone = true
+      socket.write(next)
+    }
+    // The connection stays open where nothing is wrong with it: a whole problem is the end then.
+    if (/"request_id":"[\w-]+"[^\n]*\}$/.test(received)) socket.end()
+  })
+  socket.write(sent)
+  await text(socket).catch(() => '')
+  return received
+}
