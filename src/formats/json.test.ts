@@ -109,7 +109,7 @@ describe('JSON', () => {
       ['\ufeff{"a":1,"a":2}', 'key-twice', { byte: 10, line: 1, column: 8 }],
       ["{'secret':1}", 'not-json', { byte: 1, line: 1, column: 2 }],
       ['{"a":NaN}', 'not-json', undefined],
-      [Buffer.from('{"é":"\xff"}', 'latin1'), 'not-utf-8', { byte: 2, line: 1, column: 3 }],
+      [Buffer.from('{"é":"\xff"}', 'latin1'), 'not-utf-8', { byte: 3, line: 1, column: 4 }],
       [Buffer.concat([Buffer.from('["é",\n"'), Buffer.from([0xed, 0xa0, 0x80])]), 'not-utf-8', undefined],
       [Buffer.from([0x22, 0xe2, 0x82]), 'not-utf-8', undefined],
       [Buffer.from('{}', 'utf16le'), 'not-json', undefined],

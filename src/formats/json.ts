@@ -198,7 +198,7 @@ const placeIn = (text: string, index: number, bytesBefore: number): JsonPlace =>
   }
 }
 
-/** The start of the first character that is not UTF-8: the longest beginning that could still become valid ends there. */
+/** The byte with which it can no longer be UTF-8: the longest beginning that could still become valid ends there. */
 const placeOfBadByte = (bytes: Uint8Array): JsonPlace => {
   let [good, bad] = [0, bytes.length]
   while (good < bad) {
