@@ -230,8 +230,8 @@ describe('a body that is packed with gzip', () => {
 
   test('and unpacks to more than may come is refused with 413, and costs no more memory than that', async () => {
     await using service = await startService({ INTAKE_MAX_BYTES: '2MiB' })
-    const bomb = await bombOf(2_000_000_000)
-    assert.ok(bomb.length < 20_000_000, `${bomb.length} bytes of gzip`)
+    const bomb = await bombOf(800_000_000)
+    assert.ok(bomb.length < 1_000_000, `${bomb.length} bytes of gzip are within every limit`)
     const before = process.memoryUsage.rss()
     for (const [path, type] of [
       ['/v1/messages', 'application/json'],
@@ -247,7 +247,7 @@ describe('a body that is packed with gzip', () => {
       400,
       'read, and refused',
     )
-    assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'two gigabytes are not held')
+    assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'what it unpacks to is not held')
   })
 
   test('or in any other way is refused with 415, and the answer says what is taken', async () => {
@@ -271,7 +271,7 @@ describe('a body that is packed with gzip', () => {
 
 /** So many zeros, packed. */
 const bombOf = async (bytes: number): Promise<Buffer> => {
-  const gzip = createGzip({ level: 1 })
+  const gzip = createGzip()
   const packed: Buffer[] = []
   gzip.on('data', (chunk: Buffer) => packed.push(chunk))
   const zeros = Buffer.alloc(1_000_000, 0x20)
