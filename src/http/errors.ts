@@ -122,7 +122,8 @@ const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, repl
 const invalidRequest = ({ validation = [], validationContext }: FastifyError, request: FastifyRequest): Problem => {
   const path = request.routeOptions.url ?? request.url
   const field = (pointer: string): string => fieldOf(validationContext, pointer)
-  const errors = mergeAlternatives(validation).map(({ keyword, instancePath, params, message = '' }) => {
+  const errors = mergeAlternatives(validation).map((finding) => {
+    const { keyword, instancePath, params } = finding
     const unknown = params['additionalProperty']
     if (keyword === 'additionalProperties' && typeof unknown === 'string') {
       return { field: field(`${instancePath}/${unknown}`), expected: `absent: ${path} does not know it` }
@@ -131,7 +132,7 @@ const invalidRequest = ({ validation = [], validationContext }: FastifyError, re
     if (keyword === 'required' && typeof missing === 'string') {
       return { field: field(`${instancePath}/${missing}`), expected: 'present' }
     }
-    return { field: field(instancePath), expected: expectationIn(message) }
+    return { field: field(instancePath), expected: expectationIn(finding) }
   })
   const detail = errors.map((each) => `${each.field} must be ${each.expected}`).join('; ')
   return toProblem('invalid-request', detail, request.id, { errors })
@@ -143,23 +144,26 @@ type Findings = NonNullable<FastifyError['validation']>
 const mergeAlternatives = (findings: Findings): Findings => {
   const choice = findings.find(({ keyword }) => keyword === 'anyOf')
   if (choice === undefined) return findings
-  const kinds = findings.flatMap(({ keyword, instancePath, params, message = '' }) => {
-    if (instancePath !== choice.instancePath || keyword === 'anyOf') return []
-    return keyword === 'const' ? [JSON.stringify(params['allowedValue'])] : [expectationIn(message)]
+  const kinds = findings.flatMap((finding) => {
+    if (finding.instancePath !== choice.instancePath || finding.keyword === 'anyOf') return []
+    return [finding.keyword === 'const' ? JSON.stringify(finding.params['allowedValue']) : expectationIn(finding)]
   })
   return [{ ...choice, message: `must be ${[...new Set(kinds)].join(' or ')}` }]
 }
 
-/** "must be string" → "a string", "must NOT have fewer than 1 items" → "one that does NOT have fewer than 1 items". */
-const expectationIn = (message: string): string => {
-  const [, kind] = /^must be (integer|number|string|boolean|array|object|null)$/.exec(message) ?? []
-  if (kind !== undefined) return kind === 'null' ? kind : `${/^[aio]/.test(kind) ? 'an' : 'a'} ${kind}`
-  if (message.startsWith('must be ')) return message.slice('must be '.length)
-  return message
-    .replace(/^must NOT have fewer than/, 'of no fewer than')
-    .replace(/^must NOT have more than/, 'of no more than')
-    .replace(/^must match/, 'a text that matches')
-    .replace(/^must NOT have/, 'without')
+/** "must be string" → "a string", "must be >= 1" → "at least 1". */
+const expectationIn = ({ keyword, message = '', params }: Findings[number]): string => {
+  const limit = String(params['limit'])
+  if (keyword === 'minimum') return `at least ${limit}`
+  if (keyword === 'maximum') return `at most ${limit}`
+  if (keyword === 'minLength') return `a string of at least ${limit} character${limit === '1' ? '' : 's'}`
+  if (keyword === 'maxLength') return `a string of at most ${limit} characters`
+  if (keyword === 'minItems') return `an array of at least ${limit} item${limit === '1' ? '' : 's'}`
+  if (keyword === 'maxItems') return `an array of at most ${limit} items`
+  if (keyword === 'uniqueItems') return 'an array without duplicates'
+  if (keyword === 'pattern') return `a string that matches ${String(params['pattern'])}`
+  const [, kind] = /^must be (integer|number|string|boolean|array|object)$/.exec(message) ?? []
+  return kind === undefined ? message.replace(/^must be /, '') : `${/^[aio]/.test(kind) ? 'an' : 'a'} ${kind}`
 }
 
 /** `body/scopes/0`, `query parameter "limit"`. */
