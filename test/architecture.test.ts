@@ -11,13 +11,14 @@ const MAY_IMPORT: Readonly<
   model: { rooms: [], packages: [] },
   rating: { rooms: ['model'], packages: [] },
   reporting: { rooms: ['model'], packages: [] },
+  formats: { rooms: [], packages: ['node'] },
   calendar: { rooms: ['model'], packages: [] },
   metering: { rooms: ['model', 'rating', 'calendar'], packages: ['node'] },
   store: { rooms: ['model', 'metering/ledger', 'metering/ports'], packages: ['node', 'pg'] },
-  upstream: { rooms: ['model', 'metering/ports'], packages: ['node', 'undici', 'typebox'] },
+  upstream: { rooms: ['model', 'metering/ports', 'formats'], packages: ['node', 'undici', 'typebox'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
-    rooms: ['model', 'calendar', 'metering', 'reporting'],
+    rooms: ['model', 'calendar', 'metering', 'reporting', 'formats'],
     packages: [
       'node',
       'fastify',
@@ -43,7 +44,17 @@ const MAY_IMPORT: Readonly<
     packages: ['node', 'pino'],
   },
   cli: {
-    rooms: ['service.ts', 'config.ts', 'exit-codes.ts', 'main.ts', 'model', 'rating', 'reporting', 'metering'],
+    rooms: [
+      'service.ts',
+      'config.ts',
+      'exit-codes.ts',
+      'main.ts',
+      'model',
+      'rating',
+      'reporting',
+      'metering',
+      'formats',
+    ],
     packages: ['node', 'commander', 'csv-parse'],
   },
 }

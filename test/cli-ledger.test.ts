@@ -217,6 +217,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         [['keys', 'revoke', 'key_none'], 1, /there is no key key_none/],
         [['keys', 'create', '--scope', 'all'], 2, /usage:read, messages:write, admin/],
         [['keys', 'create'], 2, /--scope/],
+        [['keys', 'create', '--scope', 'admin', '--name', 'x'.repeat(201)], 2, /at most 200 characters/],
         [['keys', 'list', '--organization', 'nobody'], 1, /there is no organization nobody/],
       ] as const) {
         const wrong = await run(args)

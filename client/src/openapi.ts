@@ -92,7 +92,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages as CloudEvents
-         * @description CloudEvents 1.0 in structured, batch and binary mode. `type` is `copilot.message`; `source`, a space and `id` together are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single event that is rejected is answered with 400, one in conflict with 409.
+         * @description CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with `application/json`. `type` is `copilot.message`; `source`, a space and `id` together are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single event that is rejected is answered with 400, one in conflict with 409.
          */
         readonly post: operations["reportEvents"];
         readonly delete?: never;
@@ -155,7 +155,7 @@ export interface paths {
          * Report messages, each charged once for ever
          * @description Each message is measured, priced and charged once, for ever: its id is its identity, and `1000` and `"1000"` are two. The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field and the reason. What is answered is committed and synced. To repeat a request is always safe.
          *
-         *     As `application/x-ndjson`, one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
+         *     As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
          */
         readonly post: operations["reportMessages"];
         readonly delete?: never;
@@ -388,6 +388,61 @@ export interface components {
             readonly revoked?: string;
             /** @description What it allows. */
             readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
+        };
+        /** @description A message to the copilot as a CloudEvent; other attributes may be there. */
+        readonly CloudEvent: {
+            /** @description The message. */
+            readonly data?: {
+                /**
+                 * @description The report that was asked for: it prices the message if the catalogue has it.
+                 * @example 5392
+                 */
+                readonly report_id?: number | string | null;
+                /**
+                 * @description What was asked. It is measured and not kept.
+                 * @example What is the lease term?
+                 */
+                readonly text: string;
+            };
+            /**
+             * @description In place of `data`: its JSON in base64.
+             * @example eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ==
+             */
+            readonly data_base64?: string | null;
+            /**
+             * @description Unique within `source`.
+             * @example A234-1234-1234
+             */
+            readonly id: string;
+            /**
+             * Format: uri-reference
+             * @description With a space and `id` behind it, the id of the message.
+             * @example /copilot/eu
+             */
+            readonly source: string;
+            /**
+             * @description The version of CloudEvents.
+             * @example 1.0
+             * @enum {string}
+             */
+            readonly specversion: "1.0";
+            /**
+             * @description Who in the organization sent it.
+             * @example ada
+             */
+            readonly subject?: string | null;
+            /**
+             * Format: date-time
+             * @description When the message was sent: RFC 3339, with an offset.
+             * @example 2024-04-29T02:08:29.375Z
+             */
+            readonly time: string;
+            /**
+             * @description What happened.
+             * @example copilot.message
+             * @enum {string}
+             */
+            readonly type: "copilot.message";
         };
         /** @description A message to the copilot. */
         readonly Message: {
@@ -1020,15 +1075,32 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
         readonly requestBody: {
             readonly content: {
-                readonly "application/cloudevents-batch+json": unknown;
-                readonly "application/cloudevents+json": unknown;
-                readonly "application/json": unknown;
+                readonly "application/cloudevents-batch+json": readonly components["schemas"]["CloudEvent"][];
+                readonly "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                readonly "application/json": {
+                    /**
+                     * @description The report that was asked for: it prices the message if the catalogue has it.
+                     * @example 5392
+                     */
+                    readonly report_id?: number | string | null;
+                    /**
+                     * @description What was asked. It is measured and not kept.
+                     * @example What is the lease term?
+                     */
+                    readonly text: string;
+                };
             };
         };
         readonly responses: {
@@ -1186,7 +1258,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than `INTAKE_MAX_BYTES`. */
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1204,7 +1276,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The content type of the body is not supported here. */
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1215,7 +1287,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported content type",
-                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1461,7 +1533,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1595,6 +1673,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported content type",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1794,7 +1908,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1804,7 +1924,9 @@ export interface operations {
                     /** @description Messages, in any order. */
                     readonly messages: readonly components["schemas"]["Message"][];
                 };
-                readonly "application/x-ndjson": unknown;
+                readonly "application/jsonl": components["schemas"]["Message"];
+                readonly "application/ndjson": components["schemas"]["Message"];
+                readonly "application/x-ndjson": components["schemas"]["Message"];
             };
         };
         readonly responses: {
@@ -1944,7 +2066,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than `INTAKE_MAX_BYTES`. */
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1962,7 +2084,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The content type of the body is not supported here. */
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1973,7 +2095,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported content type",
-                     *       "detail": "This Content-Type is not supported here: /docs says which ones are.",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2505,7 +2627,13 @@ export interface operations {
     readonly createOrganization: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -2617,6 +2745,42 @@ export interface operations {
                      *       "status": 409,
                      *       "title": "Conflict with an existing resource",
                      *       "detail": "there is an organization acme already",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported content type",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2780,7 +2944,13 @@ export interface operations {
     readonly changeOrganization: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path: {
                 /**
                  * @description Id of the organization.
@@ -2893,6 +3063,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported content type",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3511,7 +3717,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path: {
                 /**
                  * @description Id of the report.
@@ -3633,6 +3845,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "Not found",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported content type",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3964,7 +4212,13 @@ export interface operations {
     readonly signIn: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -4041,6 +4295,42 @@ export interface operations {
                      *       "status": 403,
                      *       "title": "Not permitted",
                      *       "detail": "This key needs the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported content type",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Environment, readConfig } from '#config.ts'
 import { SCOPES, type Scope } from '#metering/ledger.ts'
+import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Store } from '#service.ts'
 import { CommandFailed } from './failure.ts'
@@ -20,7 +21,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
     .summary('API keys: create, list, revoke')
     .description('API keys of an organization, in the database of DATABASE_URL. The service may run meanwhile.')
 
-  const organization = () => new Option('--organization <id>', 'whose keys').default('default')
+  const organization = () => new Option('--organization <id>', 'whose keys').default('default').argParser(plain)
 
   const withStore = async (id: string, work: (store: Store) => Promise<void>): Promise<void> => {
     const { openStore } = await import('#service.ts')
@@ -37,7 +38,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
     .command('create')
     .summary('make a key and show it, this once')
     .requiredOption('--scope <scope>', `what it allows: ${SCOPES.join(', ')}; may be given again`, collectScope)
-    .option('--name <name>', 'for people', '')
+    .option('--name <name>', 'for people, at most 200 characters', plainName, '')
     .addOption(organization())
     .option('--json', 'print JSON')
     .action(async ({ organization: id, name = '', scope = [], json }: Options) => {
@@ -88,7 +89,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
   keys
     .command('revoke')
     .summary('end a key; a running service takes it for some seconds more')
-    .argument('<id>', 'the id, as "keys list" shows it')
+    .argument('<id>', 'the id, as "keys list" shows it', plain)
     .addOption(organization())
     .action(async (keyId: string, { organization: id }: Options) => {
       await withStore(id, async ({ access }) => {
@@ -98,6 +99,20 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
       })
     })
 }
+
+/** What reaches the database keeps to the rule of the API. */
+const plain = (value: string): string => {
+  if (!isPlainText(value)) throw new InvalidArgumentError(`It must be ${PLAIN_TEXT}.`)
+  return value
+}
+
+const plainName = (value: string): string => {
+  if (value.length > NAME_CHARACTERS_MAX)
+    throw new InvalidArgumentError(`It must have at most ${NAME_CHARACTERS_MAX} characters.`)
+  return plain(value)
+}
+
+const NAME_CHARACTERS_MAX = 200
 
 const collectScope = (value: string, before: readonly Scope[] = []): readonly Scope[] => {
   const scope = SCOPES.find((each) => each === value)

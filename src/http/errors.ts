@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Unauthenticated, UnknownHost } from '#metering/access.ts'
 import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import { typesTaken, UnsupportedCoding } from './bodies.ts'
 import { Forbidden } from './caller.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
@@ -50,12 +51,23 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
   const status = error.statusCode ?? 500
+  if (status === 415 && !(error instanceof ServiceError)) return sendUnsupportedType(request, reply)
   if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
     return sendProblem(reply, refusalOf(error, request))
   }
   const { problem, headers } = failureOf(error, request)
   return sendProblem(reply.headers(headers), problem)
 }
+
+const sendUnsupportedType = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const types = typesTaken(request)
+  const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX) ?? 'absent'
+  const detail = `Content-Type must be ${types.join(', ').replace(/, (?=[^,]*$)/, ' or ')}; it is ${sent}`
+  reply.header('accept', types.join(', '))
+  return sendProblem(reply, toProblem('unsupported-media-type', detail, request.id))
+}
+
+const TYPE_SHOWN_MAX = 100
 
 /** The problem that an error is: the same in an answer of its own and in the middle of a stream. */
 export const problemFor = (error: unknown, request: FastifyRequest): Problem => failureOf(error, request).problem
@@ -87,6 +99,9 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
   if (error instanceof Forbidden || error instanceof UnknownHost) return failure('forbidden', error.message)
   if (error instanceof Unauthenticated) {
     return failure('unauthenticated', error.message, {}, { 'www-authenticate': 'Bearer' })
+  }
+  if (error instanceof UnsupportedCoding) {
+    return failure('unsupported-media-type', error.message, {}, { 'accept-encoding': 'gzip' })
   }
   if (error instanceof ShuttingDown) return failure('shutting-down', error.message, {}, RETRY_SOON)
   if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
@@ -139,10 +154,6 @@ const REFUSALS: Readonly<Record<string, { readonly kind: ProblemKind; readonly d
     kind: 'invalid-request',
     detail: 'The body is not as long as the header Content-Length says.',
   },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    kind: 'unsupported-media-type',
-    detail: 'This Content-Type is not supported here: /docs says which ones are.',
-  },
 }
 
 const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
@@ -152,7 +163,6 @@ const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
   405: 'method-not-allowed',
   408: 'request-timed-out',
   413: 'payload-too-large',
-  415: 'unsupported-media-type',
 }
 
 /** Paths that are there answer 405 to a method they do not take, all others 404. */

@@ -51,6 +51,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.put<{ Params: Static<typeof path>; Body: Static<typeof BodySchema> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.mayOperate,
       schema: {
         operationId: 'putReport',
         tags,
@@ -64,17 +65,15 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
         response: {
           200: schema('Replaced.'),
           201: schema('Created.'),
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
     },
     async (request, reply) => {
-      await callers.identifyOperator(request)
+      await callers.identify(request)
       const id = reportIdIn(request.params.id)
       const { id: named, name, credit_cost: cost } = request.body
       if (named !== undefined && String(named) !== String(id)) throw new InvalidRequest('body/id', 'the id of the path')
-      if (!name.isWellFormed() || name.includes('\u0000'))
-        throw new InvalidRequest('body/name', 'without U+0000 and lone surrogates')
       const creditCost = creditsFromDecimal(cost)
       if (creditCost === undefined) throw new InvalidRequest('body/credit_cost', COST)
       const report: Report = { id, name, creditCost }
@@ -86,6 +85,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.get<{ Params: Static<typeof path> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getReport',
         tags,
@@ -96,7 +96,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       },
     },
     async (request) => {
-      await callers.identify(request, 'usage:read')
+      await callers.identify(request)
       const report = await reports.findNow(reportIdIn(request.params.id))
       if (report === undefined) throw unknown(request.params.id)
       return toResponse(report)
@@ -106,6 +106,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.delete<{ Params: Static<typeof path> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.mayOperate,
       schema: {
         operationId: 'deleteReport',
         tags,
@@ -120,7 +121,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       },
     },
     async (request, reply) => {
-      await callers.identifyOperator(request)
+      await callers.identify(request)
       if (!(await reports.remove(reportIdIn(request.params.id)))) throw unknown(request.params.id)
       return reply.code(204).send()
     },

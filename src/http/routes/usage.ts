@@ -25,6 +25,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getUsage',
         tags: ['Usage'],
@@ -56,7 +57,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       },
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request, 'usage:read')
+      const { organization } = await callers.identify(request)
       const { source } = await readings.situation(organization)
       // The ledger is not asked: the current period of a source is answered whether it can be written or not.
       const usage: UsageAnswer<UsageBody> & Beside =

@@ -38,14 +38,16 @@ const PROBLEMS = {
     detail: 'there is an organization acme already',
   },
   413: {
-    description: 'The body is larger than `INTAKE_MAX_BYTES`.',
+    description:
+      'The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else.',
     kind: 'payload-too-large',
     detail: 'The body is larger than 16777216 bytes.',
   },
   415: {
-    description: 'The content type of the body is not supported here.',
+    description:
+      'The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are.',
     kind: 'unsupported-media-type',
-    detail: 'This Content-Type is not supported here: /docs says which ones are.',
+    detail: 'Content-Type must be application/json; it is text/plain',
   },
   500: {
     description: 'Something went wrong in the service; its logs say more.',

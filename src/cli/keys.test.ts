@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import { test } from 'node:test'
+import { Command } from 'commander'
+import { addKeysCommand } from './keys.ts'
+
+test('no argument with U+0000 or a lone surrogate reaches the database', async () => {
+  const nothing = new PassThrough()
+  for (const odd of ['a\u0000', '\ud800']) {
+    for (const args of [
+      ['create', '--scope', 'admin', '--name', odd],
+      ['create', '--scope', 'admin', '--organization', odd],
+      ['list', '--organization', odd],
+      ['revoke', odd],
+    ]) {
+      const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
+      const environment = () => assert.fail('the database was about to be opened')
+      addKeysCommand(program, { out: nothing, err: nothing }, environment)
+      // Commands take over how they end when they are made.
+      for (const each of program.commands.flatMap((group) => [group, ...group.commands]))
+        each.exitOverride().configureOutput({ writeErr: () => {} })
+      await assert.rejects(
+        program.parseAsync(['keys', ...args], { from: 'user' }),
+        /without U\+0000 and lone surrogates/,
+      )
+    }
+  }
+})

@@ -1,0 +1,225 @@
+/**
+ * Bytes of JSON → a value, read as I-JSON (RFC 7493) has it: UTF-8, and no key twice in one object. JSON.parse keeps the last
+ * of two; others keep the first. Where a value decides what is charged, neither may be guessed.
+ */
+
+export type JsonFault = 'not-utf-8' | 'not-json' | 'key-twice'
+
+/** From 1 but for `byte`, which counts from 0. `column` is in UTF-16 units, as editors have it. */
+export type JsonPlace = { readonly byte: number; readonly line: number; readonly column: number }
+
+export type JsonPath = readonly (string | number)[]
+
+/** What is wrong with JSON: never quotes a value. Keys are names and are quoted, long ones shortened. */
+export class InvalidJson extends Error {
+  readonly fault: JsonFault
+  /** Completes "must be". */
+  readonly expected: string
+  readonly place: JsonPlace | undefined
+  /** The key that comes twice, from the root. */
+  readonly path: JsonPath | undefined
+
+  constructor(fault: JsonFault, where: { readonly place?: JsonPlace | undefined; readonly path?: JsonPath } = {}) {
+    const expected = expectedOf(fault, where.path)
+    super(`must be ${expected}`)
+    this.name = 'InvalidJson'
+    this.fault = fault
+    this.expected = expected
+    this.place = where.place
+    this.path = where.path
+  }
+}
+
+const expectedOf = (fault: JsonFault, path: JsonPath = []): string => {
+  if (fault === 'not-utf-8') return 'valid UTF-8'
+  if (fault === 'not-json') return 'valid JSON'
+  return `JSON in which no object has a key twice: ${toPathText(path)} is there twice`
+}
+
+/** `messages[3].id`; a key that is no plain name stands in quotes: `["a b"]`. */
+export const toPathText = (path: JsonPath): string => {
+  const shown =
+    path.length <= STEPS_MAX ? path : [...path.slice(0, STEPS_MAX / 2), undefined, ...path.slice(-STEPS_MAX / 2)]
+  return shown
+    .map((step, index) => {
+      if (step === undefined) return index === 0 ? '…' : '.…'
+      if (typeof step === 'number') return `[${step}]`
+      const key = step.length > KEY_SHOWN_MAX ? `${step.slice(0, KEY_SHOWN_MAX)}…` : step
+      if (!/^[\w-]+…?$/.test(key)) return `[${JSON.stringify(key.toWellFormed())}]`
+      return index === 0 ? key : `.${key}`
+    })
+    .join('')
+}
+
+const STEPS_MAX = 12
+const KEY_SHOWN_MAX = 50
+
+export type ReadJsonOptions = {
+  /** A byte order mark is ignored at the start, as RFC 8259 allows. False for bytes from the middle of a stream. */
+  readonly isStart?: boolean
+}
+
+/** Throws InvalidJson. Takes time in proportion to the bytes, whatever they are. */
+export const readJson = (bytes: Uint8Array, { isStart = true }: ReadJsonOptions = {}): unknown => {
+  const text = decode(bytes, isStart)
+  const placeAt = (index: number): JsonPlace => placeIn(text, index, isStart && hasMark(bytes) ? MARK_BYTES : 0)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    const index = failedAt(error, text)
+    throw new InvalidJson('not-json', { place: index === undefined ? undefined : placeAt(index) })
+  }
+  // Each key that is written is held once, or it was written twice: two counts tell, and no names are compared.
+  if (keysWritten(text) !== keysHeld(value)) {
+    const twice = findKeyTwice(text)
+    if (twice !== undefined) throw new InvalidJson('key-twice', { place: placeAt(twice.index), path: twice.path })
+  }
+  return value
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+const innerDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const decode = (bytes: Uint8Array, isStart: boolean): string => {
+  try {
+    return (isStart ? decoder : innerDecoder).decode(bytes)
+  } catch {
+    throw new InvalidJson('not-utf-8', { place: placeOfBadByte(bytes) })
+  }
+}
+
+/**
+ * Keys in the text of valid JSON: a string is a key if a colon follows it. Only quotes are looked for, by a search that
+ * passes many bytes at a time.
+ */
+const keysWritten = (text: string): number => {
+  let count = 0
+  for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', open)) {
+    let at = endOfString(text, open)
+    let code = text.charCodeAt(at)
+    while (code === SPACE || code === NEWLINE || code === RETURN || code === TAB) code = text.charCodeAt(++at)
+    if (code === COLON) count++
+    open = at
+  }
+  return count
+}
+
+/** Behind the quote that ends the string which begins at `open`. */
+const endOfString = (text: string, open: number): number => {
+  let from = open + 1
+  for (;;) {
+    const quote = text.indexOf('"', from)
+    let before = quote - 1
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--
+    // An even number of backslashes escape each other.
+    if ((quote - before) % 2 === 1) return quote + 1
+    from = quote + 1
+  }
+}
+
+const [SPACE, NEWLINE, RETURN, TAB, COLON, BACKSLASH] = [0x20, 0x0a, 0x0d, 0x09, 0x3a, 0x5c]
+
+/** Keys of all objects in a value. Without recursion: JSON may be nested deeper than the stack of calls. */
+const keysHeld = (root: unknown): number => {
+  let count = 0
+  const waiting: unknown[] = [root]
+  while (waiting.length > 0) {
+    const value = waiting.pop()
+    if (Array.isArray(value)) {
+      for (const each of value) if (typeof each === 'object' && each !== null) waiting.push(each)
+    } else if (typeof value === 'object' && value !== null) {
+      const record = value as Readonly<Record<string, unknown>>
+      for (const key in record) {
+        count++
+        const each = record[key]
+        if (typeof each === 'object' && each !== null) waiting.push(each)
+      }
+    }
+  }
+  return count
+}
+
+/** What is open around a place. `step` leads from it to what is being read. */
+type Open =
+  | { readonly isObject: true; readonly keys: Set<string>; step: string; isKeyNext: boolean }
+  | { readonly isObject: false; step: number }
+
+/** Where a key of valid JSON stands for the second time in its object. Only asked once it is known that one does. */
+const findKeyTwice = (text: string): { readonly index: number; readonly path: JsonPath } | undefined => {
+  const around: Open[] = []
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    const inner = around.at(-1)
+    if (code === OPEN_BRACE) {
+      around.push({ isObject: true, keys: new Set(), step: '', isKeyNext: true })
+    } else if (code === OPEN_BRACKET) {
+      around.push({ isObject: false, step: 0 })
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      around.pop()
+    } else if (code === COMMA && inner !== undefined) {
+      if (inner.isObject) inner.isKeyNext = true
+      else inner.step++
+    } else if (code === QUOTE) {
+      const end = endOfString(text, at)
+      if (inner?.isObject === true && inner.isKeyNext) {
+        inner.isKeyNext = false
+        inner.step = JSON.parse(text.slice(at, end)) as string
+        if (inner.keys.has(inner.step)) return { index: at, path: around.map(({ step }) => step) }
+        inner.keys.add(inner.step)
+      }
+      at = end - 1
+    }
+  }
+  return undefined
+}
+
+const [QUOTE, COMMA] = [0x22, 0x2c]
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
+
+/**
+ * The index at which JSON.parse gave up, if it says. Its message quotes the text, which may be a message's: only the number
+ * at its end is looked at.
+ */
+const failedAt = (error: unknown, text: string): number | undefined => {
+  const message = error instanceof Error ? error.message : ''
+  if (message === 'Unexpected end of JSON input') return text.length
+  const [, index] = /JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message) ?? []
+  return index === undefined ? undefined : Number(index)
+}
+
+const placeIn = (text: string, index: number, bytesBefore: number): JsonPlace => {
+  const before = text.slice(0, index)
+  const lineStart = before.lastIndexOf('\n') + 1
+  return {
+    byte: bytesBefore + Buffer.byteLength(before),
+    line: before.split('\n').length,
+    column: index - lineStart + 1,
+  }
+}
+
+/** The byte with which it can no longer be UTF-8: the longest beginning that could still become valid ends there. */
+const placeOfBadByte = (bytes: Uint8Array): JsonPlace => {
+  let [good, bad] = [0, bytes.length]
+  while (good < bad) {
+    const middle = Math.ceil((good + bad) / 2)
+    if (isBeginning(bytes.subarray(0, middle))) good = middle
+    else bad = middle - 1
+  }
+  const text = innerLenient.decode(bytes.subarray(0, good))
+  return { ...placeIn(text, text.length, 0), byte: good }
+}
+
+const innerLenient = new TextDecoder('utf-8', { ignoreBOM: true })
+
+const isBeginning = (bytes: Uint8Array): boolean => {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const MARK_BYTES = 3
+const hasMark = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
