@@ -101,6 +101,32 @@ const cases: readonly Case[] = [
     status: 502,
     says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not JSON', attempts: 3 },
   },
+  ...(
+    [
+      ['"messages" twice', `{"messages":[],"messages":["${SECRET}"]}`, 'the listing has "messages" twice'],
+      ['a key twice around them', `{"next":"${SECRET}","next":1,"messages":[]}`, 'the listing has a key twice: next'],
+      [
+        'a key twice in a message',
+        `{"messages":[{"id":1,"text":"${SECRET}","timestamp":"2024-05-01T00:00:00Z","\\u0069d":2}]}`,
+        'the listing has a key twice: messages[0].id',
+      ],
+      [
+        'U+0000 in an id',
+        { messages: [message(1), message('\u0000')] },
+        'messages[1].id must be without U+0000 and lone surrogates',
+      ],
+      [
+        'a lone surrogate in the id of a report',
+        { messages: [{ ...message(1), report_id: '\udc00' }] },
+        'messages[0].report_id must be without U+0000 and lone surrogates',
+      ],
+    ] as const
+  ).map(([name, body, reason]) => ({
+    name: `a listing with ${name}`,
+    answers: { listing: (_: unknown, response: ServerResponse) => send(response, 200, body) },
+    status: 502,
+    says: { call: LISTING, failure: 'bad-answer', reason, attempts: 3 },
+  })),
   {
     name: 'JSON of another shape',
     answers: { listing: (_, response) => send(response, 200, { items: [] }) },
@@ -213,6 +239,13 @@ const cases: readonly Case[] = [
         { ...lease, credit_cost: '79' },
         'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
       ],
+      [
+        'a key twice',
+        `{"id":5392,"name":"${SECRET}","credit_cost":0,"credit_cost":79}`,
+        'the report has a key twice: credit_cost',
+      ],
+      ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be without U+0000 and lone surrogates'],
+      ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be without U+0000 and lone surrogates'],
       ['an empty name', { ...lease, name: '' }, 'report.name must be a string of 1 to 1000 characters'],
       ['no name', { id: 5392, credit_cost: 1 }, 'report.name is missing; it must be a string of 1 to 1000 characters'],
     ] as const

@@ -1,6 +1,7 @@
 /** Messages as they are reported to us, in whatever envelope: what is accepted, and what is said of what is not. */
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
+import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id } from '#model/report.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
 
@@ -25,7 +26,6 @@ export const isRejection = (parsed: IncomingMessage | Rejection): parsed is Reje
 
 const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
 const NAME = 'a string of 1 to 200 characters'
-const PLAIN = 'without U+0000 and lone surrogates'
 export const ID_CHARACTERS_MAX = 200
 
 const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
@@ -36,7 +36,7 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
     return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }
   }
   const { id, text, timestamp, report_id: reportId, user_id: userId } = input as Readonly<Record<string, unknown>>
-  if (!isId(id)) return { field: 'id', reason: expected(id, `${ID}, ${PLAIN}`) }
+  if (!isId(id)) return { field: 'id', reason: expected(id, `${ID}, ${PLAIN_TEXT}`) }
   if (typeof text !== 'string') return { id, field: 'text', reason: expected(text, 'a string') }
   if (isLongerThan(text, limits.textBytesMax)) {
     return { id, field: 'text', reason: `must be at most ${limits.textBytesMax} bytes of UTF-8` }
@@ -52,11 +52,11 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
   }
   const hasReport = reportId !== undefined && reportId !== null
   if (hasReport && !(isId(reportId) && reportId !== '.' && reportId !== '..')) {
-    return { id, field: 'report_id', reason: `must be ${ID}, ${PLAIN} and neither "." nor "..", or be absent` }
+    return { id, field: 'report_id', reason: `must be ${ID}, ${PLAIN_TEXT} and neither "." nor "..", or be absent` }
   }
   const hasMember = userId !== undefined && userId !== null
   if (hasMember && !(typeof userId === 'string' && isId(userId))) {
-    return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN}, or be absent` }
+    return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN_TEXT}, or be absent` }
   }
   for (const field in input) {
     if (!FIELDS.has(field)) return { id, field: shortened(field), reason: 'is not a field of a message' }
@@ -68,9 +68,7 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
 }
 
 export const isId = (value: unknown): value is Id =>
-  typeof value === 'string'
-    ? value.length > 0 && isShort(value) && value.isWellFormed() && !value.includes('\u0000')
-    : Number.isSafeInteger(value)
+  typeof value === 'string' ? value.length > 0 && isShort(value) && isPlainText(value) : Number.isSafeInteger(value)
 
 /** In characters as people count them, which are code points. */
 const isShort = (text: string): boolean =>

@@ -102,6 +102,23 @@ describe('a listing', () => {
     }
   })
 
+  test('with a key twice is refused, around its messages and in each, and the key is named', () => {
+    for (const [json, name] of [
+      ['{"messages":[{"id":1}],"messages":2}', 'messages'],
+      ['{"messages":1,"messages":[{"id":1}]}', 'messages'],
+      ['{"mess\\u0061ges":null,"messages":[{"id":1}]}', 'messages'],
+      ['{"next":{"a":1,"a":2},"messages":[]}', 'next.a'],
+      ['{"messages":[{"id":1},{"id":2,"text":"secret","\\u0069d":3}]}', 'messages[1].id'],
+      ['{"messages":[{"id":1},{"id":2,"more":[{"x":1,"x":1}]}]}', 'messages[1].more[0].x'],
+    ] as const) {
+      const bytes = Buffer.from(json)
+      for (const ends of [[], everyByte(bytes)]) {
+        assert.throws(() => read(bytes, ends), { message: `the listing has a key twice: ${name}` }, json)
+      }
+    }
+    assert.throws(() => read(Buffer.from('{"messages":[1],"messages":[2]}')), /"messages" twice/)
+  })
+
   test('that is not UTF-8 is refused, not repaired', () => {
     const bytes = Buffer.concat([Buffer.from('{"messages":["'), Buffer.of(0xff), Buffer.from('"]}')])
     assert.throws(() => read(bytes), /not valid UTF-8/)

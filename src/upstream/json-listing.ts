@@ -1,8 +1,9 @@
 /**
  * Reads `{"messages":[…]}` from bytes as they arrive, so that a large listing is neither held in memory whole nor stops
  * the process while it is parsed. Bytes are only cut here, at the commas between the array's elements; what lies between
- * two cuts, and what lies around the array, is parsed by JSON.parse, which alone decides about validity.
+ * two cuts, and what lies around the array, is read by `readJson`, which alone decides about validity.
  */
+import { InvalidJson, readJson, toPathText } from '#formats/json.ts'
 import { MalformedAnswer } from './schemas.ts'
 
 /** Is handed the next elements of the array and the place of the first of them. */
@@ -147,7 +148,7 @@ export class JsonListing {
       if (isLast && !wasCut && this.#count === 0) return
       throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
     }
-    const elements = parseJson([OPENING, ...parts, CLOSING], where) as readonly unknown[]
+    const elements = parseJson([OPENING, ...parts, CLOSING], where, this.#count) as readonly unknown[]
     this.#takeElements(elements, this.#count)
     this.#count += elements.length
   }
@@ -162,22 +163,22 @@ const KEY_MAX = 64
 const AROUND_MAX = 4 * 1024 * 1024
 const IS_NOT_JSON = 'is not JSON'
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+/** `first` is the place of the first element, where the bytes are elements of `messages`. Throws MalformedAnswer. */
+export const parseJson = (parts: readonly Uint8Array[], where: string, first?: number): unknown => {
+  try {
+    return readJson(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts))
+  } catch (error) {
+    if (!(error instanceof InvalidJson)) throw error
+    throw new MalformedAnswer(reasonOf(error, where, first))
+  }
+}
 
-/** The cause is left out: JSON.parse quotes what it could not read, which may be a message's text. */
-export const parseJson = (parts: readonly Uint8Array[], where: string): unknown => {
-  const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts)
-  let text: string
-  try {
-    text = decoder.decode(bytes)
-  } catch {
-    throw new MalformedAnswer(`${where} is not valid UTF-8`)
-  }
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
-  }
+const reasonOf = ({ fault, path = [] }: InvalidJson, where: string, first: number | undefined): string => {
+  if (fault === 'not-utf-8') return `${where} is not valid UTF-8`
+  if (fault === 'not-json') return `${where} ${IS_NOT_JSON}`
+  if (first === undefined) return `${where} has a key twice: ${toPathText(path)}`
+  const [index, ...rest] = path
+  return `the listing has a key twice: ${toPathText(['messages', first + Number(index), ...rest])}`
 }
 
 const parseKey = (escaped: string): unknown => {

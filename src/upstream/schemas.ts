@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile'
 import { Format } from 'typebox/format'
 import { creditsFromDecimal } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
+import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id, Report } from '#model/report.ts'
 import { isTimestamp } from '#model/timestamp.ts'
 
@@ -55,13 +56,14 @@ export const parseMessage = (input: unknown, index: number): Message => {
 
 const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
   const { id, text, timestamp, report_id: reportId, user_id: userId } = entry
+  if (!isPlain(id)) throw new MalformedAnswer(`messages[${index}].id must be ${PLAIN_TEXT}`)
   // Who sent it is not part of what was agreed: it is taken where it is there.
-  const member = typeof userId === 'string' && userId !== '' && userId.length <= 200 ? { member: userId } : undefined
+  const isMember = typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
+  const member = isMember ? { member: userId } : undefined
   if (reportId === undefined || reportId === null) return { id, text, timestamp, ...member }
+  if (!isPlain(reportId)) throw new MalformedAnswer(`messages[${index}].report_id must be ${PLAIN_TEXT}`)
   if (!canBeInPath(reportId)) {
-    throw new MalformedAnswer(
-      `messages[${index}].report_id cannot be part of a URL: it must not be "." or ".." or hold a lone surrogate`,
-    )
+    throw new MalformedAnswer(`messages[${index}].report_id cannot be part of a URL: it must not be "." or ".."`)
   }
   return { id, text, timestamp, reportId, ...member }
 }
@@ -72,6 +74,8 @@ export const parseReport = (input: unknown, asked: Id): Report => {
   const { id, name, credit_cost: cost } = input
   if (String(id) !== String(asked))
     throw new MalformedAnswer(`report.id must be the ${JSON.stringify(asked)} that was asked for`)
+  if (!isPlain(id)) throw new MalformedAnswer(`report.id must be ${PLAIN_TEXT}`)
+  if (!isPlainText(name)) throw new MalformedAnswer(`report.name must be ${PLAIN_TEXT}`)
   const creditCost = creditsFromDecimal(cost)
   if (creditCost === undefined) {
     throw new MalformedAnswer(`report.credit_cost must be ${COST}`)
@@ -80,7 +84,9 @@ export const parseReport = (input: unknown, asked: Id): Report => {
 }
 
 /** A path segment is encoded, but "." and ".." would still mean another path. */
-const canBeInPath = (id: Id): boolean => typeof id === 'number' || (id !== '.' && id !== '..' && id.isWellFormed())
+const canBeInPath = (id: Id): boolean => id !== '.' && id !== '..'
+
+const isPlain = (id: Id): boolean => typeof id === 'number' || isPlainText(id)
 
 const whatIsWrong = (schema: ObjectSchema, input: unknown, where: string): string => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return `${where} must be an object`
