@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<
       'metering',
       'formats',
     ],
-    packages: ['node', 'commander', 'csv-parse'],
+    packages: ['node', 'commander'],
   },
 }
 

@@ -132,7 +132,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         assert.equal(code, 1)
         assert.match(out, /^conflict +1$/m)
         assert.match(out, /^rejected +2$/m)
-        assert.match(err, /entry 3 \(id 4\): timestamp must be an RFC 3339 date-time/)
+        assert.match(err, /line 3 \(id 4\): timestamp must be an RFC 3339 date-time/)
         const listed = readFileSync(rejects, 'utf8')
           .trimEnd()
           .split('\n')

@@ -1079,6 +1079,12 @@ export interface operations {
                              * @example accepted
                              */
                             readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+                            /**
+                             * @description The catalogue does not have the report that the message asks for; its text prices it.
+                             * @example true
+                             * @enum {boolean}
+                             */
+                            readonly unknown_report?: true;
                         }[];
                     };
                 };
@@ -1855,6 +1861,12 @@ export interface operations {
                              * @example accepted
                              */
                             readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+                            /**
+                             * @description The catalogue does not have the report that the message asks for; its text prices it.
+                             * @example true
+                             * @enum {boolean}
+                             */
+                            readonly unknown_report?: true;
                         }[];
                     };
                 };

@@ -20,6 +20,7 @@ export class BadJsonList extends Error {
 }
 
 export class JsonElements {
+  readonly #name: string
   #state: 'between' | 'object' | 'array' | 'listing' | 'around' | 'done' = 'between'
   #depth = 0
   #inString = false
@@ -40,6 +41,16 @@ export class JsonElements {
   #key = ''
   /** An object with an array `messages`, without its elements. */
   #around: Buffer[] = []
+
+  /** `name` is the key of the array of a listing. */
+  constructor(name = 'messages') {
+    this.#name = name
+  }
+
+  /** Whether it is `{"messages":[…]}`, as far as that is known. */
+  isListing(): boolean {
+    return this.#around.length > 0
+  }
 
   /** The object around the elements of `{"messages":[…]}`, with an empty array; to be parsed at the end. */
   around(): Buffer | undefined {
@@ -87,8 +98,8 @@ export class JsonElements {
   }
 
   #readInObject(chunk: Buffer, at: number, byte: number, elements: JsonElement[]): void {
-    if (byte === OPEN_BRACKET && this.#depth === 1 && this.#isMessagesNext()) {
-      if (this.#state === 'around') throw this.#bad(at, '"messages" is there twice')
+    if (byte === OPEN_BRACKET && this.#depth === 1 && this.#isListNext()) {
+      if (this.#state === 'around') throw this.#bad(at, `"${this.#name}" is there twice`)
       this.#around = [...this.#pending, Buffer.from(chunk.subarray(this.#from, at + 1))]
       this.#drop()
       this.#state = 'listing'
@@ -141,10 +152,10 @@ export class JsonElements {
     }
   }
 
-  #isMessagesNext(): boolean {
-    if (!this.#key.includes('\\')) return this.#key === 'messages'
+  #isListNext(): boolean {
+    if (!this.#key.includes('\\')) return this.#key === this.#name
     try {
-      return JSON.parse(`"${this.#key}"`) === 'messages'
+      return JSON.parse(`"${this.#key}"`) === this.#name
     } catch {
       return false
     }
