@@ -2,7 +2,7 @@
 import { type CsvProblem, CsvReader, type CsvRecord } from '#formats/csv.ts'
 import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
 import { WrongPlace } from './failure.ts'
-import type { FileEntry } from './message-files.ts'
+import type { FileEntries, FileEntry } from './message-files.ts'
 
 export const FIELDS = ['id', 'text', 'timestamp', 'report_id', 'user_id'] as const
 export type Field = (typeof FIELDS)[number]
@@ -21,22 +21,18 @@ export async function* csvEntries(
   chunks: AsyncIterable<Buffer>,
   head: { readonly text: string; readonly isWhole: boolean },
   needs: CsvNeeds,
-): AsyncGenerator<FileEntry> {
+): AsyncGenerator<FileEntries> {
   const layout = readLayout(head.text, head.isWhole, needs)
   const toEntry = createToEntry(layout, needs.stringIds)
   const reader = new CsvReader(layout.delimiter)
   let toSkip = layout.recordsBefore
-  const entriesOf = function* (records: readonly CsvRecord[]): Generator<FileEntry> {
-    for (const record of records) {
-      if (toSkip > 0) toSkip--
-      else {
-        const entry = toEntry(record)
-        if (entry !== undefined) yield entry
-      }
-    }
+  const entriesOf = (records: readonly CsvRecord[]): FileEntries => {
+    const messages = records.slice(toSkip)
+    toSkip -= records.length - messages.length
+    return messages.map(toEntry).filter((entry) => entry !== undefined)
   }
-  for await (const chunk of chunks) yield* entriesOf(reader.push(chunk.toString()))
-  yield* entriesOf(reader.end())
+  for await (const chunk of chunks) yield entriesOf(reader.push(chunk.toString()))
+  yield entriesOf(reader.end())
 }
 
 type Layout = {

@@ -9,7 +9,14 @@ import type { Id } from '#model/report.ts'
 import { FIELDS, type Field } from './csv-messages.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
 import { openTarget, type Result, type Target, type TargetOptions } from './import-targets.ts'
-import { checkMessageFile, type FileEntry, FORMATS, type Format, openMessageFile } from './message-files.ts'
+import {
+  checkMessageFile,
+  type FileEntries,
+  type FileEntry,
+  FORMATS,
+  type Format,
+  openMessageFile,
+} from './message-files.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { readReports } from './report-file.ts'
 import { grouped, progressBar, shown, styled, type Terminal, table } from './terminal.ts'
@@ -202,7 +209,7 @@ const rateOf = (done: number, startedAt: number): number =>
  * is still told, and `leave` how many messages nobody knows of.
  */
 const takeAll = async (
-  entries: AsyncIterable<FileEntry>,
+  pieces: AsyncIterable<FileEntries>,
   target: Target,
   tell: (entry: FileEntry, result: Result) => void,
   leave: (count: number) => void,
@@ -229,15 +236,17 @@ const takeAll = async (
   try {
     let batch: FileEntry[] = []
     let bytes = 0
-    for await (const entry of entries) {
-      batch.push(entry)
-      bytes += sizeOf(entry)
-      if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
-      send(batch)
-      batch = []
-      bytes = 0
-      if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
-      if (failure !== undefined) break
+    for await (const entries of pieces) {
+      for (const entry of entries) {
+        batch.push(entry)
+        bytes += sizeOf(entry)
+        if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
+        send(batch)
+        batch = []
+        bytes = 0
+        if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
+        if (failure !== undefined) throw failure.error
+      }
     }
     if (batch.length > 0 && failure === undefined) send(batch)
   } finally {

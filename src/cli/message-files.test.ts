@@ -33,7 +33,7 @@ const read = async (content: string | Buffer, name = 'a.csv', options: Options =
     stop: new AbortController().signal,
   })
   const found: FileEntry[] = []
-  for await (const entry of entries) found.push(entry)
+  for await (const some of entries) found.push(...some)
   return { found, notes }
 }
 
@@ -372,7 +372,10 @@ describe('a file that is no text', () => {
     const damaged = Buffer.from(whole)
     damaged[whole.length - 5] = (damaged[whole.length - 5] ?? 0) ^ 1
     assert.match(await refused(damaged, 'a.gz'), /gzip data are damaged/)
-    assert.match(await refused(Buffer.concat([whole, Buffer.from('1,a,b')]), 'a.gz'), /follows its gzip data|gzip data are damaged/)
+    assert.match(
+      await refused(Buffer.concat([whole, Buffer.from('1,a,b')]), 'a.gz'),
+      /follows its gzip data|gzip data are damaged/,
+    )
     const two = Buffer.concat([gzipSync(`${CSV[0]}\n`), gzipSync(`${CSV[1]}\n`), gzipSync(CSV[2] ?? '')])
     assert.deepEqual(await messagesOf(two, 'a.csv.gz'), [A, B])
   })

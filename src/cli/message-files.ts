@@ -27,11 +27,14 @@ export type FileEntry = {
   readonly number?: number
 } & ({ readonly entry: unknown } | { readonly problem: string; readonly id?: Id; readonly field?: string })
 
+/** What a piece of a file holds: to hand on one by one would take longer than to parse them. */
+export type FileEntries = readonly FileEntry[]
+
 export type MessageFile = {
   /** Bytes on the disk; undefined for standard input. */
   readonly bytes: number | undefined
   /** Throws WrongFile, or what `stop` was aborted with. */
-  readonly entries: AsyncIterable<FileEntry>
+  readonly entries: AsyncIterable<FileEntries>
 }
 
 export type FileNeeds = CsvNeeds & {
@@ -67,7 +70,7 @@ const sizeOf = async (path: string): Promise<number> => {
   }
 }
 
-async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<FileEntry> {
+async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<FileEntries> {
   const { stop } = needs
   const raw: Readable = path === '-' ? process.stdin : createReadStream(path)
   const cutOff = (): void => {
@@ -76,9 +79,9 @@ async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<File
   stop.addEventListener('abort', cutOff)
   try {
     let count = 0
-    for await (const entry of entriesOf(path, counted(raw, needs.progress), needs)) {
-      count++
-      yield entry
+    for await (const entries of entriesOf(path, counted(raw, needs.progress), needs)) {
+      count += entries.length
+      yield entries
     }
     if (count === 0) throw new WrongPlace({ line: 0, column: 0, reason: 'holds no message' })
   } catch (error) {
@@ -89,7 +92,7 @@ async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<File
   }
 }
 
-async function* entriesOf(path: string, raw: Chunks, needs: FileNeeds): AsyncGenerator<FileEntry> {
+async function* entriesOf(path: string, raw: Chunks, needs: FileNeeds): AsyncGenerator<FileEntries> {
   const plain = await unzipped(raw)
   const [start, bytes] = await peeked(plain, KIND_BYTES)
   const kind = kindOfFile(start)
@@ -230,15 +233,16 @@ const isOfLines = (text: string): boolean => {
   }
 }
 
-async function* jsonEntries(chunks: Chunks, note: (text: string) => void): AsyncGenerator<FileEntry> {
+async function* jsonEntries(chunks: Chunks, note: (text: string) => void): AsyncGenerator<FileEntries> {
   const elements = new JsonElements()
   let number = 0
   for await (const chunk of chunks) {
-    for (const { bytes, line, column } of elements.push(chunk)) {
-      const entry = parseEntry(bytes, line, column)
-      if (++number === 1) checkShape(entry, line)
-      yield { ...entry, number }
-    }
+    yield elements.push(chunk).map(({ bytes, line, column }) => {
+      number++
+      const entry = parseEntry(bytes, { line, number }, column)
+      if (number === 1) checkShape(entry, line)
+      return entry
+    })
   }
   elements.end()
   const around = elements.around()
@@ -257,13 +261,13 @@ const parseAround = (around: Buffer): object => {
 }
 
 /** JSON that is broken in the middle ends the file: nothing behind it can be trusted. */
-const parseEntry = (bytes: Buffer, line: number, column: number): FileEntry => {
+const parseEntry = (bytes: Buffer, at: Place, column: number): FileEntry => {
   try {
-    return parsed(bytes, line)
+    return parsed(bytes, at)
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
-    const place = placeWithin(error, line, column)
-    if (error.fault === 'key-twice') return { ...place, problem: error.message }
+    const place = placeWithin(error, at.line, column)
+    if (error.fault === 'key-twice') return { ...at, ...place, problem: error.message }
     throw new WrongPlace({ ...place, reason: error.message })
   }
 }
@@ -273,12 +277,14 @@ const placeWithin = ({ place }: InvalidJson, line: number, column: number) => {
   return { line: line + place.line - 1, column: place.line === 1 ? column + place.column - 1 : place.column }
 }
 
-const parsed = (bytes: Buffer, line: number): FileEntry => {
+type Place = { readonly line: number; readonly number?: number }
+
+const parsed = (bytes: Buffer, at: Place): FileEntry => {
   const entry = readJson(bytes, { isStart: false })
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { line, entry }
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
   const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
-  if (rounded === undefined) return { line, entry }
-  return { line, field: rounded, problem: 'must be a whole number that loses no digit: write longer ones as strings' }
+  if (rounded === undefined) return { ...at, entry }
+  return { ...at, field: rounded, problem: 'must be a whole number that loses no digit: write longer ones as strings' }
 }
 
 const NUMBERS = ['id', 'report_id']
@@ -306,7 +312,7 @@ const listed = (keys: readonly string[]): string => {
 
 const KEYS_SHOWN = 10
 
-async function* ndjsonEntries(chunks: Chunks, lineEnd: '\n' | '\r'): AsyncGenerator<FileEntry> {
+async function* ndjsonEntries(chunks: Chunks, lineEnd: '\n' | '\r'): AsyncGenerator<FileEntries> {
   const code = lineEnd.charCodeAt(0)
   let line = 0
   let isFirst = true
@@ -323,22 +329,24 @@ async function* ndjsonEntries(chunks: Chunks, lineEnd: '\n' | '\r'): AsyncGenera
     return entry
   }
   for await (const chunk of chunks) {
+    const entries: FileEntry[] = []
     let from = 0
     for (let end = chunk.indexOf(code); end >= 0; end = chunk.indexOf(code, from)) {
       const entry = parse(chunk.subarray(from, end))
-      if (entry !== undefined) yield entry
+      if (entry !== undefined) entries.push(entry)
       from = end + 1
     }
     if (from < chunk.length) pending.push(chunk.subarray(from))
+    yield entries
   }
   const last = pending.length > 0 ? parse(Buffer.alloc(0)) : undefined
-  if (last !== undefined) yield last
+  if (last !== undefined) yield [last]
 }
 
 const parseLine = (bytes: Buffer, line: number): FileEntry | undefined => {
   if (isBlank(bytes)) return undefined
   try {
-    return parsed(bytes, line)
+    return parsed(bytes, { line })
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
     return { ...placeWithin(error, line, 1), line, problem: error.message }

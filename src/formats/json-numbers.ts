@@ -9,18 +9,17 @@ export const roundedAmong = (
   value: Readonly<Record<string, unknown>>,
   keys: readonly string[],
 ): string | undefined => {
-  const doubtful = keys.filter((key) => typeof value[key] === 'number' && !isWritten(bytes, key, String(value[key])))
-  if (doubtful.length === 0) return undefined
+  const isDoubtful = (key: string): boolean =>
+    typeof value[key] === 'number' && !isWritten(bytes, key, String(value[key]))
+  if (!keys.some(isDoubtful)) return undefined
   const written = numbersWritten(bytes.toString())
-  return doubtful.find((key) => !isSame(written.get(key) ?? '', String(value[key])))
+  return keys.find((key) => isDoubtful(key) && !isSame(written.get(key) ?? '', String(value[key])))
 }
 
-/** Whether `"key":digits` stands there just so: most numbers do, and one search tells. */
+/** Whether `"key":digits` stands there just so, before any object within: most numbers do, and one look tells. */
 const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
-  let at = bytes.indexOf(`"${key}"`)
-  const inner = bytes.indexOf(OPEN_BRACE, 1)
-  if (at < 0 || (inner >= 0 && inner < at)) return false
-  at += key.length + 2
+  let at = behindKey(bytes, key)
+  if (at < 0) return false
   while (bytes[at] === SPACE) at++
   if (bytes[at++] !== COLON) return false
   while (bytes[at] === SPACE) at++
@@ -29,7 +28,21 @@ const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
   return next === COMMA || next === CLOSE_BRACE || next <= SPACE
 }
 
-const [SPACE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE] = [0x20, 0x2c, 0x3a, 0x7b, 0x7d]
+/** By hand: most keys are found after a few bytes, before a search of the library would have begun. */
+const behindKey = (bytes: Buffer, key: string): number => {
+  const { length } = key
+  for (let at = 1; at + length + 1 < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === OPEN_BRACE) return -1
+    if (byte !== QUOTE || bytes[at + length + 1] !== QUOTE) continue
+    let same = 0
+    while (same < length && bytes[at + 1 + same] === key.charCodeAt(same)) same++
+    if (same === length) return at + length + 2
+  }
+  return -1
+}
+
+const [SPACE, QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE] = [0x20, 0x22, 0x2c, 0x3a, 0x7b, 0x7d]
 
 /** The numbers directly in an object, as they are written. */
 const numbersWritten = (text: string): ReadonlyMap<string, string> => {
