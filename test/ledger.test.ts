@@ -421,7 +421,12 @@ for (const [name, environment] of Object.entries(STORES)) {
         ['/v1/messages', { body: { messages: [], more: 1 } }, 400, /body.more must be absent/],
         ['/v1/messages', { body: { messages: [1, 2, 3] } }, 400, /at most 2/],
         ['/v1/messages', { body: { messages: ['x'.repeat(3000)] } }, 413, /too large/],
-        ['/v1/messages', { body: 'x', headers: { 'content-type': 'text/plain' } }, 415, /Unsupported Media Type/],
+        [
+          '/v1/messages',
+          { body: 'x', headers: { 'content-type': 'text/plain' } },
+          415,
+          /Content-Type must be application\/json/,
+        ],
         ['/v1/messages/1', {}, 404, /no message "1"/],
         ['/v1/messages/x?id_type=integer', {}, 400, /an integer/],
         ['/usage?period=2024-13', {}, 400, /"period" must be current, previous, a month/],

@@ -37,7 +37,7 @@ describe('GET /usage', () => {
   test('has exactly the frozen names, in the frozen order, with the timestamp as received', async () => {
     const listing = sendListing([
       { id: 1000, text: 'x', timestamp: '2024-04-29T02:08:29.375Z', report_id: 5392 },
-      { id: 'b"\\\u00e9\ud800', text: 'What is the lease term?', timestamp: '2024-04-29t04:08:29.3750+02:00' },
+      { id: 'b"\\\u00e9\u2028', text: 'What is the lease term?', timestamp: '2024-04-29t04:08:29.3750+02:00' },
       { id: -1, text: '', timestamp: '2024-04-28T00:00:00z', report_id: 1 },
     ])
     await using upstream = await startCopilot({
@@ -53,7 +53,7 @@ describe('GET /usage', () => {
       await response.text(),
       '{"usage":[' +
         '{"message_id":1000,"timestamp":"2024-04-29T02:08:29.375Z","report_name":"Ten\\"ant \u2028 é","credits_used":79},' +
-        '{"message_id":"b\\"\\\\\u00e9\\ud800","timestamp":"2024-04-29t04:08:29.3750+02:00","credits_used":1.85},' +
+        '{"message_id":"b\\"\\\\\u00e9\u2028","timestamp":"2024-04-29t04:08:29.3750+02:00","credits_used":1.85},' +
         '{"message_id":-1,"timestamp":"2024-04-28T00:00:00z","credits_used":1}' +
         ']}',
     )

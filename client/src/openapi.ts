@@ -92,7 +92,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages as CloudEvents
-         * @description CloudEvents 1.0 in structured, batch and binary mode. `type` is `copilot.message`; `source`, a space and `id` together are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single event that is rejected is answered with 400, one in conflict with 409.
+         * @description CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with `application/json`. `type` is `copilot.message`; `source`, a space and `id` together are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single event that is rejected is answered with 400, one in conflict with 409.
          */
         readonly post: operations["reportEvents"];
         readonly delete?: never;
@@ -155,7 +155,7 @@ export interface paths {
          * Report messages, each charged once for ever
          * @description Each message is measured, priced and charged once, for ever: its id is its identity, and `1000` and `"1000"` are two. The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field and the reason. What is answered is committed and synced. To repeat a request is always safe.
          *
-         *     As `application/x-ndjson`, one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
+         *     As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
          */
         readonly post: operations["reportMessages"];
         readonly delete?: never;
@@ -385,6 +385,61 @@ export interface components {
             readonly revoked?: string;
             /** @description What it allows. */
             readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
+        };
+        /** @description A message to the copilot as a CloudEvent; other attributes may be there. */
+        readonly CloudEvent: {
+            /** @description The message. */
+            readonly data?: {
+                /**
+                 * @description The report that was asked for: it prices the message if the catalogue has it.
+                 * @example 5392
+                 */
+                readonly report_id?: number | string | null;
+                /**
+                 * @description What was asked. It is measured and not kept.
+                 * @example What is the lease term?
+                 */
+                readonly text: string;
+            };
+            /**
+             * @description In place of `data`: its JSON in base64.
+             * @example eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ==
+             */
+            readonly data_base64?: string | null;
+            /**
+             * @description Unique within `source`.
+             * @example A234-1234-1234
+             */
+            readonly id: string;
+            /**
+             * Format: uri-reference
+             * @description With a space and `id` behind it, the id of the message.
+             * @example /copilot/eu
+             */
+            readonly source: string;
+            /**
+             * @description The version of CloudEvents.
+             * @example 1.0
+             * @enum {string}
+             */
+            readonly specversion: "1.0";
+            /**
+             * @description Who in the organization sent it.
+             * @example ada
+             */
+            readonly subject?: string | null;
+            /**
+             * Format: date-time
+             * @description When the message was sent: RFC 3339, with an offset.
+             * @example 2024-04-29T02:08:29.375Z
+             */
+            readonly time: string;
+            /**
+             * @description What happened.
+             * @example copilot.message
+             * @enum {string}
+             */
+            readonly type: "copilot.message";
         };
         /** @description A message to the copilot. */
         readonly Message: {
@@ -1013,15 +1068,32 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
         readonly requestBody: {
             readonly content: {
-                readonly "application/cloudevents-batch+json": unknown;
-                readonly "application/cloudevents+json": unknown;
-                readonly "application/json": unknown;
+                readonly "application/cloudevents-batch+json": readonly components["schemas"]["CloudEvent"][];
+                readonly "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                readonly "application/json": {
+                    /**
+                     * @description The report that was asked for: it prices the message if the catalogue has it.
+                     * @example 5392
+                     */
+                    readonly report_id?: number | string | null;
+                    /**
+                     * @description What was asked. It is measured and not kept.
+                     * @example What is the lease term?
+                     */
+                    readonly text: string;
+                };
             };
         };
         readonly responses: {
@@ -1185,7 +1257,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than `INTAKE_MAX_BYTES`. */
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1203,7 +1275,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1214,7 +1286,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1460,7 +1532,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1594,6 +1672,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "There is no such thing",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "The body is too large",
+                     *       "detail": "Request body is too large",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "The body is of a type that is not taken here",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1793,7 +1907,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1803,7 +1923,9 @@ export interface operations {
                     /** @description Messages, in any order. */
                     readonly messages: readonly components["schemas"]["Message"][];
                 };
-                readonly "application/x-ndjson": unknown;
+                readonly "application/jsonl": components["schemas"]["Message"];
+                readonly "application/ndjson": components["schemas"]["Message"];
+                readonly "application/x-ndjson": components["schemas"]["Message"];
             };
         };
         readonly responses: {
@@ -1949,7 +2071,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is larger than `INTAKE_MAX_BYTES`. */
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1967,7 +2089,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type that is not taken here. */
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1978,7 +2100,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "The body is of a type that is not taken here",
-                     *       "detail": "Unsupported Media Type: text/plain",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2503,7 +2625,13 @@ export interface operations {
     readonly createOrganization: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -2615,6 +2743,42 @@ export interface operations {
                      *       "status": 409,
                      *       "title": "It is in contradiction to what is there",
                      *       "detail": "there is an organization acme already",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "The body is too large",
+                     *       "detail": "Request body is too large",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "The body is of a type that is not taken here",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2778,7 +2942,13 @@ export interface operations {
     readonly changeOrganization: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path: {
                 /**
                  * @description Id of the organization.
@@ -2891,6 +3061,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "There is no such thing",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "The body is too large",
+                     *       "detail": "Request body is too large",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "The body is of a type that is not taken here",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3456,7 +3662,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path: {
                 /**
                  * @description Id of the report.
@@ -3578,6 +3790,42 @@ export interface operations {
                      *       "status": 404,
                      *       "title": "There is no such thing",
                      *       "detail": "there is no organization \"acme\"",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "The body is too large",
+                     *       "detail": "Request body is too large",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "The body is of a type that is not taken here",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3909,7 +4157,13 @@ export interface operations {
     readonly signIn: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3986,6 +4240,42 @@ export interface operations {
                      *       "status": 403,
                      *       "title": "The key does not allow this",
                      *       "detail": "the key must have the scope messages:write",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "The body is too large",
+                     *       "detail": "Request body is too large",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "The body is of a type that is not taken here",
+                     *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */

@@ -13,11 +13,13 @@ import type { FindReading, FindSource } from '#metering/ledger-reading.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import type { EpochMs } from '#model/organization.ts'
+import { checkAddress } from './address.ts'
+import { takeJsonBodies } from './bodies.ts'
 import { createCallers } from './caller.ts'
 import { answerUnknownRoutes, handleError } from './errors.ts'
 import { createIntakeGate } from './intake-gate.ts'
 import type { Metrics } from './metrics.ts'
-import { openApiInfo } from './openapi.ts'
+import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { ApiKeySchema, keyRoutes } from './routes/keys.ts'
@@ -28,7 +30,7 @@ import { OrganizationSchema, organizationRoutes } from './routes/organizations.t
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import { MessageSchema } from './schemas/intake.ts'
+import { CloudEventSchema, MessageSchema } from './schemas/intake.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
@@ -96,7 +98,7 @@ export const createApp = async (needs: AppNeeds) => {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
-    ajv: { customOptions: { removeAdditional: false, strict: false } },
+    ajv: { customOptions: { removeAdditional: false, strict: false, coerceTypes: false } },
     bodyLimit: BODY_MAX_BYTES,
     return503OnClosing: false,
     // Ids of messages are up to 200 characters, each of up to twelve when it is encoded.
@@ -125,6 +127,12 @@ export const createApp = async (needs: AppNeeds) => {
     next()
   })
   answerUnknownRoutes(app)
+  // Behind the hooks that ask who asks, which are of the routes and run before any of these.
+  app.addHook('preParsing', (request, _, __, next) => {
+    checkAddress(request)
+    next()
+  })
+  takeJsonBodies(app)
   app.addHook('onSend', (_, reply, __, next) => {
     if (isClosing) reply.header('connection', 'close')
     next()
@@ -143,6 +151,7 @@ export const createApp = async (needs: AppNeeds) => {
     UsageLineSchema,
     UsageResponseSchema,
     MessageSchema,
+    CloudEventSchema,
     OrganizationSchema,
     ReportSchema,
     ApiKeySchema,
@@ -151,6 +160,7 @@ export const createApp = async (needs: AppNeeds) => {
   for (const schema of shared) app.addSchema(schema)
   await app.register(fastifySwagger, {
     openapi: openApiInfo,
+    transform: ({ schema, url }) => ({ schema: withContentEncoding(schema), url }),
     refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
   })
   await app.register(fastifySwaggerUi, {

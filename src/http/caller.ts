@@ -22,27 +22,43 @@ export type CallerNeeds = {
   readonly sessions: Pick<Sessions, 'read'>
 }
 
-/** Identifies callers. Throws Unauthenticated, Forbidden, or NotFound for an organization that they may not know of. */
+/**
+ * Identifies callers, in two steps. Who asks is the first question of all, before anything else of the request is looked at:
+ * each route has one of the hooks `may` and `mayOperate`, which throw Unauthenticated or Forbidden. Which organization is meant
+ * is part of the question that is asked, and found with it: `identify` throws NotFound for one that they may not know of.
+ */
 export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
-  const identify = async ({ headers, query }: FastifyRequest, scope: Scope): Promise<Caller> => {
-    const { authorization, host, cookie } = headers
+  const principals = new WeakMap<FastifyRequest, Principal>()
+
+  const authenticate = async (request: FastifyRequest, scope: Scope): Promise<Principal> => {
+    const { authorization, host, cookie } = request.headers
     const principal = await access.authenticate({ authorization, host, session: sessions.read(cookie) })
     checkScope(principal, scope)
-    const asked = (query as { readonly organization?: unknown } | undefined)?.organization
+    principals.set(request, principal)
+    return principal
+  }
+
+  const may = (scope: Scope) => async (request: FastifyRequest) => {
+    await authenticate(request, scope)
+  }
+
+  /** For what is common to all organizations. */
+  const mayOperate = async (request: FastifyRequest) => {
+    const { isOperator } = await authenticate(request, 'admin')
+    if (!isOperator) {
+      throw new Forbidden('this is for an admin key of the organization default, which runs the installation')
+    }
+  }
+
+  const identify = async (request: FastifyRequest): Promise<Caller> => {
+    const principal = principals.get(request)
+    if (principal === undefined) throw new Error(`${request.routeOptions.url} does not ask who asks`)
+    const asked = (request.query as { readonly organization?: unknown } | undefined)?.organization
     const id = typeof asked === 'string' ? asked : principal.organizationId
     const isAllowed = id === principal.organizationId || principal.isOperator
     const organization = isAllowed ? await organizations.find(id) : undefined
     if (organization === undefined) throw new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
     return { principal, organization }
-  }
-
-  /** For what is common to all organizations. */
-  const identifyOperator = async (request: FastifyRequest): Promise<Caller> => {
-    const caller = await identify(request, 'admin')
-    if (!caller.principal.isOperator) {
-      throw new Forbidden('this is for an admin key of the organization default, which runs the installation')
-    }
-    return caller
   }
 
   /** Whose key it is. */
@@ -52,7 +68,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     return principal
   }
 
-  return { identify, identifyOperator, identifyKey }
+  return { may, mayOperate, identify, identifyKey }
 }
 
 const checkScope = (principal: Principal, scope: Scope): void => {

@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Unauthenticated } from '#metering/access.ts'
 import { InvalidRequest, NotFound, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import { typesTaken, UnsupportedCoding } from './bodies.ts'
 import { Forbidden } from './caller.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
 
@@ -50,6 +51,7 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
   const known = problemOf(error, request, reply)
   if (known !== undefined) return sendProblem(reply, known)
   const status = error.statusCode ?? 500
+  if (status === 415) return sendUnsupportedType(request, reply)
   if (status >= 400 && status < 500) {
     const kind = KIND_OF_STATUS[status] ?? 'invalid-request'
     return sendProblem(reply, { ...toProblem(kind, error.message, request.id), status })
@@ -60,8 +62,17 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
 
 const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
   413: 'payload-too-large',
-  415: 'unsupported-media-type',
 }
+
+const sendUnsupportedType = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const types = typesTaken(request)
+  const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX) ?? 'absent'
+  const detail = `Content-Type must be ${types.join(', ').replace(/, (?=[^,]*$)/, ' or ')}; it is ${sent}`
+  reply.header('accept', types.join(', '))
+  return sendProblem(reply, toProblem('unsupported-media-type', detail, request.id))
+}
+
+const TYPE_SHOWN_MAX = 100
 
 /** The problem that an error is, for who cannot answer with a status any more. */
 export const problemFor = (error: unknown, request: FastifyRequest): Problem => {
@@ -83,6 +94,10 @@ const problemOf = (error: Error, request: FastifyRequest, reply?: FastifyReply):
   if (error instanceof Unauthenticated) {
     reply?.header('www-authenticate', 'Bearer')
     return toProblem('unauthenticated', error.message, request.id)
+  }
+  if (error instanceof UnsupportedCoding) {
+    reply?.header('accept-encoding', 'gzip')
+    return toProblem('unsupported-media-type', error.message, request.id)
   }
   if (error instanceof StoreBusy) {
     reply?.header('retry-after', '1')
@@ -106,22 +121,55 @@ const sendUpstreamFailure = (error: UpstreamError, request: FastifyRequest, repl
 
 const invalidRequest = ({ validation = [], validationContext }: FastifyError, request: FastifyRequest): Problem => {
   const path = request.routeOptions.url ?? request.url
-  const errors = validation.map(({ keyword, instancePath, params, message }) => {
+  const field = (pointer: string): string => fieldOf(validationContext, pointer)
+  const errors = mergeAlternatives(validation).map(({ keyword, instancePath, params, message = '' }) => {
     const unknown = params['additionalProperty']
     if (keyword === 'additionalProperties' && typeof unknown === 'string') {
-      return {
-        field: `${placeName(validationContext)} ${JSON.stringify(unknown)}`,
-        expected: `absent: ${path} does not know it`,
-      }
+      return { field: field(`${instancePath}/${unknown}`), expected: `absent: ${path} does not know it` }
     }
-    return { field: `${placeName(validationContext)} ${instancePath}`, expected: message ?? 'another value' }
+    const missing = params['missingProperty']
+    if (keyword === 'required' && typeof missing === 'string') {
+      return { field: field(`${instancePath}/${missing}`), expected: 'present' }
+    }
+    return { field: field(instancePath), expected: expectationIn(message) }
   })
-  const detail = errors.map(({ field, expected }) => `${field} must be ${expected}`).join('; ')
+  const detail = errors.map((each) => `${each.field} must be ${each.expected}`).join('; ')
   return toProblem('invalid-request', detail, request.id, { errors })
 }
 
-const placeName = (context: FastifyError['validationContext']): string =>
-  context === 'querystring' ? 'query parameter' : (context ?? 'body')
+type Findings = NonNullable<FastifyError['validation']>
+
+/** Of a value that may be one of several kinds and is none, one thing is said: all that it may be. */
+const mergeAlternatives = (findings: Findings): Findings => {
+  const choice = findings.find(({ keyword }) => keyword === 'anyOf')
+  if (choice === undefined) return findings
+  const kinds = findings.flatMap(({ keyword, instancePath, params, message = '' }) => {
+    if (instancePath !== choice.instancePath || keyword === 'anyOf') return []
+    return keyword === 'const' ? [JSON.stringify(params['allowedValue'])] : [expectationIn(message)]
+  })
+  return [{ ...choice, message: `must be ${[...new Set(kinds)].join(' or ')}` }]
+}
+
+/** "must be string" → "a string", "must NOT have fewer than 1 items" → "one that does NOT have fewer than 1 items". */
+const expectationIn = (message: string): string => {
+  const [, kind] = /^must be (integer|number|string|boolean|array|object|null)$/.exec(message) ?? []
+  if (kind !== undefined) return kind === 'null' ? kind : `${/^[aio]/.test(kind) ? 'an' : 'a'} ${kind}`
+  if (message.startsWith('must be ')) return message.slice('must be '.length)
+  return message
+    .replace(/^must NOT have fewer than/, 'of no fewer than')
+    .replace(/^must NOT have more than/, 'of no more than')
+    .replace(/^must match/, 'a text that matches')
+    .replace(/^must NOT have/, 'without')
+}
+
+/** `body/scopes/0`, `query parameter "limit"`. */
+const fieldOf = (context: FastifyError['validationContext'], pointer: string): string => {
+  const shown = pointer.slice(0, FIELD_SHOWN_MAX)
+  if (context === 'querystring') return `query parameter ${JSON.stringify(shown.slice(1))}`
+  return `${context ?? 'body'}${shown}`
+}
+
+const FIELD_SHOWN_MAX = 100
 
 /** Paths that are there answer 405 to a method they do not take, all others 404. */
 export const answerUnknownRoutes = (app: FastifyInstance): void => {

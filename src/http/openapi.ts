@@ -1,4 +1,5 @@
 /** What `/openapi.json` says beside the routes. */
+import type { FastifySchema } from 'fastify'
 import packageJson from '../../package.json' with { type: 'json' }
 
 export const openApiInfo = {
@@ -20,4 +21,20 @@ export const openApiInfo = {
     { name: 'Session', description: 'Signing in to the dashboard.' },
     { name: 'Operating', description: 'For those who run the service.' },
   ],
+}
+
+/** Every body may be packed; only the document needs to be told of each. */
+export const withContentEncoding = (schema: FastifySchema): FastifySchema =>
+  schema?.body === undefined ? schema : { ...schema, headers: CONTENT_ENCODING }
+
+const CONTENT_ENCODING = {
+  type: 'object',
+  properties: {
+    'content-encoding': {
+      type: 'string',
+      enum: ['gzip'],
+      description: 'Of a body that is packed. What it unpacks to may be as large as a body that is not packed.',
+      examples: ['gzip'],
+    },
+  },
 }

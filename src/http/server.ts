@@ -5,8 +5,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ProblemKind, toProblem } from './errors.ts'
+import { hasBody, isNdjson } from './media-types.ts'
 import { requestIdOf } from './request-id.ts'
-import { NDJSON } from './schemas/common.ts'
 import { PROBLEM_JSON } from './schemas/problem.ts'
 
 export type HttpServerNeeds = {
@@ -47,8 +47,7 @@ export const createHttpServer = ({ handler, answerFromMemory, refused, idleMaxMs
   /** A body must arrive in time, but for a stream, which may go on as long as something moves. */
   const limitArrival = (request: IncomingMessage, response: ServerResponse): void => {
     const { headers } = request
-    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
-    if (!hasBody || headers['content-type']?.startsWith(NDJSON) === true) return
+    if (!hasBody(headers) || isNdjson(headers)) return
     const timer = setTimeout(() => {
       if (request.complete || response.headersSent) return
       refuse(request, response, 'request-timed-out', `the body did not arrive within ${REQUEST_MAX_MS / 1000} s`)

@@ -1,6 +1,8 @@
 /** CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2): events → entries as `POST /v1/messages` takes them. */
-import type { IncomingHttpHeaders } from 'node:http'
+import { isUtf8 } from 'node:buffer'
+import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
+import { InvalidRequest } from '#model/errors.ts'
 
 export const STRUCTURED = 'application/cloudevents+json'
 export const BATCH = 'application/cloudevents-batch+json'
@@ -11,21 +13,46 @@ type Event = Readonly<Record<string, unknown>>
 
 export type MessageEntry = Readonly<Record<string, unknown>>
 
-/** An event in binary mode: attributes in headers `ce-…`, the data in the body. */
-export const eventOfHeaders = (headers: IncomingHttpHeaders, data: unknown): Event => {
-  const attributes = Object.entries(headers).flatMap(([name, value]) =>
-    name.startsWith('ce-') && typeof value === 'string' ? [[name.slice(3), decodeHeader(value)] as const] : [],
-  )
+/** An event in binary mode: attributes in headers `ce-…`, the data in the body. Throws InvalidRequest. */
+export const eventOfHeaders = (headers: Readonly<NodeJS.Dict<readonly string[]>>, data: unknown): Event => {
+  const attributes = Object.entries(headers).flatMap(([name, values = []]) => {
+    if (!name.startsWith('ce-')) return []
+    const [value = '', ...more] = values
+    if (more.length > 0) throw new InvalidRequest(`header ${name}`, 'sent once')
+    return [[name.slice(3), decodeHeader(name, value)] as const]
+  })
   return { ...Object.fromEntries(attributes), data }
 }
 
-/** HTTP binding, 3.1.3.2: percent-encoded where a character is not printable ASCII. What is not well encoded stays as it is. */
-const decodeHeader = (value: string): string => {
+/**
+ * HTTP binding, 3.1.3.2: what stands in quotes is unquoted, then percent-encoded UTF-8 is decoded, once. Not everyone encodes,
+ * the SDK for JavaScript among them: a percent sign that begins no code stands for itself, and bytes beyond ASCII are UTF-8,
+ * or ISO-8859-1 if they cannot be.
+ */
+const decodeHeader = (name: string, sent: string): string => {
   try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
+    return unquoted(readBytes(sent)).replace(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent)
+  } catch (error) {
+    if (error instanceof URIError) throw new InvalidRequest(`header ${name}`, 'UTF-8 where it is percent-encoded')
+    if (error instanceof Unquotable)
+      throw new InvalidRequest(`header ${name}`, 'quoted as a whole and closed, or not at all')
+    throw error
   }
+}
+
+/** Node.js hands bytes on as the characters of ISO-8859-1. */
+const readBytes = (latin1: string): string => {
+  const bytes = Buffer.from(latin1, 'latin1')
+  return isUtf8(bytes) ? bytes.toString('utf8') : latin1
+}
+
+class Unquotable extends Error {}
+
+const unquoted = (value: string): string => {
+  if (!value.startsWith('"')) return value
+  const [, inner] = /^"((?:[^"\\]|\\.)*)"$/.exec(value) ?? []
+  if (inner === undefined) throw new Unquotable()
+  return inner.replace(/\\(.)/g, '$1')
 }
 
 /** The entry that an event stands for. The message's id is the event's identity: its source, a space, and its id. */
@@ -33,7 +60,7 @@ export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     return { field: '', reason: 'must be a CloudEvent' }
   }
-  const { specversion, type, source, id, time, subject, data } = event as Event
+  const { specversion, type, source, id, time, subject } = event as Event
   if (specversion !== '1.0') return { field: 'specversion', reason: 'must be "1.0"' }
   if (type !== MESSAGE_TYPE) return { field: 'type', reason: `must be "${MESSAGE_TYPE}"` }
   if (typeof source !== 'string' || source === '' || /\s/.test(source)) {
@@ -44,10 +71,8 @@ export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if ([...messageId].length > 200) {
     return { field: 'id', reason: 'must have, together with source, at most 199 characters' }
   }
-  const content = dataOf(event as Event, data)
-  if (content === undefined) {
-    return { id: messageId, field: 'data', reason: 'must be a JSON object {text, report_id?}' }
-  }
+  const { content, reason } = dataOf(event as Event)
+  if (content === undefined) return { id: messageId, field: 'data', reason }
   for (const field of Object.keys(content)) {
     if (field !== 'text' && field !== 'report_id')
       return { id: messageId, field: `data.${field.slice(0, 50)}`, reason: 'is not a field of the data' }
@@ -62,19 +87,31 @@ export const toEntry = (event: unknown): MessageEntry | Rejection => {
   }
 }
 
-const dataOf = (event: Event, data: unknown): Readonly<Record<string, unknown>> | undefined => {
-  const content = data === undefined ? decodedData(event['data_base64']) : data
-  const isObject = typeof content === 'object' && content !== null && !Array.isArray(content)
-  return isObject ? (content as Readonly<Record<string, unknown>>) : undefined
+type Data =
+  | { readonly content: Readonly<Record<string, unknown>>; readonly reason?: undefined }
+  | { readonly content?: undefined; readonly reason: string }
+
+/** In `data`, or as the base64 of its JSON in `data_base64`; null is absent, as for every attribute. */
+const dataOf = ({ data, data_base64: base64 }: Event): Data => {
+  if (base64 === undefined || base64 === null) return toData(data)
+  if (data !== undefined) return { reason: 'must be absent if data_base64 is there' }
+  const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined
+  if (bytes === undefined || bytes.toString('base64') !== base64) {
+    return { reason: 'must be JSON in base64 (RFC 4648, with its padding) if it is in data_base64' }
+  }
+  try {
+    return toData(readJson(bytes))
+  } catch (error) {
+    if (error instanceof InvalidJson) return { reason: error.message }
+    throw error
+  }
 }
 
-const decodedData = (base64: unknown): unknown => {
-  if (typeof base64 !== 'string') return undefined
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(base64, 'base64')))
-  } catch {
-    return undefined
-  }
+const toData = (data: unknown): Data => {
+  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+  return isObject
+    ? { content: data as Readonly<Record<string, unknown>> }
+    : { reason: 'must be a JSON object {text, report_id?}' }
 }
 
 const EVENT_FIELDS: Readonly<Record<string, string>> = {

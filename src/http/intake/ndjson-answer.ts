@@ -63,7 +63,8 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     await turn
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
   } catch (error) {
-    // What was answered above is committed. What was not may be: to repeat it is safe.
+    // Lines that came before the failure are answered before it. What was not answered may be committed: to repeat it is safe.
+    await turn.catch(() => {})
     await write(`${JSON.stringify({ done: false, ...counts, problem: toProblem(error) })}\n`)
   } finally {
     response.end()

@@ -1,4 +1,5 @@
 /** Cuts a stream of bytes into lines and parses each; what is wrong with a line is said of that line. */
+import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
 
 export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
@@ -6,7 +7,6 @@ export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({
 export type LineBatch = readonly ParsedLine[]
 
 const NEWLINE = 0x0a
-const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Yields lines in batches: those that have arrived, `linesMax` at the most. Empty lines are skipped. A line of more
@@ -64,16 +64,13 @@ export async function* readLines(
 }
 
 const parseLine = (bytes: Uint8Array, line: number): ParsedLine | undefined => {
-  let text: string
+  if (isBlank(bytes)) return undefined
   try {
-    text = decoder.decode(bytes)
-  } catch {
-    return { line, field: '', reason: 'must be valid UTF-8' }
-  }
-  if (/^\s*$/.test(text)) return undefined
-  try {
-    return { line, entry: JSON.parse(text) }
-  } catch {
-    return { line, field: '', reason: 'must be valid JSON' }
+    return { line, entry: readJson(bytes, { isStart: line === 1 }) }
+  } catch (error) {
+    if (error instanceof InvalidJson) return { line, field: '', reason: error.message }
+    throw error
   }
 }
+
+const isBlank = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)

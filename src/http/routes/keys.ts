@@ -46,6 +46,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
   app.post<{ Body: Static<typeof NewSchema> }>(
     '/v1/keys',
     {
+      onRequest: callers.may('admin'),
       schema: {
         operationId: 'createKey',
         tags,
@@ -68,12 +69,12 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
               },
             },
           },
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request, 'admin')
+      const { organization } = await callers.identify(request)
       const { name = '', scopes } = request.body
       const { key, entry } = await access.createKey({ organizationId: organization.id, name, scopes })
       return reply
@@ -86,6 +87,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
   app.get(
     '/v1/keys',
     {
+      onRequest: callers.may('admin'),
       schema: {
         operationId: 'listKeys',
         tags,
@@ -107,7 +109,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
       },
     },
     async (request) => {
-      const { organization } = await callers.identify(request, 'admin')
+      const { organization } = await callers.identify(request)
       return { keys: (await access.listKeys(organization.id)).map(toResponse) }
     },
   )
@@ -115,6 +117,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
   app.delete<{ Params: Static<typeof path> }>(
     '/v1/keys/:id',
     {
+      onRequest: callers.may('admin'),
       schema: {
         operationId: 'revokeKey',
         tags,
@@ -129,7 +132,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
       },
     },
     async (request) => {
-      const { organization } = await callers.identify(request, 'admin')
+      const { organization } = await callers.identify(request)
       const revoked = await access.revokeKey(organization.id, request.params.id)
       if (revoked === undefined)
         throw new NotFound(`there is no key ${JSON.stringify(request.params.id.slice(0, 100))}`)

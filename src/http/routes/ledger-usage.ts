@@ -17,7 +17,7 @@ import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
-import { readCursor, toCursor } from '../cursor.ts'
+import { isInstant, readCursor, toCursor } from '../cursor.ts'
 import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { ChargesSchema, PeriodSchema, PeriodsSchema, TotalsSchema, UsagePageSchema } from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
@@ -111,13 +111,14 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
   const { callers, reading } = options
 
   const readerOf = async (request: Parameters<Callers['identify']>[0]): Promise<LedgerReading<unknown>> => {
-    const { organization } = await callers.identify(request, 'usage:read')
+    const { organization } = await callers.identify(request)
     return reading(organization)
   }
 
   app.get<{ Querystring: Static<typeof LinesQuery> }>(
     '/v1/usage',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'listUsage',
         tags: ['Usage'],
@@ -153,6 +154,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
   app.get<{ Querystring: Static<typeof TotalsQuerySchema> }>(
     '/v1/usage/totals',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getTotals',
         tags: ['Usage'],
@@ -198,6 +200,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
   app.get<{ Querystring: Static<typeof PeriodsQuery> }>(
     '/v1/periods',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'listPeriods',
         tags: ['Usage'],
@@ -226,6 +229,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
   app.get(
     '/v1/periods/current',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getCurrentPeriod',
         tags: ['Usage'],
@@ -246,6 +250,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
   app.get<{ Params: Static<typeof ChargePath>; Querystring: Static<typeof ChargeQuery> }>(
     '/v1/messages/:id',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getMessageCharges',
         tags: ['Messages'],
@@ -289,16 +294,16 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
 }
 
 const positionIn = (cursor: string): PagePosition => {
-  const [at, messageId] = readCursor(cursor) ?? []
-  if (typeof at !== 'number' || !Number.isSafeInteger(at) || !isId(messageId)) {
+  const [at, messageId, ...more] = readCursor(cursor) ?? []
+  if (!isInstant(at) || !isId(messageId) || more.length > 0) {
     throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
   }
   return { at, messageId }
 }
 
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
-  const [at] = readCursor(page) ?? []
-  if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < from || at >= to) {
+  const [at, ...more] = readCursor(page) ?? []
+  if (!isInstant(at) || at < from || at >= to || more.length > 0) {
     throw new InvalidRequest('query parameter "page"', 'a next_page as it was answered to the same question')
   }
   return at

@@ -1,19 +1,29 @@
 /** `POST /v1/messages` and `POST /v1/events`: messages are reported to us. */
-import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
-import Type from 'typebox'
+import { once } from 'node:events'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyRequest,
+  FastifySchemaCompiler,
+} from 'fastify'
+import Type, { type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
 import type { Rejection } from '#metering/incoming-message.ts'
 import type { Intake, IntakeResult } from '#metering/intake.ts'
 import { InvalidRequest } from '#model/errors.ts'
+import { readJsonBody } from '../bodies.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { problemFor, sendProblem, toProblem } from '../errors.ts'
 import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '../intake/cloud-events.ts'
-import { parseJsonBody } from '../intake/json-body.ts'
 import { answerNdjson } from '../intake/ndjson-answer.ts'
 import { toAnswerText } from '../intake/result-text.ts'
 import type { IntakeGate } from '../intake-gate.ts'
-import { NDJSON, organizationQuery } from '../schemas/common.ts'
-import { IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
+import { isGzip, isNdjson, JSON_TYPE, mediaTypeOf, NDJSON, NDJSON_TYPES } from '../media-types.ts'
+import { organizationQuery } from '../schemas/common.ts'
+import { CloudEventSchema, IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type MessageRoutesOptions = {
@@ -35,11 +45,10 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
   keepBodiesAsTheyAre(app, bodyBytesMax)
 
   // Before the body is read: who may not report, or comes when there is no room, costs nothing.
-  app.addHook('onRequest', async (request, reply) => {
-    ;(request as WithCaller)[CALLER] = await callers.identify(request, 'messages:write')
-    const declared = Number(request.headers['content-length'] ?? bodyBytesMax)
-    const leave = gate.enter(isNdjson(request) ? Math.min(declared, NDJSON_BYTES_AT_ONCE) : declared)
-    reply.raw.on('close', leave)
+  app.addHook('onRequest', callers.may('messages:write'))
+  app.addHook('preParsing', async (request, reply) => {
+    ;(request as WithCaller)[CALLER] = await callers.identify(request)
+    reply.raw.on('close', gate.enter(bytesOf(request.headers, bodyBytesMax)))
   })
 
   const callerOf = (request: FastifyRequest): Caller => {
@@ -64,7 +73,12 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         summary: 'Report messages, each charged once for ever',
         description: MESSAGES_DESCRIPTION,
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
-        body: { content: { 'application/json': { schema: MessagesSchema }, [NDJSON]: { schema: Type.Any() } } },
+        body: {
+          content: {
+            [JSON_TYPE]: { schema: MessagesSchema },
+            ...Object.fromEntries(NDJSON_TYPES.map((type) => [type, { schema: Type.Ref('Message#') }])),
+          },
+        },
         response: {
           200: {
             description: 'What became of each message, in order.',
@@ -73,17 +87,20 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
         },
       },
-      validatorCompiler: () => () => true,
+      validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
       const caller = callerOf(request)
-      if (isNdjson(request)) {
+      if (isNdjson(request.headers)) {
+        const lines = request.body as Readable
+        // What is no gzip from its start can still be refused as a whole.
+        if (isGzip(request.headers)) await once(lines, 'readable')
         reply.hijack()
         reply.raw.writeHead(200, { 'content-type': NDJSON, 'x-request-id': request.id, 'cache-control': 'no-store' })
         await answerNdjson({
           intake,
           organization: caller.organization,
-          body: request.body as IncomingMessage,
+          body: lines,
           response: reply.raw,
           lineBytesMax,
           isMinimal: /\breturn=minimal\b/.test(String(request.headers['prefer'] ?? '')),
@@ -91,7 +108,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         })
         return
       }
-      const body = parseJsonBody(request.body as Uint8Array)
+      const body = readJsonBody(bytesIn(request))
       const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
       if (!isObject) throw new InvalidRequest('body', 'an object {"messages":[…]}')
       const unknown = Object.keys(body).find((field) => field !== 'messages')
@@ -114,9 +131,9 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
         body: {
           content: {
-            [STRUCTURED]: { schema: Type.Any() },
-            [BATCH]: { schema: Type.Any() },
-            'application/json': { schema: Type.Any() },
+            [STRUCTURED]: { schema: Type.Ref('CloudEvent#') },
+            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'Events.' }) },
+            [JSON_TYPE]: { schema: CloudEventSchema.properties.data },
           },
         },
         response: {
@@ -127,23 +144,22 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
           ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
         },
       },
-      validatorCompiler: () => () => true,
+      validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
       const caller = callerOf(request)
-      if (isNdjson(request))
-        throw new InvalidRequest('header content-type', `${STRUCTURED}, ${BATCH} or application/json`)
-      const body = parseJsonBody(request.body as Uint8Array)
-      const type = mediaTypeOf(request)
+      const body = readJsonBody(bytesIn(request))
+      const type = mediaTypeOf(request.headers)
+      // The content type decides: beside a body that is an event, headers are copies of its attributes or nothing at all.
       const isBatch = type === BATCH
-      const isBinary = request.headers['ce-specversion'] !== undefined
+      const isBinary = type === JSON_TYPE
       if (isBatch && !Array.isArray(body)) throw new InvalidRequest('body', 'an array of CloudEvents')
-      if (type === 'application/json' && !isBinary) {
+      if (isBinary && request.headers['ce-specversion'] === undefined) {
         throw new InvalidRequest('header ce-specversion', `1.0, or content-type ${STRUCTURED} or ${BATCH}`)
       }
       const events: readonly unknown[] = isBatch
         ? (body as unknown[])
-        : [isBinary ? eventOfHeaders(request.headers, body) : body]
+        : [isBinary ? eventOfHeaders(request.raw.headersDistinct, body) : body]
       const entries = events.map(toEntry)
       const taken = await takeEntries(
         caller,
@@ -174,19 +190,40 @@ const LINE_BYTES_BESIDE_TEXT = 16 * 1024
 /** What a stream holds at most while it is being taken in; the rest waits in the network. */
 const NDJSON_BYTES_AT_ONCE = 4 * 1024 * 1024
 
-const mediaTypeOf = ({ headers }: FastifyRequest): string =>
-  (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+/** What may be held of a body at one time. How far gzip unpacks is known when it has been: at most so many times. */
+const bytesOf = (headers: IncomingHttpHeaders, bodyBytesMax: number): number => {
+  const sent = Number(headers['content-length'] ?? bodyBytesMax)
+  const bytes = isGzip(headers) ? Math.min(sent * GZIP_RATIO_MAX, Math.max(sent, bodyBytesMax)) : sent
+  return isNdjson(headers) ? Math.min(bytes, NDJSON_BYTES_AT_ONCE) : bytes
+}
 
-const isNdjson = (request: FastifyRequest): boolean => mediaTypeOf(request) === NDJSON
+const GZIP_RATIO_MAX = 1032
+
+/** What is wrong with a body is said by the route, message by message. */
+const checkQueryOnly: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  if (httpPart !== 'querystring') return () => true
+  const check = Compile(schema)
+  return (query: unknown) => check.Check(query) || { error: check.Errors(query).flatMap(asAjvSaysIt) }
+}
+
+type Finding = NonNullable<FastifyError['validation']>[number]
+
+const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
+  const { additionalProperties: unknown } = finding.params
+  if (Array.isArray(unknown)) return [{ ...finding, params: { additionalProperty: String(unknown[0]) } }]
+  return finding.keyword === 'boolean' ? [] : [finding]
+}
+
+const bytesIn = ({ body }: FastifyRequest): Uint8Array => (body instanceof Uint8Array ? body : new Uint8Array())
 
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
 
-/** JSON is parsed by us: its bytes must be valid UTF-8, and an error must not quote a text. NDJSON is read as it comes. */
+/** Bytes reach the route as they came, NDJSON while it comes. */
 const keepBodiesAsTheyAre = (app: FastifyInstance, bodyLimit: number): void => {
   app.removeAllContentTypeParsers()
   const keep = (_: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void): void => done(null, body)
-  app.addContentTypeParser(['application/json', STRUCTURED, BATCH], { parseAs: 'buffer', bodyLimit }, keep)
-  app.addContentTypeParser(NDJSON, (_, payload, done) => done(null, payload))
+  app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH], { parseAs: 'buffer', bodyLimit }, keep)
+  app.addContentTypeParser([...NDJSON_TYPES], (_, payload, done) => done(null, payload))
 }
 
 const MESSAGES_DESCRIPTION =
@@ -194,11 +231,12 @@ const MESSAGES_DESCRIPTION =
   'The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no ' +
   'effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field ' +
   'and the reason. What is answered is committed and synced. To repeat a request is always safe.\n\n' +
-  'As `application/x-ndjson`, one message a line, a body may be of any length: it is answered as a stream, a line for each ' +
+  'As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each ' +
   'message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be ' +
   'sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.'
 
 const EVENTS_DESCRIPTION =
-  'CloudEvents 1.0 in structured, batch and binary mode. `type` is `copilot.message`; `source`, a space and `id` together ' +
+  'CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with ' +
+  '`application/json`. `type` is `copilot.message`; `source`, a space and `id` together ' +
   'are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single ' +
   'event that is rejected is answered with 400, one in conflict with 409.'

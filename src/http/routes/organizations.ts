@@ -8,7 +8,7 @@ import type { CalendarEntry, EpochMs, Organization } from '#model/organization.t
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
 import { sendProblem, toProblem } from '../errors.ts'
-import { limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
+import { isSlug, limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type OrganizationRoutesOptions = {
@@ -91,6 +91,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   app.post<{ Body: Static<typeof NewSchema> }>(
     '/v1/organizations',
     {
+      onRequest: callers.mayOperate,
       schema: {
         operationId: 'createOrganization',
         tags,
@@ -98,12 +99,12 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         body: NewSchema,
         response: {
           201: { description: 'Created.', content: { 'application/json': { schema: Type.Ref('Organization#') } } },
-          ...problemResponses(400, 401, 403, 409, 500, 503),
+          ...problemResponses(400, 401, 403, 409, 413, 415, 500, 503),
         },
       },
     },
     async (request, reply) => {
-      await callers.identifyOperator(request)
+      await callers.identify(request)
       const { id, name = id, time_zone: timeZone = 'UTC', billing_anchor_day: anchorDay = 1 } = request.body
       checkTimeZone(timeZone)
       const created = await organizations.create({ id, name, timeZone, anchorDay })
@@ -117,6 +118,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/v1/organizations',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'listOrganizations',
         tags,
@@ -140,8 +142,11 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       },
     },
     async (request) => {
-      const { principal, organization } = await callers.identify(request, 'usage:read')
+      const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
+      if (cursor !== undefined && !isSlug(cursor)) {
+        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+      }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
         : [organization].filter(({ id }) => cursor === undefined || id > cursor)
@@ -157,6 +162,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   app.get<{ Params: Static<typeof pathSchema> }>(
     '/v1/organizations/:id',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getOrganization',
         tags,
@@ -166,7 +172,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       },
     },
     async (request) => {
-      const { principal } = await callers.identify(request, 'usage:read')
+      const { principal } = await callers.identify(request)
       const { id } = request.params
       const isAllowed = principal.isOperator || id === principal.organizationId
       const organization = isAllowed ? await organizations.findNow(id) : undefined
@@ -178,6 +184,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   app.patch<{ Params: Static<typeof pathSchema>; Body: Static<typeof ChangeSchema> }>(
     '/v1/organizations/:id',
     {
+      onRequest: callers.may('admin'),
       schema: {
         operationId: 'changeOrganization',
         tags,
@@ -190,12 +197,12 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         body: ChangeSchema,
         response: {
           ...answers('As it is now, with what is waiting.'),
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
     },
     async (request) => {
-      const { principal } = await callers.identify(request, 'admin')
+      const { principal } = await callers.identify(request)
       const { id } = request.params
       const { name, time_zone: timeZone, billing_anchor_day: anchorDay } = request.body
       if (timeZone !== undefined) checkTimeZone(timeZone)

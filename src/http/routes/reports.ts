@@ -50,6 +50,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.put<{ Params: Static<typeof path>; Body: Static<typeof BodySchema> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.mayOperate,
       schema: {
         operationId: 'putReport',
         tags,
@@ -63,12 +64,12 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
         response: {
           200: schema('Replaced.'),
           201: schema('Created.'),
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
     },
     async (request, reply) => {
-      await callers.identifyOperator(request)
+      await callers.identify(request)
       const id = reportIdIn(request.params.id)
       const { id: named, name, credit_cost: cost } = request.body
       if (named !== undefined && String(named) !== String(id)) throw new InvalidRequest('body/id', 'the id of the path')
@@ -82,6 +83,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.get<{ Params: Static<typeof path> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getReport',
         tags,
@@ -92,7 +94,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       },
     },
     async (request) => {
-      await callers.identify(request, 'usage:read')
+      await callers.identify(request)
       const report = await reports.findNow(reportIdIn(request.params.id))
       if (report === undefined) throw unknown(request.params.id)
       return toResponse(report)
@@ -102,6 +104,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   app.delete<{ Params: Static<typeof path> }>(
     '/v1/reports/:id',
     {
+      onRequest: callers.mayOperate,
       schema: {
         operationId: 'deleteReport',
         tags,
@@ -116,7 +119,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       },
     },
     async (request, reply) => {
-      await callers.identifyOperator(request)
+      await callers.identify(request)
       if (!(await reports.remove(reportIdIn(request.params.id)))) throw unknown(request.params.id)
       return reply.code(204).send()
     },

@@ -63,6 +63,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
   app.get(
     '/v1/session',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getSession',
         tags: ['Session'],
@@ -76,7 +77,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
-      return toSession(await callers.identify(request, 'usage:read'))
+      return toSession(await callers.identify(request))
     },
   )
 
@@ -93,7 +94,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         body: SignIn,
         response: {
           204: { description: 'Signed in.', type: 'null' },
-          ...problemResponses(400, 401, 403, 500, 503),
+          ...problemResponses(400, 401, 403, 413, 415, 500, 503),
         },
       },
     },

@@ -24,6 +24,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
+      onRequest: callers.may('usage:read'),
       schema: {
         operationId: 'getUsage',
         tags: ['Usage'],
@@ -55,7 +56,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       },
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request, 'usage:read')
+      const { organization } = await callers.identify(request)
       const { period, from, to } = request.query
       const isCurrent = (period ?? 'current') === 'current' && from === undefined && to === undefined
       const source = await sourceOf(organization)

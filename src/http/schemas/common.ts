@@ -1,9 +1,9 @@
 /** What many routes share. */
 import Type from 'typebox'
 
-export const NDJSON = 'application/x-ndjson'
-
 const slug = { minLength: 1, maxLength: 63, pattern: '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$' }
+
+export const isSlug = (text: string): boolean => text.length <= slug.maxLength && new RegExp(slug.pattern).test(text)
 
 export const OrganizationIdSchema = Type.String({
   ...slug,

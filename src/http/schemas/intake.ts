@@ -36,6 +36,44 @@ export const MessagesSchema = Type.Object(
   { additionalProperties: false },
 )
 
+export const CloudEventSchema = Type.Object(
+  {
+    specversion: Type.Literal('1.0', { description: 'The version of CloudEvents.', examples: ['1.0'] }),
+    type: Type.Literal('copilot.message', { description: 'What happened.', examples: ['copilot.message'] }),
+    source: Type.String({
+      minLength: 1,
+      format: 'uri-reference',
+      description: 'With a space and `id` behind it, the id of the message.',
+      examples: ['/copilot/eu'],
+    }),
+    id: Type.String({ minLength: 1, description: 'Unique within `source`.', examples: ['A234-1234-1234'] }),
+    time: Type.String({
+      format: 'date-time',
+      description: 'When the message was sent: RFC 3339, with an offset.',
+      examples: ['2024-04-29T02:08:29.375Z'],
+    }),
+    subject: Type.Optional(
+      Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
+        description: 'Who in the organization sent it.',
+        examples: ['ada'],
+      }),
+    ),
+    data: Type.Optional(
+      Type.Object(
+        { text: MessageSchema.properties.text, report_id: MessageSchema.properties.report_id },
+        { additionalProperties: false, description: 'The message.' },
+      ),
+    ),
+    data_base64: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description: 'In place of `data`: its JSON in base64.',
+        examples: ['eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ=='],
+      }),
+    ),
+  },
+  { $id: 'CloudEvent', description: 'A message to the copilot as a CloudEvent; other attributes may be there.' },
+)
+
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [1] })
 
 export const IntakeAnswerSchema = Type.Object({

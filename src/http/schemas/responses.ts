@@ -38,14 +38,16 @@ const PROBLEMS = {
     detail: 'there is an organization acme already',
   },
   413: {
-    description: 'The body is larger than `INTAKE_MAX_BYTES`.',
+    description:
+      'The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else.',
     kind: 'payload-too-large',
     detail: 'Request body is too large',
   },
   415: {
-    description: 'The body is of a type that is not taken here.',
+    description:
+      'The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are.',
     kind: 'unsupported-media-type',
-    detail: 'Unsupported Media Type: text/plain',
+    detail: 'Content-Type must be application/json; it is text/plain',
   },
   500: {
     description: 'Something went wrong in the service; its logs say more.',

@@ -1,0 +1,58 @@
+/** Query and path of a request, checked for what holds of all of them, after who asks is known and before anything is read. */
+import type { FastifyRequest } from 'fastify'
+import { InvalidRequest } from '#model/errors.ts'
+import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
+
+/** Throws InvalidRequest. Integers of the query become numbers. */
+export const checkAddress = (request: FastifyRequest): void => {
+  const { raw, params, routeOptions } = request
+  checkEncoding(raw.url ?? '')
+  for (const [name, value] of Object.entries((params ?? {}) as Record<string, unknown>)) {
+    if (typeof value === 'string' && !isPlainText(value)) throw new InvalidRequest(`path ${name}`, PLAIN_TEXT)
+  }
+  const query = (request.query ?? {}) as Record<string, unknown>
+  const known = propertiesOf(routeOptions.schema?.querystring)
+  for (const [name, value] of Object.entries(query)) {
+    const field = fieldOf(name)
+    if (typeof value !== 'string') throw new InvalidRequest(field, 'given once')
+    if (!isPlainText(value) || !isPlainText(name)) throw new InvalidRequest(field, PLAIN_TEXT)
+    const integer = known?.[name]
+    if (integer?.type === 'integer') query[name] = integerIn(value, field, integer)
+  }
+}
+
+type Property = { readonly type?: unknown; readonly minimum?: number; readonly maximum?: number }
+
+const propertiesOf = (schema: unknown): Readonly<Record<string, Property>> | undefined =>
+  (schema as { readonly properties?: Readonly<Record<string, Property>> } | undefined)?.properties
+
+/** In digits, and in no other way in which a number can be written: what is meant by the others is a guess. */
+const integerIn = (
+  text: string,
+  field: string,
+  { minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Property,
+): number => {
+  const number = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN
+  if (!(number >= minimum && number <= maximum)) {
+    throw new InvalidRequest(field, `an integer from ${minimum} to ${maximum}, in digits`)
+  }
+  return number
+}
+
+/** What is not well encoded would be taken as it stands, and mean something else than was meant. */
+const checkEncoding = (url: string): void => {
+  const start = url.indexOf('?')
+  if (start < 0 || !url.includes('%', start)) return
+  for (const part of url.slice(start + 1).split('&')) {
+    try {
+      decodeURIComponent(part)
+    } catch {
+      const name = part.split('=', 1)[0] ?? ''
+      throw new InvalidRequest(fieldOf(name), 'UTF-8 in percent-encoding, in which % itself is %25')
+    }
+  }
+}
+
+const fieldOf = (name: string): string => `query parameter ${JSON.stringify(name.slice(0, NAME_SHOWN_MAX))}`
+
+const NAME_SHOWN_MAX = 50
