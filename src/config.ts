@@ -1,8 +1,8 @@
 /** Environment → Config, checked once. The only reader of settings; everything else is handed what it needs. */
-import { existsSync } from 'node:fs'
 import { isTimeZone } from '#calendar/zones.ts'
 import { isContentKey } from '#metering/content-digest.ts'
 import { ServiceError } from '#model/errors.ts'
+import { readEnvFile } from './env-file.ts'
 
 export type Config = {
   readonly port: number
@@ -102,9 +102,14 @@ export const readConfig = (environment: Environment): Config => {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. */
+/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. Throws InvalidConfig. */
 export const environmentWithFile = (): Environment => {
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  try {
+    const added = readEnvFile('.env') ?? {}
+    for (const [name, value] of Object.entries(added)) process.env[name] ??= value
+  } catch (error) {
+    throw new InvalidConfig(error instanceof Error ? error.message : String(error))
+  }
   return process.env
 }
 

@@ -32,7 +32,8 @@ const MAY_IMPORT: Readonly<
       'typebox',
     ],
   },
-  'config.ts': { rooms: ['model', 'calendar/zones', 'metering/content-digest'], packages: ['node'] },
+  'env-file.ts': { rooms: [], packages: ['node'] },
+  'config.ts': { rooms: ['model', 'calendar/zones', 'metering/content-digest', 'env-file.ts'], packages: [] },
   'log.ts': { rooms: ['config.ts', 'model', 'metering'], packages: ['pino', 'pino-pretty'] },
   'exit-codes.ts': { rooms: [], packages: [] },
   'service.ts': {
@@ -55,7 +56,7 @@ const MAY_IMPORT: Readonly<
       'metering',
       'formats',
     ],
-    packages: ['node', 'commander', 'csv-parse'],
+    packages: ['node', 'commander'],
   },
 }
 

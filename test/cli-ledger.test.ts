@@ -132,7 +132,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         assert.equal(code, 1)
         assert.match(out, /^conflict +1$/m)
         assert.match(out, /^rejected +2$/m)
-        assert.match(err, /entry 3 \(id 4\): timestamp must be an RFC 3339 date-time/)
+        assert.match(err, /line 3 \(id 4\): timestamp must be an RFC 3339 date-time/)
         const listed = readFileSync(rejects, 'utf8')
           .trimEnd()
           .split('\n')
@@ -289,4 +289,215 @@ test('what cannot be opened is said in one line, with exit code 1', async () => 
     assert.equal(code, 1)
     assert.match(err, /^copilot-credits: [^\n]+\n$/)
   }
+})
+
+describe('import, when something is wrong,', () => {
+  const T = '2024-05-10T12:00:00Z'
+  const SECRET = 'secret-password 4711'
+  const ledgerIn = (folder: string): string => `sqlite:${join(folder, 'ledger.db')}`
+  const linesOf = (count: number, more: object = {}): string =>
+    Array.from(
+      { length: count },
+      (_, id) => `${JSON.stringify({ id, text: `text ${id}`, timestamp: T, ...more })}\n`,
+    ).join('')
+
+  test('names the reports that the catalogue does not have, straight and over HTTP', async () => {
+    using folder = temporaryFolder()
+    const DATABASE_URL = ledgerIn(folder.path)
+    await using service = await startService({ DATABASE_URL })
+    const run = runWith({ DATABASE_URL })
+    const rejects = ['--rejects', join(folder.path, 'rejects.ndjson')]
+    const file = join(folder.path, 'a.ndjson')
+    const ids = [1124, 77, 'lease', 77]
+    writeFileSync(
+      file,
+      ids.map((reportId, id) => JSON.stringify({ id, text: 'a', timestamp: T, report_id: reportId })).join('\n'),
+    )
+    const reports = join(folder.path, 'reports.json')
+    writeFileSync(reports, JSON.stringify(REPORTS))
+    for (const to of [
+      ['--reports', reports],
+      ['--url', service.url],
+    ]) {
+      const { out, err, code } = await run(['import', file, '--json', ...to, ...rejects])
+      assert.equal(code, 0, err)
+      assert.match(err, /3 messages ask for reports that the catalogue does not have.*: 77 \(2\), "lease" \(1\)\n/)
+      assert.deepEqual(JSON.parse(out).unknown_reports, [
+        { report_id: 77, messages: 2 },
+        { report_id: 'lease', messages: 1 },
+      ])
+    }
+  })
+
+  test('opens the file of rejects before the first message, and never writes over what it imports', async () => {
+    using folder = temporaryFolder()
+    const DATABASE_URL = ledgerIn(folder.path)
+    const run = runWith({ DATABASE_URL })
+    const file = join(folder.path, 'a.ndjson')
+    writeFileSync(file, linesOf(3))
+    for (const [rejects, code, said] of [
+      [join(folder.path, 'absent', 'r.ndjson'), 1, /cannot be written there.*--rejects/],
+      [file, 2, /is a file that is to be imported/],
+    ] as const) {
+      const outcome = await run(['import', file, '--rejects', rejects])
+      assert.equal(outcome.code, code)
+      assert.match(outcome.err, said)
+      assert.match(outcome.err, /^copilot-credits: [^\n]+\n$/)
+    }
+    assert.ok(!existsSync(join(folder.path, 'ledger.db')), 'nothing was opened')
+    assert.equal(readFileSync(file, 'utf8'), linesOf(3))
+  })
+
+  test('says what is charged and how to go on, whatever ends it, and charges the rest when it is repeated', async () => {
+    using folder = temporaryFolder()
+    const DATABASE_URL = ledgerIn(folder.path)
+    const run = runWith({ DATABASE_URL })
+    const rejects = ['--rejects', join(folder.path, 'rejects.ndjson')]
+    const good = linesOf(2500)
+    const whole = gzipSync(good)
+    const cutOff = join(folder.path, 'cut.ndjson.gz')
+    writeFileSync(cutOff, whole.subarray(0, -5))
+    const other = join(folder.path, 'other.ndjson')
+    writeFileSync(other, `{"id":"other","text":"a","timestamp":"${T}"}\n{"id":"bad","text":7,"timestamp":"${T}"}`)
+
+    const halfway = await run(['import', cutOff, other, '--json', ...rejects])
+    assert.equal(halfway.code, 1)
+    assert.match(halfway.err, /cut\.ndjson\.gz: ends in the middle of its gzip data/)
+    assert.match(halfway.err, /what is counted as accepted is charged;.*nothing is charged twice\n$/)
+    assert.deepEqual(JSON.parse(halfway.out), {
+      accepted: 2001,
+      duplicate: 0,
+      conflict: 0,
+      rejected: 1,
+      complete: false,
+    })
+
+    writeFileSync(cutOff, whole)
+    const again = await run(['import', cutOff, '--json', ...rejects])
+    assert.deepEqual(JSON.parse(again.out), { accepted: 500, duplicate: 2000, conflict: 0, rejected: 0 })
+  })
+
+  test('says what is charged if the rejects can no longer be written', {
+    skip: !existsSync('/dev/full') && 'there is no /dev/full',
+  }, async () => {
+    using folder = temporaryFolder()
+    const file = join(folder.path, 'a.ndjson')
+    writeFileSync(file, `${linesOf(10)}${`{"text":"${SECRET}"}\n`.repeat(3000)}`)
+    const { out, err, code } = await runWith({ DATABASE_URL: ledgerIn(folder.path) })([
+      'import',
+      file,
+      '--rejects',
+      '/dev/full',
+    ])
+    assert.equal(code, 1)
+    assert.match(out, /^accepted +10$/m)
+    assert.match(err, /\/dev\/full: .*ENOSPC/)
+    assert.match(err, /nothing is charged twice/)
+    assert.doesNotMatch(`${out}${err}`, /secret|4711/)
+  })
+
+  test('ends in order at a signal while it waits for more', async () => {
+    using folder = temporaryFolder()
+    const child = spawn(
+      process.execPath,
+      ['bin/copilot-credits.js', 'import', '-', '--json', '--rejects', join(folder.path, 'r')],
+      {
+        cwd: root,
+        env: { PATH: process.env['PATH'], DATABASE_URL: ledgerIn(folder.path) },
+      },
+    )
+    const said = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    // More than a pipe and the import hold at one time: once it is all written, some of it has been sent.
+    await new Promise<void>((resolve) => child.stdin.write(linesOf(20_000), () => resolve()))
+    child.kill('SIGINT')
+    const [out, err, [code]] = await said
+    assert.equal(code, 1)
+    assert.match(err, /stopped by SIGINT/)
+    const { accepted, complete } = JSON.parse(out)
+    assert.equal(complete, false)
+    await using service = await startService({ DATABASE_URL: ledgerIn(folder.path) })
+    assert.equal(((await totalOf(service)) as unknown[])[0] ?? 0, accepted)
+  })
+
+  test('sends smaller requests to a service that takes less, down to one message, which is rejected with its line', async () => {
+    using folder = temporaryFolder()
+    const DATABASE_URL = ledgerIn(folder.path)
+    const rejects = join(folder.path, 'rejects.ndjson')
+    await using service = await startService({ DATABASE_URL, INTAKE_MAX_BYTES: '8KiB', INTAKE_MAX_BATCH: '7' })
+    const file = join(folder.path, 'a.ndjson')
+    const large = JSON.stringify({ id: 'large', text: SECRET.repeat(1000), timestamp: T })
+    writeFileSync(file, `${linesOf(30)}${large}\n${linesOf(300)}`)
+    const { out, err, code } = await runWith({})(['import', file, '--url', service.url, '--json', '--rejects', rejects])
+    assert.equal(code, 1)
+    assert.deepEqual(JSON.parse(out), { accepted: 300, duplicate: 30, conflict: 0, rejected: 1 }, err)
+    assert.match(err, /line 31 \(id "large"\): is larger than the service takes/)
+    assert.doesNotMatch(`${err}${readFileSync(rejects, 'utf8')}`, /secret|4711/)
+  })
+
+  test('refuses prices that are not plainly what their sender meant, before any is set', async () => {
+    using folder = temporaryFolder()
+    const DATABASE_URL = ledgerIn(folder.path)
+    await using service = await startService({ DATABASE_URL })
+    const run = runWith({ DATABASE_URL })
+    const messages = join(folder.path, 'a.ndjson')
+    writeFileSync(messages, linesOf(1))
+    const reports = join(folder.path, 'reports.json')
+    const first = '{"id":5,"name":"Five","credit_cost":5}'
+    for (const [content, said] of [
+      [`{"reports":[${first},{"name":"None","credit_cost":5}]}`, /id of a report must be an integer/],
+      [`{"reports":[${first},null]}`, /a report must be an object/],
+      [`[${first},\n{"id":9007199254740993,"name":"Rounded","credit_cost":5}]`, /line 2: id of a report must be/],
+      [`[${first},{"id":6,"name":"Text","credit_cost":"5"}]`, /credit_cost of a report must be a number/],
+      [
+        `[${first},{"id":6,"name":"Rounded","credit_cost":5.00000000000000000001}]`,
+        /credit_cost of a report must be a number that loses no digit/,
+      ],
+      [`[${first},{"id":6,"name":"Less","credit_cost":-1}]`, /credit_cost of a report must be a number from 0/],
+      [`[${first},{"id":6,"name":"Fine","credit_cost":0.0000001}]`, /credit_cost of a report must be .* six decimals/],
+      [`[${first},{"id":6,"name":"","credit_cost":1}]`, /name of a report must be a string of 1/],
+      [`[${first},{"id":6,"name":"Twice","credit_cost":1,"credit_cost":2}]`, /credit_cost is there twice/],
+      [`[${first},\n{"id":"5","name":"Again","credit_cost":6}]`, /line 2: report 5 is there twice/],
+      [`{"reports":{"5":${first}}}`, /"reports" must be an array/],
+      [`{"reports":[${first}`, /cut off/],
+      ['{"reports":[]}', /holds no report/],
+    ] as const) {
+      writeFileSync(reports, content)
+      const { err, code } = await run(['import', messages, '--reports', reports, '--rejects', join(folder.path, 'r')])
+      assert.equal(code, 1, content)
+      assert.match(err, said)
+      assert.match(err, /^copilot-credits: [^\n]+\n$/)
+    }
+    assert.equal((await fetch(`${service.url}/v1/reports/5`)).status, 404, 'none was set')
+  })
+
+  test('takes one error for a header that does not fit, and reads it once it is said what it means', async () => {
+    using folder = temporaryFolder()
+    const run = runWith({ DATABASE_URL: ledgerIn(folder.path) })
+    const rejects = ['--rejects', join(folder.path, 'rejects.ndjson')]
+    const file = join(folder.path, 'litellm.csv')
+    writeFileSync(file, Buffer.from(`request_id;startTime;prompt;spend\r\nr1;${T};R\xe9sum\xe9;0.5\r\n`, 'latin1'))
+    const refused = await run(['import', file, ...rejects])
+    assert.equal(refused.code, 1)
+    assert.equal(refused.err.match(/litellm/g)?.length, 1)
+    const means = ['--column', 'id=request_id', '--column', 'text=prompt', '--column', 'timestamp=startTime']
+    const { out, err, code } = await run([
+      'import',
+      file,
+      ...means,
+      '--ignore-column',
+      'spend',
+      '--encoding',
+      'windows-1252',
+      '--json',
+      ...rejects,
+    ])
+    assert.deepEqual([code, JSON.parse(out || '{}').accepted], [0, 1], err)
+    for (const wrong of [
+      ['--encoding', 'cp850'],
+      ['--column', 'prompt=text'],
+      ['--column', 'text'],
+    ]) {
+      assert.equal((await run(['import', file, ...wrong, ...rejects])).code, 2)
+    }
+  })
 })

@@ -1158,6 +1158,12 @@ export interface operations {
                              * @example accepted
                              */
                             readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+                            /**
+                             * @description The catalogue does not have the report that the message asks for; its text prices it.
+                             * @example true
+                             * @enum {boolean}
+                             */
+                            readonly unknown_report?: true;
                         }[];
                     };
                 };
@@ -1984,6 +1990,12 @@ export interface operations {
                              * @example accepted
                              */
                             readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+                            /**
+                             * @description The catalogue does not have the report that the message asks for; its text prices it.
+                             * @example true
+                             * @enum {boolean}
+                             */
+                            readonly unknown_report?: true;
                         }[];
                     };
                 };

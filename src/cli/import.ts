@@ -1,46 +1,44 @@
 /** `copilot-credits import`: files of messages into the ledger, straight or over HTTP. */
-import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
-import { setTimeout as wait } from 'node:timers/promises'
-import { type Command, Option } from 'commander'
-import { type Environment, readConfig } from '#config.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
+import { encodingNamed } from '#formats/text-encoding.ts'
 import type { IntakeCounts } from '#metering/intake.ts'
-import { creditsFromDecimal } from '#model/credits.ts'
+import { ServiceError } from '#model/errors.ts'
 import type { Id } from '#model/report.ts'
-import { CommandFailed } from './failure.ts'
-import { type FileEntry, FORMATS, type Format, openMessageFile } from './message-files.ts'
+import { FIELDS, type Field } from './csv-messages.ts'
+import { CommandFailed, WrongFile } from './failure.ts'
+import { openTarget, type Result, type Target, type TargetOptions } from './import-targets.ts'
+import {
+  checkMessageFile,
+  type FileEntries,
+  type FileEntry,
+  FORMATS,
+  type Format,
+  openMessageFile,
+} from './message-files.ts'
+import { openRejects, type Rejects } from './rejects.ts'
+import { readReports } from './report-file.ts'
 import { grouped, progressBar, shown, styled, type Terminal, table } from './terminal.ts'
 
-type Options = {
+type Options = TargetOptions & {
   readonly format?: Format
-  readonly organization: string
+  readonly encoding?: string
+  readonly column: ReadonlyMap<Field, string>
+  readonly ignoreColumn: ReadonlySet<string>
   readonly reports?: string
-  readonly url?: string
-  readonly key?: string
   readonly rejects: string
   readonly stringIds?: true
   readonly json?: true
 }
 
-/** What became of an entry, as the service and the library say it. */
-type Result = { readonly status: string; readonly id?: Id; readonly field?: string; readonly reason?: string }
-
-type CatalogueEntry = { readonly id: Id; readonly name: string; readonly credit_cost: number }
-
-type Target = {
-  readonly setReport: (report: CatalogueEntry) => Promise<void>
-  readonly take: (entries: readonly unknown[]) => Promise<readonly Result[]>
-  readonly close: () => Promise<void>
-}
-
 const ENTRIES_A_BATCH = 1000
 const BYTES_A_BATCH = 4 * 1024 * 1024
 const BATCHES_AT_ONCE = 4
-const REASONS_SHOWN = 5
 
 export const addImportCommand = (
   program: Command,
-  { out, err }: Terminal,
+  terminal: Terminal,
   environment: () => Environment,
   exit: (code: number) => void,
 ): void => {
@@ -48,109 +46,233 @@ export const addImportCommand = (
     .command('import')
     .summary('files of messages into the ledger')
     .description(
-      'Charges the messages of files: JSON {"messages":[…]}, NDJSON, or CSV whose first line names the columns id, text, ' +
-        'timestamp, report_id and user_id; plain or gzip. To repeat it, or to go on after it was killed, is safe: what was ' +
-        'charged is a duplicate then. Exit code 1 if anything was rejected or in conflict.',
+      'Charges the messages of files: JSON ({"messages":[…]}, […] or objects), NDJSON, or CSV whose first line names the ' +
+        'columns id, text, timestamp, report_id and user_id, with commas, semicolons, tabs or vertical lines between them; ' +
+        'plain or gzip, in UTF-8 or with a byte order mark. What is not plainly a message is rejected with its line, and a ' +
+        'file that does not fit is one error. To repeat the command, or to go on after it was stopped, is safe: what was ' +
+        'charged is a duplicate then. Exit code 1 if anything was rejected, in conflict or not read.',
     )
     .argument('<file...>', 'files; - is standard input')
+    .addOption(new Option('--format <format>', 'what the files are, if they do not show it').choices(FORMATS))
     .addOption(
-      new Option('--format <format>', 'what the files are, where their names and beginnings do not say').choices(
-        FORMATS,
-      ),
+      new Option(
+        '--encoding <name>',
+        'encoding of files that are not UTF-8, such as windows-1252, iso-8859-15 or utf-16le',
+      ).argParser(readEncoding),
     )
+    .addOption(
+      new Option('--column <field=name>', 'the CSV column that holds a field, such as text=prompt; may be repeated')
+        .argParser(readColumn)
+        .default(new Map(), 'as the fields are called'),
+    )
+    .addOption(
+      new Option('--ignore-column <name>', 'a CSV column to leave out; may be repeated; * leaves out all unknown ones')
+        .argParser((name: string, before: ReadonlySet<string>) => new Set([...before, name]))
+        .default(new Set(), 'none'),
+    )
+    .option('--string-ids', 'ids of CSV are texts, even if they read as integers')
     .option('--organization <id>', 'whose messages', 'default')
     .option('--reports <file>', 'a file {"reports":[…]} whose prices are set in the catalogue first')
     .option('--url <url>', 'a running service to send them to, in place of the database')
     .option('--key <key>', 'its API key (COPILOT_CREDITS_KEY)')
-    .option('--rejects <file>', 'where rejected and conflicting entries are listed', 'import-rejects.ndjson')
-    .option('--string-ids', 'ids of CSV are texts, even where they read as integers')
+    .option('--rejects <file>', 'where rejected and conflicting messages are listed', 'import-rejects.ndjson')
     .option('--json', 'print the summary as JSON')
     .action(async (paths: readonly string[], options: Options) => {
-      const { JsonListing } = await import('#service.ts')
-      const target =
-        options.url === undefined ? await openDirect(environment(), options) : openRemote(environment(), options)
-      const rejects = createRejects(options.rejects)
-      const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
-      const startedAt = performance.now()
-      try {
-        if (options.reports !== undefined) for (const each of readReports(options.reports)) await target.setReport(each)
-        for (const path of paths) {
-          const label = paths.length > 1 ? `importing ${shown(path)}` : 'importing'
-          let done = 0
-          const bar = progressBar(err, label, () => `${grouped(done)} messages, ${grouped(rateOf(done, startedAt))}/s`)
-          let total: number | undefined
-          const file = await openMessageFile(path, {
-            progress: (bytes) => bar.show(bytes, total),
-            format: options.format,
-            stringIds: options.stringIds === true,
-            JsonListing,
-          })
-          total = file.bytes
-          const tell = (entry: FileEntry, result: Result): void => {
-            done++
-            counts[result.status as keyof IntakeCounts]++
-            if (result.status === 'rejected' || result.status === 'conflict') rejects.add(path, entry.place, result)
-          }
-          try {
-            await takeAll(file.entries, target, tell)
-          } finally {
-            bar.clear()
-          }
-        }
-      } finally {
-        await rejects.close()
-        await target.close()
-      }
-      const seconds = (performance.now() - startedAt) / 1000
-      out.write(options.json === true ? `${JSON.stringify(counts)}\n` : summary(out, counts, seconds))
-      for (const line of rejects.first) err.write(`${styled(err, 'red', line)}\n`)
-      if (rejects.count() > rejects.first.length)
-        err.write(`… and ${grouped(rejects.count() - rejects.first.length)} more\n`)
-      if (rejects.count() > 0) err.write(`all of them are in ${shown(options.rejects)}\n`)
-      exit(rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok)
+      exit(await runImport(paths, options, terminal, environment()))
     })
+}
+
+const readEncoding = (label: string): string => {
+  const encoding = encodingNamed(label)
+  if (encoding === undefined)
+    throw new InvalidArgumentError(
+      'It must be a name that the Encoding standard knows, such as windows-1252 or utf-16le.',
+    )
+  return encoding
+}
+
+const readColumn = (text: string, before: ReadonlyMap<Field, string>): ReadonlyMap<Field, string> => {
+  const [, name, column = ''] = /^([^=]+)=(.+)$/s.exec(text) ?? []
+  const field = FIELDS.find((each) => each === name)
+  if (field === undefined)
+    throw new InvalidArgumentError(`It must be FIELD=NAME, and FIELD one of ${FIELDS.join(', ')}.`)
+  return new Map([...before, [field, column]])
+}
+
+/** Resolves to the exit code. Whatever ends it, the summary says what is charged and how to go on. */
+const runImport = async (
+  paths: readonly string[],
+  options: Options,
+  { out, err }: Terminal,
+  environment: Environment,
+): Promise<number> => {
+  for (const path of paths) await checkMessageFile(path)
+  const reports = options.reports === undefined ? [] : await readReports(options.reports)
+  const rejects = openRejects(options.rejects, [...paths, ...(options.reports === undefined ? [] : [options.reports])])
+  const stopping = stopOnSignal()
+  const tally = createTally()
+  const startedAt = performance.now()
+  const failures: string[] = []
+  let target: Target | undefined
+  try {
+    target = await openTarget(environment, options, stopping.signal)
+    for (const each of reports) await target.setReport(each)
+    for (const path of paths) {
+      try {
+        await importFile(path, paths.length > 1, options, { target, rejects, tally, err, stop: stopping.signal })
+      } catch (error) {
+        // A file that is wrong says nothing of the next one; every other failure ends it all.
+        if (!(error instanceof WrongFile)) throw error
+        failures.push(error.message)
+      }
+    }
+    rejects.flush()
+  } catch (error) {
+    if (!(error instanceof CommandFailed || error instanceof ServiceError)) throw error
+    if (target === undefined) throw error
+    failures.push(error.message)
+  } finally {
+    stopping.end()
+    rejects.close()
+    await target?.close()
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  say({ out, err }, options, { tally, rejects, failures, seconds })
+  return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
+}
+
+type Context = {
+  readonly target: Target
+  readonly rejects: Rejects
+  readonly tally: Tally
+  readonly err: Terminal['err']
+  readonly stop: AbortSignal
+}
+
+const importFile = async (
+  path: string,
+  isOneOfMany: boolean,
+  options: Options,
+  { target, rejects, tally, err, stop }: Context,
+): Promise<void> => {
+  const startedAt = performance.now()
+  const before = tally.done()
+  const doneHere = () => tally.done() - before
+  const label = isOneOfMany ? `importing ${shown(path)}` : 'importing'
+  const unit = () => `${grouped(doneHere())} messages, ${grouped(rateOf(doneHere(), startedAt))}/s`
+  const bar = progressBar(err, label, unit)
+  let total: number | undefined
+  const file = await openMessageFile(path, {
+    progress: (bytes) => bar.show(bytes, total),
+    format: options.format,
+    encoding: options.encoding,
+    stringIds: options.stringIds === true,
+    columns: options.column,
+    ignored: options.ignoreColumn,
+    note: (text) => {
+      bar.clear()
+      err.write(`${shown(`${path}: ${text}`)}\n`)
+    },
+    stop,
+  })
+  total = file.bytes
+  const tell = (entry: FileEntry, result: Result): void => {
+    tally.add(entry, result)
+    if (result.status === 'rejected' || result.status === 'conflict') rejects.add(path, entry, result)
+  }
+  try {
+    await takeAll(file.entries, target, tell, tally.leave)
+    if (stop.aborted) throw stop.reason
+  } finally {
+    bar.clear()
+  }
+}
+
+/** The first signal ends the import in order; the second one ends it at once, as a signal does. */
+const stopOnSignal = () => {
+  const controller = new AbortController()
+  const onSignal = (signal: NodeJS.Signals): void => controller.abort(new CommandFailed(`stopped by ${signal}`))
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  return {
+    signal: controller.signal,
+    end: (): void => {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    },
+  }
 }
 
 const rateOf = (done: number, startedAt: number): number =>
   Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000))
 
-/** Some batches are under way at once; results are told in the order of the file. */
+/**
+ * Some batches are under way at once; results are told in the order of the file. If one fails, what the others have committed
+ * is still told, and `leave` how many messages nobody knows of.
+ */
 const takeAll = async (
-  entries: AsyncIterable<FileEntry>,
+  pieces: AsyncIterable<FileEntries>,
   target: Target,
   tell: (entry: FileEntry, result: Result) => void,
+  leave: (count: number) => void,
 ): Promise<void> => {
   const underWay: Promise<void>[] = []
+  let failure: { readonly error: unknown } | undefined
   let turn: Promise<void> = Promise.resolve()
   const send = (batch: readonly FileEntry[]): void => {
-    const results = target.take(batch.flatMap((each) => ('entry' in each ? [each.entry] : [])))
+    const messages = batch.flatMap((each) => ('entry' in each ? [each.entry] : []))
+    const results = target.take(messages).catch((error: unknown) => {
+      failure ??= { error }
+      leave(messages.length)
+      return undefined
+    })
     const before = turn
-    turn = (async () => {
-      const [taken] = await Promise.all([results, before])
-      let next = 0
-      for (const each of batch) {
-        const result = 'entry' in each ? taken[next++] : { status: 'rejected', field: '', reason: each.problem }
-        if (result === undefined) throw new CommandFailed('fewer results came than messages were sent')
-        tell(each, result)
-      }
-    })()
-    // Whoever waits for it hears of a failure.
-    turn.catch(() => {})
+    turn = Promise.all([results, before]).then(([taken]) => {
+      if (taken !== undefined) tellAll(batch, taken, tell)
+    })
+    turn = turn.catch((error: unknown) => {
+      failure ??= { error }
+    })
     underWay.push(turn)
   }
-  let batch: FileEntry[] = []
-  let bytes = 0
-  for await (const entry of entries) {
-    batch.push(entry)
-    bytes += sizeOf(entry)
-    if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
-    send(batch)
-    batch = []
-    bytes = 0
-    if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
+  try {
+    let batch: FileEntry[] = []
+    let bytes = 0
+    for await (const entries of pieces) {
+      for (const entry of entries) {
+        batch.push(entry)
+        bytes += sizeOf(entry)
+        if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
+        send(batch)
+        batch = []
+        bytes = 0
+        if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
+        if (failure !== undefined) throw failure.error
+      }
+    }
+    if (batch.length > 0 && failure === undefined) send(batch)
+  } finally {
+    await turn
   }
-  if (batch.length > 0) send(batch)
-  await Promise.all(underWay)
+  if (failure !== undefined) throw failure.error
+}
+
+const tellAll = (
+  batch: readonly FileEntry[],
+  taken: readonly Result[],
+  tell: (entry: FileEntry, result: Result) => void,
+): void => {
+  let next = 0
+  let failure: { readonly error: unknown } | undefined
+  for (const each of batch) {
+    const result = 'entry' in each ? taken[next++] : { ...each, status: 'rejected', reason: each.problem }
+    if (result === undefined) throw new CommandFailed('fewer results came than messages were sent')
+    try {
+      tell(each, result)
+    } catch (error) {
+      // What is committed is counted, even if it cannot be listed any more.
+      failure ??= { error }
+    }
+  }
+  if (failure !== undefined) throw failure.error
 }
 
 const sizeOf = (entry: FileEntry): number => {
@@ -158,110 +280,87 @@ const sizeOf = (entry: FileEntry): number => {
   return typeof text === 'string' ? text.length : 0
 }
 
-const openDirect = async (environment: Environment, { organization: id }: Options): Promise<Target> => {
-  const { openStore } = await import('#service.ts')
-  const store = await openStore(readConfig(environment))
-  const organization = await store.organizations.find(id)
-  if (organization === undefined) {
-    await store.close()
-    throw new CommandFailed(`there is no organization ${id}`)
-  }
+type Tally = ReturnType<typeof createTally>
+
+const createTally = () => {
+  const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
+  const unknownReports = new Map<string, { readonly id: Id; count: number }>()
+  let unanswered = 0
+  let unlisted = 0
   return {
-    setReport: async ({ id: reportId, name, credit_cost: cost }) => {
-      const creditCost = creditsFromDecimal(cost)
-      if (creditCost === undefined || cost < 0)
-        throw new CommandFailed(`report ${reportId}: credit_cost must be at least 0 and have six decimals at most`)
-      await store.reports.put({ id: reportId, name, creditCost })
+    counts,
+    done: () => Object.values(counts).reduce((sum, count) => sum + count, 0),
+    add: (entry: FileEntry, { status, isReportUnknown }: Result): void => {
+      counts[status as keyof IntakeCounts]++
+      if (isReportUnknown !== true || status === 'conflict' || !('entry' in entry)) return
+      const { report_id: id } = entry.entry as { readonly report_id: Id }
+      const known = unknownReports.get(String(id))
+      if (known !== undefined) known.count++
+      else if (unknownReports.size < UNKNOWN_REPORTS_MAX) unknownReports.set(String(id), { id, count: 1 })
+      else unlisted++
     },
-    take: (entries) => store.intake.take(organization, entries),
-    close: store.close,
+    leave: (count: number): void => {
+      unanswered += count
+    },
+    unanswered: () => unanswered,
+    unknownReports: () => [...unknownReports.values()].toSorted((a, b) => b.count - a.count),
+    unlisted: () => unlisted,
   }
 }
 
-const openRemote = (environment: Environment, { url = '', key, organization }: Options): Target => {
-  const base = URL.parse(url)
-  if (base === null || !/^https?:$/.test(base.protocol))
-    throw new CommandFailed('--url must be an http or https URL', 'usage')
-  const secret = key ?? environment['COPILOT_CREDITS_KEY']
-  const headers = {
-    'content-type': 'application/json',
-    ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
-  }
-  const send = async (method: string, path: string, body: unknown): Promise<unknown> => {
-    const address = new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
-    if (organization !== 'default') address.searchParams.set('organization', organization)
-    // To send it again is always safe: what was charged is a duplicate then.
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await fetch(address, { method, headers, body: JSON.stringify(body) }).catch(
-        (error: Error) => error,
-      )
-      const mayPass = outcome instanceof Error || outcome.status === 429 || outcome.status >= 500
-      if (!(outcome instanceof Error) && outcome.ok) return outcome.json()
-      if (!mayPass || attempt === ATTEMPTS)
-        throw new CommandFailed(`${method} ${address.href}: ${await reasonOf(outcome)}`)
-      await wait(Math.min(5000, 100 * 2 ** attempt))
-    }
-  }
+const UNKNOWN_REPORTS_MAX = 10_000
+const UNKNOWN_REPORTS_SHOWN = 20
+
+type Outcome = {
+  readonly tally: Tally
+  readonly rejects: Rejects
+  readonly failures: readonly string[]
+  readonly seconds: number
+}
+
+const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failures, seconds }: Outcome): void => {
+  out.write(
+    options.json === true ? `${JSON.stringify(summaryJson(tally, failures))}\n` : summary(out, tally.counts, seconds),
+  )
+  for (const line of rejects.first) err.write(`${styled(err, 'red', line)}\n`)
+  if (rejects.count() > rejects.first.length)
+    err.write(`… and ${grouped(rejects.count() - rejects.first.length)} more\n`)
+  if (rejects.count() > 0) err.write(`all of them are in ${shown(options.rejects)}\n`)
+  sayUnknownReports(err, tally)
+  for (const failure of failures) err.write(`${styled(err, 'red', 'copilot-credits:')} ${shown(failure)}\n`)
+  if (failures.length === 0) return
+  if (tally.unanswered() > 0)
+    err.write(`of ${grouped(tally.unanswered())} more messages it is not known whether they are charged\n`)
+  err.write(
+    'what is counted as accepted is charged; put right what failed and repeat the command: nothing is charged twice\n',
+  )
+}
+
+const summaryJson = (tally: Tally, failures: readonly string[]): object => {
+  const unknown = tally.unknownReports()
   return {
-    setReport: async ({ id, name, credit_cost }) => {
-      await send('PUT', `/v1/reports/${encodeURIComponent(id)}`, { name, credit_cost })
-    },
-    take: async (entries) =>
-      entries.length === 0
-        ? []
-        : ((await send('POST', '/v1/messages', { messages: entries })) as { readonly results: readonly Result[] })
-            .results,
-    close: async () => {},
+    ...tally.counts,
+    ...(unknown.length > 0 && {
+      unknown_reports: unknown.map(({ id, count }) => ({ report_id: id, messages: count })),
+    }),
+    ...(failures.length > 0 && { complete: false }),
   }
 }
 
-const ATTEMPTS = 10
-
-const reasonOf = async (outcome: Response | Error): Promise<string> => {
-  if (outcome instanceof Error) return outcome.cause instanceof Error ? outcome.cause.message : outcome.message
-  const { detail } = (await outcome.json().catch(() => ({}))) as { readonly detail?: string }
-  return `status ${outcome.status}${detail === undefined ? '' : `: ${detail}`}`
-}
-
-const readReports = (path: string): readonly CatalogueEntry[] => {
-  try {
-    const { reports } = JSON.parse(readFileSync(path, 'utf8')) as { readonly reports?: unknown }
-    if (!Array.isArray(reports)) throw new Error('it must be an object with an array "reports"')
-    return reports as CatalogueEntry[]
-  } catch (error) {
-    throw new CommandFailed(`${path}: ${error instanceof Error ? error.message : error}`)
-  }
-}
-
-/** Never a text: the place in the file, the id, and what is wrong. */
-const createRejects = (path: string) => {
-  let count = 0
-  let stream: WriteStream | undefined
-  const first: string[] = []
-  return {
-    first,
-    count: () => count,
-    add: (file: string, place: number, { status, id, field = '', reason }: Result): void => {
-      count++
-      const why = reason ?? 'the id is taken by a message with other content'
-      stream ??= createWriteStream(path)
-      const line = { file, place, ...(id !== undefined && { id }), status, ...(field !== '' && { field }), reason: why }
-      stream.write(`${JSON.stringify(line)}\n`)
-      if (first.length < REASONS_SHOWN) {
-        const name = id === undefined ? '' : ` (id ${JSON.stringify(id)})`
-        first.push(shown(`${file}, entry ${place}${name}: ${field === '' ? '' : `${field} `}${why}`))
-      }
-    },
-    close: (): Promise<void> =>
-      new Promise((resolve, reject) => {
-        if (stream === undefined) {
-          resolve()
-          return
-        }
-        stream.on('error', (error) => reject(new CommandFailed(`${path}: ${error.message}`)))
-        stream.end(() => resolve())
-      }),
-  }
+/** Loud: a wrong id of a report is a wrong bill, and only its owner can tell. */
+const sayUnknownReports = (err: Terminal['err'], tally: Tally): void => {
+  const unknown = tally.unknownReports()
+  if (unknown.length === 0) return
+  const messages = unknown.reduce((sum, { count }) => sum + count, tally.unlisted())
+  const list = unknown
+    .slice(0, UNKNOWN_REPORTS_SHOWN)
+    .map(({ id, count }) => `${JSON.stringify(id)} (${grouped(count)})`)
+    .join(', ')
+  const more = unknown.length > UNKNOWN_REPORTS_SHOWN || tally.unlisted() > 0 ? ' and others' : ''
+  const text =
+    `${grouped(messages)} ${messages === 1 ? 'message asks' : 'messages ask'} for reports that the catalogue does not have, ` +
+    `and are priced by their text: ${list}${more}`
+  err.write(`${styled(err, 'yellow', shown(text))}\n`)
 }
 
 const summary = (out: Terminal['out'], counts: IntakeCounts, seconds: number): string => {

@@ -1,64 +1,129 @@
-/** Files of messages, as they are found in the world: JSON, NDJSON or CSV, plain or gzip, from a disk or from standard input. */
+/**
+ * Files of messages, as they are found in the world: JSON, NDJSON or CSV, plain or gzip, in whatever encoding, from a disk or
+ * from standard input. What is not plainly what its sender meant is a WrongFile, or an entry with a problem; errors of
+ * parsers are never passed on, because they quote what they stop at.
+ */
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { PassThrough, Readable } from 'node:stream'
+import { access, constants, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { parse as parseCsv } from 'csv-parse'
-import type { JsonListing } from '#service.ts'
-import { CommandFailed } from './failure.ts'
+import { CsvTooLong } from '#formats/csv.ts'
+import { kindOfFile } from '#formats/file-kind.ts'
+import { InvalidJson, readJson } from '#formats/json.ts'
+import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
+import { roundedAmong } from '#formats/json-numbers.ts'
+import { BadEncoding, encodingOfMark, looksLikeUtf16, toUtf8 } from '#formats/text-encoding.ts'
+import type { Id } from '#model/report.ts'
+import { type CsvNeeds, csvEntries } from './csv-messages.ts'
+import { CommandFailed, WrongFile, WrongPlace } from './failure.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
 
-/** `place` is the line of NDJSON, the record of CSV or the place in the array of JSON, from 1. */
-export type FileEntry =
-  | { readonly place: number; readonly entry: unknown }
-  | { readonly place: number; readonly problem: string }
+/** Where a message stands, from 1, and what it is, or what is wrong with it. `number` is its place in an array. */
+export type FileEntry = {
+  readonly line: number
+  readonly column?: number
+  readonly number?: number
+} & ({ readonly entry: unknown } | { readonly problem: string; readonly id?: Id; readonly field?: string })
+
+/** What a piece of a file holds: to hand on one by one would take longer than to parse them. */
+export type FileEntries = readonly FileEntry[]
 
 export type MessageFile = {
   /** Bytes on the disk; undefined for standard input. */
   readonly bytes: number | undefined
-  readonly entries: AsyncIterable<FileEntry>
+  /** Throws WrongFile, or what `stop` was aborted with. */
+  readonly entries: AsyncIterable<FileEntries>
 }
 
-export type FileNeeds = {
+export type FileNeeds = CsvNeeds & {
   /** Is told how many bytes of the file have been read. */
   readonly progress: (bytes: number) => void
   readonly format: Format | undefined
-  /** Ids of CSV stay texts, even where they read as integers. */
-  readonly stringIds: boolean
-  readonly JsonListing: typeof JsonListing
+  /** Without it the byte order mark decides, or it is UTF-8. */
+  readonly encoding: string | undefined
+  /** Is told what the file holds that is not imported and is no error. */
+  readonly note: (text: string) => void
+  readonly stop: AbortSignal
 }
 
-/** Opens a file, `-` for standard input. Throws CommandFailed where it cannot be read. */
+/** Throws CommandFailed if the file cannot be read. */
+export const checkMessageFile = async (path: string): Promise<void> => {
+  if (path !== '-') await sizeOf(path)
+}
+
+/** Opens a file, `-` for standard input. Throws CommandFailed if it cannot be read. */
 export const openMessageFile = async (path: string, needs: FileNeeds): Promise<MessageFile> => {
   const bytes = path === '-' ? undefined : await sizeOf(path)
-  const raw: Readable = path === '-' ? process.stdin : createReadStream(path)
-  return { bytes, entries: readEntries(path, raw, needs) }
+  return { bytes, entries: readEntries(path, needs) }
 }
 
 const sizeOf = async (path: string): Promise<number> => {
   try {
     const found = await stat(path)
     if (found.isDirectory()) throw new Error('it is a folder')
+    await access(path, constants.R_OK)
     return found.size
   } catch (error) {
     throw new CommandFailed(`${path}: ${error instanceof Error ? error.message : error}`)
   }
 }
 
-async function* readEntries(path: string, raw: Readable, needs: FileNeeds): AsyncGenerator<FileEntry> {
-  try {
-    const plain = await unzipped(counted(raw, needs.progress))
-    const [head, chunks] = await peeked(plain)
-    const format = needs.format ?? formatOf(path, head)
-    if (format === 'json') yield* jsonEntries(chunks, needs.JsonListing)
-    else if (format === 'csv') yield* csvEntries(chunks, needs.stringIds)
-    else yield* ndjsonEntries(chunks)
-  } catch (error) {
-    if (error instanceof CommandFailed) throw error
-    throw new CommandFailed(`${path}: ${error instanceof Error ? error.message : error}`)
+async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<FileEntries> {
+  const { stop } = needs
+  const raw: Readable = path === '-' ? process.stdin : createReadStream(path)
+  const cutOff = (): void => {
+    raw.destroy(stop.reason)
   }
+  stop.addEventListener('abort', cutOff)
+  try {
+    let count = 0
+    for await (const entries of entriesOf(path, counted(raw, needs.progress), needs)) {
+      count += entries.length
+      yield entries
+    }
+    if (count === 0) throw new WrongPlace({ line: 0, column: 0, reason: 'holds no message' })
+  } catch (error) {
+    if (stop.aborted) throw stop.reason
+    throw toWrongFile(path, error)
+  } finally {
+    stop.removeEventListener('abort', cutOff)
+  }
+}
+
+async function* entriesOf(path: string, raw: Chunks, needs: FileNeeds): AsyncGenerator<FileEntries> {
+  const plain = await unzipped(raw)
+  const [start, bytes] = await peeked(plain, KIND_BYTES)
+  const kind = kindOfFile(start)
+  if (kind !== undefined) throw wrong(`is ${kind}, and not a text: ${TEXTS}`)
+  const [head, chunks] = await peeked(toUtf8(bytes, encodingOf(start, needs.encoding)), HEAD_BYTES)
+  const text = head.toString()
+  if (text.trim() === '') {
+    if ((await sizeLeft(chunks)) > HEAD_BYTES) throw wrong('begins with nothing but white space')
+    throw wrong(head.length === 0 ? 'is empty: 0 messages' : 'holds nothing but white space')
+  }
+  const format = formatOf(path, text, needs.format)
+  if (format === 'csv') yield* csvEntries(chunks, { text, isWhole: head.length < HEAD_BYTES }, needs)
+  else if (format === 'json') yield* jsonEntries(chunks, needs.note)
+  else yield* ndjsonEntries(chunks, text.includes('\n') ? '\n' : '\r')
+}
+
+const TEXTS = 'import takes JSON, NDJSON and CSV, plain or compressed with gzip'
+
+/** Of what is wrong with a file as a whole. */
+const wrong = (reason: string): WrongPlace => new WrongPlace({ line: 0, column: 0, reason })
+
+const toWrongFile = (path: string, error: unknown): unknown => {
+  if (error instanceof WrongPlace || error instanceof BadEncoding || error instanceof BadJsonList) {
+    const { line, column, message } = error
+    return new WrongFile(path, line === 0 ? `: ${message}` : `, line ${line}, column ${column}: ${message}`)
+  }
+  if (error instanceof CsvTooLong) return new WrongFile(path, `, line ${error.problem.line}: ${error.problem.reason}`)
+  const { code = '', message = '' } = error as { readonly code?: unknown; readonly message?: string }
+  if (code === 'Z_BUF_ERROR') return new WrongFile(path, ': ends in the middle of its gzip data: is it cut off?')
+  if (String(code).startsWith('Z_')) return new WrongFile(path, `: its gzip data are damaged (${message})`)
+  return error instanceof Error && 'syscall' in error ? new WrongFile(path, `: ${message}`) : error
 }
 
 async function* counted(raw: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
@@ -72,112 +137,221 @@ async function* counted(raw: Readable, progress: (bytes: number) => void): Async
 
 type Chunks = AsyncIterable<Buffer>
 
-/** The first chunk, and all of them. */
-const peeked = async (chunks: Chunks): Promise<readonly [Buffer, Chunks]> => {
+/** What decides about the kind of a file and about its encoding; and what decides about its format. */
+const KIND_BYTES = 4 * 1024
+const HEAD_BYTES = 64 * 1024
+
+/** The beginning, of `least` bytes or all there is, and all chunks with it. */
+const peeked = async (chunks: Chunks, least: number): Promise<readonly [Buffer, Chunks]> => {
   const iterator = chunks[Symbol.asyncIterator]()
-  const first = await iterator.next()
-  const head = first.done === true ? Buffer.alloc(0) : first.value
+  const first: Buffer[] = []
+  for (let bytes = 0; bytes < least; ) {
+    const next = await iterator.next()
+    if (next.done === true) break
+    first.push(next.value)
+    bytes += next.value.length
+  }
   async function* all(): AsyncGenerator<Buffer> {
-    if (head.length > 0) yield head
+    yield* first
+    first.length = 0
     for (;;) {
       const next = await iterator.next()
       if (next.done === true) return
       yield next.value
     }
   }
-  return [head, all()]
+  return [first.length === 1 ? (first[0] as Buffer) : Buffer.concat(first), all()]
+}
+
+const sizeLeft = async (chunks: Chunks): Promise<number> => {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    bytes += chunk.length
+    if (bytes > HEAD_BYTES) break
+  }
+  return bytes
 }
 
 /** gzip is known by its first two bytes, whatever the file is called. */
 const unzipped = async (chunks: Chunks): Promise<Chunks> => {
-  const [head, all] = await peeked(chunks)
+  const [head, all] = await peeked(chunks, 2)
   if (head[0] !== 0x1f || head[1] !== 0x8b) return all
   const gunzip = createGunzip()
-  const source = Readable.from(all)
-  source.on('error', (error) => gunzip.destroy(error))
-  return source.pipe(gunzip)
-}
-
-const formatOf = (path: string, head: Buffer): Format => {
-  const [, extension = ''] = /\.(\w+)(?:\.gz)?$/.exec(path.toLowerCase()) ?? []
-  if (extension === 'csv') return 'csv'
-  if (extension === 'ndjson' || extension === 'jsonl') return 'ndjson'
-  const start = head
-    .subarray(0, 1000)
-    .toString('utf8')
-    .trimStart()
-    .replace(/^\ufeff/, '')
-  if (/^\{\s*"messages"/.test(start)) return 'json'
-  if (start.startsWith('{')) return extension === 'json' && !/^\{[^\n]*"id"/.test(start) ? 'json' : 'ndjson'
-  return 'csv'
-}
-
-async function* jsonEntries(chunks: Chunks, Listing: typeof JsonListing): AsyncGenerator<FileEntry> {
-  let taken: FileEntry[] = []
-  const listing = new Listing((elements, first) => {
-    taken.push(...elements.map((entry, index) => ({ place: first + index + 1, entry })))
-  })
-  for await (const chunk of chunks) {
-    listing.push(chunk)
-    yield* taken
-    taken = []
-  }
-  listing.end()
-  yield* taken
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
-const NEWLINE = 0x0a
-
-async function* ndjsonEntries(chunks: Chunks): AsyncGenerator<FileEntry> {
-  let place = 0
-  let pending: Buffer[] = []
-  const parse = (tail: Buffer): FileEntry | undefined => {
-    place++
-    const bytes = pending.length === 0 ? tail : Buffer.concat([...pending, tail])
-    pending = []
-    try {
-      const text = decoder.decode(bytes)
-      return text.trim() === '' ? undefined : { place, entry: JSON.parse(text) }
-    } catch (error) {
-      return { place, problem: error instanceof SyntaxError ? 'must be valid JSON' : 'must be valid UTF-8' }
+  let given = 0
+  async function* counting(): AsyncGenerator<Buffer> {
+    for await (const chunk of all) {
+      given += chunk.length
+      yield chunk
     }
   }
+  const source = Readable.from(counting())
+  source.on('error', (error) => gunzip.destroy(error))
+  async function* unpacked(): AsyncGenerator<Buffer> {
+    yield* source.pipe(gunzip) as AsyncIterable<Buffer>
+    // Node stops without a word at what follows the compressed data.
+    if (gunzip.bytesWritten < given) throw wrong('something that is not compressed follows its gzip data')
+  }
+  return unpacked()
+}
+
+const encodingOf = (head: Buffer, asked: string | undefined): string => {
+  const mark = encodingOfMark(head)
+  if (mark === 'utf-32') throw wrong('is in UTF-32: save it as UTF-8')
+  if (asked !== undefined && mark !== undefined && mark !== asked) {
+    throw wrong(`begins with the byte order mark of ${mark}: leave out --encoding ${asked}`)
+  }
+  const likely = asked === undefined && mark === undefined ? looksLikeUtf16(head) : undefined
+  if (likely !== undefined) throw wrong(`seems to be in ${likely} without a byte order mark: say --encoding ${likely}`)
+  return asked ?? mark ?? 'utf-8'
+}
+
+/** What the file begins with decides; its name and --format only if that leaves it open. */
+const formatOf = (path: string, text: string, asked: Format | undefined): Format => {
+  const [, extension = ''] = /\.(\w+)(?:\.gz)?$/.exec(path.toLowerCase()) ?? []
+  const first = text.trimStart()[0]
+  if (asked === 'csv') return 'csv'
+  if (first === '[') return 'json'
+  if (first === '{') return asked === 'json' || !isOfLines(text) ? 'json' : 'ndjson'
+  if (asked !== undefined) return asked
+  if (extension === 'ndjson' || extension === 'jsonl') return 'ndjson'
+  return extension === 'json' ? 'json' : 'csv'
+}
+
+/** Whether each line seems to be an object: the first is one, or the second begins another. */
+const isOfLines = (text: string): boolean => {
+  const [first = '', second = ''] = text.split(/\r\n?|\n/).filter((line) => line.trim() !== '')
+  const elements = new JsonElements()
+  try {
+    const found = elements.push(Buffer.from(first))
+    // A line of which even the beginning is longer than what is looked at.
+    if (first.length >= text.trim().length - 1 && found.length === 0) return !elements.isListing()
+    elements.end()
+    return !elements.isListing()
+  } catch (error) {
+    if (!(error instanceof BadJsonList)) throw error
+    return !elements.isListing() && second.trimStart().startsWith('{')
+  }
+}
+
+async function* jsonEntries(chunks: Chunks, note: (text: string) => void): AsyncGenerator<FileEntries> {
+  const elements = new JsonElements()
+  let number = 0
   for await (const chunk of chunks) {
+    yield elements.push(chunk).map(({ bytes, line, column }) => {
+      number++
+      const entry = parseEntry(bytes, { line, number }, column)
+      if (number === 1) checkShape(entry, line)
+      return entry
+    })
+  }
+  elements.end()
+  const around = elements.around()
+  if (around === undefined) return
+  const others = Object.keys(parseAround(around)).filter((key) => key !== 'messages')
+  if (others.length > 0) note(`beside "messages" the file holds ${listed(others)}, which import leaves out`)
+}
+
+const parseAround = (around: Buffer): object => {
+  try {
+    return readJson(around, { isStart: false }) as object
+  } catch (error) {
+    if (!(error instanceof InvalidJson)) throw error
+    throw wrong(`what stands around the array "messages" ${error.message}`)
+  }
+}
+
+/** JSON that is broken in the middle ends the file: nothing behind it can be trusted. */
+const parseEntry = (bytes: Buffer, at: Place, column: number): FileEntry => {
+  try {
+    return parsed(bytes, at)
+  } catch (error) {
+    if (!(error instanceof InvalidJson)) throw error
+    const place = placeWithin(error, at.line, column)
+    if (error.fault === 'key-twice') return { ...at, ...place, problem: error.message }
+    throw new WrongPlace({ ...place, reason: error.message })
+  }
+}
+
+const placeWithin = ({ place }: InvalidJson, line: number, column: number) => {
+  if (place === undefined) return { line, column }
+  return { line: line + place.line - 1, column: place.line === 1 ? column + place.column - 1 : place.column }
+}
+
+type Place = { readonly line: number; readonly number?: number }
+
+const parsed = (bytes: Buffer, at: Place): FileEntry => {
+  const entry = readJson(bytes, { isStart: false })
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
+  const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
+  if (rounded === undefined) return { ...at, entry }
+  return { ...at, field: rounded, problem: 'must be a whole number that loses no digit: write longer ones as strings' }
+}
+
+const NUMBERS = ['id', 'report_id']
+
+/** One error in place of one for each message, if the file is of something else. */
+const checkShape = (first: FileEntry, line: number): void => {
+  const entry = 'entry' in first ? first.entry : undefined
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return
+  if ('id' in entry || 'text' in entry || 'timestamp' in entry) return
+  const keys = Object.keys(entry)
+  const found = keys.length === 0 ? 'no keys' : `the keys ${listed(keys)}`
+  const reason = 'messages' in entry ? '"messages" must be an array' : `this object has ${found}, and is no message`
+  throw new WrongPlace({
+    line,
+    column: 1,
+    reason: `${reason}: import takes {"messages":[…]}, […] or objects with id, text, timestamp, report_id and user_id`,
+  })
+}
+
+/** Keys are names; what is none is not shown. */
+const listed = (keys: readonly string[]): string => {
+  const shown = keys.slice(0, KEYS_SHOWN).map((key) => (/^[\w.-]{1,40}$/.test(key) ? `"${key}"` : '…'))
+  return `${shown.join(', ')}${keys.length > KEYS_SHOWN ? ' and others' : ''}`
+}
+
+const KEYS_SHOWN = 10
+
+async function* ndjsonEntries(chunks: Chunks, lineEnd: '\n' | '\r'): AsyncGenerator<FileEntries> {
+  const code = lineEnd.charCodeAt(0)
+  let line = 0
+  let isFirst = true
+  let pending: Buffer[] = []
+  const parse = (tail: Buffer): FileEntry | undefined => {
+    line++
+    const bytes = pending.length === 0 ? tail : Buffer.concat([...pending, tail])
+    pending = []
+    const entry = parseLine(bytes, line)
+    if (isFirst && entry !== undefined) {
+      checkShape(entry, line)
+      isFirst = false
+    }
+    return entry
+  }
+  for await (const chunk of chunks) {
+    const entries: FileEntry[] = []
     let from = 0
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      const parsed = parse(chunk.subarray(from, end))
-      if (parsed !== undefined) yield parsed
+    for (let end = chunk.indexOf(code); end >= 0; end = chunk.indexOf(code, from)) {
+      const entry = parse(chunk.subarray(from, end))
+      if (entry !== undefined) entries.push(entry)
       from = end + 1
     }
     if (from < chunk.length) pending.push(chunk.subarray(from))
+    yield entries
   }
   const last = pending.length > 0 ? parse(Buffer.alloc(0)) : undefined
-  if (last !== undefined) yield last
+  if (last !== undefined) yield [last]
 }
 
-/** The first record names the columns: id, text, timestamp, and report_id and user_id where there are any. */
-async function* csvEntries(chunks: Chunks, stringIds: boolean): AsyncGenerator<FileEntry> {
-  const parser = parseCsv({ columns: true, bom: true, skip_empty_lines: true, relax_column_count: true })
-  const source = Readable.from(chunks)
-  source.on('error', (error) => parser.destroy(error))
-  let place = 0
-  for await (const record of source.pipe(new PassThrough()).pipe(parser)) {
-    place++
-    const { id, report_id: reportId, user_id: userId, ...rest } = record as Readonly<Record<string, string>>
-    yield {
-      place,
-      entry: {
-        ...rest,
-        ...(id !== undefined && { id: stringIds ? id : toId(id) }),
-        ...(reportId !== undefined && reportId !== '' && { report_id: toId(reportId) }),
-        ...(userId !== undefined && userId !== '' && { user_id: userId }),
-      },
-    }
+const parseLine = (bytes: Buffer, line: number): FileEntry | undefined => {
+  if (isBlank(bytes)) return undefined
+  try {
+    return parsed(bytes, { line })
+  } catch (error) {
+    if (!(error instanceof InvalidJson)) throw error
+    return { ...placeWithin(error, line, 1), line, problem: error.message }
   }
 }
 
-const toId = (text: string): string | number => {
-  const number = Number(text)
-  return Number.isSafeInteger(number) && String(number) === text ? number : text
-}
+const isBlank = (bytes: Buffer): boolean =>
+  bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x1a)

@@ -21,7 +21,13 @@ import type { Pricer } from './pricing.ts'
 
 /** What became of a message. `credits` is what it costs by the charge that holds. */
 export type IntakeResult =
-  | { readonly id: Id; readonly status: AppendOutcome['status']; readonly credits: Credits }
+  | {
+      readonly id: Id
+      readonly status: AppendOutcome['status']
+      readonly credits: Credits
+      /** It asks for a report that the catalogue does not have: its text prices it. */
+      readonly unknownReport?: true
+    }
   | ({ readonly status: 'rejected' } & Rejection)
 
 export type IntakeCounts = { accepted: number; duplicate: number; conflict: number; rejected: number }
@@ -86,7 +92,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
       if (share(message.text.length)) await letOthersRun()
     }
     const outcomes = await append(organization, records, 'refuse')
-    const results = merge(parsed, outcomes)
+    const results = merge(parsed, outcomes, reports)
     observe(countsOf(results))
     return results
   }
@@ -103,13 +109,16 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
 const merge = (
   parsed: readonly (IncomingMessage | Rejection)[],
   outcomes: readonly AppendOutcome[],
+  reports: ReadonlyMap<Id, Report | undefined>,
 ): readonly IntakeResult[] => {
   let next = 0
   return parsed.map((each): IntakeResult => {
     if (isRejection(each)) return { status: 'rejected', ...each }
     const outcome = outcomes[next++]
     if (outcome === undefined) throw new Error('the ledger gave fewer outcomes than it was given messages')
-    return { id: each.id, status: outcome.status, credits: outcome.credits }
+    const result = { id: each.id, status: outcome.status, credits: outcome.credits }
+    const isUnknown = each.reportId !== undefined && reports.get(each.reportId) === undefined
+    return isUnknown ? { ...result, unknownReport: true } : result
   })
 }
 

@@ -6,7 +6,8 @@ import { toDecimal } from '#model/credits.ts'
 export const toResultText = (result: IntakeResult, extra = ''): string => {
   if (result.status !== 'rejected') {
     const id = typeof result.id === 'number' ? result.id : JSON.stringify(result.id)
-    return `{${extra}"id":${id},"status":"${result.status}","credits":${toDecimal(result.credits)}}`
+    const unknown = result.unknownReport === true ? ',"unknown_report":true' : ''
+    return `{${extra}"id":${id},"status":"${result.status}","credits":${toDecimal(result.credits)}${unknown}}`
   }
   const { id, field, reason } = result
   const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`

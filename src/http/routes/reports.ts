@@ -1,9 +1,9 @@
 /** `/v1/reports`: our own catalogue of what reports cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { isId } from '#metering/incoming-message.ts'
+import { canonicalReportId, isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
-import { creditsFromDecimal, plainNumber } from '#model/credits.ts'
+import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
@@ -19,7 +19,6 @@ const nameSchema = Type.String({
   description: 'Its name.',
   examples: ['Lease Summary Report'],
 })
-const COST = 'a number from 0 to below 8589934592 with at most six decimals'
 const costSchema = Type.Number({
   minimum: 0,
   description: 'What a message that asks for it costs, in credits.',
@@ -74,9 +73,8 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       const id = reportIdIn(request.params.id)
       const { id: named, name, credit_cost: cost } = request.body
       if (named !== undefined && String(named) !== String(id)) throw new InvalidRequest('body/id', 'the id of the path')
-      const creditCost = creditsFromDecimal(cost)
-      if (creditCost === undefined) throw new InvalidRequest('body/credit_cost', COST)
-      const report: Report = { id, name, creditCost }
+      const report = parseReport({ id, name, credit_cost: cost })
+      if (isReportProblem(report)) throw new InvalidRequest(`body/${report.field}`, report.expected)
       const outcome = await reports.put(report)
       return reply.code(outcome === 'created' ? 201 : 200).send(toResponse(report))
     },
@@ -132,11 +130,9 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
 
 const unknown = (id: string): NotFound => new NotFound(`there is no report ${JSON.stringify(id)}`)
 
-/** `5392` and `"5392"` name the same report. */
 const reportIdIn = (text: string): Id => {
-  if (!isId(text) || text === '.' || text === '..') throw new InvalidRequest('path id', 'the id of a report')
-  const number = Number(text)
-  return Number.isSafeInteger(number) && String(number) === text ? number : text
+  if (!isReportId(text)) throw new InvalidRequest('path id', 'the id of a report')
+  return canonicalReportId(text)
 }
 
 const toResponse = ({ id, name, creditCost }: Report) => ({ id, name, credit_cost: plainNumber(creditCost) })

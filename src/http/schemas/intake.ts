@@ -89,6 +89,12 @@ export const IntakeAnswerSchema = Type.Object({
         { description: 'What became of it.', examples: ['accepted'] },
       ),
       credits: Type.Optional(CreditsSchema),
+      unknown_report: Type.Optional(
+        Type.Literal(true, {
+          description: 'The catalogue does not have the report that the message asks for; its text prices it.',
+          examples: [true],
+        }),
+      ),
       field: Type.Optional(Type.String({ description: 'The field that is wrong.', examples: ['timestamp'] })),
       reason: Type.Optional(Type.String({ description: 'What is wrong with it.', examples: ['must be a string'] })),
     }),

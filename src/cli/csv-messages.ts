@@ -1,0 +1,208 @@
+/** CSV → messages: which column is which field, said once for the file, and what each record holds. */
+import { type CsvProblem, CsvReader, type CsvRecord } from '#formats/csv.ts'
+import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
+import { WrongPlace } from './failure.ts'
+import type { FileEntries, FileEntry } from './message-files.ts'
+
+export const FIELDS = ['id', 'text', 'timestamp', 'report_id', 'user_id'] as const
+export type Field = (typeof FIELDS)[number]
+
+export type CsvNeeds = {
+  /** Ids stay texts, even where they read as integers. */
+  readonly stringIds: boolean
+  /** Columns whose names are not those of the fields. */
+  readonly columns: ReadonlyMap<Field, string>
+  /** Columns that are left out; `*` leaves out all that are not known. */
+  readonly ignored: ReadonlySet<string>
+}
+
+/** `head` is the beginning of the text, and all of it if `isWhole`. Throws WrongPlace if the first line does not fit. */
+export async function* csvEntries(
+  chunks: AsyncIterable<Buffer>,
+  head: { readonly text: string; readonly isWhole: boolean },
+  needs: CsvNeeds,
+): AsyncGenerator<FileEntries> {
+  const layout = readLayout(head.text, head.isWhole, needs)
+  const toEntry = createToEntry(layout, needs.stringIds)
+  const reader = new CsvReader(layout.delimiter)
+  let toSkip = layout.recordsBefore
+  const entriesOf = (records: readonly CsvRecord[]): FileEntries => {
+    const messages = records.slice(toSkip)
+    toSkip -= records.length - messages.length
+    return messages.map(toEntry).filter((entry) => entry !== undefined)
+  }
+  for await (const chunk of chunks) yield entriesOf(reader.push(chunk.toString()))
+  yield entriesOf(reader.end())
+}
+
+type Layout = {
+  readonly delimiter: string
+  /** The line of names, and the line `sep=;` if there is one. */
+  readonly recordsBefore: number
+  readonly width: number
+  readonly indexOf: Readonly<Record<Field, number>>
+}
+
+const DELIMITERS = [',', ';', '\t', '|']
+const REQUIRED = ['id', 'text', 'timestamp'] as const
+
+const readLayout = (head: string, isWhole: boolean, needs: CsvNeeds): Layout => {
+  const [, sep] = /^\s*"?sep=(\\t|[^\r\n"])"?[,;\t]*(?:\r\n?|\n)/i.exec(head) ?? []
+  const delimiters = sep === undefined ? DELIMITERS : [sep === '\\t' ? '\t' : sep]
+  const found = delimiters.flatMap((delimiter) => {
+    const records = firstRecords(head, isWhole, delimiter)
+    const record = records[sep === undefined ? 0 : 1]
+    return record === undefined ? [] : [{ delimiter, record, known: knownIn(record, needs) }]
+  })
+  const [best] = found.toSorted((a, b) => b.known - a.known || widthOf(b.record) - widthOf(a.record))
+  if (best === undefined) throw new WrongPlace({ line: 1, column: 1, reason: `there is no line of names; ${WANTED}` })
+  const { delimiter, record } = best
+  if (!('fields' in record))
+    throw new WrongPlace({ ...record.problem, reason: `${record.problem.reason} (in the line of names)` })
+  const indexOf = readNames(record, delimiter, needs)
+  return {
+    delimiter,
+    recordsBefore: sep === undefined ? 1 : 2,
+    width: record.fields.findLastIndex((name) => name !== '') + 1,
+    indexOf,
+  }
+}
+
+const firstRecords = (head: string, isWhole: boolean, delimiter: string): readonly CsvRecord[] => {
+  const reader = new CsvReader(delimiter)
+  const records = reader.push(head.slice(0, HEAD_CHARACTERS))
+  return isWhole ? [...records, ...reader.end()] : records
+}
+
+/** The line of names is not longer. */
+const HEAD_CHARACTERS = 64 * 1024
+
+const widthOf = (record: CsvRecord): number => ('fields' in record ? record.fields.length : 0)
+
+const knownIn = (record: CsvRecord, { columns }: CsvNeeds): number =>
+  'fields' in record ? record.fields.filter((name) => fieldNamed(name.trim(), columns) !== undefined).length : 0
+
+/** `ID`, `Report ID`, `report-id` and `reportId` are plain enough; another name is mapped by who knows what it means. */
+const fieldNamed = (name: string, columns: CsvNeeds['columns']): Field | undefined => {
+  for (const [field, mapped] of columns) if (mapped === name) return field
+  if (name !== name.trim()) return undefined
+  const simple = name.toLowerCase().replace(/[ _.-]/g, '')
+  return FIELDS.find((field) => field.replace('_', '') === simple && !columns.has(field))
+}
+
+const readNames = (
+  { line, fields }: Extract<CsvRecord, { fields: unknown }>,
+  delimiter: string,
+  { columns, ignored }: CsvNeeds,
+): Layout['indexOf'] => {
+  const indexOf: Record<Field, number> = { id: -1, text: -1, timestamp: -1, report_id: -1, user_id: -1 }
+  const last = fields.findLastIndex((name) => name !== '')
+  const names = fields.slice(0, last + 1)
+  const problems: string[] = []
+  const unknown: string[] = []
+  if (names.some((name) => fieldNamed(name, columns) === undefined && fieldNamed(name.trim(), columns) !== undefined)) {
+    problems.push('names have spaces around them, and so may fields: a space is part of a field and would be charged')
+  }
+  for (const [index, name] of names.entries()) {
+    const field = fieldNamed(name, columns)
+    if (field === undefined && !ignored.has(name) && !ignored.has('*')) unknown.push(shownName(name, index))
+    if (field === undefined) continue
+    if (indexOf[field] >= 0) problems.push(`columns ${indexOf[field] + 1} and ${index + 1} are both the ${field}`)
+    indexOf[field] = index
+  }
+  for (const [field, name] of columns) {
+    if (!names.includes(name)) problems.push(`there is no column ${JSON.stringify(name)} (--column ${field}=…)`)
+  }
+  const missing = REQUIRED.filter((field) => indexOf[field] < 0)
+  const isOfNames =
+    missing.length < REQUIRED.length || (names.length > 1 && names.every((name) => IDENTIFIER.test(name.trim())))
+  if (!isOfNames) {
+    const count = names.length === 1 ? '1 field' : `${names.length} fields`
+    const reason = `the first line must name the columns; it has ${count} and names none of id, text and timestamp. ${WANTED}`
+    throw new WrongPlace({ line, column: 1, reason })
+  }
+  if (missing.length > 0) problems.push(`there is no column ${missing.join(', no column ')}`)
+  if (unknown.length > 0)
+    problems.push(`it is not known what ${unknown.join(', ')} ${unknown.length > 1 ? 'are' : 'is'}`)
+  if (problems.length === 0) return indexOf
+  const shown = names.map(shownName).join(', ')
+  const reason = `the columns are ${shown}, with ${DELIMITER_NAMES[delimiter] ?? 'another delimiter'} between them: ${problems.join('; ')}. ${WANTED}`
+  throw new WrongPlace({ line, column: 1, reason })
+}
+
+const DELIMITER_NAMES: Readonly<Record<string, string>> = {
+  ',': 'commas',
+  ';': 'semicolons',
+  '\t': 'tabs',
+  '|': 'vertical lines',
+}
+
+const WANTED =
+  'Wanted are id, text and timestamp, and report_id and user_id if there are any. --column text=prompt says which column ' +
+  'is which, --ignore-column NAME leaves one out'
+
+/** A line without names may be a message: what is no name is not shown. */
+const IDENTIFIER = /^[A-Za-z_]\w{0,39}$/
+const shownName = (name: string, index: number): string =>
+  NAME.test(name)
+    ? JSON.stringify(name)
+    : name === ''
+      ? `column ${index + 1} (it has no name: --ignore-column "")`
+      : `column ${index + 1}`
+const NAME = /^\s?[\p{L}_][\p{L}\p{N}_.:/()-]{0,39}(?: [\p{L}\p{N}_.:/()-]{1,20}){0,2}\s?$/u
+
+const createToEntry = ({ width, indexOf }: Layout, stringIds: boolean) => {
+  const { id: idAt, text: textAt, timestamp: timestampAt, report_id: reportAt, user_id: userAt } = indexOf
+  return (record: CsvRecord): FileEntry | undefined => {
+    const { line } = record
+    if (!('fields' in record)) return malformed(record.problem, line, record.lastLine)
+    const { fields } = record
+    if (fields.length !== width) {
+      if (isBlank(fields)) return undefined
+      const problem = widthProblem(fields, width)
+      if (problem !== undefined) return { line, problem }
+    }
+    const id = idOfCell(fields[idAt] ?? '', stringIds)
+    const report = fields[reportAt] ?? ''
+    const user = fields[userAt] ?? ''
+    const reportId = report === '' ? undefined : reportIdOfCell(report, stringIds)
+    const userId = user === '' ? undefined : nameOfCell(user)
+    if (id === '' && fields.every((field) => field === '')) return undefined
+    if (id instanceof NotAnId) return { line, field: 'id', problem: `must be ${id.expected}` }
+    if (reportId instanceof NotAnId) return { line, id, field: 'report_id', problem: `must be ${reportId.expected}` }
+    if (userId instanceof NotAnId) return { line, id, field: 'user_id', problem: `must be ${userId.expected}` }
+    const text = fields[textAt] ?? ''
+    const timestamp = fields[timestampAt] ?? ''
+    return {
+      line,
+      entry: {
+        id,
+        text,
+        timestamp,
+        ...(reportId !== undefined && { report_id: reportId }),
+        ...(userId !== undefined && { user_id: userId }),
+      },
+    }
+  }
+}
+
+const malformed = ({ line, column, reason }: CsvProblem, firstLine: number, lastLine: number): FileEntry => {
+  const lost = lastLine > firstLine ? `; nothing of lines ${firstLine} to ${lastLine} was taken` : ''
+  if (line === firstLine) return { line, column, problem: `${reason}${lost}` }
+  return { line: firstLine, problem: `${reason} (line ${line}, column ${column})${lost}` }
+}
+
+/** A line of white space, the mark at the end of old files of DOS, or a row of empty cells. */
+const isBlank = (fields: readonly string[]): boolean =>
+  (fields.length === 1 && (fields[0] ?? '').replace('\u001a', '').trim() === '') ||
+  fields.every((field) => field === '')
+
+/** Empty fields behind the last column are what spreadsheets leave. */
+const widthProblem = (fields: readonly string[], width: number): string | undefined => {
+  const found = fields.length
+  if (found < width) {
+    return `has ${found} ${found === 1 ? 'field' : 'fields'}, and the line of names ${width}: is the line cut off, or a line end in a text not in quotes?`
+  }
+  if (fields.slice(width).every((field) => field === '')) return undefined
+  return `has ${found} fields, and the line of names ${width}: a text that holds the delimiter must be in quotes`
+}

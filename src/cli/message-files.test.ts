@@ -1,0 +1,382 @@
+/** Files as other programs write them: each is read as its sender meant it, or refused, and no error quotes a text. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { deflateRawSync, gzipSync } from 'node:zlib'
+import type { Field } from './csv-messages.ts'
+import { WrongFile } from './failure.ts'
+import { type FileEntry, type FileNeeds, openMessageFile } from './message-files.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-files-'))
+after(() => rmSync(folder, { recursive: true }))
+
+type Options = Partial<Pick<FileNeeds, 'format' | 'encoding' | 'stringIds'>> & {
+  readonly columns?: Readonly<Partial<Record<Field, string>>>
+  readonly ignored?: readonly string[]
+}
+
+let count = 0
+const read = async (content: string | Buffer, name = 'a.csv', options: Options = {}) => {
+  const path = join(folder, `${count++}-${name}`)
+  writeFileSync(path, content)
+  const notes: string[] = []
+  const { entries } = await openMessageFile(path, {
+    progress: () => {},
+    format: options.format,
+    encoding: options.encoding,
+    stringIds: options.stringIds === true,
+    columns: new Map(Object.entries(options.columns ?? {}) as [Field, string][]),
+    ignored: new Set(options.ignored),
+    note: (text) => notes.push(text),
+    stop: new AbortController().signal,
+  })
+  const found: FileEntry[] = []
+  for await (const some of entries) found.push(...some)
+  return { found, notes }
+}
+
+const messagesOf = async (...args: Parameters<typeof read>): Promise<readonly unknown[]> => {
+  const { found } = await read(...args)
+  return found.map((each) => ('entry' in each ? each.entry : assert.fail(`line ${each.line}: ${each.problem}`)))
+}
+
+const SECRET = 'secret-password 4711'
+
+/** What is refused, in one error of the file. */
+const refused = async (...args: Parameters<typeof read>): Promise<string> => {
+  const error = await read(...args).then(
+    ({ found }) => assert.fail(`is read: ${JSON.stringify(found)}`),
+    (error: unknown) => error,
+  )
+  assert.ok(error instanceof WrongFile, `${error}`)
+  assert.doesNotMatch(error.message, /secret|4711/)
+  return error.message.slice(error.message.indexOf(folder) + folder.length)
+}
+
+/** `[line, text]` of a message, `[line, 'rejected']` of one that is rejected for a reason. */
+const outcomesOf = async (content: string | Buffer, reason: RegExp, name = 'a.csv', options: Options = {}) => {
+  const { found } = await read(content, name, options)
+  return found.map((each) => {
+    if ('entry' in each) return [each.line, (each.entry as { text: string }).text]
+    assert.match(each.problem, reason)
+    assert.doesNotMatch(JSON.stringify(each), /secret|4711/)
+    return [each.line, 'rejected']
+  })
+}
+
+const T = '2026-11-20T10:00:00Z'
+const A = { id: 1, text: 'Hello, "you"', timestamp: T }
+const B = { id: 'b', text: 'Zweite\nZeile', timestamp: T, report_id: 5392, user_id: 'ada' }
+const HEAD = 'id,text,timestamp,report_id,user_id'
+const CSV = [HEAD, `1,"Hello, ""you""",${T},,`, `b,"Zweite\nZeile",${T},5392,ada`]
+
+describe('CSV', () => {
+  for (const [what, content] of [
+    ['LF', CSV.join('\n')],
+    ['CRLF', `${CSV.join('\r\n')}\r\n`],
+    ['CR, as old Macs', `${CSV.join('\r')}\r`],
+    ['names with CRLF and messages with LF', `${CSV[0]}\r\n${CSV[1]}\n${CSV[2]}\n`],
+    ['names with LF and messages with CRLF', `${CSV[0]}\n${CSV[1]}\r\n${CSV[2]}\r\n`],
+    ['semicolons, as Excel in German', `${CSV.join('\r\n').replaceAll(/,(?! )/g, ';')}\r\n`],
+    ['tabs', CSV.join('\n').replaceAll(/,(?! )/g, '\t')],
+    ['vertical lines', CSV.join('\n').replaceAll(/,(?! )/g, '|')],
+    ['sep=; in the first line', `sep=;\r\n${CSV.join('\r\n').replaceAll(/,(?! )/g, ';')}`],
+    ['sep=, in the first line', `sep=,\r\n${CSV.join('\r\n')}`],
+    [
+      'everything in quotes',
+      `"id","text","timestamp","report_id","user_id"\n"1","Hello, ""you""","${T}","",""\n"b","Zweite\nZeile","${T}","5392","ada"`,
+    ],
+    ['names in other letters', CSV.join('\n').replace(HEAD, 'ID,Text,TIMESTAMP,Report ID,userId')],
+    ['empty lines, empty rows and spaces at the end', `\n${CSV.join('\n\n')}\n,,,,\n  \n`],
+    ['an empty column behind the last', CSV.map((line) => `${line},`).join('\n')],
+    ['empty columns behind the last in messages only', `${CSV[0]}\n${CSV[1]},,\n${CSV[2]},`],
+    ['the mark of the end of a DOS file', `${CSV.join('\r\n')}\r\n\u001a`],
+    ['UTF-8 with a byte order mark', `\ufeff${CSV.join('\r\n')}`],
+    [
+      'UTF-16 with a byte order mark, as Excel\'s "Unicode text"',
+      Buffer.from(`\ufeff${CSV.join('\r\n').replaceAll(/,(?! )/g, '\t')}`, 'utf16le'),
+    ],
+    ['UTF-16, the other way round', Buffer.from(`\ufeff${CSV.join('\r\n')}`, 'utf16le').swap16()],
+  ] as const) {
+    test(`with ${what} is read as it is meant, plain and compressed`, async () => {
+      assert.deepEqual(await messagesOf(content), [A, B])
+      assert.deepEqual(await messagesOf(gzipSync(content), 'a.csv.gz'), [A, B])
+    })
+  }
+
+  test('keeps line ends within quotes as they are', async () => {
+    const [message] = await messagesOf(`id,text,timestamp\n1,"a\r\nb\rc\nd",${T}`)
+    assert.equal((message as { text: string }).text, 'a\r\nb\rc\nd')
+  })
+
+  test('rejects a line with more or fewer fields than there are columns, and takes the others', async () => {
+    const content = `id,timestamp,text\na,${T},Hello there, what is the rent, please? ${SECRET}\nb,${T}\nc,${T},fine\nd,${T},cut\n ${SECRET}\n`
+    assert.deepEqual(await outcomesOf(content, /has \d fields?, and the line of names 3/), [
+      [2, 'rejected'],
+      [3, 'rejected'],
+      [4, 'fine'],
+      [5, 'cut'],
+      [6, 'rejected'],
+    ])
+  })
+
+  test('rejects a line with quotes where none may be, and takes the others', async () => {
+    const content = `id,timestamp,text\n1,${T},5" of ${SECRET}\n2,${T},"a" ${SECRET}\n3,${T}, "${SECRET}"\n4,${T},fine\n`
+    assert.deepEqual(await outcomesOf(content, /quote/), [
+      [2, 'rejected'],
+      [3, 'rejected'],
+      [4, 'rejected'],
+      [5, 'fine'],
+    ])
+  })
+
+  test('says from where on nothing was taken if a quote is never closed', async () => {
+    const content = `id,timestamp,text\n1,${T},fine\n2,${T},"${SECRET}\n3,${T},swallowed\n4,${T},swallowed\n`
+    assert.deepEqual(await outcomesOf(content, /never closed; nothing of lines 3 to 5 was taken/), [
+      [2, 'fine'],
+      [3, 'rejected'],
+    ])
+  })
+
+  test('rejects ids that were rewritten, in whichever column, and names the field', async () => {
+    const content = `${HEAD}\n1,a,${T},5392.0,\n2,a,${T},NaN,\n003,a,${T},,\n4,a,${T},,nan\n1E+15,a,${T},,\n6,a,${T},5392,ada\n`
+    const { found } = await read(content)
+    assert.deepEqual(
+      found.map((each) => ('entry' in each ? each.line : [each.line, each.id, each.field])),
+      [[2, 1, 'report_id'], [3, 2, 'report_id'], [4, undefined, 'id'], [5, 4, 'user_id'], [6, undefined, 'id'], 7],
+    )
+  })
+
+  for (const [what, head, said] of [
+    ['is not there', `7,secret,${T},,`, /line 1.*must name the columns; it has 3 fields and names none/],
+    [
+      'lacks a column',
+      'id,timestamp,prompt',
+      /"id", "timestamp", "prompt", with commas.*no column text.*--column text=prompt/,
+    ],
+    [
+      'is that of LiteLLM',
+      'request_id,call_type,startTime,total_tokens,messages',
+      /"request_id", "call_type".*no column id, no column text/,
+    ],
+    ['has a column that nobody knows', 'id,text,timestamp,reprot_id', /not known what "reprot_id" is.*--ignore-column/],
+    ['has a column twice', 'id,text,text,timestamp', /columns 2 and 3 are both the text/],
+    ['has a column twice in other letters', 'id,text,timestamp,ID', /columns 1 and 4 are both the id/],
+    ['has spaces around names', 'id, text, timestamp', /names have spaces around them/],
+    ['begins with the index of pandas', ',id,text,timestamp', /column 1 \(it has no name: --ignore-column ""\)/],
+    ['is one long line of prose', 'the secret, and what it is, dear', /names none of id, text and timestamp/],
+    ['has a quote that is not closed', `"id,text,timestamp`, /never closed.*in the line of names/],
+  ] as const) {
+    test(`whose line of names ${what} is one error`, async () => {
+      assert.match(await refused(`${head}\n${`1,${SECRET},${T}\n`.repeat(3)}`), said)
+    })
+  }
+
+  test('with other names is read if it is said which column is which and which is none', async () => {
+    const content = `,request_id,startTime,prompt,spend\n0,r1,${T},Hello,0.5\n`
+    const columns = { id: 'request_id', text: 'prompt', timestamp: 'startTime' }
+    const expected = [{ id: 'r1', text: 'Hello', timestamp: T }]
+    assert.deepEqual(await messagesOf(content, 'a.csv', { columns, ignored: ['', 'spend'] }), expected)
+    assert.deepEqual(await messagesOf(content, 'a.csv', { columns, ignored: ['*'] }), expected)
+    assert.match(await refused(content, 'a.csv', { columns, ignored: ['spend'] }), /column 1/)
+    assert.match(
+      await refused(content, 'a.csv', { columns: { ...columns, user_id: 'user' }, ignored: ['*'] }),
+      /no column "user"/,
+    )
+  })
+})
+
+describe('encodings', () => {
+  const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
+  const files = [
+    ['a.csv', (text: string) => `id,text,timestamp\n1,ok,${T}\n2,${text},${T}\n`],
+    [
+      'a.ndjson',
+      (text: string) => `${JSON.stringify({ ...A, id: 1 })}\n\n{"id":2,"text":"${text}","timestamp":"${T}"}\n`,
+    ],
+    [
+      'a.json',
+      (text: string) =>
+        `{"messages":[\n{"id":1,"text":"ok","timestamp":"${T}"},\n{"id":2,"text":"${text}","timestamp":"${T}"}]}`,
+    ],
+  ] as const
+  for (const [name, content] of files) {
+    test(`${name} in another encoding is refused with its line and the likely encoding, which then reads it`, async () => {
+      const bytes = latin1(content('R\xe9sum\xe9 secret \x93x\x94'))
+      for (const file of [bytes, gzipSync(bytes)]) {
+        assert.match(
+          await refused(file, name),
+          /, line 3, column \d+: is not UTF-8: it is probably windows-1252.*--encoding windows-1252/,
+        )
+        const messages = await messagesOf(file, name, { encoding: 'windows-1252' })
+        assert.equal((messages[1] as { text: string }).text, 'Résumé secret “x”')
+      }
+      const utf16 = Buffer.from(content('Résumé'), 'utf16le')
+      assert.match(await refused(utf16, name), /seems to be in utf-16le.*--encoding utf-16le/)
+      assert.equal((await messagesOf(utf16, name, { encoding: 'utf-16le' })).length, 2)
+      const marked = Buffer.concat([Buffer.from([0xff, 0xfe]), utf16])
+      assert.equal((await messagesOf(marked, name)).length, 2)
+      assert.match(await refused(marked, name, { encoding: 'windows-1252' }), /byte order mark of utf-16le/)
+      // A replacement character that is there is a character like any other.
+      assert.equal(((await messagesOf(content('a\ufffdb'), name))[1] as { text: string }).text, 'a\ufffdb')
+      assert.match(await refused(`${`${content('a')}é`.slice(0, -1)}\0`, name), /U\+0000/)
+    })
+  }
+
+  test('a character that is cut by the end of the file is an error, and one cut by a chunk is none', async () => {
+    const long = `id,text,timestamp\n1,${'é😀日'.repeat(50_000)},${T}\n`
+    assert.equal((await messagesOf(long)).length, 1)
+    assert.equal((await messagesOf(`x${long}`.slice(1))).length, 1)
+    assert.match(
+      await refused(Buffer.from(`id,text,timestamp\n1,a,${T}\n2,😀`).subarray(0, -1)),
+      /line 3, column 3: .*cut off/,
+    )
+  })
+})
+
+describe('JSON', () => {
+  const pretty = `${JSON.stringify(A, null, 2)}\n${JSON.stringify(B, null, 2)}\n`
+  const lines = `${JSON.stringify(A)}\n${JSON.stringify(B)}\n`
+  for (const [what, name, content] of [
+    ['a listing', 'a.json', JSON.stringify({ messages: [A, B] }, null, 1)],
+    ['an array', 'a.json', JSON.stringify([A, B])],
+    ['an array over lines', 'a.json', JSON.stringify([A, B], null, 2)],
+    ['an array with a byte order mark, called CSV', 'a.csv', `\ufeff${JSON.stringify([A, B])}`],
+    ['an array called NDJSON', 'a.ndjson', JSON.stringify([A, B])],
+    ['a listing called NDJSON', 'a.ndjson', JSON.stringify({ messages: [A, B] })],
+    ['objects over lines, one after another', 'a.json', pretty],
+    ['objects over lines, called NDJSON', 'a.ndjson', pretty],
+    ['NDJSON', 'a.jsonl', lines],
+    ['NDJSON called JSON', 'a.json', lines],
+    ['NDJSON with CRLF', 'a.ndjson', lines.replaceAll('\n', '\r\n')],
+    ['NDJSON with CR', 'a.ndjson', lines.replaceAll('\n', '\r')],
+    ['NDJSON with empty lines, without a name', 'a', `\n${lines}\n\n`],
+  ] as const) {
+    test(`${what} is read as it is meant, plain and compressed`, async () => {
+      assert.deepEqual(await messagesOf(content, name), [A, B])
+      assert.deepEqual(await messagesOf(gzipSync(content), name), [A, B])
+    })
+  }
+
+  test('a single object is a message, and fields beside messages are said', async () => {
+    assert.deepEqual(await messagesOf(JSON.stringify(A, null, 2), 'a.json'), [A])
+    assert.deepEqual(await messagesOf(JSON.stringify(A), 'a.json'), [A])
+    const { found, notes } = await read(JSON.stringify({ messages: [A], next: 'page 2' }), 'a.json')
+    assert.equal(found.length, 1)
+    assert.match(notes.join(), /beside "messages" the file holds "next"/)
+  })
+
+  for (const [what, name, content, said] of [
+    ['messages that are no array', 'a.json', `{"messages":{"text":"${SECRET}"}}`, /"messages" must be an array/],
+    [
+      'another object',
+      'a.json',
+      `{"data":["${SECRET}"],"object":"list"}`,
+      /has the keys "data", "object", and is no message/,
+    ],
+    ['NDJSON of something else', 'a.ndjson', `{"prompt":"${SECRET}"}\n`.repeat(3), /line 1.*has the keys "prompt"/],
+    ['a text', 'a.json', `"${SECRET}"`, /line 1, column 1: must be a JSON object or array/],
+    ['an array that does not end', 'a.json', `[\n{"id":1,"text":"${SECRET}`, /line 2, column 1.*cut off/],
+    ['an array that is broken', 'a.json', `[\n{"id":1,"text":${SECRET}}]`, /line 2, column \d+: must be valid JSON/],
+    ['text behind the end', 'a.json', `${JSON.stringify([A])}\n"${SECRET}"`, /line 2, column 1: something follows/],
+    ['messages twice', 'a.json', `{"messages":[${JSON.stringify(A)}],"messages":[{"text":"${SECRET}"}]}`, /twice/],
+    ['no messages', 'a.json', '{"messages":[]}', /holds no message/],
+    ['an empty array', 'a.json', '[]', /holds no message/],
+    ['names and no messages', 'a.csv', HEAD, /holds no message/],
+    ['nothing', 'a.csv', '', /is empty: 0 messages/],
+    ['white space', 'a.ndjson', ' \n\n', /nothing but white space/],
+  ] as const) {
+    test(`a file with ${what} is an error`, async () => {
+      assert.match(await refused(content, name), said)
+    })
+  }
+
+  test('a line that is broken or has a key twice is rejected at its place, and the others are taken', async () => {
+    const content = [
+      JSON.stringify({ ...A, text: 'one' }),
+      `{"id":2,"text":"${SECRET}`,
+      `{"id":3,"text":"a","text":"${SECRET}","timestamp":"${T}"}`,
+      `{"id":4,"id":4,"text":"${SECRET}","timestamp":"${T}"}`,
+      `"${SECRET}`,
+      JSON.stringify({ ...A, text: 'six' }),
+    ].join('\n')
+    const expected = [
+      [1, 'one'],
+      [2, 'rejected'],
+      [3, 'rejected'],
+      [4, 'rejected'],
+      [5, 'rejected'],
+      [6, 'six'],
+    ]
+    assert.deepEqual(
+      await outcomesOf(content, /must be (valid JSON|JSON in which no object has a key twice)/, 'a.ndjson'),
+      expected,
+    )
+    const array = `[\n${JSON.stringify({ ...A, text: 'one' })},\n{"id":3,"text":"a","text":"${SECRET}"}]`
+    assert.deepEqual(await outcomesOf(array, /key twice: text is there twice/, 'a.json'), [
+      [2, 'one'],
+      [3, 'rejected'],
+    ])
+  })
+
+  test('an id in digits that a double does not hold is rejected, and one that is merely written otherwise is taken', async () => {
+    for (const id of ['9007199254740993', '9007199254740990.5', '1.00000000000000000001', '1e400']) {
+      const content = `{"id":${id},"text":"a","timestamp":"${T}"}`
+      for (const [text, name] of [
+        [content, 'a.ndjson'],
+        [`[${content}]`, 'a.json'],
+      ] as const) {
+        assert.deepEqual(await outcomesOf(text, /loses no digit/, name), [[1, 'rejected']], id)
+      }
+      const report = `{"id":1,"report_id" : ${id},"text":"a","timestamp":"${T}"}`
+      assert.deepEqual(await outcomesOf(report, /loses no digit/, 'a.ndjson'), [[1, 'rejected']], id)
+    }
+    const [message] = await messagesOf(`{"id":1e3,"report_id":5392.0,"text":"a","timestamp":"${T}"}`, 'a.ndjson')
+    assert.deepEqual(message, { id: 1000, report_id: 5392, text: 'a', timestamp: T })
+  })
+})
+
+describe('a file that is no text', () => {
+  const zip = (name: string): Buffer => {
+    const data = deflateRawSync(SECRET)
+    const header = Buffer.alloc(30)
+    header.writeUInt32LE(0x04034b50)
+    header.writeUInt16LE(name.length, 26)
+    return Buffer.concat([header, Buffer.from(name), data])
+  }
+  for (const [what, name, content, said] of [
+    ['a ZIP archive', 'a.csv', zip('a.csv'), /is a ZIP archive/],
+    ['an Excel workbook', 'a.csv', zip('xl/workbook.xml'), /is an Excel workbook/],
+    ['an old Excel workbook', 'a.xls', Buffer.from('d0cf11e0a1b11ae1', 'hex'), /old Excel workbook/],
+    ['a Parquet file', 'a.json', Buffer.from('PAR1\x15\x04'), /is a Parquet file/],
+    ['a PDF', 'a.csv', Buffer.from('%PDF-1.7\n'), /is a PDF/],
+    ['an image', 'a.csv', Buffer.from('89504e470d0a1a0a', 'hex'), /is an image/],
+    ['a web page', 'a.csv', `<!DOCTYPE html><html>${SECRET}`, /is a web page/],
+    ['XML', 'a.csv', `<?xml version="1.0"?><a>${SECRET}</a>`, /is XML/],
+    ['rich text', 'a.json', `{\\rtf1 ${SECRET}}`, /rich text/],
+    ['compressed otherwise', 'a.csv', Buffer.from('28b52ffd00', 'hex'), /Zstandard/],
+    ['compressed twice', 'a.csv.gz', gzipSync(gzipSync(CSV.join('\n'))), /gzip twice/],
+    ['something else', 'a.csv', Buffer.from([1, 0, 2, 0, 0, 3]), /U\+0000/],
+    ['UTF-32', 'a.csv', Buffer.from('fffe000069000000', 'hex'), /UTF-32/],
+  ] as const) {
+    test(`such as ${what} is said to be what it is`, async () => {
+      assert.match(await refused(content, name), said)
+    })
+  }
+
+  test('such as gzip that is cut off, damaged or followed by something is an error', async () => {
+    const whole = gzipSync(`${HEAD}\n${`1,${SECRET},${T},,\n`.repeat(10)}`)
+    assert.match(await refused(whole.subarray(0, -9), 'a.gz'), /ends in the middle of its gzip data/)
+    const damaged = Buffer.from(whole)
+    damaged[whole.length - 5] = (damaged[whole.length - 5] ?? 0) ^ 1
+    assert.match(await refused(damaged, 'a.gz'), /gzip data are damaged/)
+    assert.match(
+      await refused(Buffer.concat([whole, Buffer.from('1,a,b')]), 'a.gz'),
+      /follows its gzip data|gzip data are damaged/,
+    )
+    const two = Buffer.concat([gzipSync(`${CSV[0]}\n`), gzipSync(`${CSV[1]}\n`), gzipSync(CSV[2] ?? '')])
+    assert.deepEqual(await messagesOf(two, 'a.csv.gz'), [A, B])
+  })
+})

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { CsvReader, type CsvRecord } from './csv.ts'
+
+const read = (text: string, delimiter = ',', size = 1_000_000): readonly CsvRecord[] => {
+  const reader = new CsvReader(delimiter)
+  const records: CsvRecord[] = []
+  for (let at = 0; at < text.length; at += size) records.push(...reader.push(text.slice(at, at + size)))
+  records.push(...reader.end())
+  return records
+}
+
+/** `[line, …fields]`, or the lines of a problem and its place. */
+const plain = (record: CsvRecord): readonly (string | number)[] =>
+  'fields' in record
+    ? [record.line, ...record.fields]
+    : ['!', record.line, record.lastLine, record.problem.line, record.problem.column]
+
+for (const [what, text, expected] of [
+  [
+    'LF',
+    'a,b\n1,2\n3,4\n',
+    [
+      [1, 'a', 'b'],
+      [2, '1', '2'],
+      [3, '3', '4'],
+    ],
+  ],
+  [
+    'CRLF',
+    'a,b\r\n1,2\r\n3,4',
+    [
+      [1, 'a', 'b'],
+      [2, '1', '2'],
+      [3, '3', '4'],
+    ],
+  ],
+  [
+    'CR',
+    'a,b\r1,2\r3,4\r',
+    [
+      [1, 'a', 'b'],
+      [2, '1', '2'],
+      [3, '3', '4'],
+    ],
+  ],
+  [
+    'CRLF after LF after CR',
+    'a,b\r1,2\n3,4\r\n5,6',
+    [
+      [1, 'a', 'b'],
+      [2, '1', '2'],
+      [3, '3', '4'],
+      [4, '5', '6'],
+    ],
+  ],
+  [
+    'line ends in quotes, which are text',
+    '"a\r\nb\rc\nd",2\n3,"4"\r\n',
+    [
+      [1, 'a\r\nb\rc\nd', '2'],
+      [5, '3', '4'],
+    ],
+  ],
+  [
+    'empty lines',
+    '\n\r\na\n\n\nb\n\n',
+    [
+      [3, 'a'],
+      [6, 'b'],
+    ],
+  ],
+  [
+    'quotes doubled',
+    '"""a""",""\n"""",b',
+    [
+      [1, '"a"', ''],
+      [2, '"', 'b'],
+    ],
+  ],
+  [
+    'empty fields',
+    ',\n,,\n"",',
+    [
+      [1, '', ''],
+      [2, '', '', ''],
+      [3, '', ''],
+    ],
+  ],
+  ['spaces, which are text', ' a , b\n', [[1, ' a ', ' b']]],
+  [
+    'a quote inside a field',
+    'a,b"c\nd,e',
+    [
+      ['!', 1, 1, 1, 4],
+      [2, 'd', 'e'],
+    ],
+  ],
+  [
+    'text after a closing quote',
+    '"a\nb"c,d\r\ne',
+    [
+      ['!', 1, 2, 2, 3],
+      [3, 'e'],
+    ],
+  ],
+  [
+    'a space before a quote',
+    'a, "b\nc"',
+    [
+      ['!', 1, 1, 1, 4],
+      ['!', 2, 2, 2, 2],
+    ],
+  ],
+  [
+    'a quote that is not closed',
+    'a,b\nc,"d\ne,f\n',
+    [
+      [1, 'a', 'b'],
+      ['!', 2, 3, 2, 3],
+    ],
+  ],
+] as const) {
+  test(`CSV with ${what} is read right, however it is cut`, () => {
+    for (const size of [1, 2, 3, 1_000_000]) assert.deepEqual(read(text, ',', size).map(plain), expected, `${size}`)
+  })
+}
+
+test('a problem says what is wrong and holds nothing of the text', () => {
+  for (const record of read('x"secret\n"secret"secret\n"secret')) {
+    assert.ok('problem' in record)
+    assert.match(record.problem.reason, /quote/)
+    assert.doesNotMatch(JSON.stringify(record), /secret/)
+  }
+})
+
+test('whatever fields are written as RFC 4180 says, with whatever line ends, are the same when read', () => {
+  const field = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', ' ', 'é', '😀') })
+  const row = fc.array(field, { minLength: 2, maxLength: 4 })
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(row, fc.constantFrom('\n', '\r\n', '\r'))),
+      fc.constantFrom(',', ';', '\t'),
+      fc.integer({ min: 1, max: 7 }),
+      (rows, delimiter, size) => {
+        const quoted = (text: string): string => (/["\n\r,;\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+        const text = rows.map(([fields, end]) => fields.map(quoted).join(delimiter) + end).join('')
+        const found = read(text, delimiter, size).map((record) => ('fields' in record ? record.fields : record.problem))
+        assert.deepEqual(
+          found,
+          rows.map(([fields]) => fields),
+        )
+      },
+    ),
+  )
+})
+
+test('a record of many megabytes takes time in proportion to its length', () => {
+  const text = `1,"${'a'.repeat(8_000_000)}"\n`
+  const [record] = read(text, ',', 1000)
+  assert.ok(record !== undefined && 'fields' in record)
+  assert.equal(record.fields[1]?.length, 8_000_000)
+})

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { roundedAmong } from './json-numbers.ts'
+
+const roundedIn = (text: string): string | undefined =>
+  roundedAmong(Buffer.from(text), JSON.parse(text), ['id', 'cost'])
+
+test('a number that is held as it is written is not rounded, however it is written', () => {
+  for (const number of [
+    '5392',
+    '-5',
+    '0',
+    '1e3',
+    '1E+3',
+    '1000.0',
+    '0.1',
+    '0.10',
+    '12.5',
+    '9007199254740991',
+    '1e21',
+    '-0.0',
+  ]) {
+    for (const text of [
+      `{"id":${number}}`,
+      `{"x":[{"id":9007199254740993}],"text":"\\"id\\":1e-400","id" :\n${number} ,"a":1}`,
+    ]) {
+      assert.equal(roundedIn(text), undefined, text)
+    }
+  }
+})
+
+test('a number that loses a digit is rounded', () => {
+  const lost = [
+    '9007199254740993',
+    '9007199254740990.5',
+    '1.00000000000000000001',
+    '1e-400',
+    '1e400',
+    '12.500000000000000001',
+    '-9007199254740993',
+  ]
+  for (const number of lost) {
+    assert.equal(roundedIn(`{"id":${number}}`), 'id', number)
+    assert.equal(roundedIn(`{"id":"a","c\\u006fst": ${number}}`), 'cost', number)
+  }
+})
+
+test('every double that JavaScript writes is held as it is written', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      (id) => roundedIn(JSON.stringify({ id })) === undefined,
+    ),
+  )
+})
