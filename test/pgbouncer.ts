@@ -41,6 +41,7 @@ auth_file = ${users}
 pool_mode = ${poolMode}
 default_pool_size = 3
 max_client_conn = 200
+server_login_retry = 1
 `,
   )
   const user = unprivilegedUser()
