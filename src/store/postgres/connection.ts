@@ -10,6 +10,8 @@ export type ConnectionSettings = {
   readonly retryForMs?: number
 }
 
+type Operation<T> = (client: pg.PoolClient, takeYourTime: () => void) => Promise<T>
+
 type TransactionOptions = { readonly begin?: string; readonly statementMs?: number }
 
 export class Connection {
@@ -54,14 +56,22 @@ export class Connection {
     return this.#repeat(operation, 0, this.deadline())
   }
 
-  /** Reads of one moment. Each statement has a limit of its own, since the reader may take its time between them. Throws StoreError. */
+  /**
+   * Reads of one moment. Once it has begun each statement has a limit of its own, since the reader may take its time between
+   * them. Throws StoreError.
+   */
   read<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
-    return this.#repeat(
-      (client) => this.transaction(client, () => operation(client), { begin, statementMs: READ_STATEMENT_MS }),
-      0,
-      Number.POSITIVE_INFINITY,
-    )
+    const reading: Operation<T> = (client, takeYourTime) =>
+      this.transaction(
+        client,
+        () => {
+          takeYourTime()
+          return operation(client)
+        },
+        { begin, statementMs: READ_STATEMENT_MS },
+      )
+    return this.#repeat(reading, 0, this.deadline())
   }
 
   /** Limits that hold for the session hold for the transaction as well, unless there is no session to rely on. */
@@ -98,7 +108,7 @@ export class Connection {
     return this.#closing
   }
 
-  async #repeat<T>(operation: (client: pg.PoolClient) => Promise<T>, retryUntil: number, endsAt: number): Promise<T> {
+  async #repeat<T>(operation: Operation<T>, retryUntil: number, endsAt: number): Promise<T> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
         return await this.#with(operation, endsAt)
@@ -109,7 +119,7 @@ export class Connection {
     }
   }
 
-  async #with<T>(operation: (client: pg.PoolClient) => Promise<T>, endsAt: number): Promise<T> {
+  async #with<T>(operation: Operation<T>, endsAt: number): Promise<T> {
     const client = await this.#connect(endsAt)
     let failure: Error | undefined
     // Without a listener the loss of a connection in use would end the process; the query in flight hears of it as well.
@@ -124,7 +134,7 @@ export class Connection {
     })
     try {
       if (!this.#isDirect.has(client)) await this.#prepare(client)
-      return await operation(client)
+      return await operation(client, () => clearTimeout(timer))
     } catch (error) {
       if (isLost(error)) failure ??= error as Error
       throw failure instanceof TimedOut ? failure : error

@@ -135,7 +135,7 @@ export class RecordWriter {
   async #rateCardId(version: string, endsAt: number): Promise<number> {
     const known = this.#rateCards.get(version)
     if (known !== undefined) return known
-    const id = await this.#connection.repeatable(async (client) => {
+    const find = async (client: PoolClient): Promise<number> => {
       for (;;) {
         const { rows } = await client.query('SELECT rate_card_id FROM rate_card WHERE version = $1', [version])
         if (rows[0] !== undefined) return rows[0].rate_card_id as number
@@ -146,7 +146,11 @@ export class RecordWriter {
           [version],
         )
       }
-    }, endsAt)
+    }
+    const id = await this.#connection.repeatable(
+      (client) => this.#connection.autocommit(client, () => find(client)),
+      endsAt,
+    )
     this.#rateCards.set(version, id)
     return id
   }
