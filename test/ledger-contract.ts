@@ -231,6 +231,76 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(totals, [{ dayStart: START, messages: 500, credits: 925_000_000n }])
     })
 
+    test('messages that two servers amend at once have every revision once, one that holds, and totals of those that hold', async () => {
+      await using opened = await open()
+      const ledgers = [opened.ledger, await opened.another()]
+      const members = ['ada', 'bob', undefined]
+      const contentOf = (id: Id, content: number): NewRecord => {
+        const member = members[content % 3]
+        return recordOf(id, {
+          content,
+          micros: 1_000_000 + content,
+          at: START + (content % 4) * DAY_MS,
+          ...(member !== undefined && { member }),
+          ...(content % 2 === 0 && { reportId: content % 5, reportName: `Report ${content % 5}` }),
+        })
+      }
+      const ids: readonly Id[] = [1, 2, 3, 4, 5, 6, 'a', 'b', 'c', 'd']
+      const write = async (ledger: Ledger, server: number): Promise<void> => {
+        for (let round = 0; round < 40; round++) {
+          const content = 1 + ((round * 2 + server) % 250)
+          // Each in an order of its own, with some that nobody has seen yet.
+          const from = (round * 7 + server * 3) % ids.length
+          const some = [...ids.slice(from), `new ${round}`, ...ids.slice(0, from)].slice(0, 1 + ((round * 5) % 11))
+          const order = (round + server) % 2 === 0 ? some : some.toReversed()
+          const records = order.map((id) => contentOf(id, content))
+          const onChange = round % 4 === 3 ? 'refuse' : 'amend'
+          const statuses = await statusesOf(ledger, batchOf(records, { onChange }))
+          const wanted = onChange === 'refuse' ? /^(accepted|duplicate|conflict)$/ : /^(accepted|duplicate|amended)$/
+          for (const status of statuses) assert.match(status, wanted)
+        }
+      }
+      await Promise.all(ledgers.flatMap((ledger, server) => [write(ledger, server), write(ledger, server + 2)]))
+
+      const lines = await linesOf(opened.ledger)
+      const known = lines.map(({ messageId }) => messageId)
+      assert.equal(new Set(known).size, known.length)
+      for (const id of ids) {
+        const charges = await opened.ledger.read('default', (view) => view.charges(id))
+        const newest = charges.length - 1
+        assert.ok(newest > 10, 'it was amended often')
+        assert.deepEqual(
+          charges.map(({ revision, supersededBy }) => [revision, supersededBy]),
+          charges.map((_, index) => [newest - index, index === 0 ? undefined : newest - index + 1]),
+        )
+        assert.deepEqual(lines.find(({ messageId }) => messageId === id)?.credits, charges[0]?.credits)
+      }
+      const totals = await opened.ledger.read('default', (view) =>
+        view.dayTotals({ ...ALL, group: ['report', 'member'] }),
+      )
+      const keyOf = (line: RecordedLine) => Math.floor(line.at / DAY_MS) * DAY_MS
+      const sums = Map.groupBy(lines, (line) => JSON.stringify([keyOf(line), line.reportId, line.member]))
+      assert.deepEqual(
+        totals.map((total) => totalText(total.dayStart, total)).sort(),
+        [...sums.values()]
+          .map((same) => {
+            const [first] = same as [RecordedLine]
+            const amount = same.reduce((sum, line) => sum + BigInt(line.credits), 0n) as GroupTotal['credits']
+            return totalText(keyOf(first), { ...first, messages: same.length, credits: amount })
+          })
+          .sort(),
+      )
+      const days = await opened.ledger.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
+      assert.equal(
+        days.reduce((sum, { messages }) => sum + messages, 0),
+        lines.length,
+      )
+      assert.equal(
+        days.reduce((sum, { credits: amount }) => sum + amount, 0n),
+        lines.reduce((sum, line) => sum + BigInt(line.credits), 0n),
+      )
+    })
+
     test('pages go through everything once, in order, whatever is filtered', async () => {
       await using opened = await open()
       const { ledger } = opened

@@ -13,8 +13,11 @@ import { join } from 'node:path'
 import pg from 'pg'
 
 export type PostgresServer = AsyncDisposable & {
-  /** The URL of a new, empty database. */
-  readonly createDatabase: () => Promise<string>
+  /** The URL of a new, empty database; of another encoding than UTF8 only if a test is about it. */
+  readonly createDatabase: (encoding?: string) => Promise<string>
+  /** All of it stops and hangs, with its connections open, until it is told to go on. Undefined if it is not ours. */
+  readonly hang: (() => void) | undefined
+  readonly goOn: () => void
   /** Kills all of it at once, as a crash would. Undefined where it is not ours. */
   readonly kill: (() => Promise<void>) | undefined
   /** Starts it again where it was, on the same port. */
@@ -73,18 +76,24 @@ export const startPostgres = async ({ sync = false }: { readonly sync?: boolean 
     if (child.pid === undefined || !isRunning()) return
     child.ref()
     const exited = once(child, 'exit')
-    for (const pid of [...childrenOf(child.pid), child.pid]) sendKill(pid)
+    sendToAll('SIGKILL')
     await exited
+  }
+  const sendToAll = (signal: NodeJS.Signals): void => {
+    if (child.pid === undefined || !isRunning()) return
+    for (const pid of [...childrenOf(child.pid), child.pid]) send(pid, signal)
   }
   // A test that fails or is interrupted leaves nothing behind.
   const cleanUp = (): void => {
-    if (child.pid !== undefined && isRunning()) sendKill(child.pid)
+    if (child.pid !== undefined && isRunning()) send(child.pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   process.on('exit', cleanUp)
   await start()
   return {
-    createDatabase: () => createDatabase(adminUrl),
+    createDatabase: (encoding) => createDatabase(adminUrl, encoding),
+    hang: () => sendToAll('SIGSTOP'),
+    goOn: () => sendToAll('SIGCONT'),
     kill,
     start,
     [Symbol.asyncDispose]: async () => {
@@ -98,11 +107,13 @@ export const startPostgres = async ({ sync = false }: { readonly sync?: boolean 
 const existingServer = (url: string): PostgresServer => {
   const names: string[] = []
   return {
-    createDatabase: async () => {
-      const created = await createDatabase(url)
+    createDatabase: async (encoding) => {
+      const created = await createDatabase(url, encoding)
       names.push(new URL(created).pathname.slice(1))
       return created
     },
+    hang: undefined,
+    goOn: () => {},
     kill: undefined,
     start: undefined,
     [Symbol.asyncDispose]: async () => {
@@ -111,9 +122,9 @@ const existingServer = (url: string): PostgresServer => {
   }
 }
 
-const createDatabase = async (adminUrl: string): Promise<string> => {
+const createDatabase = async (adminUrl: string, encoding = 'UTF8'): Promise<string> => {
   const name = `test_${randomBytes(8).toString('hex')}`
-  await run(adminUrl, `CREATE DATABASE ${name}`)
+  await run(adminUrl, `CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`)
   const url = new URL(adminUrl)
   url.pathname = `/${name}`
   return url.href
@@ -152,9 +163,9 @@ const childrenOf = (pid: number): readonly number[] => {
   }
 }
 
-const sendKill = (pid: number): void => {
+const send = (pid: number, signal: NodeJS.Signals): void => {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, signal)
   } catch {
     // It is gone already.
   }
@@ -172,7 +183,7 @@ const binaries = async (): Promise<{ readonly initdb: string; readonly postgres:
   }
 }
 
-const unprivilegedUser = (): { readonly uid: number; readonly gid: number } | undefined => {
+export const unprivilegedUser = (): { readonly uid: number; readonly gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
   for (const name of ['postgres', 'nobody']) {
@@ -182,7 +193,7 @@ const unprivilegedUser = (): { readonly uid: number; readonly gid: number } | un
   throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as')
 }
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

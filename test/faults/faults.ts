@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
+import { startPgBouncer, withoutPgBouncer } from '../pgbouncer.ts'
 import { startPostgres } from '../postgres-server.ts'
 import { later, ServerProcess } from './server-process.ts'
 import { Writers } from './writers.ts'
@@ -64,32 +65,39 @@ describe(`seed ${SEED}`, () => {
     context.diagnostic(`${KILLS} kills; ${described(writers, found)}`)
   })
 
-  test(`PostgreSQL: two servers on one database, one of them is killed ${KILLS} times, and PostgreSQL itself ${POSTGRES_KILLS} times`, async (context) => {
-    const random = randomFrom(SEED + 1)
-    await using postgres = await startPostgres({ sync: true })
-    const environment = { DATABASE_URL: await postgres.createDatabase() }
-    await using one = await ServerProcess.create(environment)
-    await using other = await ServerProcess.create(environment)
-    await Promise.all([one.start(), other.start()])
-    const writers = new Writers(() => [one.url, other.url], random)
-    writers.start(WRITERS)
-    await killAgainAndAgain([one, other], KILLS, random)
-    const before = writers.acknowledged
-    if (postgres.kill !== undefined && postgres.start !== undefined) {
-      for (let time = 0; time < POSTGRES_KILLS; time++) {
-        await later(200 + random() * 800)
-        await postgres.kill()
-        await postgres.start()
+  for (const pooler of ['', ' behind PgBouncer']) {
+    const skip = pooler !== '' && withoutPgBouncer
+    test(`PostgreSQL${pooler}: two servers on one database, one of them is killed ${KILLS} times, and PostgreSQL itself ${POSTGRES_KILLS} times`, {
+      skip,
+    }, async (context) => {
+      const random = randomFrom(SEED + 1)
+      await using postgres = await startPostgres({ sync: true })
+      const direct = await postgres.createDatabase()
+      await using between = pooler === '' ? undefined : await startPgBouncer(direct, 'transaction')
+      const environment = { DATABASE_URL: between?.behind(direct) ?? direct }
+      await using one = await ServerProcess.create(environment)
+      await using other = await ServerProcess.create(environment)
+      await Promise.all([one.start(), other.start()])
+      const writers = new Writers(() => [one.url, other.url], random)
+      writers.start(WRITERS)
+      await killAgainAndAgain([one, other], KILLS, random)
+      const before = writers.acknowledged
+      if (postgres.kill !== undefined && postgres.start !== undefined) {
+        for (let time = 0; time < POSTGRES_KILLS; time++) {
+          await later(200 + random() * 800)
+          await postgres.kill()
+          await postgres.start()
+        }
+        assert.ok(one.isAlive && other.isAlive, 'a server survives its database')
+        assert.ok(writers.acknowledged > before, 'work went on between the crashes')
       }
-      assert.ok(one.isAlive && other.isAlive, 'a server survives its database')
-      assert.ok(writers.acknowledged > before, 'work went on between the crashes')
-    }
-    await writers.stop()
-    const found = await writers.verify(one.url)
-    assert.deepEqual(await writers.verify(other.url), found)
-    const kills = postgres.kill === undefined ? 'no' : POSTGRES_KILLS
-    context.diagnostic(`${KILLS} kills of a server, ${kills} of PostgreSQL; ${described(writers, found)}`)
-  })
+      await writers.stop()
+      const found = await writers.verify(one.url)
+      assert.deepEqual(await writers.verify(other.url), found)
+      const kills = postgres.kill === undefined ? 'no' : POSTGRES_KILLS
+      context.diagnostic(`${KILLS} kills of a server, ${kills} of PostgreSQL; ${described(writers, found)}`)
+    })
+  }
 
   test('SQLite: the disk is full, and then there is room again', async (context) => {
     using folder = temporaryFolder()

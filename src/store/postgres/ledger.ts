@@ -20,15 +20,18 @@ export type PostgresLedger = Ledger & {
 export const createPostgresLedger = async (settings: ConnectionSettings): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
   try {
-    await connection.repeatable((client) => migrate(client))
+    await connection.unhurried((client) => migrate(client))
   } catch (error) {
     await connection.close()
     throw error
   }
-  const queue = new AppendQueue(new RecordWriter(connection))
+  const queue = new AppendQueue(new RecordWriter(connection), () => connection.deadline())
 
   const query = (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> =>
-    connection.repeatable(async (client) => (await client.query(text, [...values])).rows as readonly Row[])
+    connection.repeatable(async (client) => {
+      const { rows } = await connection.autocommit(client, () => client.query(text, [...values]))
+      return rows as readonly Row[]
+    })
 
   const changeOrganization = async (
     client: PoolClient,
@@ -56,14 +59,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
     append: (batch) => (batch.records.length === 0 ? Promise.resolve([]) : queue.append(batch)),
 
     // Read once: what the reader has handed on cannot be taken back.
-    read: (organizationId, reading) =>
-      connection.once((client) =>
-        Connection.transaction(
-          client,
-          () => reading(createView(client, organizationId)),
-          'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-        ),
-      ),
+    read: (organizationId, reading) => connection.read((client) => reading(createView(client, organizationId))),
 
     organizations: {
       find: async (id) => toOrganization(await query(`${ORGANIZATIONS} WHERE organization_id = $1 ${BY_DATE}`, id)),
@@ -81,7 +77,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
       },
       create: (organization) =>
         connection.once((client) =>
-          Connection.transaction(client, async () => {
+          connection.transaction(client, async () => {
             const { id, name, createdAt } = organization
             const { rowCount } = await client.query(
               `INSERT INTO organization (organization_id, name, created_at) VALUES ($1, $2, $3)
@@ -93,7 +89,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
           }),
         ),
       update: (id, change) =>
-        connection.repeatable((client) => Connection.transaction(client, () => changeOrganization(client, id, change))),
+        connection.repeatable((client) => connection.transaction(client, () => changeOrganization(client, id, change))),
     },
 
     keys: {
@@ -147,7 +143,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
       },
       put: ({ id, name, creditCost }) =>
         connection.once((client) =>
-          Connection.transaction(client, async () => {
+          connection.transaction(client, async () => {
             const { rowCount } = await client.query(
               'UPDATE report SET name = $2, credit_cost_micros = $3 WHERE report_id = $1',
               [String(id), name, creditCost],
@@ -162,10 +158,10 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
           }),
         ),
       remove: (id) =>
-        connection.once(
-          async (client) =>
-            (await client.query('DELETE FROM report WHERE report_id = $1', [String(id)])).rowCount === 1,
-        ),
+        connection.once(async (client) => {
+          const remove = () => client.query('DELETE FROM report WHERE report_id = $1', [String(id)])
+          return (await connection.autocommit(client, remove)).rowCount === 1
+        }),
     },
 
     isEmpty: async () => (await query('SELECT 1 FROM daily_total LIMIT 1')).length === 0,
@@ -189,7 +185,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
       await connection.close()
     },
 
-    distribute: () => connection.once(distribute),
+    distribute: () => connection.unhurried((client) => distribute(client, connection)),
   }
 }
 

@@ -1,8 +1,9 @@
-/** Numbered files, forward only, each in a transaction, under a lock that goes with its connection. */
+/** Numbered files, forward only, each in a transaction, under a lock that ends with the transaction: nothing outlives who takes it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClientBase } from 'pg'
 import { StoreError } from '#model/errors.ts'
+import { limits } from './connection.ts'
 
 const folder = join(import.meta.dirname, 'migrations')
 
@@ -12,38 +13,48 @@ export const migrations = readdirSync(folder)
 
 /** Any number that nobody else takes for an advisory lock: "credits" as bytes. */
 const LOCK = '0x63726564697473'
+/** A migration takes as long as it takes; others wait for it so long. */
+const WAIT_MS = 60_000
 
-/** One process migrates, others wait and find nothing to do. Throws StoreError where the schema is newer than this program. */
+/** One process migrates, others wait and find nothing to do. Throws StoreError if the schema is newer than this program. */
 export const migrate = async (client: ClientBase, upTo = Number.POSITIVE_INFINITY): Promise<void> => {
-  await client.query(`SELECT pg_advisory_lock(${Number(LOCK)})`)
-  try {
-    await client.query(
-      'CREATE TABLE IF NOT EXISTS schema_migration (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)',
-    )
-    const { rows } = await client.query<{ at: number }>(
-      'SELECT coalesce(max(version), 0)::int AS at FROM schema_migration',
-    )
-    const at = rows[0]?.at ?? 0
-    const newest = migrations.at(-1)?.version ?? 0
-    if (at > newest) {
-      throw new StoreError(
-        `the database has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
-      )
-    }
-    for (const { version, sql } of migrations) if (version > at && version <= upTo) await apply(client, version, sql)
-  } finally {
-    await client.query(`SELECT pg_advisory_unlock(${Number(LOCK)})`)
+  while (await applyNext(client, upTo)) {
+    // The next one.
   }
 }
 
-const apply = async (client: ClientBase, version: number, sql: string): Promise<void> => {
-  await client.query('BEGIN')
+/** False if there was none to apply. A lock of the session would stay with the pooler's connection. */
+const applyNext = async (client: ClientBase, upTo: number): Promise<boolean> => {
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${limits(0)}; SET LOCAL lock_timeout = ${WAIT_MS}`)
   try {
-    await client.query(sql)
-    await client.query('INSERT INTO schema_migration (version, applied_at) VALUES ($1, now())', [version])
+    await client.query(`SELECT pg_advisory_xact_lock(${Number(LOCK)})`)
+    const at = await versionOf(client)
+    const next = migrations.find(({ version }) => version > at && version <= upTo)
+    if (next !== undefined) {
+      await client.query(next.sql)
+      await client.query('INSERT INTO schema_migration (version, applied_at) VALUES ($1, now())', [next.version])
+    }
     await client.query('COMMIT')
+    return next !== undefined
   } catch (error) {
-    await client.query('ROLLBACK')
+    await client.query('ROLLBACK').catch(() => {})
     throw error
   }
+}
+
+const versionOf = async (client: ClientBase): Promise<number> => {
+  await client.query(
+    'CREATE TABLE IF NOT EXISTS schema_migration (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)',
+  )
+  const { rows } = await client.query<{ at: number }>(
+    'SELECT coalesce(max(version), 0)::int AS at FROM schema_migration',
+  )
+  const at = rows[0]?.at ?? 0
+  const newest = migrations.at(-1)?.version ?? 0
+  if (at > newest) {
+    throw new StoreError(
+      `the database has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
+    )
+  }
+  return at
 }

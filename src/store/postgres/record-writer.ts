@@ -3,10 +3,11 @@ import type { PoolClient } from 'pg'
 import type { AppendBatch, AppendOutcome, NewRecord } from '#metering/ledger.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'
-import { isCanonicalTimestamp } from '#model/timestamp.ts'
+import { canonicalTimestamp, isCanonicalTimestamp } from '#model/timestamp.ts'
 import { byteStrings, numbers, texts } from './array-literals.ts'
-import { Connection } from './connection.ts'
+import { type Connection, NotYetVisible } from './connection.ts'
 import { messageIdOf, NAMED, type Row, wholeNumber } from './rows.ts'
+import { type Counted, TotalChanges } from './total-changes.ts'
 
 /** What is appended together: records of one or more batches of one organization. */
 export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange'> & {
@@ -15,15 +16,13 @@ export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange'> & {
 
 type GroupRow = AppendGroup['rows'][number]
 type Held = { readonly digest: Uint8Array; readonly credits: Credits }
-type Current = Held & {
-  readonly revision: number
-  readonly dayStart: number
-  readonly reportId: string | null
-  readonly member: string | null
-  readonly timestamp: string | null
-  readonly reportName: string | null
-  readonly rateCardId: number
-}
+type Current = Held &
+  Counted & {
+    readonly revision: number
+    readonly timestamp: string
+    readonly reportName: string | undefined
+    readonly rateCard: string
+  }
 
 export class RecordWriter {
   readonly #connection: Connection
@@ -33,111 +32,80 @@ export class RecordWriter {
     this.#connection = connection
   }
 
-  /** May be repeated: the key of a record keeps it from being counted twice. */
-  async append(group: AppendGroup): Promise<readonly AppendOutcome[]> {
-    for (const { record } of group.rows) await this.#rateCardId(record.rateCard)
-    return this.#connection.repeatable((client) =>
-      group.onChange === 'refuse' ? this.#insertAll(client, group) : this.#amendAll(client, group),
+  /**
+   * May be repeated: the key of a record keeps it from being counted twice. Locks are taken in one order by everyone, so that
+   * no two wait for each other: new records, then those that change, each by their ids, then totals, each by their keys.
+   */
+  async append(group: AppendGroup, endsAt = this.#connection.deadline()): Promise<readonly AppendOutcome[]> {
+    for (const { record } of group.rows) await this.#rateCardId(record.rateCard, endsAt)
+    return this.#connection.repeatable(
+      (client) => (group.onChange === 'refuse' ? this.#insertAll(client, group) : this.#amendAll(client, group)),
+      endsAt,
     )
   }
 
   /** One statement, and so one transaction. */
   async #insertAll(client: PoolClient, { organizationId, rows }: AppendGroup): Promise<readonly AppendOutcome[]> {
     const firsts = firstOfEach(rows)
-    const inserted = await this.#insertNew(client, organizationId, [...firsts.values()])
+    const inserted = await this.#connection.autocommit(client, () =>
+      this.#insert(client, APPEND, organizationId, [...firsts.values()]),
+    )
     const others = [...firsts.keys()].filter((key) => !inserted.has(key))
-    const held = others.length === 0 ? undefined : await currentOf(client, organizationId, others.map(idOfKey))
+    const held =
+      others.length === 0
+        ? undefined
+        : await this.#connection.autocommit(client, () => currentOf(client, organizationId, others.map(idOfKey)))
     return rows.map(({ record }, index): AppendOutcome => {
       const key = keyOf(record.messageId)
       const first = firsts.get(key)
       const isInserted = inserted.has(key)
       if (isInserted && first === rows[index]) return { status: 'accepted', credits: record.credits }
-      const current: Held | undefined = isInserted ? first?.record : held?.get(key)
-      if (current === undefined) throw new Error(`message ${key} was neither written nor found`)
-      const isSame = Buffer.compare(current.digest, record.digest) === 0
-      return { status: isSame ? 'duplicate' : 'conflict', credits: current.credits }
+      const current: Held = isInserted && first !== undefined ? first.record : found(held?.get(key), record.messageId)
+      return { status: isSameContent(current, record) ? 'duplicate' : 'conflict', credits: current.credits }
     })
   }
 
-  /** One after the other, so that of one id each follows the one before. */
   #amendAll(client: PoolClient, { organizationId, rows }: AppendGroup): Promise<readonly AppendOutcome[]> {
-    return Connection.transaction(client, async () => {
-      const outcomes: AppendOutcome[] = []
+    return this.#connection.transaction(client, async () => {
       const firsts = firstOfEach(rows)
-      const inserted = await this.#insertNew(client, organizationId, [...firsts.values()])
-      const ids = [...firsts.keys()].map(idOfKey)
-      const held = await currentOf(client, organizationId, ids, 'FOR UPDATE')
-      for (const row of rows) {
-        const { record } = row
-        const key = keyOf(record.messageId)
-        if (inserted.has(key) && firsts.get(key) === row) {
-          outcomes.push({ status: 'accepted', credits: record.credits })
-          continue
-        }
-        const current = held.get(key)
-        if (current === undefined) throw new Error(`message ${key} was neither written nor found`)
-        if (this.#isSameCharge(record, current)) {
-          outcomes.push({ status: 'duplicate', credits: current.credits })
-          continue
-        }
-        held.set(key, await this.#amend(client, organizationId, row, current))
-        outcomes.push({ status: 'amended', credits: record.credits })
+      const inserted = await this.#insert(client, INSERT_ONLY, organizationId, [...firsts.values()])
+      const others = [...firsts.keys()].filter((key) => !inserted.has(key)).map(idOfKey)
+      const held = others.length === 0 ? new Map<string, Current>() : await currentOf(client, organizationId, others)
+      const differs = ({ record }: GroupRow): boolean => {
+        const current = held.get(keyOf(record.messageId))
+        return current === undefined || !isSameCharge(current, record)
       }
+      const changing = new Set(rows.filter(differs).map(({ record }) => keyOf(record.messageId)))
+      const locked = [...changing].filter((key) => !inserted.has(key)).map(idOfKey)
+      if (locked.length > 0) {
+        // Of a message that another server has changed meanwhile, only a statement that begins now sees what holds.
+        await lockMessages(client, organizationId, locked)
+        for (const [key, current] of await currentOf(client, organizationId, locked)) held.set(key, current)
+      }
+      const amendment = new Amendment()
+      const outcomes = rows.map((row) => {
+        const key = keyOf(row.record.messageId)
+        return inserted.has(key) && firsts.get(key) === row ? amendment.accept(row, held) : amendment.follow(row, held)
+      })
+      await this.#write(client, organizationId, amendment)
       return outcomes
     })
   }
 
-  /** Whether a record would be charged and shown as the one that is there. */
-  #isSameCharge(record: NewRecord, current: Current): boolean {
-    return (
-      Buffer.compare(current.digest, record.digest) === 0 &&
-      current.credits === record.credits &&
-      current.reportName === (record.reportName ?? null) &&
-      current.timestamp === writtenTimestamp(record) &&
-      current.rateCardId === this.#rateCards.get(record.rateCard)
-    )
-  }
-
-  async #amend(client: PoolClient, organizationId: string, row: GroupRow, current: Current): Promise<Current> {
-    const { record } = row
-    const revision = current.revision + 1
-    const [number, name] = numberAndName(record.messageId)
-    await this.#insertNew(client, organizationId, [row], revision)
-    await client.query(
-      `UPDATE usage_record SET superseded_by = $5
-       WHERE organization_id = $1 AND message_number = $2 AND message_name = $3 AND revision = $4`,
-      [organizationId, number, name, current.revision, revision],
-    )
-    await client.query(
-      `UPDATE daily_total SET messages = messages - 1, credits_micros = credits_micros - $3, version = version + 1
-       WHERE organization_id = $1 AND day_start = $2`,
-      [organizationId, current.dayStart, current.credits],
-    )
-    await client.query(
-      `UPDATE daily_group_total SET messages = messages - 1, credits_micros = credits_micros - $5
-       WHERE organization_id = $1 AND day_start = $2 AND report_id = $3 AND member = $4`,
-      [organizationId, current.dayStart, current.reportId ?? '', current.member ?? '', current.credits],
-    )
-    const { digest, credits: amount, dayStart, reportId, member, reportName = null } = record
-    return {
-      digest,
-      credits: amount,
-      revision,
-      dayStart,
-      reportId: reportId === undefined ? null : String(reportId),
-      member: member ?? null,
-      timestamp: writtenTimestamp(record),
-      reportName,
-      rateCardId: this.#rateCards.get(record.rateCard) as number,
+  async #write(client: PoolClient, organizationId: string, amendment: Amendment): Promise<void> {
+    for (const [revision, rows] of amendment.rowsByRevision) {
+      const written = await this.#insert(client, INSERT_ONLY, organizationId, rows, revision)
+      if (written.size < rows.length)
+        throw new NotYetVisible('a message was amended by another server at the same time')
     }
+    if (amendment.superseded.length > 0) await supersede(client, organizationId, amendment.superseded)
+    await amendment.totals.write(client, organizationId)
   }
 
-  /**
-   * Inserts what is new and adds it to the totals. Returns the keys of what was. Rows go in the order of their ids and
-   * totals in that of their keys, so that two processes lock them in the same order.
-   */
-  async #insertNew(
+  /** Inserts what is new, in the order of ids. Returns the keys of what was. */
+  async #insert(
     client: PoolClient,
+    { name, text }: Statement,
     organizationId: string,
     unordered: readonly GroupRow[],
     revision = 0,
@@ -146,8 +114,9 @@ export class RecordWriter {
     const records = rows.map(({ record }) => record)
     const ids = records.map(({ messageId }) => numberAndName(messageId))
     const { rows: inserted } = await client.query({
-      name: 'append',
-      text: APPEND,
+      // A pooler hands sessions on: what one transaction has prepared, another may not have, or have already.
+      ...(this.#connection.isDirect(client) && { name }),
+      text,
       values: [
         organizationId,
         revision,
@@ -158,7 +127,7 @@ export class RecordWriter {
         numbers(records.map(({ credits: amount }) => amount)),
         numbers(rows.map(({ recordedAt }) => recordedAt)),
         numbers(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
-        texts(records.map((record) => writtenTimestamp(record) ?? undefined)),
+        texts(records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp))),
         texts(records.map(({ member }) => member)),
         texts(records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId)))),
         texts(records.map(({ reportName }) => reportName)),
@@ -169,10 +138,10 @@ export class RecordWriter {
     return new Set(inserted.map((row: Row) => keyOf(messageIdOf(row))))
   }
 
-  async #rateCardId(version: string): Promise<number> {
+  async #rateCardId(version: string, endsAt: number): Promise<number> {
     const known = this.#rateCards.get(version)
     if (known !== undefined) return known
-    const id = await this.#connection.repeatable(async (client) => {
+    const find = async (client: PoolClient): Promise<number> => {
       for (;;) {
         const { rows } = await client.query('SELECT rate_card_id FROM rate_card WHERE version = $1', [version])
         if (rows[0] !== undefined) return rows[0].rate_card_id as number
@@ -183,15 +152,71 @@ export class RecordWriter {
           [version],
         )
       }
-    })
+    }
+    const id = await this.#connection.repeatable(
+      (client) => this.#connection.autocommit(client, () => find(client)),
+      endsAt,
+    )
     this.#rateCards.set(version, id)
     return id
   }
 }
 
-/** The statements that change tables read only what the one before them returned: what they see of a table differs on Citus. */
-const APPEND = `
-  WITH added AS (
+/** What a group changes of messages that are there, worked out before any of it is written. */
+class Amendment {
+  readonly rowsByRevision = new Map<number, GroupRow[]>()
+  readonly superseded: Superseded[] = []
+  readonly totals = new TotalChanges()
+
+  /** A message that was new. */
+  accept(row: GroupRow, held: Map<string, Current>): AppendOutcome {
+    this.#hold(row, 0, held)
+    return { status: 'accepted', credits: row.record.credits }
+  }
+
+  /** One that was there: of one id each follows the one before. */
+  follow(row: GroupRow, held: Map<string, Current>): AppendOutcome {
+    const { record } = row
+    const current = found(held.get(keyOf(record.messageId)), record.messageId)
+    if (isSameCharge(current, record)) return { status: 'duplicate', credits: current.credits }
+    const revision = current.revision + 1
+    const rows = this.rowsByRevision.get(revision) ?? []
+    this.rowsByRevision.set(revision, rows)
+    rows.push(row)
+    this.superseded.push({ id: record.messageId, revision: current.revision })
+    this.totals.subtract(current)
+    this.#hold(row, revision, held)
+    return { status: 'amended', credits: record.credits }
+  }
+
+  #hold({ record }: GroupRow, revision: number, held: Map<string, Current>): void {
+    const { reportId, reportName, member = '' } = record
+    const current: Current = { ...record, revision, reportId: String(reportId ?? ''), reportName, member }
+    this.totals.add(current, reportName)
+    held.set(keyOf(record.messageId), current)
+  }
+}
+
+type Superseded = { readonly id: Id; readonly revision: number }
+type Statement = { readonly name: string; readonly text: string }
+
+const isSameContent = (current: Held, record: NewRecord): boolean => Buffer.compare(current.digest, record.digest) === 0
+
+/** Whether a record would be charged and shown as the one that is there. */
+const isSameCharge = (current: Current, record: NewRecord): boolean =>
+  isSameContent(current, record) &&
+  current.credits === record.credits &&
+  current.reportName === record.reportName &&
+  current.timestamp === record.timestamp &&
+  current.rateCard === record.rateCard
+
+/** On Citus what a transaction of several nodes has written may come to be seen a moment after it has ended. */
+const found = (current: Current | undefined, id: Id): Current => {
+  if (current === undefined) throw new NotYetVisible(`message ${JSON.stringify(id)} was neither written nor found`)
+  return current
+}
+
+const INSERT = `
     INSERT INTO usage_record (organization_id, revision, message_number, message_name, at_ms, day_start, credits_micros,
       recorded_at, rate_card_id, timestamp, member, report_id, report_name, measurement, digest)
     SELECT $1, $2, message_number, message_name, at_ms, day_start, credits_micros, recorded_at, rate_card_id, timestamp, member,
@@ -200,7 +225,18 @@ const APPEND = `
       $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[])
       AS input (message_number, message_name, at_ms, day_start, credits_micros, recorded_at, rate_card_id, timestamp, member,
         report_id, report_name, measurement, digest)
-    ON CONFLICT (organization_id, message_number, message_name, revision) DO NOTHING
+    ON CONFLICT (organization_id, message_number, message_name, revision) DO NOTHING`
+
+const INSERT_ONLY: Statement = { name: 'insert', text: `${INSERT} RETURNING message_number, message_name` }
+
+/**
+ * The statements that change tables read only what the one before them returned: what they see of a table differs on Citus.
+ * PostgreSQL completes the last of them first: totals of groups are locked before those of days.
+ */
+const APPEND: Statement = {
+  name: 'append',
+  text: `
+  WITH added AS (${INSERT}
     RETURNING message_number, message_name, day_start, report_id, member, report_name, credits_micros
   ), by_day AS (
     INSERT INTO daily_total (organization_id, day_start, messages, credits_micros, version)
@@ -218,25 +254,44 @@ const APPEND = `
       credits_micros = daily_group_total.credits_micros + excluded.credits_micros,
       report_name = coalesce(excluded.report_name, daily_group_total.report_name)
   )
-  SELECT message_number, message_name FROM added`
+  SELECT message_number, message_name FROM added`,
+}
 
 const currentOf = async (
   client: PoolClient,
   organizationId: string,
   ids: readonly Id[],
-  lock: '' | 'FOR UPDATE' = '',
 ): Promise<Map<string, Current>> => {
-  const pairs = ids.map(numberAndName)
   const { rows } = await client.query(
-    `SELECT message_number, message_name, revision, day_start, report_id, member, credits_micros, digest, timestamp,
-       report_name, rate_card_id
-     FROM usage_record
+    `SELECT message_number, message_name, revision, at_ms, day_start, report_id, report_name, member, credits_micros, digest,
+       timestamp, rate_card.version AS rate_card
+     FROM usage_record JOIN rate_card USING (rate_card_id)
      WHERE organization_id = $1 AND superseded_by IS NULL
-       AND (message_number, message_name) IN (SELECT * FROM unnest($2::bigint[], $3::text[]))
-     ORDER BY message_number, message_name ${lock}`,
-    [organizationId, `{${pairs.map(([number]) => number).join(',')}}`, texts(pairs.map(([, name]) => name))],
+       AND (message_number, message_name) IN (SELECT * FROM unnest($2::bigint[], $3::text[]))`,
+    [organizationId, ...idColumns(ids)],
   )
   return new Map(rows.map((row: Row) => [keyOf(messageIdOf(row)), toCurrent(row)]))
+}
+
+/** The first record of a message is there for good, whatever follows it: who holds it may write what follows. */
+const lockMessages = async (client: PoolClient, organizationId: string, ids: readonly Id[]): Promise<void> => {
+  await client.query(
+    `SELECT 1 FROM usage_record
+     WHERE organization_id = $1 AND revision = 0
+       AND (message_number, message_name) IN (SELECT * FROM unnest($2::bigint[], $3::text[]))
+     ORDER BY message_number, message_name FOR UPDATE`,
+    [organizationId, ...idColumns(ids)],
+  )
+}
+
+const supersede = async (client: PoolClient, organizationId: string, records: readonly Superseded[]): Promise<void> => {
+  await client.query(
+    `UPDATE usage_record AS record SET superseded_by = input.revision + 1
+     FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS input (message_number, message_name, revision)
+     WHERE record.organization_id = $1 AND record.message_number = input.message_number
+       AND record.message_name = input.message_name AND record.revision = input.revision`,
+    [organizationId, ...idColumns(records.map(({ id }) => id)), numbers(records.map(({ revision }) => revision))],
+  )
 }
 
 const toCurrent = (row: Row): Current => ({
@@ -244,16 +299,12 @@ const toCurrent = (row: Row): Current => ({
   credits: credits(wholeNumber(row['credits_micros'])),
   revision: row['revision'] as number,
   dayStart: wholeNumber(row['day_start']),
-  reportId: row['report_id'] as string | null,
-  member: row['member'] as string | null,
-  timestamp: row['timestamp'] as string | null,
-  reportName: row['report_name'] as string | null,
-  rateCardId: row['rate_card_id'] as number,
+  reportId: (row['report_id'] as string | null) ?? '',
+  reportName: (row['report_name'] as string | null) ?? undefined,
+  member: (row['member'] as string | null) ?? '',
+  timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(wholeNumber(row['at_ms'])),
+  rateCard: row['rate_card'] as string,
 })
-
-/** As the column has it: null for the canonical form of the instant. */
-const writtenTimestamp = ({ timestamp, at }: NewRecord): string | null =>
-  isCanonicalTimestamp(timestamp, at) ? null : timestamp
 
 const firstOfEach = (rows: readonly GroupRow[]): ReadonlyMap<string, GroupRow> => {
   const firsts = new Map<string, GroupRow>()
@@ -272,6 +323,11 @@ const idOfKey = (key: string): Id => (key.startsWith('#') ? Number(key.slice(1))
 /** As the columns have it. 2^53 is written out: it is no safe integer. */
 export const numberAndName = (id: Id): readonly [string, string] =>
   typeof id === 'number' ? [String(id), ''] : [String(NAMED), id]
+
+const idColumns = (ids: readonly Id[]): readonly [string, string] => {
+  const pairs = ids.map(numberAndName)
+  return [`{${pairs.map(([number]) => number).join(',')}}`, texts(pairs.map(([, name]) => name))]
+}
 
 const compareIds = (one: Id, other: Id): number => {
   if (typeof one === 'number') return typeof other === 'number' ? one - other : -1

@@ -1,6 +1,7 @@
 /** Reads usage in a transaction that someone else has begun. */
 import type { PoolClient } from 'pg'
 import type { DayTotalsQuery, GroupField, LedgerView, PageQuery, RangeTotalsQuery } from '#metering/ledger.ts'
+import { readStatement } from './connection.ts'
 import { numberAndName } from './record-writer.ts'
 import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge, wholeNumber } from './rows.ts'
 
@@ -9,7 +10,7 @@ const LINE = `record.message_number, record.message_name, record.at_ms, record.t
 
 export const createView = (client: PoolClient, organizationId: string): LedgerView => {
   const query = async (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> =>
-    (await client.query(text, [organizationId, ...values])).rows as readonly Row[]
+    (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
 
   return {
     page: async ({ from, to, member, reportId, after, limit }: PageQuery) => {

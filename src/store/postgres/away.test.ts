@@ -1,0 +1,93 @@
+/** What becomes of appends and readings while PostgreSQL hangs or is gone, and after it is back. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { AppendBatch, AppendOutcome, Ledger } from '#metering/ledger.ts'
+import { credits } from '#model/credits.ts'
+import { StoreError } from '#model/errors.ts'
+import { startPgBouncer, withoutPgBouncer } from '../../../test/pgbouncer.ts'
+import { startPostgres } from '../../../test/postgres-server.ts'
+import { createPostgresLedger } from './ledger.ts'
+
+/** Forty messages one by one and batches of all sizes, of two organizations in turns. */
+const batches: readonly AppendBatch[] = [...Array<number>(40).fill(1), 2, 30, 400, 700, 5, 1000, 3, 600, 1, 250].map(
+  (count, batch) => ({
+    organizationId: batch % 2 === 0 ? 'default' : 'acme',
+    onChange: batch % 9 === 0 ? 'amend' : 'refuse',
+    recordedAt: 0,
+    records: Array.from({ length: count }, (_, index) => ({
+      messageId: `${batch}-${index}`,
+      at: 0,
+      timestamp: '1970-01-01T00:00:00Z',
+      credits: credits(1_000_000),
+      rateCard: 'standard-2024',
+      measurement: Uint8Array.of(1),
+      digest: new Uint8Array(16),
+      dayStart: 0,
+    })),
+  }),
+)
+
+const RETRY_FOR_MS = 2000
+/** Far more would pass if those that wait were tried one after the other. */
+const ANSWERED_WITHIN_MS = 20_000
+
+const totalOf = (ledger: Ledger, organizationId: string): Promise<number | undefined> =>
+  ledger.read(organizationId, async (view) => {
+    const [day] = await view.dayTotals({ from: 0, to: 1, group: [] })
+    return day?.messages
+  })
+
+/** As clients do: what was not acknowledged is sent again. */
+const appendUntilDone = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
+  for (;;) {
+    try {
+      return await ledger.append(batch)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+    }
+  }
+}
+
+const countOf = (organizationId: string): number =>
+  batches.filter((batch) => batch.organizationId === organizationId).flatMap(({ records }) => records).length
+
+for (const pooler of ['', ' behind PgBouncer']) {
+  describe(`PostgreSQL${pooler}`, { concurrency: true, skip: pooler !== '' && withoutPgBouncer }, () => {
+    for (const how of ['hangs', 'is gone'] as const) {
+      test(`${how}: every append and reading fails in time, and once it is back each message is charged once`, async (context) => {
+        await using postgres = await startPostgres({ sync: true })
+        const { hang, kill, start } = postgres
+        if (hang === undefined || kill === undefined || start === undefined) {
+          context.skip('the PostgreSQL of TEST_DATABASE_URL is not ours to stop')
+          return
+        }
+        const direct = await postgres.createDatabase()
+        await using between = pooler === '' ? undefined : await startPgBouncer(direct, 'transaction')
+        const url = between?.behind(direct) ?? direct
+        const ledger = await createPostgresLedger({ url, poolSize: 6, retryForMs: RETRY_FOR_MS })
+        await using _ = { [Symbol.asyncDispose]: () => ledger.close() }
+        await Promise.all(batches.slice(0, 5).map((batch) => appendUntilDone(ledger, batch)))
+
+        await (how === 'hangs' ? hang() : kill())
+        const startedAt = performance.now()
+        const failures = await Promise.allSettled([
+          ...batches.map((batch) => ledger.append(batch)),
+          totalOf(ledger, 'default'),
+          ledger.organizations.find('default'),
+          ledger.check(),
+        ])
+        for (const failure of failures) {
+          assert.ok(failure.status === 'rejected' && failure.reason instanceof StoreError, 'it was not acknowledged')
+        }
+        assert.ok(performance.now() - startedAt < ANSWERED_WITHIN_MS, 'all were answered in time')
+
+        await (how === 'hangs' ? postgres.goOn() : start())
+        const outcomes = await Promise.all(batches.map((batch) => appendUntilDone(ledger, batch)))
+        assert.ok(outcomes.flat().every(({ status }) => status === 'accepted' || status === 'duplicate'))
+        for (const organization of ['default', 'acme']) {
+          assert.equal(await totalOf(ledger, organization), countOf(organization))
+        }
+      })
+    }
+  })
+}

@@ -1,0 +1,132 @@
+/** What a database or a pooler must be like, and what is said if it is not. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
+import { credits } from '#model/credits.ts'
+import { StoreError } from '#model/errors.ts'
+import { startPgBouncer, withoutPgBouncer } from '../../../test/pgbouncer.ts'
+import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
+import { Connection } from './connection.ts'
+import { createPostgresLedger } from './ledger.ts'
+
+let server: PostgresServer
+before(async () => {
+  server = await startPostgres()
+})
+after(() => server[Symbol.asyncDispose]())
+
+/** Resolves to the one line that is said instead of starting, at once rather than after all repetitions. */
+const refusalOf = async (url: string): Promise<string> => {
+  const failure = await createPostgresLedger({ url, poolSize: 2, retryForMs: 60_000 }).then(
+    async (ledger) => {
+      await ledger.close()
+      return undefined
+    },
+    (error: unknown) => error,
+  )
+  assert.ok(failure instanceof StoreError, `${failure}`)
+  assert.doesNotMatch(failure.message, /\n/)
+  return failure.message
+}
+
+for (const encoding of ['SQL_ASCII', 'LATIN1', 'EUC_JP']) {
+  test(`a database of the encoding ${encoding} is refused at the start, and left alone`, async () => {
+    const url = await server.createDatabase(encoding)
+    assert.match(await refusalOf(url), new RegExp(`encoding .* is ${encoding}, and must be UTF8: create a database`))
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
+    await client.end()
+    assert.equal(rows.length, 0)
+  })
+}
+
+test('a database is UTF8 to us whatever its users are told to begin with', async () => {
+  const url = await server.createDatabase()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const name = new URL(url).pathname.slice(1)
+  await client.query(`ALTER DATABASE ${name} SET client_encoding = 'LATIN1'`)
+  await client.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`)
+  await client.end()
+  const ledger = await createPostgresLedger({ url, poolSize: 2 })
+  await ledger.reports.put({ id: 1, name: 'é😀', creditCost: credits(0) })
+  assert.equal((await ledger.reports.find(1))?.name, 'é😀')
+  await ledger.close()
+})
+
+const statementTimeouts = async (url: string): Promise<readonly string[]> => {
+  const connection = new Connection({ url, poolSize: 1 })
+  const show = async (client: pg.PoolClient): Promise<string> =>
+    (await client.query('SHOW statement_timeout')).rows[0].statement_timeout
+  try {
+    return [
+      await connection.once((client) => connection.autocommit(client, () => show(client))),
+      await connection.once((client) => connection.transaction(client, () => show(client))),
+      await connection.read(show),
+    ]
+  } finally {
+    await connection.close()
+  }
+}
+
+describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
+  test('that pools sessions it starts', async () => {
+    const url = await server.createDatabase()
+    await using pooler = await startPgBouncer(url, 'session')
+    const ledger = await createPostgresLedger({ url: pooler.behind(url), poolSize: 2 })
+    await ledger.check()
+    await ledger.close()
+  })
+
+  test('that pools statements it is refused at the start', async () => {
+    const url = await server.createDatabase()
+    await using pooler = await startPgBouncer(url, 'statement')
+    assert.match(await refusalOf(pooler.behind(url)), /PgBouncer pools statements.*set its pool_mode to transaction/)
+  })
+
+  test('a parameter of the URL that PgBouncer refuses is named at the start', async () => {
+    const url = await server.createDatabase()
+    await using pooler = await startPgBouncer(url, 'transaction')
+    assert.match(await refusalOf(`${pooler.behind(url)}?options=-c%20work_mem=8MB`), /refuses the parameter options/)
+  })
+
+  test('the server limits every statement as it does without, and the limits stay ours', async () => {
+    const url = await server.createDatabase()
+    await using pooler = await startPgBouncer(url, 'transaction')
+    const limits = await statementTimeouts(url)
+    assert.ok(!limits.includes('0'))
+    assert.deepEqual(await statementTimeouts(pooler.behind(url)), limits)
+    const other = new pg.Client({ connectionString: pooler.behind(url) })
+    await other.connect()
+    assert.equal((await other.query('SHOW statement_timeout')).rows[0].statement_timeout, '0')
+    await other.end()
+  })
+
+  test('a process that is killed in the middle of a migration leaves no lock behind', async () => {
+    const direct = await server.createDatabase()
+    await using pooler = await startPgBouncer(direct, 'transaction')
+    const url = pooler.behind(direct)
+    const blocker = new pg.Client({ connectionString: direct })
+    await blocker.connect()
+    // The migration waits for a table of the same name that may come to be.
+    await blocker.query('BEGIN; CREATE TABLE usage_record (made_by_another integer)')
+    const module = `import { createPostgresLedger } from ${JSON.stringify(new URL('./ledger.ts', import.meta.url).href)}
+      await createPostgresLedger(${JSON.stringify({ url, poolSize: 2 })})`
+    const child = spawn(process.execPath, ['--eval', module], { stdio: 'ignore' })
+    while ((await blocker.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted")).rowCount === 0);
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+    await blocker.query('ROLLBACK')
+    const ledgers = await Promise.all([1, 2].map(() => createPostgresLedger({ url, poolSize: 2 })))
+    for (const ledger of ledgers) {
+      assert.equal(await ledger.isEmpty(), true)
+      await ledger.close()
+    }
+    assert.equal((await blocker.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")).rowCount, 0)
+    await blocker.end()
+  })
+})

@@ -1,0 +1,122 @@
+/** Transactions that get in each other's way: they do not wait in a circle, and whoever has to give way tries again. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import pg from 'pg'
+import type { AppendBatch, Ledger } from '#metering/ledger.ts'
+import { credits } from '#model/credits.ts'
+import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
+import { createPostgresLedger } from './ledger.ts'
+
+let server: PostgresServer
+before(async () => {
+  server = await startPostgres()
+})
+after(() => server[Symbol.asyncDispose]())
+
+const DAY_MS = 86_400_000
+
+const batchOf = (
+  ids: readonly number[],
+  content: number,
+  onChange: AppendBatch['onChange'] = 'refuse',
+): AppendBatch => ({
+  organizationId: 'default',
+  onChange,
+  recordedAt: 0,
+  records: ids.map((id) => {
+    const day = (id + content) % 5
+    return {
+      messageId: id,
+      at: day * DAY_MS,
+      timestamp: new Date(day * DAY_MS).toISOString(),
+      member: `member ${(id * content) % 3}`,
+      credits: credits(1_000_000 + content),
+      rateCard: 'standard-2024',
+      measurement: Uint8Array.of(1),
+      digest: new Uint8Array(16).fill(content),
+      dayStart: day * DAY_MS,
+    }
+  }),
+})
+
+const open = async (url: string, count: number) => {
+  const ledgers = await Promise.all(Array.from({ length: count }, () => createPostgresLedger({ url, poolSize: 4 })))
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return {
+    ledgers,
+    client,
+    [Symbol.asyncDispose]: async () => {
+      for (const ledger of ledgers) await ledger.close()
+      await client.end()
+    },
+  }
+}
+
+const messagesOf = (ledger: Ledger | undefined) =>
+  ledger?.read('default', async (view) => {
+    const days = await view.dayTotals({ from: 0, to: 5 * DAY_MS, group: ['member'] })
+    return days.reduce((sum, { messages }) => sum + messages, 0)
+  })
+
+test('appends of the same messages in any order, amending or not, never wait for each other in a circle', async () => {
+  await using opened = await open(await server.createDatabase(), 3)
+  const { ledgers, client } = opened
+  const ids = Array.from({ length: 60 }, (_, id) => id)
+  await Promise.all(
+    ledgers.flatMap((ledger, at) =>
+      [0, 1, 2].map(async (writer) => {
+        for (let round = 0; round < 12; round++) {
+          const turn = (round * 17 + at * 5 + writer * 23) % ids.length
+          const turned = [...ids.slice(turn), ...ids.slice(0, turn)].slice(0, 20 + 2 * round)
+          const order = (at + writer + round) % 2 === 0 ? turned : turned.toReversed()
+          const onChange = (round + writer) % 3 === 0 ? 'refuse' : 'amend'
+          await ledger.append(batchOf(order, 1 + round * 9 + at * 3 + writer, onChange))
+        }
+      }),
+    ),
+  )
+  assert.equal(await messagesOf(ledgers[0]), ids.length)
+  // Sessions report what they counted when they end.
+  for (const ledger of ledgers) await ledger.close()
+  const others = 'SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+  while ((await client.query(others)).rowCount !== 0);
+  const { rows } = await client.query('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')
+  assert.equal(rows[0].deadlocks, '0')
+})
+
+test('an append that PostgreSQL ends because it waits in a circle with another program is repeated', async () => {
+  await using opened = await open(await server.createDatabase(), 1)
+  const { ledgers, client } = opened
+  await ledgers[0]?.append(batchOf([0], 1))
+  // The append notices the circle first.
+  await client.query("BEGIN; SET LOCAL deadlock_timeout = '1h'; UPDATE daily_total SET version = version + 1")
+  const appended = ledgers[0]?.append(batchOf([5], 1))
+  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+  while ((await client.query(waiting)).rowCount === 0);
+  await client.query(`
+    INSERT INTO usage_record (organization_id, message_number, message_name, revision, at_ms, day_start, credits_micros,
+      recorded_at, rate_card_id, measurement, digest)
+    VALUES ('default', 5, '', 0, 0, 0, 1, 0, 1, '', '')`)
+  await client.query('ROLLBACK')
+  assert.deepEqual(await appended, [{ status: 'accepted', credits: 1_000_001 }])
+  assert.equal(await messagesOf(ledgers[0]), 2)
+})
+
+test('a database whose transactions fail rather than wait is repeated until all is written', async () => {
+  const url = await server.createDatabase()
+  const admin = new pg.Client({ connectionString: url })
+  await admin.connect()
+  const name = new URL(url).pathname.slice(1)
+  await admin.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'repeatable read'`)
+  await admin.end()
+  await using opened = await open(url, 2)
+  const outcomes = await Promise.all(
+    Array.from({ length: 30 }, (_, id) => opened.ledgers[id % 2]?.append(batchOf([id], 1))),
+  )
+  assert.deepEqual(
+    outcomes.flat().map((outcome) => outcome?.status),
+    Array(30).fill('accepted'),
+  )
+  assert.equal(await messagesOf(opened.ledgers[0]), 30)
+})
