@@ -1,7 +1,7 @@
 /** Structured logs (pino): JSON lines, or readable ones on a terminal. They hold ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import type { UsageObserver } from '#metering/ports.ts'
+import type { StoreObserver, UsageObserver } from '#metering/ports.ts'
 import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
@@ -52,6 +52,13 @@ export const loggedRecording =
     if ('error' in outcome) logger.error({ err: outcome.error }, 'what the Copilot service lists could not be recorded')
     else if ('unkept' in outcome) logger.error(outcome, 'messages whose ids no database can keep were not recorded')
     else logger.info({ ...outcome }, 'recorded what the Copilot service lists')
+  }
+
+export const loggedStore =
+  (observe: StoreObserver, logger: Pick<Logger, 'error' | 'warn' | 'info'>): StoreObserver =>
+  (notice) => {
+    observe(notice)
+    logger[notice.severity](notice.message)
   }
 
 /**

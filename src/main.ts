@@ -6,7 +6,7 @@ import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
-import { createLog, loggedObserver, loggedRecording } from './log.ts'
+import { createLog, loggedObserver, loggedRecording, loggedStore } from './log.ts'
 import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
@@ -25,6 +25,7 @@ export const openApp = async (config: Config, logger: Logger) => {
     observeCall: metrics.observeCall,
     observeIntake: metrics.observeIntake,
     observeRecording: loggedRecording(metrics.observeRecording, logger),
+    observeStore: loggedStore(metrics.observeStore, logger),
     isLoopback: isLoopback(config.host),
     clock,
     now,

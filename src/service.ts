@@ -12,7 +12,8 @@ import type { FindReading, FindSource } from './metering/ledger-reading.ts'
 import { createLedgerUsage } from './metering/ledger-usage.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
-import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/ports.ts'
+import type { CurrentPeriodSource, Progress, StoreObserver, UsageObserver } from './metering/ports.ts'
+import { createStoreCheck } from './metering/store-check.ts'
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
 import { createUsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
@@ -89,6 +90,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
   readonly sizeOf: (usage: T) => number
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeRecording: UpstreamRecorderNeeds['observe']
+  readonly observeStore: StoreObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
   /** Milliseconds since 1970. */
@@ -112,7 +114,7 @@ export type Service<T> = {
   readonly reports: OwnReports
   /** Whether there ever was an API key, of any organization. */
   readonly hasKey: () => Promise<boolean>
-  /** Throws StoreError where the database cannot be reached or written. */
+  /** Tries a write, at most once a second. Throws StoreError if it fails. */
   readonly checkStore: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -120,7 +122,7 @@ export type Service<T> = {
 /** Opens the database. Throws StoreError. */
 export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
   const { config, now, clock } = needs
-  const ledger = await openLedger(config)
+  const ledger = await openLedger(config, needs.observeStore)
   await prepareDefault(ledger, config, clock())
   const source = createSource(needs)
   const hasUpstream = config.upstreamUrl !== undefined
@@ -182,7 +184,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     access,
     reports,
     hasKey: () => ledger.keys.any(),
-    checkStore: ledger.check,
+    checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
       await source.close()
       await recorder.close()
@@ -195,11 +197,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
 const UNOBSERVED: UsageObserver = { refreshed: () => {}, served: () => {} }
 
 /** Throws StoreError. */
-export const openLedger = async ({
-  database,
-  databasePoolSize,
-}: Pick<Config, 'database' | 'databasePoolSize'>): Promise<Ledger> => {
-  if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path })
+export const openLedger = async (
+  { database, databasePoolSize }: Pick<Config, 'database' | 'databasePoolSize'>,
+  observe: StoreObserver = () => {},
+): Promise<Ledger> => {
+  if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path }, observe)
   // Loaded here: most have no PostgreSQL, and its driver takes longer to load than SQLite to open.
   const { createPostgresLedger } = await import('./store/postgres/ledger.ts')
   return createPostgresLedger({ url: database.url, poolSize: databasePoolSize })

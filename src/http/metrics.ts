@@ -1,7 +1,7 @@
 /** What the service counts, in the format of Prometheus. */
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
-import type { UsageObserver } from '#metering/ports.ts'
+import type { StoreNotice, UsageObserver } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { RequestTimes } from './request-times.ts'
 
@@ -73,6 +73,12 @@ export const createMetrics = () => {
     labelNames: ['outcome'],
     registers,
   })
+  const soundness = new Gauge({
+    name: 'copilot_credits_database_sound',
+    help: 'Whether the last check of the whole database found nothing: 1, or 0 if it is damaged. -1 until one has ended.',
+    registers,
+  })
+  soundness.set(-1)
   const observer: UsageObserver = {
     served: (from) => {
       served[from]++
@@ -100,6 +106,9 @@ export const createMetrics = () => {
         recorded.inc({ outcome: 'accepted' }, outcome.accepted)
         recorded.inc({ outcome: 'amended' }, outcome.amended)
       }
+    },
+    observeStore: ({ isSound }: StoreNotice): void => {
+      if (isSound !== undefined) soundness.set(isSound ? 1 : 0)
     },
     observeCall: ({ call, outcome, durationMs }: { call: string; outcome: string; durationMs: number }): void => {
       upstreamCalls.inc({ call, outcome })

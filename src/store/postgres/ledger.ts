@@ -181,7 +181,12 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
 
     check: () =>
       connection.once(async (client) => {
-        await client.query('SELECT 1')
+        // A write: one that only reads would also find a database ready that takes nothing any more.
+        await client.query(
+          `INSERT INTO installation (name, value) VALUES ('checked_at', $1)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+          [String(Date.now())],
+        )
       }),
 
     close: async () => {

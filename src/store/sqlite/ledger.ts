@@ -3,19 +3,30 @@
  * nor each other.
  */
 import type { AppendBatch, AppendOutcome, Ledger, LedgerView } from '#metering/ledger.ts'
+import type { StoreObserver } from '#metering/ports.ts'
 import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { SqliteFile } from './database.ts'
-import type { LookingUpMethod, ReaderRequest, ReadingMethod } from './reader-thread.ts'
+import type { LookingUpMethod, ReaderFile, ReaderRequest, ReadingMethod } from './reader-thread.ts'
 import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
-import type { WriterRequest } from './writer-thread.ts'
+import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /** Opens or makes the file. Throws StoreError where it cannot be written or is of a newer program. */
-export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
+export const createSqliteLedger = async (file: SqliteFile, observe: StoreObserver = () => {}): Promise<Ledger> => {
   // First the writer: it makes the file and its tables.
-  const writer = await Thread.start<WriterRequest['call']>(new URL('./writer-thread.ts', import.meta.url), file)
-  const reader = await Thread.start<ReaderRequest['call']>(new URL('./reader-thread.ts', import.meta.url), file)
+  const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
+    new URL('./writer-thread.ts', import.meta.url),
+    file,
+    // Nobody waits for it, and a reader that has failed has said so.
+    ({ readingsMaxMs }) => void reader.call({ method: 'endLongReadings', maxMs: readingsMaxMs }).catch(() => {}),
+  )
+  const { opened, notices } = writer.ready
+  const reader = await startReader({ path: file.path, opened }).catch(async (error) => {
+    await writer.close()
+    throw error
+  })
+  for (const notice of notices) observe(notice)
 
   const lookUp = <T>(method: LookingUpMethod, ...args: readonly unknown[]): Promise<T> =>
     reader.call<T>({ method, args })
@@ -90,7 +101,7 @@ export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
     isEmpty: () => lookUp('isEmpty'),
     contentKey: () => write('contentKey'),
     check: async () => {
-      await write('check')
+      await write('check', Date.now())
       await lookUp('isEmpty')
     },
     close: async () => {
@@ -101,3 +112,6 @@ export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
 }
 
 const UPDATE_ATTEMPTS = 1000
+
+const startReader = (file: ReaderFile): Promise<Thread<ReaderRequest['call'], unknown>> =>
+  Thread.start(new URL('./reader-thread.ts', import.meta.url), file)
