@@ -19,6 +19,7 @@ import { createUsageQueries } from './metering/usage-queries.ts'
 import { standardRateCard } from './rating/rate-card.ts'
 import { createSampleReading } from './sample-reading.ts'
 import type { PostgresLedger } from './store/postgres/ledger.ts'
+import { checkFile } from './store/sqlite/backup.ts'
 import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
 import type { CallAttempt } from './upstream/http-client.ts'
@@ -281,3 +282,12 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
+
+/** What is wrong in the database, each a sentence. Throws StoreError if it cannot be opened. */
+export const checkDatabase = async ({ database }: Pick<Config, 'database'>): Promise<readonly string[]> => {
+  if (database.kind === 'sqlite') return checkFile(database.path)
+  const { checkPostgres } = await import('./store/postgres/check.ts')
+  return checkPostgres(database.url)
+}
+
+export { backupTo, restoreFrom } from './store/sqlite/backup.ts'

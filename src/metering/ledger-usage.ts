@@ -46,14 +46,14 @@ export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: LedgerUsa
     }
   }
 
-  const read = ({ id, calendar }: Organization, range: Range): Promise<UsageAnswer<T>> =>
-    queries.read(id, async (view) => {
+  const read = (organization: Organization, range: Range): Promise<UsageAnswer<T>> =>
+    queries.read(organization.id, async (view) => {
       const asOf: EpochMs = now()
-      const key = JSON.stringify([id, range.from, range.to])
-      const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
+      const key = JSON.stringify([organization.id, range.from, range.to])
+      const version = await view.version({ from: dayAt(organization.calendar, range.from).start, to: range.to })
       const before = kept.get(key)
       if (before?.version === version) return { usage: before.usage, asOf, from: 'memory' }
-      const usage = await render(toUsageLines(queries.pages(view, range)))
+      const usage = await render(toUsageLines(queries.pages(view, organization, range)))
       keep(key, { version, usage })
       return { usage, asOf, from: 'refresh' }
     })

@@ -8,6 +8,7 @@ import { StoreError } from '#model/errors.ts'
 import { advanceMark, type DatabaseMark, markerPathOf, readMark, readMarker, writeMarker } from './database-mark.ts'
 import { FileGuard, identityOf, type OpenedFile } from './file-guard.ts'
 import { createFile, tightenFiles } from './file-modes.ts'
+import { checkStructure, checkTotals } from './integrity.ts'
 
 export type SqliteFile = {
   readonly path: string
@@ -36,7 +37,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   try {
     // Before anything is written: even the journal mode is.
     if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'holds no database of this program')
-    const notices = tightenFiles(path)
+    const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
     database.exec(`
       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`)
@@ -74,6 +75,26 @@ const open = (path: string): DatabaseSync => {
 
 const isMissingOrEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
 
+/** A large one is checked while it is at work (`check-thread.ts`). */
+export const isCheckedAtOpening = (path: string): boolean => statSync(path).size <= CHECKED_AT_OPENING_BYTES
+
+/** Throws StoreError if it is damaged. */
+const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotice[] => {
+  if (!isCheckedAtOpening(path)) return []
+  const isNew = versionOf(database) === 0
+  const findings = isNew ? [] : [...checkStructure(database, 'quick_check')]
+  if (!isNew && findings.length === 0) findings.push(...checkTotals(database))
+  if (findings.length > 0) throw damaged(path, findings)
+  return [{ severity: 'info', message: `${path} was checked and is sound`, isSound: true }]
+}
+
+export const damaged = (path: string, findings: readonly string[]): StoreError =>
+  new StoreError(
+    `${path} is damaged: ${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}. ` +
+      'Nothing is taken or answered. "copilot-credits db check" lists what is wrong; restore a backup with ' +
+      '"copilot-credits db restore"',
+  )
+
 /** Says in the database and beside it that it was opened. Throws StoreError if it is not the one that was there before. */
 const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): DatabaseMark => {
   database.exec('BEGIN IMMEDIATE')
@@ -103,6 +124,7 @@ const gone = (path: string, what: string): StoreError =>
 export const BUSY_TIMEOUT_MS = 5000
 const CACHE_KIB = 8192
 const CHECKPOINT_PAGES = 4000
+const CHECKED_AT_OPENING_BYTES = 32 * 1024 * 1024
 /** The write-ahead log keeps so much of its size when it starts over. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
