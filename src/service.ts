@@ -127,7 +127,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   await prepareDefault(ledger, config, clock())
   const source = createSource(needs)
   const hasUpstream = config.upstreamUrl !== undefined
-  const organizations = createOrganizations({ store: ledger.organizations, clock, now })
+  const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportOf = (id: Id): Promise<Report | undefined> =>
     hasUpstream ? source.report(id, now() + config.upstreamTimeoutMs) : reports.find(id)
@@ -144,6 +144,12 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
   })
+  const seeTime = (): void => {
+    // A store that fails is reported by all else that is asked of it.
+    ledger.latestInstant(clock()).catch(() => {})
+  }
+  seeTime()
+  const seeing = setInterval(seeTime, TIME_SEEN_EVERY_MS).unref()
   let wasTouched = hasUpstream
   const isSample = async (): Promise<boolean> => {
     wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
@@ -187,6 +193,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     hasKey: () => ledger.keys.any(),
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
+      clearInterval(seeing)
       await source.close()
       await recorder.close()
       await sample.close()
@@ -194,6 +201,9 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     },
   }
 }
+
+/** A period that begins is seen to within this time. */
+const TIME_SEEN_EVERY_MS = 60_000
 
 const UNOBSERVED: UsageObserver = { refreshed: () => {}, served: () => {} }
 
@@ -268,7 +278,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
   const reportOf = (id: Id): Promise<Report | undefined> =>
     config.upstreamUrl === undefined ? reports.find(id) : source.report(id, now() + config.upstreamTimeoutMs)
   return {
-    organizations: createOrganizations({ store: ledger.organizations, clock, now }),
+    organizations: createOrganizations({ ledger, clock, now }),
     access: createAccess({ store: ledger.keys, demand: 'none', clock, now }),
     intake: await createLedgerIntake({ ledger, config, reportOf, clock, observe }),
     reports,

@@ -115,6 +115,7 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     },
     isEmpty: () => lookUp('isEmpty'),
     contentKey: () => write('contentKey'),
+    latestInstant: (now) => write('latestInstant', now),
     check: async () => {
       await write('check', Date.now())
       await lookUp('isEmpty')

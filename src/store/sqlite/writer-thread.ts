@@ -36,6 +36,7 @@ type WritingMethod =
   | 'putReport'
   | 'removeReport'
   | 'contentKey'
+  | 'latestInstant'
   | 'check'
 
 const ROWS_PER_TRANSACTION = 20_000
