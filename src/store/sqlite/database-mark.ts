@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { threadId } from 'node:worker_threads'
@@ -64,18 +65,37 @@ export const readMarker = (path: string): DatabaseMark | undefined => {
   return { databaseId, generation: Number(generation) }
 }
 
-export const writeMarker = (path: string, { databaseId, generation }: DatabaseMark): void => {
-  const markerPath = markerPathOf(path)
-  const about = `Tells which database belongs to ${basename(path)}, so that a missing one is not taken for a new one.`
-  const text = `{\n  "about": ${JSON.stringify(about)},\n  "database_id": "${databaseId}",\n  "generation": ${generation}\n}\n`
-  // A name of its own, as others may be writing it too.
-  const fresh = `${markerPath}.${process.pid}-${threadId}`
-  const file = openSync(fresh, 'w', 0o600)
+export const writeMarker = (path: string, mark: DatabaseMark): void => {
+  const fresh = freshPathOf(path)
+  const file = openSync(fresh, 'w', OWNER_ONLY)
   try {
-    writeSync(file, text)
+    writeSync(file, markerText(path, mark))
     fsyncSync(file)
   } finally {
     closeSync(file)
   }
-  renameSync(fresh, markerPath)
+  renameSync(fresh, markerPathOf(path))
+}
+
+/** As `writeMarker`, while the thread goes on: a sync can take as long as a commit. */
+export const writeMarkerMeanwhile = async (path: string, mark: DatabaseMark): Promise<void> => {
+  const fresh = `${freshPathOf(path)}-meanwhile`
+  const file = await open(fresh, 'w', OWNER_ONLY)
+  try {
+    await file.writeFile(markerText(path, mark))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(fresh, markerPathOf(path))
+}
+
+const OWNER_ONLY = 0o600
+
+/** A name of its own, as others may be writing it too. */
+const freshPathOf = (path: string): string => `${markerPathOf(path)}.${process.pid}-${threadId}`
+
+const markerText = (path: string, { databaseId, generation }: DatabaseMark): string => {
+  const about = `Tells which database belongs to ${basename(path)}, so that a missing one is not taken for a new one.`
+  return `{\n  "about": ${JSON.stringify(about)},\n  "database_id": "${databaseId}",\n  "generation": ${generation}\n}\n`
 }

@@ -7,7 +7,7 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import type { StoreNotice } from '#metering/ports.ts'
 import { Catalogue } from './catalogue.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
-import { advanceMark, type DatabaseMark, writeMarker } from './database-mark.ts'
+import { advanceMark, type DatabaseMark, writeMarker, writeMarkerMeanwhile } from './database-mark.ts'
 import type { FileGuard, OpenedFile } from './file-guard.ts'
 import type { RecordColumns } from './record-columns.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -58,6 +58,8 @@ class Writer {
   #open: Open | undefined
   #markedAt = Number.NEGATIVE_INFINITY
   #markedGeneration: number | undefined
+  /** Whether the marker was written since the start: the first time it is waited for. */
+  #hasMarker = false
 
   constructor(file: SqliteFile) {
     this.#file = file
@@ -105,11 +107,19 @@ class Writer {
   }
 
   #writeMarker(mark: DatabaseMark): void {
+    // What was written is committed and must be acknowledged. A marker that is a little old still fits: it is tried again.
+    const failed = (): void => {
+      this.#hasMarker = false
+    }
+    if (this.#hasMarker) {
+      writeMarkerMeanwhile(this.#file.path, mark).catch(failed)
+      return
+    }
     try {
       writeMarker(this.#file.path, mark)
+      this.#hasMarker = true
     } catch {
-      // What was written is committed and must be acknowledged. A marker that is a little old still fits.
-      this.#markedGeneration = undefined
+      failed()
     }
   }
 
@@ -124,7 +134,7 @@ class Writer {
    */
   #advanceMarkNowAndThen({ database, guard }: Open): DatabaseMark | undefined {
     const { mark } = guard
-    const isNew = mark !== undefined && mark.generation !== this.#markedGeneration
+    const isNew = mark !== undefined && (mark.generation !== this.#markedGeneration || !this.#hasMarker)
     if (!isNew || performance.now() - this.#markedAt < MARK_EVERY_MS) return undefined
     this.#markedAt = performance.now()
     this.#markedGeneration = mark.generation
