@@ -110,6 +110,22 @@ test('while another program reads, messages are refused once the log is at its l
   assert.ok(walBytes() < LIMIT, 'it has started over')
 })
 
+test('checkpoints under load are not taken for damage', async () => {
+  await using opened = await open()
+  const { ledger } = opened
+  let isDone = false
+  const asking = (async () => {
+    while (!isDone) await ledger.reports.find(1)
+  })()
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let batch = 0; batch < 8; batch++) await append(ledger, 1000)
+    }),
+  )
+  isDone = true
+  await asking
+})
+
 describe('a backup that is made at work', () => {
   test('is consistent, lacks nothing that was acknowledged before it began, and leaves the log below its bound', async () => {
     await using opened = await open()

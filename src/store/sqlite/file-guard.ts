@@ -31,6 +31,8 @@ export class FileGuard {
   #modifiedAt: bigint
   #mark: DatabaseMark | undefined
   #walBytes = 0n
+  /** When the file was modified that could not be read: it is not waited for again. */
+  #unreadableAt: bigint | undefined
   #checkedAt = 0
 
   /** `database` is a connection that is open. Throws StoreError if the path already leads elsewhere. */
@@ -78,12 +80,19 @@ export class FileGuard {
 
   #checkWal(bytes: bigint): void {
     // A checkpoint may shorten it, after which nothing in it counts.
-    if (bytes < this.#walBytes) {
+    if (bytes < this.#walBytes) this.#expectWholeWal()
+    this.#walBytes = bytes
+  }
+
+  #expectWholeWal(): void {
+    for (let attempt = 1; ; attempt++) {
       const { log } = this.#database.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { readonly log: number }
       const least = log <= 0 ? 0 : WAL_HEADER_BYTES + log * (WAL_FRAME_HEADER_BYTES + this.#pageBytes)
-      if (bytes < least) throw this.#lost(`has a write-ahead log, ${this.#walPath}, that was cut short`)
+      if ((statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0) >= least) return
+      // Someone may have started it over between the two looks: what was cut stays short.
+      if (attempt === READ_ATTEMPTS) throw this.#lost(`has a write-ahead log, ${this.#walPath}, that was cut short`)
+      pause()
     }
-    this.#walBytes = bytes
   }
 
   #checkContent(modifiedAt: bigint): void {
@@ -98,18 +107,31 @@ export class FileGuard {
     this.#modifiedAt = modifiedAt
   }
 
-  /** From the file alone, past the write-ahead log and the pages that are remembered. */
+  /**
+   * From the file alone, past the write-ahead log and the pages that are remembered. While a checkpoint is under way the file
+   * cannot be read so: it is tried again until the file has not changed for a while.
+   */
   #readMarkOfFile(): DatabaseMark | undefined {
-    for (let attempt = 1; ; attempt++) {
+    let seenAt = this.#modified()
+    for (let unchanged = 0; ; unchanged++) {
       try {
         using database = new DatabaseSync(`${pathToFileURL(this.#path).href}?immutable=1`, { readOnly: true })
         return readMark(database)
       } catch (error) {
-        // Another process may be in the middle of a checkpoint.
-        if (attempt === READ_ATTEMPTS) throw this.#lost(`cannot be read: ${(error as Error).message}`)
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, READ_AGAIN_MS)
+        const modifiedAt = this.#modified()
+        if (modifiedAt !== seenAt) unchanged = 0
+        seenAt = modifiedAt
+        if (unchanged >= UNCHANGED_ATTEMPTS || modifiedAt === this.#unreadableAt) {
+          this.#unreadableAt = modifiedAt
+          throw this.#lost(`cannot be read: ${(error as Error).message}`)
+        }
+        pause()
       }
     }
+  }
+
+  #modified(): bigint | undefined {
+    return statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.mtimeNs
   }
 
   #lost(what: string): StoreError {
@@ -120,8 +142,14 @@ export class FileGuard {
   }
 }
 
+/** Its threads have nothing else to do: what is asked of them must wait for the answer. */
+const pause = (): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, READ_AGAIN_MS)
+}
+
 const RECENT_MS = 5
-const READ_ATTEMPTS = 5
+const READ_ATTEMPTS = 20
+const UNCHANGED_ATTEMPTS = 200
 const READ_AGAIN_MS = 5
 const WAL_HEADER_BYTES = 32
 const WAL_FRAME_HEADER_BYTES = 24
