@@ -2,7 +2,7 @@
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { UsageSum } from '#metering/listing.ts'
-import type { UsageObserver } from '#metering/ports.ts'
+import type { StoreObserver, UsageObserver } from '#metering/ports.ts'
 import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
@@ -80,6 +80,13 @@ export const loggedNotListed = (
     else logger.warn(fields, 'messages are charged that the Copilot service does not list')
   }
 }
+
+export const loggedStore =
+  (observe: StoreObserver, logger: Pick<Logger, 'error' | 'warn' | 'info'>): StoreObserver =>
+  (notice) => {
+    observe(notice)
+    logger[notice.severity](notice.message)
+  }
 
 /**
  * Collects lines and writes them to standard output when many have come together or a moment has passed: a write a request

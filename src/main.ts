@@ -6,7 +6,7 @@ import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
-import { createLog, loggedNotListed, loggedObserver, loggedRecording } from './log.ts'
+import { createLog, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
 import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
@@ -26,6 +26,7 @@ export const openApp = async (config: Config, logger: Logger) => {
     observeIntake: metrics.observeIntake,
     observeRecording: loggedRecording(metrics.observeRecording, logger),
     observeNotListed: loggedNotListed(metrics.observeNotListed, logger),
+    observeStore: loggedStore(metrics.observeStore, logger),
     isLoopback: isLoopback(config.host),
     clock,
     now,

@@ -12,12 +12,14 @@ import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
-import type { CurrentPeriodSource, Progress, UsageObserver } from './metering/ports.ts'
+import type { CurrentPeriodSource, Progress, StoreObserver, UsageObserver } from './metering/ports.ts'
 import { createPricer, type Pricer } from './metering/pricing.ts'
 import { createReadings, type Readings } from './metering/readings.ts'
+import { createStoreCheck } from './metering/store-check.ts'
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from './metering/upstream-recorder.ts'
 import { standardRateCard } from './rating/rate-card.ts'
 import type { PostgresLedger } from './store/postgres/ledger.ts'
+import { checkFile } from './store/sqlite/backup.ts'
 import { createSqliteLedger } from './store/sqlite/ledger.ts'
 import { createFileSource, type PeriodFiles } from './upstream/file-source.ts'
 import type { CallAttempt } from './upstream/http-client.ts'
@@ -96,6 +98,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeRecording: UpstreamRecorderNeeds['observe']
   readonly observeNotListed: (sum: UsageSum) => void
+  readonly observeStore: StoreObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
   /** Milliseconds since 1970. */
@@ -117,7 +120,7 @@ export type Service<T> = {
   readonly reports: OwnReports
   /** Whether there ever was an API key, of any organization. */
   readonly hasKey: () => Promise<boolean>
-  /** Throws StoreError where the database cannot be reached or written. */
+  /** Tries a write, at most once a second. Throws StoreError if it fails. */
   readonly checkStore: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -125,11 +128,11 @@ export type Service<T> = {
 /** Opens the database. Throws StoreError. */
 export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
   const { config, now, clock } = needs
-  const ledger = await openLedger(config)
+  const ledger = await openLedger(config, needs.observeStore)
   await prepareDefault(ledger, config, clock())
   const source = createSource(needs)
   const hasUpstream = config.upstreamUrl !== undefined
-  const organizations = createOrganizations({ store: ledger.organizations, clock, now })
+  const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportOf = (id: Id): Promise<Report | undefined> =>
     hasUpstream ? source.report(id, now() + config.upstreamTimeoutMs) : reports.find(id)
@@ -152,6 +155,12 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
   })
+  const seeTime = (): void => {
+    // A store that fails is reported by all else that is asked of it.
+    ledger.latestInstant(clock()).catch(() => {})
+  }
+  seeTime()
+  const seeing = setInterval(seeTime, TIME_SEEN_EVERY_MS).unref()
   let wasTouched = hasUpstream
   const isSample = async (): Promise<boolean> => {
     wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
@@ -188,8 +197,9 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     access,
     reports,
     hasKey: () => ledger.keys.any(),
-    checkStore: ledger.check,
+    checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
+      clearInterval(seeing)
       await source.close()
       await recorder.close()
       await ledger.close()
@@ -197,12 +207,15 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   }
 }
 
+/** A period that begins is seen to within this time. */
+const TIME_SEEN_EVERY_MS = 60_000
+
 /** Throws StoreError. */
-export const openLedger = async ({
-  database,
-  databasePoolSize,
-}: Pick<Config, 'database' | 'databasePoolSize'>): Promise<Ledger> => {
-  if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path })
+export const openLedger = async (
+  { database, databasePoolSize }: Pick<Config, 'database' | 'databasePoolSize'>,
+  observe: StoreObserver = () => {},
+): Promise<Ledger> => {
+  if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path }, observe)
   // Loaded here: most have no PostgreSQL, and its driver takes longer to load than SQLite to open.
   const { createPostgresLedger } = await import('./store/postgres/ledger.ts')
   return createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
@@ -256,7 +269,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
     config.upstreamUrl === undefined ? reports.find(id) : source.report(id, now() + config.upstreamTimeoutMs)
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
-    organizations: createOrganizations({ store: ledger.organizations, clock, now }),
+    organizations: createOrganizations({ ledger, clock, now }),
     access: createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now }),
     intake: createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe }),
     reports,
@@ -270,3 +283,12 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
+
+/** What is wrong in the database, each a sentence. Throws StoreError if it cannot be opened. */
+export const checkDatabase = async ({ database }: Pick<Config, 'database'>): Promise<readonly string[]> => {
+  if (database.kind === 'sqlite') return checkFile(database.path)
+  const { checkPostgres } = await import('./store/postgres/check.ts')
+  return checkPostgres(database.url)
+}
+
+export { backupTo, restoreFrom } from './store/sqlite/backup.ts'

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { AppendBatch, GroupTotal, Ledger, NewRecord, PagePosition } from '../src/metering/ledger.ts'
+import { createOrganizations } from '../src/metering/organizations.ts'
 import { credits } from '../src/model/credits.ts'
 import { StoreError } from '../src/model/errors.ts'
 import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts'
@@ -441,6 +442,35 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(changed, await other.organizations.find('acme'))
       assert.equal(changed?.calendar.length, 2)
       assert.equal(await organizations.update('nobody', (each) => each), undefined)
+    })
+
+    test('a clock that is set back moves no period that was seen to begin, or that has usage', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      let time = Date.parse('2026-11-25T12:00:00Z')
+      const organizations = createOrganizations({ ledger, clock: () => time, now: () => time })
+      for (const id of ['seen', 'used', 'changed']) {
+        await organizations.create({ id, name: id, timeZone: 'UTC', anchorDay: 1 })
+      }
+      const at = Date.parse('2027-02-10T00:00:00Z')
+      await ledger.append(batchOf([recordOf(1, { at })], { organizationId: 'used' }))
+      const startsOf = async (id: string) =>
+        (await ledger.organizations.find(id))?.calendar
+          .slice(1)
+          .map(({ effectiveFrom }) => new Date(effectiveFrom).toISOString())
+      await organizations.change('changed', { anchorDay: 10 })
+      assert.deepEqual(await startsOf('changed'), ['2026-12-01T00:00:00.000Z'])
+      // December has begun, and somebody has noticed.
+      time = Date.parse('2026-12-05T00:00:00Z')
+      assert.equal(await ledger.latestInstant(time), time)
+
+      time = Date.parse('2025-11-25T12:00:00Z')
+      for (const id of ['seen', 'used', 'changed']) await organizations.change(id, { anchorDay: 15 })
+      assert.deepEqual(await startsOf('seen'), ['2027-01-01T00:00:00.000Z'])
+      assert.deepEqual(await startsOf('used'), ['2027-03-01T00:00:00.000Z'])
+      assert.deepEqual(await startsOf('changed'), ['2026-12-01T00:00:00.000Z', '2026-12-10T00:00:00.000Z'])
+      assert.equal(await ledger.latestInstant(time), Date.parse('2026-12-05T00:00:00Z'))
+      assert.equal(await (await opened.another()).latestInstant(0), Date.parse('2026-12-05T00:00:00Z'))
     })
 
     test('keys are found by their hash within their organization, and revoked once', async () => {

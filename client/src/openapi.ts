@@ -50,7 +50,7 @@ export interface paths {
         };
         /**
          * Whether usage can be answered
-         * @description Ready when the database can be written, and the Copilot service, where there is one, answers or a good answer is at hand that may still be given.
+         * @description Ready when the database has just taken a write, no damage to it is known, and the Copilot service, if there is one, answers or a good answer is at hand that may still be given. A write is tried at most once a second.
          */
         readonly get: operations["getReadiness"];
         readonly put?: never;

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import type { UsageObserver } from '#metering/ports.ts'
+import type { StoreNotice, UsageObserver } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { RequestTimes } from './request-times.ts'
@@ -85,6 +85,12 @@ export const createMetrics = () => {
     help: 'What the messages that the Copilot service does not list cost, in credits, as a rounded number.',
     registers,
   })
+  const soundness = new Gauge({
+    name: 'copilot_credits_database_sound',
+    help: 'Whether the last check of the whole database found nothing: 1, or 0 if it is damaged. -1 until one has ended.',
+    registers,
+  })
+  soundness.set(-1)
   const observer: UsageObserver = {
     served: (from) => {
       served[from]++
@@ -115,6 +121,9 @@ export const createMetrics = () => {
     observeNotListed: ({ messages, credits }: UsageSum): void => {
       notListedMessages.set(messages)
       notListedCredits.set(Number(toDecimal(credits)))
+    },
+    observeStore: ({ isSound }: StoreNotice): void => {
+      if (isSound !== undefined) soundness.set(isSound ? 1 : 0)
     },
     observeCall: ({ call, outcome, durationMs }: { call: string; outcome: string; durationMs: number }): void => {
       upstreamCalls.inc({ call, outcome })

@@ -48,15 +48,15 @@ export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: LedgerUsa
     }
   }
 
-  const read: LedgerUsage<T>['read'] = ({ id, calendar }, range, besideOf) =>
-    queries.read(id, async (view) => {
+  const read: LedgerUsage<T>['read'] = (organization, range, besideOf) =>
+    queries.read(organization.id, async (view) => {
       const asOf = now()
-      const key = JSON.stringify([id, range.from, range.to])
-      const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
+      const key = JSON.stringify([organization.id, range.from, range.to])
+      const version = await view.version({ from: dayAt(organization.calendar, range.from).start, to: range.to })
       const beside = await besideOf?.(view, range)
       const before = kept.get(key)
       if (before?.version === version) return { usage: before.usage, asOf, from: 'memory', ...beside }
-      const usage = await render(toUsageLines(queries.pages(view, range)))
+      const usage = await render(toUsageLines(queries.pages(view, organization, range)))
       keep(key, { version, usage })
       return { usage, asOf, from: 'refresh', ...beside }
     })

@@ -4,7 +4,7 @@
  */
 import { changedCalendar } from '#calendar/periods.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
-import type { OrganizationStore } from './ledger.ts'
+import type { Ledger, OrganizationStore } from './ledger.ts'
 
 export type OrganizationChange = {
   readonly name?: string | undefined
@@ -30,12 +30,17 @@ export type Organizations = {
   readonly change: (id: string, change: OrganizationChange) => Promise<Organization | undefined>
 }
 
-type Needs = { readonly store: OrganizationStore; readonly clock: () => EpochMs; readonly now: () => number }
+type Needs = {
+  readonly ledger: Pick<Ledger, 'organizations' | 'read' | 'latestInstant'>
+  readonly clock: () => EpochMs
+  readonly now: () => number
+}
 
 const REMEMBERED_MS = 5000
 const REMEMBERED_MAX = 10_000
 
-export const createOrganizations = ({ store, clock, now }: Needs): Organizations => {
+export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
+  const store = ledger.organizations
   const known = new Map<string, { readonly organization: Organization; readonly until: number }>()
 
   const remember = (organization: Organization): Organization => {
@@ -56,6 +61,12 @@ export const createOrganizations = ({ store, clock, now }: Needs): Organizations
     return organization && remember(organization)
   }
 
+  /** A clock that was set back must not make a period move that has begun, or that has usage. */
+  const latestKnown = async (id: string): Promise<EpochMs> => {
+    const [seen, span] = await Promise.all([ledger.latestInstant(clock()), ledger.read(id, (view) => view.span())])
+    return Math.max(seen, span?.last ?? seen)
+  }
+
   return {
     find: async (id) => {
       const entry = known.get(id)
@@ -69,6 +80,7 @@ export const createOrganizations = ({ store, clock, now }: Needs): Organizations
       return (await store.create(organization)) ? remember(organization) : undefined
     },
     change: async (id, { name, timeZone, anchorDay }) => {
+      const latest = timeZone === undefined && anchorDay === undefined ? clock() : await latestKnown(id)
       const changed = await store.update(id, (organization) => ({
         ...organization,
         name: name ?? organization.name,
@@ -78,7 +90,7 @@ export const createOrganizations = ({ store, clock, now }: Needs): Organizations
             : changedCalendar(
                 organization.calendar,
                 { ...(timeZone !== undefined && { timeZone }), ...(anchorDay !== undefined && { anchorDay }) },
-                clock(),
+                latest,
               ),
       }))
       return changed && remember(changed)

@@ -61,3 +61,13 @@ export type UsageObserver = {
   }) => void
   readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
 }
+
+/** What an operator should hear of a store, and whether what it holds is sound. */
+export type StoreNotice = {
+  readonly severity: 'info' | 'warn' | 'error'
+  readonly message: string
+  /** Only at the end of a check of the whole database. */
+  readonly isSound?: boolean
+}
+
+export type StoreObserver = (notice: StoreNotice) => void

@@ -10,6 +10,7 @@ import type { RateCard } from '#model/rate-card.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { price, priceReport } from '#rating/price.ts'
+import { comparePage, LineTally } from './agreement.ts'
 import type { GroupField, GroupTotal, Ledger, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
 import type { UsageSum } from './listing.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
@@ -58,26 +59,37 @@ type Needs = {
 const NOTHING_BESIDE: FindBeside = async () => ({})
 
 export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESIDE }: Needs) => {
-  /** All lines of a range, page by page, while the moment that is read stays the same. */
-  async function* pages(view: LedgerView, range: Range): AsyncGenerator<readonly RecordedLine[]> {
+  /**
+   * All lines of a range, page by page, while the moment that is read stays the same. Throws StoreError in place of the end
+   * if they do not add up to the totals.
+   */
+  async function* pages(
+    view: LedgerView,
+    { calendar }: Organization,
+    range: Range,
+  ): AsyncGenerator<readonly RecordedLine[]> {
+    const tally = new LineTally(calendar, range)
     let after: PagePosition | undefined
     for (;;) {
       const page = await view.page({ ...range, limit: LINES_A_PAGE, ...(after && { after }) })
+      tally.add(page)
       if (page.length > 0) yield page
       after = page.at(-1)
-      if (page.length < LINES_A_PAGE) return
+      if (page.length < LINES_A_PAGE) break
     }
+    await tally.compare(view)
   }
 
   /** One page, and whether there is more behind it. */
   const page = async (
-    { id }: Organization,
+    { id, calendar }: Organization,
     query: PageQuery,
   ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> =>
     ledger.read(id, async (view) => {
-      const lines = await view.page({ ...query, limit: query.limit + 1 })
-      const beside = await besideOf(view, query)
-      return { lines: lines.slice(0, query.limit), hasMore: lines.length > query.limit, ...beside }
+      const found = await view.page({ ...query, limit: query.limit + 1 })
+      const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
+      await comparePage(view, calendar, query, lines, hasMore)
+      return { lines, hasMore, ...(await besideOf(view, query)) }
     })
 
   /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */

@@ -12,6 +12,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import { startPgBouncer, withoutPgBouncer } from '../pgbouncer.ts'
 import { startPostgres } from '../postgres-server.ts'
+import { randomFrom } from './random.ts'
 import { later, ServerProcess } from './server-process.ts'
 import { Writers } from './writers.ts'
 
@@ -19,17 +20,6 @@ const KILLS = Number(process.env['KILLS'] ?? 30)
 const POSTGRES_KILLS = Number(process.env['POSTGRES_KILLS'] ?? 10)
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 const WRITERS = 8
-
-/** Mulberry32: small, and the same for the same seed. */
-const randomFrom = (seed: number) => {
-  let state = seed
-  return (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const temporaryFolder = () => {
   const path = mkdtempSync(join(tmpdir(), 'copilot-credits-faults-'))

@@ -38,8 +38,8 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         tags: ['Operating'],
         summary: 'Whether usage can be answered',
         description:
-          'Ready when the database can be written, and the Copilot service, where there is one, answers or a good answer is ' +
-          'at hand that may still be given.',
+          'Ready when the database has just taken a write, no damage to it is known, and the Copilot service, if there is one, ' +
+          'answers or a good answer is at hand that may still be given. A write is tried at most once a second.',
         response: { 200: statusResponse('Usage can be answered.', 'ready'), ...problemResponses(503) },
       },
     },

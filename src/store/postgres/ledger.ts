@@ -175,9 +175,24 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
       return row?.['value'] as string
     },
 
+    latestInstant: async (now) => {
+      const [row] = await query(
+        `INSERT INTO installation (name, value) VALUES ('latest_instant', $1)
+         ON CONFLICT (name) DO UPDATE SET value = greatest(installation.value::bigint, excluded.value::bigint)::text
+         RETURNING value`,
+        String(now),
+      )
+      return Number(row?.['value'])
+    },
+
     check: () =>
       connection.once(async (client) => {
-        await client.query('SELECT 1')
+        // A write: one that only reads would also find a database ready that takes nothing any more.
+        await client.query(
+          `INSERT INTO installation (name, value) VALUES ('checked_at', $1)
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+          [String(Date.now())],
+        )
       }),
 
     close: async () => {

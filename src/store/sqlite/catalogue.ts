@@ -124,6 +124,15 @@ export class Catalogue {
     return this.#database.prepare('SELECT 1 FROM daily_total LIMIT 1').get() === undefined
   }
 
+  latestInstant(now: number): number {
+    const row = this.#database
+      .prepare(`
+        INSERT INTO installation (name, value) VALUES ('latest_instant', ?)
+        ON CONFLICT DO UPDATE SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER)) RETURNING value`)
+      .get(String(now))
+    return Number(row?.['value'])
+  }
+
   contentKey(): string {
     this.#database
       .prepare('INSERT INTO installation (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING')

@@ -1,21 +1,57 @@
 /** Opens the file: durable settings, then the migrations that it has not seen. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import type { StoreNotice } from '#metering/ports.ts'
 import { StoreError } from '#model/errors.ts'
+import { advanceMark, type DatabaseMark, markerPathOf, readMark, readMarker, writeMarker } from './database-mark.ts'
+import { FileGuard, identityOf, type OpenedFile } from './file-guard.ts'
+import { createFile, tightenFiles } from './file-modes.ts'
+import { checkStructure, checkTotals } from './integrity.ts'
 
-export type SqliteFile = { readonly path: string }
+export type SqliteFile = {
+  readonly path: string
+  /** From here on the write-ahead log takes no more: readings are ended from half of it. */
+  readonly walBytesMax?: number
+}
 
-/** A connection that writes. Acknowledged means synced: WAL alone would not sync at a commit. */
-export const openWriter = ({ path }: SqliteFile): DatabaseSync => {
-  mkdirSync(dirname(path), { recursive: true })
+export type OpenedWriter = {
+  readonly database: DatabaseSync
+  readonly guard: FileGuard
+  readonly opened: OpenedFile
+  readonly notices: readonly StoreNotice[]
+}
+
+/**
+ * A connection that writes. Acknowledged means synced: WAL alone would not sync at a commit.
+ * `known` is the file that must be there, if it was open before: then none is made.
+ */
+export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWriter => {
+  const marker = readMarker(path)
+  if (isMissingOrEmpty(path)) {
+    if (marker !== undefined || known !== undefined) throw gone(path, 'is missing or empty')
+    createFile(path)
+  }
   const database = open(path)
   try {
-    database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-    )
+    // Before anything is written: even the journal mode is.
+    if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'holds no database of this program')
+    const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
+    database.exec(`
+      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`)
     migrate(database, path)
-    return database
+    const mark = markOpened(database, path, marker)
+    const identity = identityOf(path)
+    if (identity === undefined) throw gone(path, 'is missing')
+    const opened = { ...identity, databaseId: mark.databaseId }
+    if (known !== undefined && (known.inode !== opened.inode || known.databaseId !== opened.databaseId)) {
+      throw gone(path, 'is another file now')
+    }
+    // So that the file itself, not only its write-ahead log, says which database it is.
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    return { database, guard: new FileGuard(path, database, opened), opened, notices }
   } catch (error) {
     database.close()
     throw error
@@ -29,16 +65,68 @@ export const openReader = ({ path }: SqliteFile): DatabaseSync => {
   return database
 }
 
+/** Never makes a file: a path that leads nowhere is an error. */
 const open = (path: string): DatabaseSync => {
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
+  const url = `${pathToFileURL(realpathSync(path)).href}?mode=rw`
+  const database = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
   database.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY`)
   return database
 }
 
+const isMissingOrEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
+
+/** A large one is checked while it is at work (`check-thread.ts`). */
+export const isCheckedAtOpening = (path: string): boolean => statSync(path).size <= CHECKED_AT_OPENING_BYTES
+
+/** Throws StoreError if it is damaged. */
+const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotice[] => {
+  if (!isCheckedAtOpening(path)) return []
+  const isNew = versionOf(database) === 0
+  const findings = isNew ? [] : [...checkStructure(database, 'quick_check')]
+  if (!isNew && findings.length === 0) findings.push(...checkTotals(database))
+  if (findings.length > 0) throw damaged(path, findings)
+  return [{ severity: 'info', message: `${path} was checked and is sound`, isSound: true }]
+}
+
+export const damaged = (path: string, findings: readonly string[]): StoreError =>
+  new StoreError(
+    `${path} is damaged: ${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}. ` +
+      'Nothing is taken or answered. "copilot-credits db check" lists what is wrong; restore a backup with ' +
+      '"copilot-credits db restore"',
+  )
+
+/** Says in the database and beside it that it was opened. Throws StoreError if it is not the one that was there before. */
+const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): DatabaseMark => {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const found = readMark(database)
+    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds another database')
+    if (marker !== undefined && found !== undefined && found.generation < marker.generation) {
+      throw gone(path, 'holds an older copy of the database, or lacks the write-ahead log with what was written last')
+    }
+    const mark = advanceMark(database)
+    database.exec('COMMIT')
+    writeMarker(path, mark)
+    return mark
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+const gone = (path: string, what: string): StoreError =>
+  new StoreError(
+    `${path} ${what}, but ${markerPathOf(path)} says that there was a database. Put it back, or restore a backup with ` +
+      '"copilot-credits db restore". To go on with what is there, or to start over with nothing, remove the marker file',
+  )
+
 /** How long a writer waits for one of another process. */
-const BUSY_TIMEOUT_MS = 5000
+export const BUSY_TIMEOUT_MS = 5000
 const CACHE_KIB = 8192
 const CHECKPOINT_PAGES = 4000
+const CHECKED_AT_OPENING_BYTES = 32 * 1024 * 1024
+/** The write-ahead log keeps so much of its size when it starts over. */
+const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 type Migration = { readonly version: number; readonly sql: string }
 

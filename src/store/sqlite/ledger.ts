@@ -2,31 +2,56 @@
  * The ledger in one SQLite file. One thread writes and another reads, so that neither holds up the one that serves HTTP
  * nor each other.
  */
+import { MessageChannel, Worker } from 'node:worker_threads'
 import type { AppendBatch, AppendOutcome, Ledger, LedgerView } from '#metering/ledger.ts'
+import type { StoreObserver } from '#metering/ports.ts'
 import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
-import type { SqliteFile } from './database.ts'
-import type { LookingUpMethod, ReaderRequest, ReadingMethod } from './reader-thread.ts'
+import type { CheckResult } from './check-thread.ts'
+import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
+import type { LookingUpMethod, ReaderFile, ReaderRequest, ReadingMethod } from './reader-thread.ts'
 import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
-import type { WriterRequest } from './writer-thread.ts'
+import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
-/** Opens or makes the file. Throws StoreError where it cannot be written or is of a newer program. */
-export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
+/**
+ * Opens or makes the file. Throws StoreError if it cannot be written, is damaged, is not the one that was there, or is of a
+ * newer program. Who observes it has a large file checked in the background; from the moment that damage is found all fails.
+ */
+export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserver): Promise<Ledger> => {
   // First the writer: it makes the file and its tables.
-  const writer = await Thread.start<WriterRequest['call']>(new URL('./writer-thread.ts', import.meta.url), file)
-  const reader = await Thread.start<ReaderRequest['call']>(new URL('./reader-thread.ts', import.meta.url), file)
+  const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
+    new URL('./writer-thread.ts', import.meta.url),
+    file,
+    // Nobody waits for it, and a reader that has failed has said so.
+    ({ readingsMaxMs }) => void reader.call({ method: 'endLongReadings', maxMs: readingsMaxMs }).catch(() => {}),
+  )
+  const { opened, notices } = writer.ready
+  const reader = await startReader({ path: file.path, opened }).catch(async (error) => {
+    await writer.close()
+    throw error
+  })
+  for (const notice of notices) observe?.(notice)
+  let damage: StoreError | undefined
+  const check = isCheckedAtOpening(file.path) || observe === undefined ? undefined : checkInBackground(file.path)
+  check?.result.then(({ findings, durationMs }) => {
+    const isSound = findings.length === 0
+    if (!isSound) damage = damaged(file.path, findings)
+    const message = damage?.message ?? `${file.path} was checked in ${Math.round(durationMs)} ms and is sound`
+    observe?.({ severity: isSound ? 'info' : 'error', message, isSound })
+  })
 
   const lookUp = <T>(method: LookingUpMethod, ...args: readonly unknown[]): Promise<T> =>
-    reader.call<T>({ method, args })
+    damage === undefined ? reader.call<T>({ method, args }) : Promise.reject(damage)
   type WritingCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
   const write = <T>(method: WritingCall['method'], ...args: readonly unknown[]): Promise<T> =>
-    writer.call<T>({ method, args })
+    damage === undefined ? writer.call<T>({ method, args }) : Promise.reject(damage)
 
   let lastSession = 0
 
   const append = (batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
     if (batch.records.length === 0) return Promise.resolve([])
+    if (damage !== undefined) return Promise.reject(damage)
     const columns = toColumns(batch)
     const buffers = [columns.at, columns.dayStarts, columns.credits, columns.measurements, columns.measurementEnds]
     const transfer = [...buffers, columns.digests].map(({ buffer }) => buffer as ArrayBuffer)
@@ -34,6 +59,7 @@ export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
   }
 
   const read = async <T>(organizationId: string, reading: (view: LedgerView) => Promise<T>): Promise<T> => {
+    if (damage !== undefined) throw damage
     const session = ++lastSession
     const call = <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> =>
       reader.call<R>({ session, method, args: [organizationId, ...args] })
@@ -89,11 +115,13 @@ export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
     },
     isEmpty: () => lookUp('isEmpty'),
     contentKey: () => write('contentKey'),
+    latestInstant: (now) => write('latestInstant', now),
     check: async () => {
-      await write('check')
+      await write('check', Date.now())
       await lookUp('isEmpty')
     },
     close: async () => {
+      await check?.stop()
       await writer.close()
       await reader.close()
     },
@@ -101,3 +129,19 @@ export const createSqliteLedger = async (file: SqliteFile): Promise<Ledger> => {
 }
 
 const UPDATE_ATTEMPTS = 1000
+
+const startReader = (file: ReaderFile): Promise<Thread<ReaderRequest['call'], unknown>> =>
+  Thread.start(new URL('./reader-thread.ts', import.meta.url), file)
+
+const checkInBackground = (path: string) => {
+  const { port1, port2 } = new MessageChannel()
+  const worker = new Worker(new URL('./check-thread.ts', import.meta.url), {
+    workerData: { file: { path }, port: port2 },
+    transferList: [port2],
+  })
+  const result = new Promise<CheckResult>((resolve) => {
+    port1.once('message', resolve)
+    worker.once('error', ({ message }: Error) => resolve({ findings: [message], durationMs: 0 }))
+  })
+  return { result, stop: () => worker.terminate() }
+}

@@ -4,60 +4,89 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, workerData } from 'node:worker_threads'
+import { StoreBusy } from '#model/errors.ts'
 import { Catalogue } from './catalogue.ts'
-import { openReader, type SqliteFile } from './database.ts'
+import { openReader } from './database.ts'
+import { FileGuard, type OpenedFile } from './file-guard.ts'
 import { type Answer, toFailure } from './thread-messages.ts'
 import { UsageReader } from './usage-reader.ts'
 
-export type ReaderData = { readonly file: SqliteFile; readonly port: MessagePort }
+/** `opened` is what the writer has opened: nothing else may be read. */
+export type ReaderFile = { readonly path: string; readonly opened: OpenedFile }
+export type ReaderData = { readonly file: ReaderFile; readonly port: MessagePort }
 
 export type ReaderRequest = {
   readonly id: number
   readonly call:
     | { readonly session: number; readonly method: ReadingMethod; readonly args: readonly unknown[] }
     | { readonly session: number; readonly method: 'end' }
+    | { readonly method: 'endLongReadings'; readonly maxMs: number }
     | { readonly method: LookingUpMethod; readonly args: readonly unknown[] }
 }
 
 export type ReadingMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
 export type LookingUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
 
-type Session = { readonly database: DatabaseSync; readonly usage: UsageReader }
+type Connection = { readonly database: DatabaseSync; readonly usage: UsageReader }
+type Session = Connection & { readonly begunAt: number }
 
 const { file, port } = workerData as ReaderData
 const database = openReader(file)
+const guard = new FileGuard(file.path, database, file.opened)
 const catalogue = new Catalogue(database)
-const sessions = new Map<number, Session>()
-const idle: Session[] = []
+/** A session that was ended before its reading was through stays until its reader hears of it. */
+const sessions = new Map<number, Session | 'ended'>()
+const idle: Connection[] = []
 const IDLE_MAX = 4
 
 const begin = (id: number): Session => {
-  let session = idle.pop()
-  if (session === undefined) {
-    const connection = openReader(file)
-    session = { database: connection, usage: new UsageReader(connection) }
+  guard.check()
+  let connection = idle.pop()
+  if (connection === undefined) {
+    const opened = openReader(file)
+    connection = { database: opened, usage: new UsageReader(opened) }
+    // What was opened is what was looked at.
+    guard.check()
   }
-  session.database.exec('BEGIN')
+  connection.database.exec('BEGIN')
+  const session = { ...connection, begunAt: performance.now() }
   sessions.set(id, session)
   return session
 }
 
+const release = ({ database, usage }: Session): void => {
+  database.exec('COMMIT')
+  if (idle.length < IDLE_MAX) idle.push({ database, usage })
+  else database.close()
+}
+
 const end = (id: number): void => {
   const session = sessions.get(id)
-  if (session === undefined) return
   sessions.delete(id)
-  session.database.exec('COMMIT')
-  if (idle.length < IDLE_MAX) idle.push(session)
-  else session.database.close()
+  if (session !== undefined && session !== 'ended') release(session)
+}
+
+/** They keep the write-ahead log from starting over. */
+const endLongReadings = (maxMs: number): void => {
+  for (const [id, session] of sessions) {
+    if (session === 'ended' || performance.now() - session.begunAt < maxMs) continue
+    sessions.set(id, 'ended')
+    release(session)
+  }
 }
 
 const perform = (call: ReaderRequest['call']): unknown => {
+  if (call.method === 'endLongReadings') return endLongReadings(call.maxMs)
   if (!('session' in call)) {
+    guard.checkAgain()
     return (catalogue[call.method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...call.args])
   }
   if (call.method === 'end') return end(call.session)
-  const { usage } = sessions.get(call.session) ?? begin(call.session)
-  return (usage[call.method] as (...args: readonly unknown[]) => unknown).apply(usage, [...call.args])
+  const session = sessions.get(call.session) ?? begin(call.session)
+  if (session === 'ended') {
+    throw new StoreBusy('this took too long while much was being written: ask again, or for less at a time')
+  }
+  return (session.usage[call.method] as (...args: readonly unknown[]) => unknown).apply(session.usage, [...call.args])
 }
 
 const answerTo = ({ id, call }: ReaderRequest): Answer => {

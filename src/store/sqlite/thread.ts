@@ -1,27 +1,33 @@
 /** A thread that answers calls, seen from the one that asks. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import { StoreError } from '#model/errors.ts'
-import type { SqliteFile } from './database.ts'
-import type { Answer } from './thread-messages.ts'
+import { type ServiceError, StoreError } from '#model/errors.ts'
+import { type Answer, toError } from './thread-messages.ts'
 
-type Pending = { readonly resolve: (value: unknown) => void; readonly reject: (error: StoreError) => void }
+type Pending = { readonly resolve: (value: unknown) => void; readonly reject: (error: ServiceError) => void }
 
-export class Thread<Call> {
+/** Answers come as lists; anything else is an event. */
+export class Thread<Call, Ready, Event = never> {
+  /** What the thread said when it had started. */
+  readonly ready: Ready
   readonly #port: MessagePort
   readonly #pending = new Map<number, Pending>()
   readonly #exited: Promise<void>
   #lastId = 0
   #failure: StoreError | undefined
 
-  private constructor(worker: Worker, port: MessagePort) {
+  private constructor(worker: Worker, port: MessagePort, ready: Ready, heard: (event: Event) => void) {
     this.#port = port
-    port.on('message', this.#settleAll)
+    this.ready = ready
+    port.on('message', (message: readonly Answer[] | Event) => {
+      if (isAnswers(message)) this.#settleAll(message)
+      else heard(message)
+    })
     this.#exited = new Promise((resolve) => {
       worker.on('error', (error: Error) => this.#fail(new StoreError(`the database thread failed: ${error.message}`)))
       worker.on('exit', () => {
         // The end of a thread can be heard of before its last answers are.
         for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port)) {
-          this.#settleAll(last.message)
+          if (isAnswers(last.message)) this.#settleAll(last.message)
         }
         this.#fail(new StoreError('the store is closed'))
         resolve()
@@ -30,16 +36,20 @@ export class Thread<Call> {
   }
 
   /** Resolves once the thread has opened the file; throws StoreError where it could not. */
-  static async start<Call>(url: URL, file: SqliteFile): Promise<Thread<Call>> {
+  static async start<Call, Ready, Event = never>(
+    url: URL,
+    { path, ...data }: { readonly path: string } & object,
+    heard: (event: Event) => void = () => {},
+  ): Promise<Thread<Call, Ready, Event>> {
     const { port1, port2 } = new MessageChannel()
-    const worker = new Worker(url, { workerData: { file, port: port2 }, transferList: [port2] })
-    await new Promise<void>((resolve, reject) => {
-      port1.once('message', () => resolve())
+    const worker = new Worker(url, { workerData: { file: { path, ...data }, port: port2 }, transferList: [port2] })
+    const ready = await new Promise<Ready>((resolve, reject) => {
+      port1.once('message', resolve)
       worker.once('error', ({ message }: Error) => {
-        reject(new StoreError(message.includes(file.path) ? message : `${file.path}: ${message}`))
+        reject(new StoreError(message.includes(path) ? message : `${path}: ${message}`))
       })
     })
-    return new Thread(worker, port1)
+    return new Thread(worker, port1, ready, heard)
   }
 
   call<T>(call: Call, transfer: ArrayBuffer[] = []): Promise<T> {
@@ -65,7 +75,7 @@ export class Thread<Call> {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
     if (failure === undefined) pending?.resolve(value)
-    else pending?.reject(new StoreError(failure.message))
+    else pending?.reject(toError(failure))
   }
 
   #fail(error: StoreError): void {
@@ -74,3 +84,5 @@ export class Thread<Call> {
     this.#pending.clear()
   }
 }
+
+const isAnswers = (message: unknown): message is readonly Answer[] => Array.isArray(message)

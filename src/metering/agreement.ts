@@ -1,0 +1,98 @@
+/**
+ * Lines and the totals that are kept beside them are two records of the same usage. An answer in which they differ comes from a
+ * database that is damaged: it is refused, as a bill that is short is worse than none.
+ */
+import { dayAt } from '#calendar/days.ts'
+import { StoreError } from '#model/errors.ts'
+import type { BillingCalendar } from '#model/organization.ts'
+import type { RecordedLine } from '#model/usage-record.ts'
+import type { LedgerView, PageQuery, Range } from './ledger.ts'
+
+/** The part of a range that consists of whole days, if there is one. */
+export const wholeDaysOf = (calendar: BillingCalendar, { from, to }: Range): Range | undefined => {
+  const first = dayAt(calendar, from)
+  const last = dayAt(calendar, to)
+  const [start, end] = [first.start === from ? from : first.end, last.start]
+  return start < end ? { from: start, to: end } : undefined
+}
+
+/** Adds up the lines of a range that fall on whole days of it, to compare them with what the totals of these days say. */
+export class LineTally {
+  readonly #days: Range | undefined
+  #messages = 0
+  #credits = 0n
+  #exact = 0
+
+  constructor(calendar: BillingCalendar, range: Range) {
+    this.#days = wholeDaysOf(calendar, range)
+  }
+
+  add(lines: readonly RecordedLine[]): void {
+    if (this.#days === undefined) return
+    const { from, to } = this.#days
+    for (const { at, credits } of lines) {
+      if (at < from || at >= to) continue
+      this.#messages++
+      // Adding big integers line by line would be noticed.
+      if (!Number.isSafeInteger(this.#exact + credits)) this.#flush()
+      this.#exact += credits
+    }
+  }
+
+  #flush(): void {
+    this.#credits += BigInt(this.#exact)
+    this.#exact = 0
+  }
+
+  /** Within the reading that the lines are of. Throws StoreError. */
+  async compare(view: Pick<LedgerView, 'dayTotals'>): Promise<void> {
+    if (this.#days === undefined) return
+    this.#flush()
+    const days = await view.dayTotals({ ...this.#days, group: [] })
+    const messages = days.reduce((sum, day) => sum + day.messages, 0)
+    const credits = days.reduce((sum, day) => sum + BigInt(day.credits), 0n)
+    if (messages === this.#messages && credits === this.#credits) return
+    const [from, to] = [this.#days.from, this.#days.to].map((at) => new Date(at).toISOString())
+    throw new StoreError(
+      `from ${from} to ${to} there are ${this.#messages} lines of ${this.#credits} micro-credits, but the totals say ` +
+        `${messages} of ${credits}: the database is damaged. "copilot-credits db check" says where`,
+    )
+  }
+}
+
+/**
+ * A page against the totals of the days that lie in it as a whole. A day that the page before began is looked at once more, by
+ * the page that ends it.
+ */
+export const comparePage = async (
+  view: LedgerView,
+  calendar: BillingCalendar,
+  { from, to, after, member, reportId }: PageQuery,
+  lines: readonly RecordedLine[],
+  hasMore: boolean,
+): Promise<void> => {
+  // The totals of one member or report would cost a look at those of all.
+  if (member !== undefined || reportId !== undefined) return
+  const last = hasMore ? lines.at(-1) : undefined
+  const end = last === undefined ? to : last.at
+  const begun = after === undefined ? undefined : dayAt(calendar, after.at)
+  if (begun !== undefined && begun.start >= from && begun.end <= end) await compareDay(view, begun)
+  const start = begun === undefined ? from : Math.max(from, begun.end)
+  if (start >= end) return
+  const tally = new LineTally(calendar, { from: start, to: end })
+  tally.add(lines)
+  await tally.compare(view)
+}
+
+const compareDay = async (view: LedgerView, { start, end }: { readonly start: number; readonly end: number }) => {
+  const day = { from: start, to: end }
+  const [[kept], [counted]] = [
+    await view.dayTotals({ ...day, group: [] }),
+    await view.rangeTotals({ ranges: [day], group: [] }),
+  ]
+  if ((kept?.messages ?? 0) === (counted?.messages ?? 0) && (kept?.credits ?? 0n) === (counted?.credits ?? 0n)) return
+  throw new StoreError(
+    `on the day from ${new Date(start).toISOString()} there are ${counted?.messages ?? 0} records, but its total says ` +
+      `${kept?.messages ?? 0}, or their credits differ: the database is damaged. "copilot-credits db check" says where`,
+  )
+}

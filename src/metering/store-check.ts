@@ -1,0 +1,47 @@
+/** Whether the store can be written, tried at most once a second however many ask, and never waited for long. */
+import { StoreError } from '#model/errors.ts'
+
+type Needs = {
+  /** Writes something and has it synced. Throws StoreError. */
+  readonly check: () => Promise<void>
+  readonly now: () => number
+  readonly waitMaxMs?: number
+}
+
+const KEPT_MS = 1000
+const WAIT_MAX_MS = 2000
+
+export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs): (() => Promise<void>) => {
+  let current: { readonly startedAt: number; readonly result: Promise<void>; isSettled: boolean } | undefined
+
+  const start = () => {
+    const started = { startedAt: now(), result: check(), isSettled: false }
+    const settle = (): void => {
+      started.isSettled = true
+    }
+    started.result.then(settle, settle)
+    return started
+  }
+
+  return () => {
+    // One that is still under way is waited for: asking again would only make the queue longer.
+    const isKept = current !== undefined && (!current.isSettled || now() - current.startedAt < KEPT_MS)
+    if (current === undefined || !isKept) current = start()
+    return inTime(current.result, waitMaxMs)
+  }
+}
+
+const inTime = async (result: Promise<void>, waitMaxMs: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new StoreError(
+      `the database has not taken a write for ${waitMaxMs / 1000} s: it is locked or too slow`,
+    )
+    timer = setTimeout(() => reject(error), waitMaxMs)
+  })
+  try {
+    await Promise.race([result, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

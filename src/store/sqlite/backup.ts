@@ -1,0 +1,164 @@
+/** Copies of a database that may be at work, and putting one back. A copy is checked before it is called one. */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { backup, DatabaseSync } from 'node:sqlite'
+import { StoreError } from '#model/errors.ts'
+import { damaged, openReader } from './database.ts'
+import { advanceMark, readMark, readMarker, writeMarker } from './database-mark.ts'
+import { createFile, syncFolder } from './file-modes.ts'
+import { checkRevisions, checkStructure, checkTotals } from './integrity.ts'
+
+export type Copying = { readonly overwrite: boolean }
+
+const OWNER_ONLY = 0o600
+
+/** Everything that could be wrong in a file that may be at work. Throws StoreError if there is none. */
+export const checkFile = (path: string): readonly string[] => {
+  using database = openExisting(path)
+  const structure = checkStructure(database, 'integrity_check')
+  if (readVersion(database) === 0) return [...structure, `${path} holds no database of this program`]
+  return [...structure, ...checkTotals(database), ...checkRevisions(database)]
+}
+
+/**
+ * Copies in one step, which is one reading: a copy in many would begin anew with every commit of another process. Resolves
+ * once the copy is checked, synced and in its place. Throws StoreError.
+ */
+export const backupTo = async (path: string, target: string, { overwrite }: Copying): Promise<void> => {
+  if (existsSync(target) && !overwrite) throw new StoreError(`${target} is there already: name another, or add --force`)
+  if (existsSync(target) && realpathSync(target) === realpathSync(path)) {
+    throw new StoreError(`${target} is the database itself`)
+  }
+  const part = `${target}.part-${process.pid}`
+  try {
+    {
+      using source = openExisting(path)
+      createFile(part)
+      await backup(source, part, { rate: ALL_PAGES })
+    }
+    settle(part)
+    renameSync(part, target)
+    syncFolder(dirname(target))
+  } catch (error) {
+    removeWithLogs(part)
+    throw toStoreError(error, target)
+  }
+}
+
+/**
+ * Puts a backup in the place of the database, which must not be in use. What was there is kept under another name, to which it
+ * resolves. Throws StoreError.
+ */
+export const restoreFrom = (source: string, path: string, { overwrite }: Copying): string | undefined => {
+  if (!existsSync(source)) throw new StoreError(`${source} is not there`)
+  const marker = readMarker(path)
+  if (existsSync(path)) refuseIfInUse(path, overwrite)
+  const part = `${path}.part-${process.pid}`
+  try {
+    createFile(part)
+    copyFileSync(source, part, constants.COPYFILE_FICLONE)
+    chmodSync(part, OWNER_ONLY)
+    const generation = Math.max(marker?.generation ?? 0, existsSync(path) ? generationOf(path) : 0) + 1
+    const mark = settle(part, generation)
+    const kept = existsSync(path) ? moveAside(path) : undefined
+    renameSync(part, path)
+    if (mark !== undefined) writeMarker(path, mark)
+    syncFolder(dirname(path))
+    return kept
+  } catch (error) {
+    removeWithLogs(part)
+    throw toStoreError(error, path)
+  }
+}
+
+const ALL_PAGES = 2 ** 31 - 1
+
+/** Makes one sound file of it, synced. With a generation it becomes the latest of its database. */
+const settle = (part: string, generation?: number) => {
+  let mark: ReturnType<typeof readMark>
+  {
+    using database = new DatabaseSync(part)
+    const findings = [...checkStructure(database, 'quick_check')]
+    if (findings.length === 0 && readVersion(database) === 0) findings.push('it holds no database of this program')
+    if (findings.length === 0) findings.push(...checkTotals(database))
+    if (findings.length > 0) throw damaged(part, findings)
+    database.exec('PRAGMA journal_mode = DELETE')
+    mark = generation === undefined ? readMark(database) : advanceMark(database, generation)
+  }
+  const descriptor = openSync(part, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  return mark
+}
+
+const refuseIfInUse = (path: string, overwrite: boolean): void => {
+  let hasContent = true
+  try {
+    using database = openExisting(path)
+    // Needs the file for itself alone, and leaves all of it in one file.
+    database.exec('PRAGMA query_only = OFF; PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE')
+    hasContent = readVersion(database) > 0 && database.prepare(HAS_CONTENT).get() !== undefined
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === BUSY) {
+      throw new StoreError(`${path} is in use: stop the service and every command that works on it, then restore`)
+    }
+    // What cannot even be read is kept under another name, as everything else is.
+  }
+  if (hasContent && !overwrite) {
+    throw new StoreError(
+      `${path} is there and not empty: add --force to put the backup in its place; it is kept beside it`,
+    )
+  }
+}
+
+const BUSY = 5
+const HAS_CONTENT = 'SELECT 1 FROM usage_record UNION ALL SELECT 1 FROM api_key LIMIT 1'
+
+const generationOf = (path: string): number => {
+  try {
+    using database = openExisting(path)
+    return readMark(database)?.generation ?? 0
+  } catch {
+    // Damaged: the marker alone tells.
+    return 0
+  }
+}
+
+const moveAside = (path: string): string => {
+  const kept = `${path}.before-restore-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
+  renameSync(path, kept)
+  // A log that stayed behind would be taken for that of the restored file.
+  for (const suffix of ['-wal', '-shm']) {
+    if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${kept}${suffix}`)
+  }
+  return kept
+}
+
+const removeWithLogs = (path: string): void => {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true })
+}
+
+const openExisting = (path: string): DatabaseSync => {
+  if (!existsSync(path)) throw new StoreError(`${path} is not there`)
+  return openReader({ path })
+}
+
+const readVersion = (database: DatabaseSync): number =>
+  Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+
+const toStoreError = (error: unknown, path: string): StoreError =>
+  error instanceof StoreError ? error : new StoreError(`${path}: ${(error as Error).message}`, { cause: error })

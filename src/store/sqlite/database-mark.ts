@@ -1,0 +1,101 @@
+/**
+ * What tells one database from another, and a database from an older copy of itself. It is kept in the database, and once more
+ * in a small file beside it: so a missing, emptied or older database is not taken for a new one at the next start.
+ */
+import { randomUUID } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { threadId } from 'node:worker_threads'
+import { StoreError } from '#model/errors.ts'
+
+export type DatabaseMark = {
+  readonly databaseId: string
+  /** Grows at each start and end, and after checkpoints. */
+  readonly generation: number
+}
+
+/** Hidden, so that `rm ledger.db*` does not take it along. */
+export const markerPathOf = (path: string): string => join(dirname(path), `.${basename(path)}.marker`)
+
+/** Undefined if the database has no mark yet. */
+export const readMark = (database: DatabaseSync): DatabaseMark | undefined => {
+  const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'installation'").get() !== undefined
+  if (!hasTable) return undefined
+  const rows = database
+    .prepare("SELECT name, value FROM installation WHERE name IN ('database_id', 'generation')")
+    .all()
+  const textOf = (name: string): string | undefined =>
+    rows.find((row) => row['name'] === name)?.['value'] as string | undefined
+  const databaseId = textOf('database_id')
+  return databaseId === undefined ? undefined : { databaseId, generation: Number(textOf('generation') ?? 0) }
+}
+
+/** A step further, inside the caller's transaction. */
+export const advanceMark = (database: DatabaseSync, atLeast = 0): DatabaseMark => {
+  database
+    .prepare("INSERT INTO installation (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING")
+    .run(randomUUID())
+  const generation = Math.max((readMark(database)?.generation ?? 0) + 1, atLeast)
+  database
+    .prepare(`
+      INSERT INTO installation (name, value) VALUES ('generation', ?)
+      ON CONFLICT DO UPDATE SET value = excluded.value`)
+    .run(String(generation))
+  return readMark(database) as DatabaseMark
+}
+
+export const readMarker = (path: string): DatabaseMark | undefined => {
+  const markerPath = markerPathOf(path)
+  let text: string
+  try {
+    text = readFileSync(markerPath, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new StoreError(`${markerPath} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+  const [, databaseId, generation] = /"database_id": "([\w-]+)",\s*"generation": (\d+)/.exec(text) ?? []
+  if (databaseId === undefined) {
+    throw new StoreError(
+      `${markerPath} is damaged. It says which database belongs to ${path}: if that file is the right one, ` +
+        'remove the marker and start again; a new one is written',
+    )
+  }
+  return { databaseId, generation: Number(generation) }
+}
+
+export const writeMarker = (path: string, mark: DatabaseMark): void => {
+  const fresh = freshPathOf(path)
+  const file = openSync(fresh, 'w', OWNER_ONLY)
+  try {
+    writeSync(file, markerText(path, mark))
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(fresh, markerPathOf(path))
+}
+
+/** As `writeMarker`, while the thread goes on: a sync can take as long as a commit. */
+export const writeMarkerMeanwhile = async (path: string, mark: DatabaseMark): Promise<void> => {
+  const fresh = `${freshPathOf(path)}-meanwhile`
+  const file = await open(fresh, 'w', OWNER_ONLY)
+  try {
+    await file.writeFile(markerText(path, mark))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(fresh, markerPathOf(path))
+}
+
+const OWNER_ONLY = 0o600
+
+/** A name of its own, as others may be writing it too. */
+const freshPathOf = (path: string): string => `${markerPathOf(path)}.${process.pid}-${threadId}`
+
+const markerText = (path: string, { databaseId, generation }: DatabaseMark): string => {
+  const about = `Tells which database belongs to ${basename(path)}, so that a missing one is not taken for a new one.`
+  return `{\n  "about": ${JSON.stringify(about)},\n  "database_id": "${databaseId}",\n  "generation": ${generation}\n}\n`
+}

@@ -1,0 +1,51 @@
+/** Only the owner may read the files: they hold the key of the content digests, with which sessions are signed as well. */
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { StoreNotice } from '#metering/ports.ts'
+
+const OWNER_ONLY_FILE = 0o600
+const OWNER_ONLY_FOLDER = 0o700
+const OTHERS = 0o077
+
+/** Makes the folder, if it is missing, and an empty file. A folder that is there stays as it is. */
+export const createFile = (path: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: OWNER_ONLY_FOLDER })
+  try {
+    closeSync(openSync(path, 'wx', OWNER_ONLY_FILE))
+    syncFolder(dirname(path))
+  } catch (error) {
+    // Another process makes it as well.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Takes what others may do with the files away, if they are ours. */
+export const tightenFiles = (path: string): readonly StoreNotice[] => {
+  const real = realpathSync(path)
+  return ['', '-wal', '-shm'].flatMap((suffix) => tighten(`${real}${suffix}`))
+}
+
+const tighten = (path: string): readonly StoreNotice[] => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  const isOurs = found?.isFile() === true && found.uid === process.getuid?.()
+  if (!isOurs || (found.mode & OTHERS) === 0) return []
+  const before = (found.mode & 0o777).toString(8)
+  chmodSync(path, found.mode & ~OTHERS & 0o777)
+  return [
+    {
+      severity: 'warn',
+      message: `${path} had mode ${before}, which lets others at it: now it is open to its owner only`,
+    },
+  ]
+}
+
+/** So that a file that was made or renamed in it is there after a power failure. */
+export const syncFolder = (folder: string): void => {
+  if (process.platform === 'win32') return
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}

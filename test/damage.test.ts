@@ -1,0 +1,185 @@
+/** A database that is damaged answers with an error, never with less than there is. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
+import type { StoreNotice } from '../src/metering/ports.ts'
+import { checkPostgres } from '../src/store/postgres/check.ts'
+import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import { backupTo, checkFile, restoreFrom } from '../src/store/sqlite/backup.ts'
+import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { startService } from './harness.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+
+const temporaryFolder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'copilot-credits-damage-'))
+  return { path, database: join(path, 'ledger.db'), [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
+}
+
+/** Messages on each day of May 2024, of some members; a few are amended. */
+const fill = async (url: string, perDay: number): Promise<void> => {
+  await using service = await startService({ DATABASE_URL: url })
+  for (let day = 1; day <= 31; day++) {
+    const messages = Array.from({ length: perDay }, (_, index) => ({
+      id: day * 100_000 + index,
+      text: 'What is the lease term?',
+      timestamp: new Date(Date.UTC(2024, 4, day, 12, 0, 0, index)).toISOString(),
+      user_id: `user-${index % 7}`,
+    }))
+    const response = await fetch(`${service.url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ messages }),
+    })
+    assert.equal(response.status, 200)
+  }
+}
+
+const run = (path: string, sql: string): void => {
+  using database = new DatabaseSync(path)
+  database.exec(sql)
+}
+
+/** Damage that leaves a file which opens, and what is said of it. */
+const WRONG: readonly { readonly name: string; readonly sql: string; readonly says: RegExp }[] = [
+  {
+    name: 'records that are missing',
+    sql: 'DELETE FROM usage_record WHERE at_ms > 1715300000000 AND at_ms < 1715900000000 AND message_id % 2 = 0',
+    says: /the total is 20 messages and \d+ micro-credits, the records are 10 messages/,
+  },
+  {
+    name: 'a record with another amount',
+    sql: 'UPDATE usage_record SET credits_micros = credits_micros + 1 WHERE message_id = 100003',
+    says: /micro-credits/,
+  },
+  {
+    name: 'a total of a day that is missing',
+    sql: 'DELETE FROM daily_total WHERE day_start = 1715299200000',
+    says: /the total is 0 messages/,
+  },
+  {
+    name: 'a total of a member that is wrong',
+    sql: "UPDATE daily_group_total SET messages = messages + 1 WHERE member = 'user-3' AND day_start = 1715299200000",
+    says: /member "user-3"/,
+  },
+]
+
+describe('a SQLite file with', () => {
+  for (const { name, sql, says } of WRONG) {
+    test(`${name} is found by "db check", not opened, and no backup or source of a restore`, async () => {
+      using folder = temporaryFolder()
+      await fill(`sqlite:${folder.database}`, 20)
+      assert.deepEqual(checkFile(folder.database), [])
+      run(folder.database, sql)
+      assert.match(checkFile(folder.database).join('\n'), says)
+      await assert.rejects(createSqliteLedger({ path: folder.database }), /is damaged: .*Nothing is taken or answered/)
+      await assert.rejects(backupTo(folder.database, join(folder.path, 'copy.db'), { overwrite: false }), /is damaged/)
+      assert.throws(() => restoreFrom(folder.database, join(folder.path, 'new.db'), { overwrite: false }), /is damaged/)
+    })
+  }
+
+  test('a charge that none supersedes is found by "db check"', async () => {
+    using folder = temporaryFolder()
+    await fill(`sqlite:${folder.database}`, 2)
+    run(folder.database, 'UPDATE usage_record SET revision = 1 WHERE message_id = 100000')
+    assert.match(checkFile(folder.database).join('\n'), /message 100000 .*revision 1 supersedes none/)
+  })
+
+  test('pages of garbage does not start', async () => {
+    using folder = temporaryFolder()
+    await fill(`sqlite:${folder.database}`, 200)
+    const pages = Math.floor(readFileSync(folder.database).length / 4096)
+    for (const page of [0, 1, Math.floor(pages / 2), pages - 2]) {
+      const damaged = join(folder.path, `damaged-${page}.db`)
+      spawnSync('cp', [folder.database, damaged])
+      const file = openSync(damaged, 'r+')
+      writeSync(file, new Uint8Array(4096).fill(0xa5), 0, 4096, page * 4096)
+      closeSync(file)
+      await assert.rejects(createSqliteLedger({ path: damaged }), `page ${page}`)
+    }
+  })
+
+  test('damage that comes about at work: lines that do not add up to their totals are not answered', async () => {
+    using folder = temporaryFolder()
+    await fill(`sqlite:${folder.database}`, 20)
+    await using service = await startService({ DATABASE_URL: `sqlite:${folder.database}` })
+    const may = 'from=2024-05-01&to=2024-06-01'
+    const paths = [
+      `/usage?${may}`,
+      `/v1/usage?limit=1000&${may}`,
+      `/v1/usage?limit=100&${may}`,
+      '/usage?from=2024-05-01T10:00:00Z&to=2024-05-20T11:00:00Z',
+    ]
+    const statuses = () => Promise.all(paths.map(async (path) => (await fetch(`${service.url}${path}`)).status))
+    assert.deepEqual(await statuses(), [200, 200, 200, 200])
+    // As if the pages of some records were lost, and one total written: what was answered before is not remembered then.
+    run(
+      folder.database,
+      `DELETE FROM usage_record WHERE at_ms BETWEEN 1714600000000 AND 1714900000000;
+       UPDATE daily_total SET version = version + 1 WHERE day_start = 1714694400000`,
+    )
+    assert.deepEqual(await statuses(), [503, 503, 503, 503])
+    assert.match(service.logged(), /the database is damaged/)
+  })
+
+  test('more than can be checked at the start is checked at work: from the moment it is found damaged all fails', async () => {
+    using folder = temporaryFolder()
+    await fill(`sqlite:${folder.database}`, 2)
+    run(
+      folder.database,
+      `CREATE TABLE ballast (content BLOB);
+       INSERT INTO ballast SELECT zeroblob(1048576) FROM usage_record LIMIT 33;
+       DELETE FROM usage_record WHERE message_id = 100000`,
+    )
+    const notices: StoreNotice[] = []
+    const { promise: told, resolve: tell } = Promise.withResolvers<void>()
+    const ledger = await createSqliteLedger({ path: folder.database }, (notice) => {
+      notices.push(notice)
+      if (notice.isSound !== undefined) tell()
+    })
+    await told
+    assert.equal(notices.at(-1)?.isSound, false)
+    await assert.rejects(ledger.check(), /is damaged/)
+    await assert.rejects(
+      ledger.read('default', (view) => view.span()),
+      /is damaged/,
+    )
+    await ledger.close()
+  })
+})
+
+describe('a PostgreSQL database with', () => {
+  let server: PostgresServer
+  before(async () => {
+    server = await startPostgres()
+  })
+  after(() => server[Symbol.asyncDispose]())
+
+  test('records, totals or revisions that do not agree is found by "db check"', async () => {
+    const url = await server.createDatabase()
+    await (await createPostgresLedger({ url, poolSize: 2 })).close()
+    assert.deepEqual(await checkPostgres(url), [])
+    await fill(url, 20)
+    assert.deepEqual(await checkPostgres(url), [])
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const found = async (sql: string): Promise<string> => {
+      await client.query(sql)
+      return (await checkPostgres(url)).join('\n')
+    }
+    assert.match(
+      await found('UPDATE usage_record SET revision = 1 WHERE message_number = 100000'),
+      /message 100000 .*follow/,
+    )
+    assert.match(await found("UPDATE daily_group_total SET messages = 9 WHERE member = 'user-3'"), /member user-3/)
+    assert.match(
+      await found('DELETE FROM usage_record WHERE day_start = 1715299200000'),
+      /2024-05-10T00:00:00Z: the total is 20 messages .*, the records are 0/,
+    )
+    await client.end()
+  })
+})

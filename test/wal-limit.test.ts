@@ -1,0 +1,228 @@
+/** The write-ahead log stays below its bound, whoever reads meanwhile. */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, test } from 'node:test'
+import type { AppendOutcome, Ledger, NewRecord } from '../src/metering/ledger.ts'
+import { credits } from '../src/model/credits.ts'
+import { StoreBusy } from '../src/model/errors.ts'
+import { backupTo, checkFile, restoreFrom } from '../src/store/sqlite/backup.ts'
+import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+
+const MIB = 1024 * 1024
+const LIMIT = 16 * MIB
+/** A group of commits is not cut: what it adds beyond the limit. */
+const BOUND = LIMIT + 8 * MIB
+const START = Date.parse('2024-05-01T00:00:00Z')
+const DAY_MS = 86_400_000
+const ALL = { from: START, to: START + 31 * DAY_MS }
+
+const open = async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-wal-'))
+  const path = join(folder, 'ledger.db')
+  const ledger = await createSqliteLedger({ path, walBytesMax: LIMIT })
+  return {
+    folder,
+    path,
+    ledger,
+    walBytes: () => statSync(`${path}-wal`).size,
+    [Symbol.asyncDispose]: async () => {
+      await ledger.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+let lastId = 0
+
+const append = (ledger: Ledger, count = 500): Promise<readonly AppendOutcome[]> => {
+  const records = Array.from({ length: count }, (): NewRecord => {
+    const id = ++lastId
+    const at = START + ((id * 7919) % 31) * DAY_MS + (id % 86_400_000)
+    return {
+      messageId: id,
+      at,
+      timestamp: new Date(at).toISOString(),
+      credits: credits(1_850_000),
+      rateCard: 'standard-2024',
+      measurement: new Uint8Array(40),
+      digest: new Uint8Array(16),
+      dayStart: Math.floor(at / DAY_MS) * DAY_MS,
+    }
+  })
+  return ledger.append({ organizationId: 'default', records, onChange: 'refuse', recordedAt: START })
+}
+
+const isBusy = (error: unknown): boolean => error instanceof StoreBusy
+
+test('a reading that lasts is ended, so that the log can start over, and hears why', async () => {
+  await using opened = await open()
+  const { ledger, walBytes } = opened
+  await append(ledger)
+  let most = 0
+  const reading = ledger.read('default', async (view) => {
+    await view.span()
+    // Until it is ended.
+    for (;;) {
+      await append(ledger).catch((error) => assert.ok(isBusy(error), String(error)))
+      most = Math.max(most, walBytes())
+      await view.span()
+    }
+  })
+  await assert.rejects(reading, isBusy)
+  for (let time = 0; time < 100; time++) {
+    await append(ledger).catch((error) => assert.ok(isBusy(error), String(error)))
+    most = Math.max(most, walBytes())
+  }
+  assert.ok(most < BOUND, `${most} bytes`)
+  await append(ledger)
+  assert.deepEqual(
+    await ledger.read('default', (view) => view.page({ ...ALL, limit: 1 })).then((page) => page.length),
+    1,
+  )
+})
+
+test('while another program reads, messages are refused once the log is at its limit, and taken again after it', async () => {
+  await using opened = await open()
+  const { ledger, path, walBytes } = opened
+  await append(ledger)
+  {
+    using other = new DatabaseSync(path, { readOnly: true })
+    other.exec('BEGIN')
+    other.prepare('SELECT count(*) FROM usage_record').get()
+    let refused: unknown
+    for (let batch = 0; refused === undefined && batch < 5000; batch++) {
+      refused = await append(ledger).then(
+        () => undefined,
+        (error) => error,
+      )
+    }
+    assert.ok(isBusy(refused), String(refused))
+    assert.match(String(refused), /write-ahead log has \d+ MiB/)
+    await assert.rejects(append(ledger), isBusy)
+    assert.ok(walBytes() < BOUND, `${walBytes()} bytes`)
+  }
+  assert.equal((await append(ledger, 1))[0]?.status, 'accepted')
+  assert.ok(walBytes() < LIMIT, 'it has started over')
+})
+
+test('checkpoints under load are not taken for damage', async () => {
+  await using opened = await open()
+  const { ledger } = opened
+  let isDone = false
+  const asking = (async () => {
+    while (!isDone) await ledger.reports.find(1)
+  })()
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let batch = 0; batch < 8; batch++) await append(ledger, 1000)
+    }),
+  )
+  isDone = true
+  await asking
+})
+
+describe('a backup that is made at work', () => {
+  test('is consistent, lacks nothing that was acknowledged before it began, and leaves the log below its bound', async () => {
+    await using opened = await open()
+    const { ledger, path, folder, walBytes } = opened
+    const contentKey = await ledger.contentKey()
+    for (let batch = 0; batch < 100; batch++) await append(ledger)
+    const target = join(folder, 'backup.db')
+    let isDone = false
+    let most = 0
+    let acknowledged = 0
+    const writing = (async () => {
+      while (!isDone) {
+        await append(ledger).then(
+          (outcomes) => {
+            acknowledged += outcomes.length
+          },
+          (error) => assert.ok(isBusy(error), String(error)),
+        )
+        most = Math.max(most, walBytes())
+      }
+    })()
+    const before = await ledger.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
+    const child = spawn(process.execPath, ['bin/copilot-credits.js', 'db', 'backup', target], {
+      cwd: join(import.meta.dirname, '..'),
+      env: { PATH: process.env['PATH'], DATABASE_URL: `sqlite:${path}` },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+    isDone = true
+    await writing
+    assert.ok(acknowledged > 0, 'work went on')
+    assert.ok(most < BOUND, `${most} bytes`)
+    assert.equal(statSync(target).mode & 0o777, 0o600)
+
+    const restored = join(folder, 'restored.db')
+    assert.equal(restoreFrom(target, restored, { overwrite: false }), undefined)
+    assert.deepEqual(checkFile(restored), [])
+    const copy = await createSqliteLedger({ path: restored })
+    const after = await copy.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
+    const sum = (days: typeof before) => days.reduce((messages, day) => messages + day.messages, 0)
+    assert.ok(sum(after) >= sum(before), 'what was acknowledged before is in it')
+    assert.equal(await copy.contentKey(), contentKey)
+    await copy.close()
+  })
+
+  test('replaces no file without --force, nor the database itself', async () => {
+    await using opened = await open()
+    const { path, folder } = opened
+    const target = join(folder, 'backup.db')
+    await backupTo(path, target, { overwrite: false })
+    await assert.rejects(backupTo(path, target, { overwrite: false }), /is there already/)
+    await backupTo(path, target, { overwrite: true })
+    await assert.rejects(backupTo(path, path, { overwrite: true }), /is the database itself/)
+  })
+})
+
+describe('a restore', () => {
+  test('refuses a database that is in use, even with --force', async () => {
+    await using opened = await open()
+    const { path, folder, ledger } = opened
+    await append(ledger)
+    const target = join(folder, 'backup.db')
+    await backupTo(path, target, { overwrite: false })
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['bin/copilot-credits.js', 'db', 'restore', '--force', target],
+      {
+        cwd: join(import.meta.dirname, '..'),
+        env: { PATH: process.env['PATH'], DATABASE_URL: `sqlite:${path}` },
+        encoding: 'utf8',
+      },
+    )
+    assert.equal(status, 1)
+    assert.match(stderr, /is in use: stop the service/)
+    assert.equal((await append(ledger, 1))[0]?.status, 'accepted')
+  })
+
+  test('of an older backup is opened, keeps what was there, and needs --force for it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-restore-'))
+    const path = join(folder, 'ledger.db')
+    const target = join(folder, 'backup.db')
+    const countOf = async (ledger: Ledger) =>
+      (await ledger.read('default', (view) => view.page({ ...ALL, limit: 9999 }))).length
+    const first = await createSqliteLedger({ path })
+    await append(first, 3)
+    await backupTo(path, target, { overwrite: false })
+    await append(first, 4)
+    await first.close()
+    assert.throws(() => restoreFrom(target, path, { overwrite: false }), /is there and not empty/)
+    const kept = restoreFrom(target, path, { overwrite: true })
+    assert.ok(kept !== undefined)
+    const second = await createSqliteLedger({ path })
+    assert.equal(await countOf(second), 3)
+    await second.close()
+    const former = await createSqliteLedger({ path: kept })
+    assert.equal(await countOf(former), 7)
+    await former.close()
+    rmSync(folder, { recursive: true })
+  })
+})
