@@ -94,12 +94,17 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'invalid-request',
     'query parameter "colour" must be absent: /usage does not know it',
   ],
-  ['a limit of 0', get('/v1/usage?limit=0'), 'invalid-request', 'query parameter "limit" must be at least 1'],
+  [
+    'a limit of 0',
+    get('/v1/usage?limit=0'),
+    'invalid-request',
+    /^query parameter "limit" must be an integer from 1 to 10000/,
+  ],
   [
     'a limit that is no number',
     get('/v1/usage?limit=x'),
     'invalid-request',
-    'query parameter "limit" must be an integer',
+    /^query parameter "limit" must be an integer from 1 to 10000/,
   ],
   [
     'a bucket',
@@ -135,9 +140,14 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'body/key must be at most 500 characters long',
   ],
   ['an empty key', json('POST', '/v1/session', { key: '' }), 'invalid-request', 'body/key must be not empty'],
-  ['no JSON', json('POST', '/v1/keys', '{"secret'), 'invalid-request', 'The body is not valid JSON.'],
-  ['__proto__', json('POST', '/v1/keys', '{"__proto__":{}}'), 'invalid-request', 'The body is not valid JSON.'],
-  ['no body', json('POST', '/v1/keys', ''), 'invalid-request', /^The body is empty/],
+  ['no JSON', json('POST', '/v1/keys', '{"secret'), 'invalid-request', 'body must be valid JSON (line 1, column 9)'],
+  [
+    '__proto__',
+    json('POST', '/v1/keys', '{"scopes":["admin"],"__proto__":{}}'),
+    'invalid-request',
+    'body/__proto__ must be absent: /v1/keys does not know it',
+  ],
+  ['no body', json('POST', '/v1/keys', ''), 'invalid-request', /^body must be/],
   ['no body at all', `POST /v1/keys HTTP/1.1\r\n${H}\r\n`, 'invalid-request', 'body must be an object'],
   [
     'a large body',
@@ -149,7 +159,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'a form',
     `POST /v1/keys HTTP/1.1\r\n${H}Content-Type: text/csv\r\nContent-Length: 1\r\n\r\nx`,
     'unsupported-media-type',
-    /\/docs says which ones are/,
+    'Content-Type must be application/json; it is text/csv',
   ],
   [
     'what exists already',

@@ -54,7 +54,7 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
   if (error instanceof ReaderLeft) return reply.code(499).send()
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
   const status = error.statusCode ?? 500
-  if (status === 415 && !(error instanceof ServiceError)) return sendUnsupportedType(request, reply)
+  if (status === 415) return sendUnsupportedType(request, reply)
   if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
     return sendProblem(reply, refusalOf(error, request))
   }
@@ -148,11 +148,6 @@ const refusalOf = ({ code, statusCode = 400 }: FastifyError, request: FastifyReq
 const REFUSALS: Readonly<Record<string, { readonly kind: ProblemKind; readonly detail: string }>> = {
   FST_ERR_BAD_URL: { kind: 'invalid-request', detail: 'The path has a percent-encoding that is not valid UTF-8.' },
   FST_ERR_MAX_PARAM_LENGTH: { kind: 'invalid-request', detail: 'The path holds an id that is longer than any id.' },
-  FST_ERR_CTP_EMPTY_JSON_BODY: {
-    kind: 'invalid-request',
-    detail: 'The body is empty: send JSON, or no Content-Type.',
-  },
-  FST_ERR_CTP_INVALID_JSON_BODY: { kind: 'invalid-request', detail: 'The body is not valid JSON.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     kind: 'invalid-request',
     detail: 'The body is not as long as the header Content-Length says.',

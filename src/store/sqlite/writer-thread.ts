@@ -192,7 +192,7 @@ class Writer {
   }
 }
 
-const MARK_EVERY_MS = 1000
+const MARK_EVERY_MS = 10_000
 
 const HEARTBEAT = `
   INSERT INTO installation (name, value) VALUES ('checked_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value`
