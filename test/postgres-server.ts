@@ -11,6 +11,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import type { Ledger } from '../src/metering/ledger.ts'
+import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import type { OpenedLedger } from './ledger-contract.ts'
 
 export type PostgresServer = AsyncDisposable & {
   /** The URL of a new, empty database; of another encoding than UTF8 only if a test is about it. */
@@ -200,4 +203,21 @@ export const freePort = async (): Promise<number> => {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** Two ledgers at one database are what two processes would have. */
+export const openPostgresLedger = async (url: string): Promise<OpenedLedger> => {
+  const ledgers: Ledger[] = []
+  const open = async (): Promise<Ledger> => {
+    const ledger = await createPostgresLedger({ url, poolSize: 4 })
+    ledgers.push(ledger)
+    return ledger
+  }
+  return {
+    ledger: await open(),
+    another: open,
+    [Symbol.asyncDispose]: async () => {
+      for (const ledger of ledgers) await ledger.close()
+    },
+  }
 }
