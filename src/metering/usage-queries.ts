@@ -1,6 +1,6 @@
 /** What is asked of the ledger, for one organization and of one moment. */
 import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
-import { dayAt } from '#calendar/days.ts'
+import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
@@ -110,6 +110,8 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     query: TotalsQuery,
     signal?: AbortSignal,
   ): Promise<Beside & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+    // Before the buckets are made: those who have left may be many.
+    signal?.throwIfAborted()
     const ranges: Range[] = []
     let next: EpochMs | undefined
     for (const { start, end } of bucketsBetween({ ...query, from: query.start ?? query.from })) {
@@ -248,9 +250,10 @@ const totalsOf = async (
   const cuts: { readonly range: Range; readonly bucket: number }[] = []
   /** The part of each bucket that consists of whole days, if there is one. */
   const cores: Range[] = []
+  const dayOf = rememberingDays(calendar)
   for (const [bucket, { from, to }] of buckets.entries()) {
-    const first = dayAt(calendar, from)
-    const last = dayAt(calendar, to)
+    const first = dayOf(from)
+    const last = dayOf(to)
     const coreFrom = first.start === from ? from : first.end
     const coreTo = last.start
     if (coreFrom >= coreTo) {
@@ -287,6 +290,15 @@ const totalsOf = async (
     const own = parts[index] ?? []
     return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own) }
   })
+}
+
+/** Many buckets lie in one day, and to find it costs a look at its zone. */
+const rememberingDays = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
+  let latest: UsageDay = { start: 0, end: 0 }
+  return (at) => {
+    if (at < latest.start || at >= latest.end) latest = dayAt(calendar, at)
+    return latest
+  }
 }
 
 const sumOf = (totals: readonly GroupTotal[]): { readonly messages: number; readonly credits: CreditsSum } => ({
