@@ -246,7 +246,9 @@ const cancelStatementOf = (client: pg.PoolClient): void => {
   // The limit of the statement is left.
   socket.on('error', () => {})
   socket.setTimeout(QUICK_MS, () => socket.destroy())
-  socket.end(request)
+  socket.resume()
+  // The server closes it. PgBouncer 1.18 no longer answers anyone if the client closes first.
+  socket.write(request)
 }
 
 const CANCEL_REQUEST = 80877102
