@@ -1,7 +1,8 @@
-/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]` or `stream`, `dashboard [messages…]`: a part. */
+/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]`, `stream`, `readers [messages]` or `dashboard [messages…]`: a part. */
 import { benchDashboard } from './dashboard.ts'
 import { benchIntake, benchReads, benchStream } from './ledger.ts'
 import { benchRating } from './rating.ts'
+import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
 import { benchUsage } from './usage.ts'
 
@@ -16,6 +17,7 @@ if (part === 'all' || part === 'stream') await benchStream(report, 1_000_000)
 if (part === 'all' || part === 'reads') {
   await benchReads(report, sizes.length > 0 ? sizes.map(Number) : [1_000_000, 10_000_000])
 }
+if (part === 'all' || part === 'readers') await benchReaders(report, Number(sizes[0] ?? 300_000))
 if (part === 'all' || part === 'dashboard') {
   await benchDashboard(report, sizes.length > 0 ? sizes.map(Number) : [110, 100_000])
 }

@@ -11,6 +11,7 @@ import packageJson from '../package.json' with { type: 'json' }
 
 export type Running = AsyncDisposable & {
   readonly port: number
+  readonly pid: number
   readonly residentBytes: () => number
   readonly peakBytes: () => number
 }
@@ -47,6 +48,7 @@ export const startService = async (environment: Readonly<Record<string, string>>
 
 const running = (child: ChildProcess, port: number): Running => ({
   port,
+  pid: child.pid ?? 0,
   residentBytes: () => memoryOf(child, 'VmRSS'),
   peakBytes: () => memoryOf(child, 'VmHWM'),
   [Symbol.asyncDispose]: async () => {

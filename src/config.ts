@@ -37,6 +37,8 @@ export type Config = {
   readonly intakeTextBytesMax: number
   readonly intakeAheadMaxMs: number
   readonly intakeQueueBytesMax: number
+  readonly longReadingsMax: number
+  readonly answerBytesMax: number
   readonly keepAliveTimeoutMs: number
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty' | 'auto'
@@ -91,6 +93,8 @@ export const readConfig = (environment: Environment): Config => {
     intakeTextBytesMax: read('INTAKE_MAX_TEXT', SETTINGS.INTAKE_MAX_TEXT),
     intakeAheadMaxMs: read('INTAKE_MAX_AHEAD', SETTINGS.INTAKE_MAX_AHEAD),
     intakeQueueBytesMax: read('INTAKE_QUEUE', SETTINGS.INTAKE_QUEUE),
+    longReadingsMax: read('LONG_READINGS', SETTINGS.LONG_READINGS),
+    answerBytesMax: read('ANSWER_MEMORY', SETTINGS.ANSWER_MEMORY),
     keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT', SETTINGS.KEEP_ALIVE_TIMEOUT),
     logLevel: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
     logFormat: read('LOG_FORMAT', SETTINGS.LOG_FORMAT),
@@ -332,6 +336,18 @@ export const SETTINGS = {
     byDefault: '64MiB',
     read: bytes,
     meaning: 'Bytes of bodies that are taken in at one time; who comes then is answered 503',
+  },
+  LONG_READINGS: {
+    byDefault: '4',
+    read: wholeNumber(1, 1000),
+    meaning:
+      'Large answers that are made from the ledger at one time; whoever asks for another then is answered 503. With PostgreSQL at most half of DATABASE_POOL',
+  },
+  ANSWER_MEMORY: {
+    byDefault: '128MiB',
+    read: bytes,
+    meaning:
+      'Bytes of answers from the ledger that are in memory at one time; whoever asks for another large one then is answered 503. Half of it keeps answers for the next reader',
   },
   KEEP_ALIVE_TIMEOUT: {
     byDefault: '75s',

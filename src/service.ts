@@ -12,7 +12,7 @@ import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
-import type { CurrentPeriodSource, Progress, StoreObserver, UsageObserver } from './metering/ports.ts'
+import type { AnswerObserver, CurrentPeriodSource, Progress, StoreObserver, UsageObserver } from './metering/ports.ts'
 import { createPricer, type Pricer } from './metering/pricing.ts'
 import { createReadings, type Readings } from './metering/readings.ts'
 import { createStoreCheck } from './metering/store-check.ts'
@@ -99,6 +99,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
   readonly observeRecording: UpstreamRecorderNeeds['observe']
   readonly observeNotListed: (sum: UsageSum) => void
   readonly observeStore: StoreObserver
+  readonly observeAnswers: AnswerObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
   /** Milliseconds since 1970. */
@@ -185,6 +186,8 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
     observeNotListed: needs.observeNotListed,
+    observeAnswers: needs.observeAnswers,
+    limits: { longReadingsMax: longReadingsMaxOf(config), answerBytesMax: config.answerBytesMax },
   })
   return {
     currentUsage,
@@ -206,6 +209,10 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     },
   }
 }
+
+/** Readings hold connections while they last: short questions and writing need some, too. */
+const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Config): number =>
+  database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
 
 /** A period that begins is seen to within this time. */
 const TIME_SEEN_EVERY_MS = 60_000

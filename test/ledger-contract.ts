@@ -345,6 +345,92 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       }
     })
 
+    test('what is read in pieces is read whole: many records, many of one instant, many groups', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const records = Array.from({ length: 14_000 }, (_, id) => {
+        const at = id < 5000 ? START + DAY_MS / 2 : START + ((id * 7919) % (3 * DAY_MS))
+        const member = id % 2 === 0 ? 'ada' : `m${id}`
+        return recordOf(id, { at, micros: id, member, ...(id % 3 === 0 && { reportId: 7, reportName: `r${id % 9}` }) })
+      })
+      await ledger.append(batchOf(records))
+      const inTime = records.toSorted(
+        (one, other) => one.at - other.at || Number(one.messageId) - Number(other.messageId),
+      )
+      const ranges = [
+        { from: START, to: START + 3 * DAY_MS },
+        { from: START + 1000, to: START + DAY_MS },
+      ]
+      await ledger.read('default', async (view) => {
+        for (const query of [{ limit: 13_999 }, { limit: 20_000, member: 'ada' }, { limit: 3000, reportId: 7 }]) {
+          const { limit, member, reportId } = query as { limit: number; member?: string; reportId?: number }
+          const wanted = inTime.filter(
+            (each) => (member ?? each.member) === each.member && (reportId ?? each.reportId) === each.reportId,
+          )
+          assert.deepEqual(await view.page({ ...ALL, ...query }), wanted.slice(0, limit).map(lineOf))
+          const after = wanted[2500]
+          assert.ok(after)
+          const next = await view.page({ ...ALL, ...query, after: { at: after.at, messageId: after.messageId } })
+          assert.deepEqual(next, wanted.slice(2501, 2501 + limit).map(lineOf))
+        }
+        for (const group of [[], ['report'], ['member'], ['member', 'report']] as const) {
+          const totals = await view.rangeTotals({ ranges, group })
+          for (const [range, { from, to }] of ranges.entries()) {
+            const own = records.filter(({ at }) => at >= from && at < to)
+            const found = totals.filter((total) => total.range === range)
+            const named = Object.groupBy(own, ({ reportId, member }) =>
+              JSON.stringify(group.map((field) => String((field === 'report' ? reportId : member) ?? ''))),
+            )
+            assert.equal(found.length, Object.keys(named).length)
+            assert.equal(
+              found.reduce((sum, { messages }) => sum + messages, 0),
+              own.length,
+            )
+            assert.equal(
+              found.reduce((sum, total) => sum + total.credits, 0n),
+              own.reduce((sum, record) => sum + BigInt(record.credits), 0n),
+            )
+          }
+          const texts = totals.map(({ range, reportId, member }) => [range, String(reportId ?? ''), member ?? ''])
+          assert.equal(new Set(texts.map((each) => JSON.stringify(each))).size, totals.length)
+          const days = await view.dayTotals({ ...ALL, group })
+          assert.equal(
+            days.reduce((sum, { messages }) => sum + messages, 0),
+            records.length,
+          )
+        }
+      })
+    })
+
+    test('a reading ends with the reason of its signal, whether it is aborted before, meanwhile or while it waits', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await ledger.append(batchOf([recordOf(1)]))
+      const reason = new Error('nobody waits')
+      const page = { ...ALL, limit: 1 }
+      const early = ledger.read('default', (view) => view.page(page), { signal: AbortSignal.abort(reason) })
+      await assert.rejects(early, (error) => error === reason)
+      const leaving = new AbortController()
+      const late = ledger.read(
+        'default',
+        async (view) => {
+          await view.page(page)
+          leaving.abort(reason)
+          return view.page(page)
+        },
+        { signal: leaving.signal },
+      )
+      await assert.rejects(late, (error) => error === reason)
+      const crowd = Array.from({ length: 200 }, () => {
+        const left = new AbortController()
+        const reading = ledger.read('default', (view) => view.page(page), { signal: left.signal })
+        setImmediate(() => left.abort(reason))
+        return reading.catch((error: unknown) => assert.equal(error, reason))
+      })
+      await Promise.all(crowd)
+      assert.equal((await ledger.read('default', (view) => view.page(page))).length, 1)
+    })
+
     test('a reading is of one moment', async () => {
       await using opened = await open()
       const { ledger } = opened

@@ -5,6 +5,7 @@ import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, Upstream
 import { typesTaken, UnsupportedCoding } from './bodies.ts'
 import { Forbidden } from './caller.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
+import { ReaderLeft } from './leaving.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
 import { ShuttingDown } from './stopping.ts'
 
@@ -49,6 +50,8 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
   reply.code(problem.status).header('cache-control', 'no-store').type(PROBLEM_JSON).send(problem)
 
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  // Nobody is there to read it: the log has the status by which nginx calls this.
+  if (error instanceof ReaderLeft) return reply.code(499).send()
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
   const status = error.statusCode ?? 500
   if (status === 415) return sendUnsupportedType(request, reply)

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import type { StoreNotice, UsageObserver } from '#metering/ports.ts'
+import type { AnswerObserver, StoreNotice, UsageObserver } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { RequestTimes } from './request-times.ts'
@@ -85,6 +85,35 @@ export const createMetrics = () => {
     help: 'What the messages that the Copilot service does not list cost, in credits, as a rounded number.',
     registers,
   })
+  const longReadings = new Gauge({
+    name: 'copilot_credits_long_readings',
+    help: 'Readings of the ledger under way that look through many records: large answers, hourly totals, filtered pages.',
+    registers,
+  })
+  const renderings = new Gauge({
+    name: 'copilot_credits_renderings',
+    help: 'Answers of GET /usage from the ledger that are being rendered.',
+    registers,
+  })
+  const renderedBytes = new Gauge({
+    name: 'copilot_credits_rendered_bytes',
+    help: 'Bytes of answers of GET /usage from the ledger that are rendered, being read, or kept for the next reader.',
+    registers,
+  })
+  const rendered = new Counter({
+    name: 'copilot_credits_renderings_total',
+    help: 'Answers of GET /usage from the ledger that were rendered, by outcome (complete, abandoned, failed).',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const observeAnswers: AnswerObserver = {
+    longReadings: (underWay) => longReadings.set(underWay),
+    renderings: ({ underWay, bytes }) => {
+      renderings.set(underWay)
+      renderedBytes.set(bytes)
+    },
+    rendered: (outcome) => rendered.inc({ outcome }),
+  }
   const soundness = new Gauge({
     name: 'copilot_credits_database_sound',
     help: 'Whether the last check of the whole database found nothing: 1, or 0 if it is damaged. -1 until one has ended.',
@@ -106,6 +135,7 @@ export const createMetrics = () => {
 
   return {
     observer,
+    observeAnswers,
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
     },

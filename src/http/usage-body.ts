@@ -15,6 +15,8 @@ export type UsageBody = {
   /** Changes when and only when the bytes do. Without quotes and without a mark of the encoding. */
   readonly tag: string
   readonly byteLength: number
+  /** What it takes in memory now, with the encodings that were asked for. */
+  readonly bytesHeld: () => number
   /** The bytes in an encoding. Compressing starts with the first who asks, and all others read along. */
   readonly in: (encoding: Encoding) => SharedBytes
 }
@@ -70,8 +72,9 @@ const usageBody = (identity: SharedBytes, tag: string): UsageBody => {
   return {
     tag,
     byteLength: identity.byteLength,
+    bytesHeld: () => encoded.values().reduce((sum, { byteLength }) => sum + byteLength, 0),
     in: (encoding) => {
-      const bytes = encoded.get(encoding) ?? compress(identity, encoding)
+      const bytes = encoded.get(encoding) ?? compress(identity, encoding, () => encoded.delete(encoding))
       encoded.set(encoding, bytes)
       return bytes
     },
@@ -103,6 +106,13 @@ export class SharedBytes {
   #byteLength = 0
   #state: 'growing' | 'complete' | 'failed' = 'growing'
   #waiting: (() => void)[] = []
+  #readers = 0
+  readonly #abandoned: () => void
+
+  /** Calls `abandoned` when the last reader leaves before it is complete. */
+  constructor(abandoned: () => void = () => {}) {
+    this.#abandoned = abandoned
+  }
 
   get byteLength(): number {
     return this.#byteLength
@@ -136,6 +146,11 @@ export class SharedBytes {
   /** A reader of its own, which goes as fast as whoever it is piped to. */
   stream(): Readable {
     let next = 0
+    this.#readers++
+    const leave = (): void => {
+      this.#readers--
+      if (this.#readers === 0 && this.#state === 'growing') this.#abandoned()
+    }
     const readNext = (stream: Readable): void => {
       const chunk = this.#chunks[next]
       if (chunk !== undefined) {
@@ -153,6 +168,10 @@ export class SharedBytes {
       highWaterMark: 1,
       read() {
         readNext(this)
+      },
+      destroy(error, done) {
+        leave()
+        done(error)
       },
     })
   }
@@ -179,17 +198,22 @@ export class SharedBytes {
 const CHUNK_BYTES = 1024 * 1024
 
 /** Fast levels: the answer changes as often as messages are sent. */
-const compress = (identity: SharedBytes, encoding: Encoding): SharedBytes => {
+const compress = (identity: SharedBytes, encoding: Encoding, abandoned: () => void): SharedBytes => {
   const compressor =
     encoding === 'br'
       ? createBrotliCompress({
           params: { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_SIZE_HINT]: identity.byteLength },
         })
       : createGzip({ level: 5 })
-  const compressed = new SharedBytes()
+  const source = identity.stream()
+  const compressed = new SharedBytes(() => {
+    abandoned()
+    source.destroy()
+    compressor.destroy()
+  })
   compressor.on('data', (bytes: Buffer) => compressed.append(bytes))
   compressor.on('end', () => compressed.end())
   compressor.on('error', () => compressed.fail())
-  identity.stream().pipe(compressor)
+  source.pipe(compressor)
   return compressed
 }

@@ -1,6 +1,6 @@
 /**
- * The usage of a range as the ledger has it, rendered once for each state of it. What was rendered is given again only after
- * a look at the ledger has shown that nothing of the range has changed.
+ * The usage of a range as the ledger has it, rendered once for each state of it, by whoever asks first, and shared by all who
+ * ask meanwhile. What was rendered is given again only after a look at the ledger has shown that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'
 import type { Organization } from '#model/organization.ts'
@@ -8,61 +8,86 @@ import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { UsageAnswer } from './current-usage.ts'
 import type { Range } from './ledger.ts'
+import { messagesIn } from './long-readings.ts'
+import type { RenderedAnswers, Rendering } from './rendered-answers.ts'
 import type { Beside, FindBeside, UsageQueries } from './usage-queries.ts'
 
 export type LedgerUsage<T> = {
-  readonly read: (organization: Organization, range: Range, besideOf?: FindBeside) => Promise<UsageAnswer<T> & Beside>
+  /**
+   * The answer stays in memory until `signal` aborts, which says that the reader has it or has left; while they wait it throws
+   * the reason. Throws StoreBusy if there is no room.
+   */
+  readonly read: (
+    organization: Organization,
+    range: Range,
+    signal: AbortSignal,
+    besideOf?: FindBeside,
+  ) => Promise<UsageAnswer<T> & Beside>
 }
 
 export type LedgerUsageNeeds<T> = {
   readonly queries: Pick<UsageQueries, 'read' | 'pages'>
+  readonly answers: RenderedAnswers<T>
   readonly render: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
-  readonly sizeOf: (usage: T) => number
   readonly now: () => number
 }
 
-type Kept<T> = { readonly version: number; readonly usage: T }
+type Found<T> = Omit<UsageAnswer<T>, 'usage'> & {
+  readonly beside: Beside | undefined
+  readonly rendering: Rendering<T>
+}
 
-const KEPT_BYTES_MAX = 16 * 1024 * 1024
-
-export const createLedgerUsage = <T>({ queries, render, sizeOf, now }: LedgerUsageNeeds<T>): LedgerUsage<T> => {
-  const kept = new Map<string, Kept<T>>()
-  let keptBytes = 0
-
-  const forget = (key: string): void => {
-    const entry = kept.get(key)
-    if (entry === undefined) return
-    keptBytes -= sizeOf(entry.usage)
-    kept.delete(key)
-  }
-
-  const keep = (key: string, entry: Kept<T>): void => {
-    forget(key)
-    const size = sizeOf(entry.usage)
-    if (size > KEPT_BYTES_MAX / 2) return
-    kept.set(key, entry)
-    keptBytes += size
-    for (const oldest of kept.keys()) {
-      if (keptBytes <= KEPT_BYTES_MAX) break
-      forget(oldest)
-    }
-  }
-
-  const read: LedgerUsage<T>['read'] = (organization, range, besideOf) =>
-    queries.read(organization.id, async (view) => {
-      const asOf = now()
-      const key = JSON.stringify([organization.id, range.from, range.to])
-      const version = await view.version({ from: dayAt(organization.calendar, range.from).start, to: range.to })
-      const beside = await besideOf?.(view, range)
-      const before = kept.get(key)
-      if (before?.version === version) return { usage: before.usage, asOf, from: 'memory', ...beside }
-      const usage = await render(toUsageLines(queries.pages(view, organization, range)))
-      keep(key, { version, usage })
-      return { usage, asOf, from: 'refresh', ...beside }
+export const createLedgerUsage = <T>({ queries, answers, render, now }: LedgerUsageNeeds<T>): LedgerUsage<T> => {
+  /** Finds the rendering of the state of now, or begins it in the same reading, which then goes on for all who share it. */
+  const find = (
+    organization: Organization,
+    range: Range,
+    signal: AbortSignal,
+    besideOf: FindBeside | undefined,
+  ): Promise<Found<T>> =>
+    new Promise((resolve, reject) => {
+      const ending = new AbortController()
+      let isShared = false
+      signal.addEventListener('abort', () => isShared || ending.abort(signal.reason), { once: true })
+      const { id, calendar } = organization
+      const key = JSON.stringify([id, range.from, range.to])
+      queries
+        .read(
+          id,
+          async (view) => {
+            const asOf = now()
+            const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
+            const beside = await besideOf?.(view, range)
+            const messages = answers.find(key, version) === undefined ? await messagesIn(view, calendar, range) : 0
+            signal.throwIfAborted()
+            const before = answers.find(key, version)
+            const rendering = before ?? answers.begin({ key, version, messages, ending })
+            answers.hold(rendering, signal)
+            isShared = true
+            resolve({ rendering, asOf, from: before?.isComplete ? 'memory' : 'refresh', beside })
+            if (before !== undefined) return
+            await answers.render(rendering, () => render(toUsageLines(queries.pages(view, organization, range))))
+          },
+          { signal: ending.signal },
+        )
+        .catch(reject)
     })
 
-  return { read }
+  return {
+    read: async (organization, range, signal, besideOf) => {
+      signal.throwIfAborted()
+      const { rendering, beside, ...found } = await find(organization, range, signal, besideOf)
+      return { ...found, ...beside, usage: await whileHere(rendering.usage, signal) }
+    },
+  }
 }
+
+const whileHere = <T>(usage: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    usage.then(resolve, reject)
+  })
 
 async function* toUsageLines(pages: AsyncIterable<readonly RecordedLine[]>): AsyncGenerator<readonly UsageLine[]> {
   for await (const page of pages) yield page

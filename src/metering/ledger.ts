@@ -16,8 +16,15 @@ export type Ledger = {
    * The organization must be there. A repetition after a failure is safe: what had been written is a duplicate then.
    */
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]>
-  /** Reads of one organization, all of one moment. */
-  read<T>(organizationId: string, reading: (view: LedgerView) => Promise<T>): Promise<T>
+  /**
+   * Reads of one organization, all of one moment. Throws StoreBusy if too many wait to read. Once `signal` aborts, the statement
+   * under way ends soon and the next throws the reason.
+   */
+  read<T>(
+    organizationId: string,
+    reading: (view: LedgerView) => Promise<T>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<T>
   readonly organizations: OrganizationStore
   readonly keys: KeyStore
   readonly reports: ReportStore

@@ -62,6 +62,13 @@ export type UsageObserver = {
   readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
 }
 
+/** Is told of readings that look through many records, and of answers that are rendered or in memory. */
+export type AnswerObserver = {
+  readonly longReadings: (underWay: number) => void
+  readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void
+  readonly rendered: (outcome: 'complete' | 'abandoned' | 'failed') => void
+}
+
 /** What an operator should hear of a store, and whether what it holds is sound. */
 export type StoreNotice = {
   readonly severity: 'info' | 'warn' | 'error'

@@ -10,7 +10,10 @@ import type { CurrentUsage, UsageAnswer } from './current-usage.ts'
 import type { Ledger, LedgerView, Range } from './ledger.ts'
 import { createLedgerUsage, type LedgerUsageNeeds } from './ledger-usage.ts'
 import { type Listing, listingView, spanOfPeriods, type UsageSum } from './listing.ts'
+import { LongReadings } from './long-readings.ts'
 import { type Compare, type Comparison, createComparison, notListedIn } from './not-listed.ts'
+import type { AnswerObserver } from './ports.ts'
+import { RenderedAnswers } from './rendered-answers.ts'
 import type { UpstreamRecorder } from './upstream-recorder.ts'
 import { type Beside, createUsageQueries, type FindBeside, type UsageQueries } from './usage-queries.ts'
 
@@ -27,8 +30,8 @@ export type Situation = {
 
 export type Reading<T> = Situation & {
   readonly queries: UsageQueries
-  /** `GET /usage` of a range. */
-  readonly usage: (range: Range) => Promise<UsageAnswer<T> & Beside>
+  /** `GET /usage` of a range, for a reader who has it or has left once the signal aborts. */
+  readonly usage: (range: Range, signal: AbortSignal) => Promise<UsageAnswer<T> & Beside>
   readonly current: Range
   /** Present if the answers are of an upstream's listing and not of the ledger. */
   readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
@@ -47,7 +50,10 @@ export type Readings<T> = {
   readonly compare: (listing: Listing) => Promise<void>
 }
 
-export type ReadingsNeeds<T> = Omit<LedgerUsageNeeds<T>, 'queries'> & {
+export type ReadingsNeeds<T> = Pick<LedgerUsageNeeds<T>, 'render' | 'now'> & {
+  readonly sizeOf: (usage: T) => number
+  readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
+  readonly observeAnswers: AnswerObserver
   readonly ledger: Ledger
   /** Of the upstream, or of the bundled sample. */
   readonly currentUsage: CurrentUsage<T>
@@ -62,8 +68,16 @@ export type ReadingsNeeds<T> = Omit<LedgerUsageNeeds<T>, 'queries'> & {
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   const { ledger, currentUsage, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
-  const rendering = { render: needs.render, sizeOf: needs.sizeOf, now }
-  const ledgerQueries = createUsageQueries({ ledger, rateCards })
+  const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeAnswers.longReadings)
+  const createAnswers = () =>
+    new RenderedAnswers<T>({
+      bytesMax: needs.limits.answerBytesMax,
+      sizeOf: needs.sizeOf,
+      longReadings,
+      observe: needs.observeAnswers,
+    })
+  const rendering = { answers: createAnswers(), render: needs.render, now }
+  const ledgerQueries = createUsageQueries({ ledger, rateCards, longReadings })
   const ledgerUsage = createLedgerUsage({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
@@ -120,7 +134,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     return {
       ...situation,
       queries: ledgerQueries,
-      usage: (range) => ledgerUsage.read(situation.organization, range),
+      usage: (range, signal) => ledgerUsage.read(situation.organization, range, signal),
       current: { from: start, to: end },
     }
   }
@@ -132,19 +146,25 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     })
     return {
       ...ofLedger(situation),
-      queries: createUsageQueries({ ledger, rateCards, besideOf }),
-      usage: (range) => ledgerUsage.read(organization, range, besideOf),
+      queries: createUsageQueries({ ledger, rateCards, longReadings, besideOf }),
+      usage: (range, signal) => ledgerUsage.read(organization, range, signal, besideOf),
     }
   }
 
   const ofListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
     const view = listingView(listing, organization.calendar)
-    const queries = createUsageQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards })
+    const queries = createUsageQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
     const span = spanOfPeriods(organization.calendar, listing)
-    const { read } = createLedgerUsage({ ...rendering, queries })
+    // The state of a listing has no number by which to tell it from another.
+    const { read } = createLedgerUsage({ ...rendering, answers: createAnswers(), queries })
     const reading = ofLedger(situation)
-    return { ...reading, queries, usage: (range) => read(organization, range), current: span ?? reading.current }
+    return {
+      ...reading,
+      queries,
+      usage: (range, signal) => read(organization, range, signal),
+      current: span ?? reading.current,
+    }
   }
 
   let sample: { readonly listing: Listing; readonly reading: Reading<T> } | undefined

@@ -1,6 +1,6 @@
 /** What is asked of the ledger, for one organization and of one moment. */
 import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
-import { dayAt } from '#calendar/days.ts'
+import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
@@ -13,6 +13,7 @@ import { price, priceReport } from '#rating/price.ts'
 import { comparePage, LineTally } from './agreement.ts'
 import type { GroupField, GroupTotal, Ledger, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
 import type { UsageSum } from './listing.ts'
+import type { LongReadings } from './long-readings.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
 
 export type PeriodUsage = BillingPeriod & UsageSum & Beside
@@ -53,12 +54,14 @@ type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   /** Every rate card that ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
+  readonly longReadings: LongReadings
   readonly besideOf?: FindBeside
 }
 
 const NOTHING_BESIDE: FindBeside = async () => ({})
 
-export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESIDE }: Needs) => {
+/** Each takes a signal that ends it: whoever asked has left. */
+export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf = NOTHING_BESIDE }: Needs) => {
   /**
    * All lines of a range, page by page, while the moment that is read stays the same. Throws StoreError in place of the end
    * if they do not add up to the totals.
@@ -84,19 +87,31 @@ export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESID
   const page = async (
     { id, calendar }: Organization,
     query: PageQuery,
-  ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> =>
-    ledger.read(id, async (view) => {
+    signal?: AbortSignal,
+  ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
+    const isFiltered = query.member !== undefined || query.reportId !== undefined
+    const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
       return { lines, hasMore, ...(await besideOf(view, query)) }
-    })
+    }
+    const left = { from: query.after?.at ?? query.from, to: query.to }
+    return ledger.read(
+      id,
+      (view) => (isFiltered ? longReadings.during(view, calendar, left, () => read(view)) : read(view)),
+      { signal },
+    )
+  }
 
   /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */
   const totals = async (
     organization: Organization,
     query: TotalsQuery,
+    signal?: AbortSignal,
   ): Promise<Beside & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+    // Before the buckets are made: those who have left may be many.
+    signal?.throwIfAborted()
     const ranges: Range[] = []
     let next: EpochMs | undefined
     for (const { start, end } of bucketsBetween({ ...query, from: query.start ?? query.from })) {
@@ -106,18 +121,20 @@ export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESID
       }
       ranges.push({ from: start, to: end })
     }
-    return ledger.read(organization.id, async (view) => {
-      const buckets = await totalsOf(view, organization, ranges, query.group)
+    const read = async (view: LedgerView) => {
+      const buckets = await totalsOf(view, organization, ranges, query.group, longReadings)
       return { buckets, next, ...(await besideOf(view, query)) }
-    })
+    }
+    return ledger.read(organization.id, read, { signal })
   }
 
   /** From the current period, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
     { now, before, limit }: { readonly now: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
-  ): Promise<{ readonly periods: readonly PeriodUsage[]; readonly hasMore: boolean }> =>
-    ledger.read(id, async (view) => {
+    signal?: AbortSignal,
+  ): Promise<{ readonly periods: readonly PeriodUsage[]; readonly hasMore: boolean }> => {
+    const read = async (view: LedgerView) => {
       const span = await view.span()
       const newest = periodAt(calendar, Math.max(now, span?.last ?? now))
       let period = before === undefined ? newest : periodBefore(calendar, periodAt(calendar, before))
@@ -132,15 +149,19 @@ export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESID
         periods.push({ ...each, ...(await besideOf(view, { from: each.start, to: each.end })) })
       }
       return { periods, hasMore: period.end > oldest }
-    })
+    }
+    return ledger.read(id, read, { signal })
+  }
 
   /** A period, or several that follow each other, as one. */
-  const period = async ({ id }: Organization, { from, to }: Range): Promise<PeriodUsage> =>
-    ledger.read(id, async (view) => {
+  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodUsage> => {
+    const read = async (view: LedgerView) => {
       const [found] = await usageOf(view, [{ start: from, end: to }])
       if (found === undefined) throw new Error('a period has usage, be it none')
       return { ...found, ...(await besideOf(view, { from, to })) }
-    })
+    }
+    return ledger.read(id, read, { signal })
+  }
 
   /** Every charge of a message, the one that holds first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
@@ -151,7 +172,7 @@ export const createUsageQueries = ({ ledger, rateCards, besideOf = NOTHING_BESID
   return { read: ledger.read, pages, page, totals, periods, period, charges }
 }
 
-const LINES_A_PAGE = 5000
+const LINES_A_PAGE = 2000
 
 export const CHANGES = [
   'text',
@@ -224,13 +245,15 @@ const totalsOf = async (
   { calendar }: Organization,
   buckets: readonly Range[],
   group: readonly GroupField[],
+  longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
   const cuts: { readonly range: Range; readonly bucket: number }[] = []
   /** The part of each bucket that consists of whole days, if there is one. */
   const cores: Range[] = []
+  const dayOf = rememberingDays(calendar)
   for (const [bucket, { from, to }] of buckets.entries()) {
-    const first = dayAt(calendar, from)
-    const last = dayAt(calendar, to)
+    const first = dayOf(from)
+    const last = dayOf(to)
     const coreFrom = first.start === from ? from : first.end
     const coreTo = last.start
     if (coreFrom >= coreTo) {
@@ -248,7 +271,14 @@ const totalsOf = async (
     firstCore === undefined || lastCore === undefined
       ? []
       : await view.dayTotals({ from: firstCore.from, to: lastCore.to, group })
-  const rest = cuts.length === 0 ? [] : await view.rangeTotals({ ranges: cuts.map(({ range }) => range), group })
+  const cut = cuts.map(({ range }) => range)
+  const [firstCut, lastCut] = [cut.at(0), cut.at(-1)]
+  const rest =
+    firstCut === undefined || lastCut === undefined
+      ? []
+      : await longReadings.during(view, calendar, { from: firstCut.from, to: lastCut.to }, () =>
+          view.rangeTotals({ ranges: cut, group }),
+        )
   const parts: GroupTotal[][] = buckets.map(() => [])
   let bucket = 0
   for (const { dayStart, ...total } of days) {
@@ -260,6 +290,15 @@ const totalsOf = async (
     const own = parts[index] ?? []
     return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own) }
   })
+}
+
+/** Many buckets lie in one day, and to find it costs a look at its zone. */
+const rememberingDays = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
+  let latest: UsageDay = { start: 0, end: 0 }
+  return (at) => {
+    if (at < latest.start || at >= latest.end) latest = dayAt(calendar, at)
+    return latest
+  }
 }
 
 const sumOf = (totals: readonly GroupTotal[]): { readonly messages: number; readonly credits: CreditsSum } => ({

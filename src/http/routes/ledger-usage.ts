@@ -25,6 +25,7 @@ import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
+import { signalOfLeaving } from '../leaving.ts'
 import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
 import {
   ChargesSchema,
@@ -145,18 +146,22 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit = 100, cursor, user_id: member, report_id: reportId } = request.query
       const reading = await readingFor(request, request.query)
       const after = cursor === undefined ? undefined : positionIn(cursor)
       const range = rangeOf(reading, request.query)
-      const { lines, hasMore, ...beside } = await reading.queries.page(reading.organization, {
-        ...range,
-        limit,
-        ...(member !== undefined && { member }),
-        ...(reportId !== undefined && { reportId }),
-        ...(after !== undefined && { after }),
-      })
+      const { lines, hasMore, ...beside } = await reading.queries.page(
+        reading.organization,
+        {
+          ...range,
+          limit,
+          ...(member !== undefined && { member }),
+          ...(reportId !== undefined && { reportId }),
+          ...(after !== undefined && { after }),
+        },
+        signalOfLeaving(reply.raw),
+      )
       const last = lines.at(-1)
       return {
         usage: lines.map(toLine),
@@ -185,7 +190,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
       const reading = await readingFor(request, request.query)
       const { organization, queries } = reading
@@ -195,14 +200,18 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         throw new InvalidRequest('query parameter "time_zone"', 'an IANA time zone, such as Europe/London')
       }
       const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
-      const { buckets, next, ...beside } = await queries.totals(organization, {
-        ...range,
-        ...(page !== undefined && { start: startIn(page, range) }),
-        width,
-        timeZone,
-        group,
-        limit,
-      })
+      const { buckets, next, ...beside } = await queries.totals(
+        organization,
+        {
+          ...range,
+          ...(page !== undefined && { start: startIn(page, range) }),
+          width,
+          timeZone,
+          group,
+          limit,
+        },
+        signalOfLeaving(reply.raw),
+      )
       return {
         time_zone: timeZone,
         buckets: buckets.map((each) => toBucket(each, group)),
@@ -228,11 +237,15 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { organization, queries, now } = await readingFor(request, BY_DATE)
       const { limit = 24, cursor } = request.query
       const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
-      const { periods, hasMore } = await queries.periods(organization, { now, before, limit })
+      const { periods, hasMore } = await queries.periods(
+        organization,
+        { now, before, limit },
+        signalOfLeaving(reply.raw),
+      )
       const last = periods.at(-1)
       return {
         periods: periods.map((each) => toPeriod(each, nameOfPeriod(organization.calendar, each))),

@@ -8,6 +8,7 @@ import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
+import { signalOfLeaving } from '../leaving.ts'
 import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
@@ -63,16 +64,20 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       const usage: UsageAnswer<UsageBody> & Beside =
         isCurrent(request.query) && source !== 'ledger'
           ? await currentUsage.read()
-          : await readLedger(organization, request.query)
+          : await readLedger(organization, request.query, signalOfLeaving(reply.raw))
       reply.hijack()
       writeUsage(request.raw, reply.raw, usage, request.id, notesOf(source, usage))
     },
   )
   done()
 
-  async function readLedger(organization: Organization, query: RangeQuery): Promise<UsageAnswer<UsageBody> & Beside> {
+  async function readLedger(
+    organization: Organization,
+    query: RangeQuery,
+    signal: AbortSignal,
+  ): Promise<UsageAnswer<UsageBody> & Beside> {
     const reading = await readings.byDate(organization)
-    return reading.usage(rangeOf(reading, query))
+    return reading.usage(rangeOf(reading, query), signal)
   }
 }
 

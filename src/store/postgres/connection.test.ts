@@ -130,3 +130,34 @@ describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
     await blocker.end()
   })
 })
+
+const runningIn = async (url: string): Promise<number> => {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query(
+    "SELECT count(*)::int AS count FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'",
+  )
+  await client.end()
+  return rows[0].count
+}
+
+for (const poolMode of [undefined, 'transaction'] as const) {
+  test(`a statement that nobody waits for any more ends in the server${poolMode ? ', behind PgBouncer as well' : ''}`, {
+    skip: poolMode === undefined ? false : withoutPgBouncer,
+  }, async () => {
+    const url = await server.createDatabase()
+    await using pooler = poolMode && (await startPgBouncer(url, poolMode))
+    const connection = new Connection({ url: pooler?.behind(url) ?? url, poolSize: 2 })
+    const leaving = new AbortController()
+    const reading = connection.read((client) => client.query('SELECT pg_sleep(25)'), leaving.signal)
+    while ((await runningIn(url)) === 0);
+    const reason = new Error('nobody waits')
+    const leftAt = performance.now()
+    leaving.abort(reason)
+    await assert.rejects(reading, (error) => error === reason)
+    assert.ok(performance.now() - leftAt < 15_000)
+    assert.equal(await runningIn(url), 0)
+    assert.equal((await connection.read((client) => client.query('SELECT 1'))).rowCount, 1)
+    await connection.close()
+  })
+}

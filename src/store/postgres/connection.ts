@@ -1,4 +1,5 @@
 /** The pool, and what is done about failures: repeat what is safe to repeat, name the rest, let nothing take longer than it may. */
+import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { StoreError } from '#model/errors.ts'
@@ -58,9 +59,9 @@ export class Connection {
 
   /**
    * Reads of one moment. Once it has begun each statement has a limit of its own, since the reader may take its time between
-   * them. Throws StoreError.
+   * them. Throws StoreError, or the reason of `signal`, which also ends the statement under way.
    */
-  read<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  read<T>(operation: (client: pg.PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
     const reading: Operation<T> = (client, takeYourTime) =>
       this.transaction(
@@ -71,7 +72,7 @@ export class Connection {
         },
         { begin, statementMs: READ_STATEMENT_MS },
       )
-    return this.#repeat(reading, 0, this.deadline())
+    return this.#repeat(reading, 0, this.deadline(), signal)
   }
 
   /** Limits that hold for the session hold for the transaction as well, unless there is no session to rely on. */
@@ -108,20 +109,32 @@ export class Connection {
     return this.#closing
   }
 
-  async #repeat<T>(operation: Operation<T>, retryUntil: number, endsAt: number): Promise<T> {
+  async #repeat<T>(operation: Operation<T>, retryUntil: number, endsAt: number, signal?: AbortSignal): Promise<T> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.#with(operation, endsAt)
+        return await this.#with(operation, endsAt, signal)
       } catch (error) {
+        if (signal?.aborted) throw signal.reason
         if (!mayPass(error) || performance.now() + pause > retryUntil) throw toStoreError(error)
         await wait(pause * (0.5 + Math.random() / 2))
       }
     }
   }
 
-  async #with<T>(operation: Operation<T>, endsAt: number): Promise<T> {
+  async #with<T>(operation: Operation<T>, endsAt: number, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
     const client = await this.#connect(endsAt)
+    if (signal?.aborted) {
+      client.release()
+      throw signal.reason
+    }
     let failure: Error | undefined
+    // The request to cancel may come when another statement runs: the connection is not used again.
+    const left = (): void => {
+      failure ??= new Error('nobody waits for it')
+      cancelStatementOf(client)
+    }
+    signal?.addEventListener('abort', left, { once: true })
     // Without a listener the loss of a connection in use would end the process; the query in flight hears of it as well.
     const lost = (error: Error): void => {
       failure ??= error
@@ -140,6 +153,7 @@ export class Connection {
       throw failure instanceof TimedOut ? failure : error
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', left)
       client.off('error', lost)
       client.release(failure)
     }
@@ -216,6 +230,28 @@ const quick = (text: string, values: unknown[] = []): LimitedQuery => limited(te
 /** A statement that reads, for `read`: somewhat longer than the server's own limit, whose error says more. */
 export const readStatement = (text: string, values: unknown[]): LimitedQuery =>
   limited(text, values, READ_STATEMENT_MS + QUICK_MS)
+
+/**
+ * As the protocol has it: over a connection of its own, with the key that the server, or a pooler, gave. To close the connection
+ * would not do, as a server that computes does not notice.
+ */
+const cancelStatementOf = (client: pg.PoolClient): void => {
+  const { host, port } = client
+  if (!('processID' in client && 'secretKey' in client)) return
+  const request = Buffer.alloc(16)
+  for (const [index, number] of [16, CANCEL_REQUEST, Number(client.processID), Number(client.secretKey)].entries()) {
+    request.writeInt32BE(number, index * 4)
+  }
+  const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
+  // The limit of the statement is left.
+  socket.on('error', () => {})
+  socket.setTimeout(QUICK_MS, () => socket.destroy())
+  socket.resume()
+  // The server closes it. PgBouncer 1.18 no longer answers anyone if the client closes first.
+  socket.write(request)
+}
+
+const CANCEL_REQUEST = 80877102
 
 class TimedOut extends Error {
   override readonly name = 'TimedOut'

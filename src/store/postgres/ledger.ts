@@ -59,7 +59,8 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
     append: (batch) => (batch.records.length === 0 ? Promise.resolve([]) : queue.append(batch)),
 
     // Read once: what the reader has handed on cannot be taken back.
-    read: (organizationId, reading) => connection.read((client) => reading(createView(client, organizationId))),
+    read: (organizationId, reading, { signal } = {}) =>
+      connection.read((client) => reading(createView(client, organizationId, signal)), signal),
 
     organizations: {
       find: async (id) => toOrganization(await query(`${ORGANIZATIONS} WHERE organization_id = $1 ${BY_DATE}`, id)),

@@ -8,9 +8,11 @@ import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge, wholeNumber
 const LINE = `record.message_number, record.message_name, record.at_ms, record.timestamp, record.member, record.report_id,
   record.report_name, record.credits_micros, rate_card.version AS rate_card`
 
-export const createView = (client: PoolClient, organizationId: string): LedgerView => {
-  const query = async (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> =>
-    (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
+export const createView = (client: PoolClient, organizationId: string, signal?: AbortSignal): LedgerView => {
+  const query = async (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> => {
+    signal?.throwIfAborted()
+    return (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
+  }
 
   return {
     page: async ({ from, to, member, reportId, after, limit }: PageQuery) => {

@@ -3,8 +3,9 @@
  * nor each other.
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { AppendBatch, AppendOutcome, Ledger, LedgerView } from '#metering/ledger.ts'
+import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#metering/ledger.ts'
 import type { StoreObserver } from '#metering/ports.ts'
+import { creditsSum } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { CheckResult } from './check-thread.ts'
@@ -12,6 +13,8 @@ import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
 import type { LookingUpMethod, ReaderFile, ReaderRequest, ReadingMethod } from './reader-thread.ts'
 import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
+import { Turns } from './turns.ts'
+import type { Part } from './usage-reader.ts'
 import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
@@ -58,24 +61,38 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     return writer.call({ method: 'append', args: [columns] }, transfer)
   }
 
-  const read = async <T>(organizationId: string, reading: (view: LedgerView) => Promise<T>): Promise<T> => {
+  const turns = new Turns(READINGS_MAX, WAITING_MAX)
+
+  const read: Ledger['read'] = async (organizationId, reading, { signal } = {}) => {
     if (damage !== undefined) throw damage
+    const leave = await turns.enter(signal)
     const session = ++lastSession
-    const call = <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> =>
-      reader.call<R>({ session, method, args: [organizationId, ...args] })
-    const view: LedgerView = {
-      page: (query) => call('page', query),
-      charges: (messageId) => call('charges', messageId),
-      dayTotals: (query) => call('dayTotals', query),
-      rangeTotals: (query) => call('rangeTotals', query),
-      version: (range) => call('version', range),
-      span: () => call('span'),
+    const call = async <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> => {
+      signal?.throwIfAborted()
+      return reader.call<R>({ session, method, args: [organizationId, ...args] })
+    }
+    const piecewise = async <R, Query>(method: ReadingMethod, query: Query): Promise<R[]> => {
+      const all: R[] = []
+      for (let rest: Query | undefined = query; rest !== undefined; ) {
+        const part: Part<R, Query> = await call(method, rest)
+        for (const each of part.found) all.push(each)
+        rest = part.rest
+      }
+      return all
     }
     try {
-      return await reading(view)
+      return await reading({
+        page: (query) => piecewise('page', query),
+        charges: (messageId) => call('charges', messageId),
+        dayTotals: (query) => piecewise('dayTotals', query),
+        rangeTotals: async (query) => mergePieces(await piecewise('rangeTotals', query), query.group),
+        version: (range) => call('version', range),
+        span: () => call('span'),
+      })
     } finally {
       // Nobody waits for it, and a reader that has failed has said so.
       reader.call({ session, method: 'end' }).catch(() => {})
+      leave()
     }
   }
 
@@ -129,6 +146,36 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
 }
 
 const UPDATE_ATTEMPTS = 1000
+/** Each open reading has a connection with a cache of its own. */
+const READINGS_MAX = 32
+const WAITING_MAX = 1000
+
+/** A range that was read in pieces has one total for each piece and group. */
+const mergePieces = (totals: readonly RangeTotal[], group: readonly GroupField[]): readonly RangeTotal[] => {
+  const keyOf = ({ reportId, member }: RangeTotal): readonly string[] =>
+    group.map((field) => (field === 'report' ? String(reportId ?? '') : (member ?? '')))
+  const groups = Map.groupBy(totals, (total) => JSON.stringify([total.range, ...keyOf(total)]))
+  if (groups.size === totals.length) return totals
+  const merged = [...groups.values()].flatMap(([first, ...more]) =>
+    first === undefined ? [] : more.reduce(add, first),
+  )
+  return merged.sort((one, other) => {
+    const [ours, theirs] = [keyOf(one), keyOf(other)]
+    const differing = ours.findIndex((key, index) => key !== theirs[index])
+    if (one.range !== other.range || differing < 0) return one.range - other.range
+    return Buffer.compare(Buffer.from(ours[differing] ?? ''), Buffer.from(theirs[differing] ?? ''))
+  })
+}
+
+const add = (one: RangeTotal, other: RangeTotal): RangeTotal => ({
+  ...one,
+  ...(other.reportName !== undefined &&
+    Buffer.compare(Buffer.from(other.reportName), Buffer.from(one.reportName ?? '')) > 0 && {
+      reportName: other.reportName,
+    }),
+  messages: one.messages + other.messages,
+  credits: creditsSum(one.credits + other.credits),
+})
 
 const startReader = (file: ReaderFile): Promise<Thread<ReaderRequest['call'], unknown>> =>
   Thread.start(new URL('./reader-thread.ts', import.meta.url), file)

@@ -1,6 +1,6 @@
 /**
  * The thread that reads. A session is a connection with a transaction: all that is read in it is of one moment. Sessions
- * take turns call by call, so that a long answer holds nobody up.
+ * take turns call by call, and no call lasts, so that a long answer holds nobody up.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, workerData } from 'node:worker_threads'
@@ -28,7 +28,7 @@ export type ReadingMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | '
 export type LookingUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
 
 type Connection = { readonly database: DatabaseSync; readonly usage: UsageReader }
-type Session = Connection & { readonly begunAt: number }
+type Session = Connection & { readonly begunAt: number; servedMs: number }
 
 const { file, port } = workerData as ReaderData
 const database = openReader(file)
@@ -49,7 +49,7 @@ const begin = (id: number): Session => {
     guard.check()
   }
   connection.database.exec('BEGIN')
-  const session = { ...connection, begunAt: performance.now() }
+  const session = { ...connection, begunAt: performance.now(), servedMs: 0 }
   sessions.set(id, session)
   return session
 }
@@ -97,14 +97,48 @@ const answerTo = ({ id, call }: ReaderRequest): Answer => {
   }
 }
 
-port.on('message', (request: ReaderRequest | 'close') => {
-  if (request !== 'close') {
-    port.postMessage([answerTo(request)])
-    return
+/** Those whose reading has been served least come first: a short question waits for no more than a piece of a long one. */
+const waiting: ReaderRequest[] = []
+let isServing = false
+
+const servedMsOf = ({ call }: ReaderRequest): number => {
+  const session = 'session' in call && call.method !== 'end' ? sessions.get(call.session) : undefined
+  return session === undefined || session === 'ended' ? 0 : session.servedMs
+}
+
+const takeNext = (): ReaderRequest | undefined => {
+  let first = 0
+  for (const [index, request] of waiting.entries()) {
+    if (servedMsOf(request) < servedMsOf(waiting[first] as ReaderRequest)) first = index
   }
+  return waiting.splice(first, 1)[0]
+}
+
+const serve = (): void => {
+  const request = takeNext()
+  isServing = request !== undefined
+  if (request === undefined) return
+  const startedAt = performance.now()
+  port.postMessage([answerTo(request)])
+  const session = 'session' in request.call ? sessions.get(request.call.session) : undefined
+  if (session !== undefined && session !== 'ended') session.servedMs += performance.now() - startedAt
+  setImmediate(serve)
+}
+
+const close = (): void => {
   for (const id of [...sessions.keys()]) end(id)
   for (const session of idle) session.database.close()
   database.close()
   port.close()
+}
+
+port.on('message', (request: ReaderRequest | 'close') => {
+  if (request === 'close') {
+    while (waiting.length > 0) port.postMessage([answerTo(waiting.shift() as ReaderRequest)])
+    close()
+    return
+  }
+  waiting.push(request)
+  if (!isServing) serve()
 })
 port.postMessage([])

@@ -13,6 +13,20 @@ import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge } from './rows.ts'
 
+/** What a piece of the work has found, and what is left to ask. */
+export type Part<T, Query> = { readonly found: readonly T[]; readonly rest?: Query }
+
+/** `days` are those that are left to look through, once they are known. */
+export type PageRest = PageQuery & { readonly days?: readonly Range[] }
+/** `range` is the first that is left, and `start` where in it to begin. A range that is in two pieces has totals of both. */
+export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; readonly start?: number }
+
+/** node:sqlite cannot interrupt a statement, so none may last: after so long others have their turn, or the reader has left. */
+const PIECE_MS = 10
+/** So many records are looked through by one statement. */
+const PIECE_ROWS = 4000
+const PIECE_LINES = 2000
+
 export class UsageReader {
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
@@ -22,9 +36,41 @@ export class UsageReader {
     this.#database = database
   }
 
-  page(organizationId: string, query: PageQuery): readonly RecordedLine[] {
-    const { from, to, member, reportId, after, limit } = query
-    if (member === undefined && reportId === undefined) return this.#pageOf(organizationId, query)
+  page(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
+    const { member, reportId, limit } = query
+    if (member !== undefined || reportId !== undefined) return this.#filteredPage(organizationId, query)
+    const found = this.#pageOf(organizationId, { ...query, limit: Math.min(limit, PIECE_LINES) })
+    const after = found.at(-1)
+    if (found.length < PIECE_LINES || after === undefined || limit === found.length) return { found }
+    return { found, rest: { ...query, after, limit: limit - found.length } }
+  }
+
+  #filteredPage(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
+    const { limit, after } = query
+    const endsAt = performance.now() + PIECE_MS
+    const found: RecordedLine[] = []
+    const days = [...(query.days ?? this.#daysOf(organizationId, query))]
+    for (let day = days.shift(); day !== undefined && found.length < limit; day = days.shift()) {
+      const cut = this.#cut(organizationId, day)
+      if (cut < day.to) days.unshift({ from: cut, to: day.to })
+      if (after !== undefined && after.at >= cut) continue
+      found.push(...this.#pageOf(organizationId, { ...query, from: day.from, to: cut, limit: limit - found.length }))
+      const isLeft = days.length > 0 && found.length < limit
+      if (isLeft && performance.now() > endsAt) return { found, rest: { ...query, days, limit: limit - found.length } }
+    }
+    return { found }
+  }
+
+  /** Where a piece of a range ends: behind so many records, and behind all of one instant. */
+  #cut(organizationId: string, { from, to }: Range): number {
+    const row = this.#prepare(`
+      SELECT at_ms FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?
+      ORDER BY at_ms LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
+    const at = row?.['at_ms']
+    return typeof at === 'number' ? Math.max(at, from + 1) : to
+  }
+
+  #daysOf(organizationId: string, { from, to, member, reportId, after }: PageQuery): readonly Range[] {
     // The totals know on which days there is anything of this member or report: only those are looked through.
     const days = this.#prepare(`
       SELECT day_start, coalesce((SELECT min(day_start) FROM daily_total AS later
@@ -40,15 +86,10 @@ export class UsageReader {
       reportId === undefined ? null : String(reportId),
       member ?? null,
     )
-    const lines: RecordedLine[] = []
-    for (const day of days) {
-      if (lines.length >= limit) break
-      const start = Math.max(from, day['day_start'] as number)
-      const end = Math.min(to, day['day_end'] as number)
-      if (after !== undefined && after.at >= end) continue
-      lines.push(...this.#pageOf(organizationId, { ...query, from: start, to: end, limit: limit - lines.length }))
-    }
-    return lines
+    return days.map((day) => ({
+      from: Math.max(from, after?.at ?? from, day['day_start'] as number),
+      to: Math.min(to, day['day_end'] as number),
+    }))
   }
 
   #pageOf(organizationId: string, { from, to, member, reportId, after, limit }: PageQuery): readonly RecordedLine[] {
@@ -80,7 +121,24 @@ export class UsageReader {
       .map((row) => toStoredCharge(this.#withRateCard(row)))
   }
 
-  dayTotals(organizationId: string, { from, to, group }: DayTotalsQuery): readonly DayTotal[] {
+  dayTotals(organizationId: string, query: DayTotalsQuery): Part<DayTotal, DayTotalsQuery> {
+    const { to, group } = query
+    if (group.length === 0) return { found: this.#dayTotalsOf(organizationId, query) }
+    const endsAt = performance.now() + PIECE_MS
+    const found: DayTotal[] = []
+    for (let from = query.from; from < to; ) {
+      const row = this.#prepare(`
+        SELECT day_start FROM daily_group_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?
+        ORDER BY day_start LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
+      const cut = typeof row?.['day_start'] === 'number' ? Math.max(row['day_start'], from + 1) : to
+      for (const total of this.#dayTotalsOf(organizationId, { from, to: cut, group })) found.push(total)
+      from = cut
+      if (from < to && performance.now() > endsAt) return { found, rest: { ...query, from } }
+    }
+    return { found }
+  }
+
+  #dayTotalsOf(organizationId: string, { from, to, group }: DayTotalsQuery): readonly DayTotal[] {
     const sql =
       group.length === 0
         ? `SELECT day_start, messages, credits_micros FROM daily_total
@@ -91,7 +149,9 @@ export class UsageReader {
     return this.#prepare(sql, { bigints: true }).all(organizationId, from, to).map(toDayTotal)
   }
 
-  rangeTotals(organizationId: string, { ranges, group }: RangeTotalsQuery): readonly RangeTotal[] {
+  rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangeTotal, RangeTotalsRest> {
+    const { ranges, group } = query
+    const endsAt = performance.now() + PIECE_MS
     const keys = group.map((field) => `coalesce(${KEYS[field]}, '')`).join(', ')
     const sum = this.#prepare(
       `SELECT ${group.length === 0 ? '' : `${columnsOf(group)}, `}
@@ -100,9 +160,17 @@ export class UsageReader {
        ${group.length === 0 ? '' : `GROUP BY ${keys}`} HAVING count(*) > 0 ${group.length === 0 ? '' : `ORDER BY ${keys}`}`,
       { bigints: true },
     )
-    return ranges.flatMap(({ from, to }, range) =>
-      sum.all(organizationId, from, to).map((row) => toRangeTotal(row, range)),
-    )
+    const found: RangeTotal[] = []
+    for (let range = query.range ?? 0; range < ranges.length; range++) {
+      const { from, to } = ranges[range] ?? { from: 0, to: 0 }
+      for (let start = range === query.range ? (query.start ?? from) : from; start < to; ) {
+        if (performance.now() > endsAt) return { found, rest: { ...query, range, start } }
+        const cut = this.#cut(organizationId, { from: start, to })
+        for (const row of sum.all(organizationId, start, cut)) found.push(toRangeTotal(row, range))
+        start = cut
+      }
+    }
+    return { found }
   }
 
   version(organizationId: string, { from, to }: Range): number {

@@ -1,0 +1,164 @@
+/**
+ * What do readers of large answers that come, wait a second and leave cost everyone else? Small requests and intake are timed
+ * meanwhile, and what the process still does a second after the last reader has left. Readers run in the process of the bench.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { NewRecord } from '../src/metering/ledger.ts'
+import { packMeasurement } from '../src/metering/packed-measurement.ts'
+import { credits } from '../src/model/credits.ts'
+import { measure } from '../src/rating/measure.ts'
+import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { type Running, startService } from './processes.ts'
+import { median, type Report } from './report.ts'
+
+const START = Date.parse('2024-05-01T00:00:00Z')
+const DAY_MS = 86_400_000
+const READERS = 200
+const STAYS_MS = 1000
+const SECONDS = 10
+
+/** The path that a reader asks for, by its number. */
+const KINDS: Readonly<Record<string, (reader: number) => string>> = {
+  'one month, the same for all': () => '/usage?period=2024-05',
+  'another range for each': (reader) =>
+    `/usage?from=2024-05-01&to=${new Date(START + 28 * DAY_MS + (reader % 500) * 60_000).toISOString()}`,
+  'totals by hour': (reader) =>
+    `/v1/usage/totals?from=2024-05-01&to=2024-06-01&bucket=hour&limit=${700 + (reader % 40)}`,
+}
+
+export const benchReaders = async (report: Report, messages: number): Promise<void> => {
+  report.heading(`${READERS} readers at a time that leave after a second, ${messages.toLocaleString('en')} messages`)
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
+  const path = join(folder, 'ledger.db')
+  await fill(path, messages)
+  const rows: string[][] = []
+  for (const [kind, pathOf] of Object.entries(KINDS)) {
+    await using service = await startService({ DATABASE_URL: `sqlite:${path}`, LOG_LEVEL: 'warn' })
+    rows.push([kind, ...(await bench(service, pathOf))])
+  }
+  const times = (what: string) => `${what}, ms: median, worst`
+  report.table(
+    [
+      'readers of',
+      times('current period'),
+      times('small /usage'),
+      times('intake'),
+      'grew by, MB',
+      'CPU a second later, %',
+      'answers',
+    ],
+    rows,
+  )
+  rmSync(folder, { recursive: true })
+}
+
+const bench = async (service: Running, pathOf: (reader: number) => string): Promise<readonly string[]> => {
+  const probes = [
+    { path: '/v1/periods/current' },
+    { path: '/usage?organization=small&period=2024-05' },
+    { path: '/v1/messages?organization=small', posts: true },
+  ]
+  for (const probe of probes) await ask(service.port, probe)
+  const before = service.residentBytes()
+  const endsAt = performance.now() + SECONDS * 1000
+  const statuses = new Map<string, number>()
+  let reader = 0
+  const reading = Array.from({ length: READERS }, async () => {
+    while (performance.now() < endsAt) {
+      const status = await readAndLeave(service.port, pathOf(reader++))
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+  })
+  const probing = probes.map(async (probe) => {
+    const times: number[] = []
+    while (performance.now() < endsAt) {
+      const startedAt = performance.now()
+      const answered = await Promise.race([ask(service.port, probe), wait(20_000, false)])
+      times.push(answered ? performance.now() - startedAt : Number.POSITIVE_INFINITY)
+      await wait(20)
+    }
+    return `${median(times).toFixed(0)}, ${Math.max(...times).toFixed(0)}`
+  })
+  await Promise.all(reading)
+  const timings = await Promise.all(probing)
+  await wait(1000)
+  const used = cpuSecondsOf(service)
+  await wait(1000)
+  const cpu = (cpuSecondsOf(service) - used) * 100
+  const grown = (service.peakBytes() - before) / 1e6
+  const answers = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ')
+  return [...timings, grown.toFixed(0), cpu.toFixed(0), answers]
+}
+
+/** Waits for an answer or a second, whichever comes first, and closes the connection. Refused, it comes again after a second. */
+const readAndLeave = (port: number, path: string): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    let head = ''
+    socket.on('connect', () => socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`))
+    socket.on('data', (bytes: Buffer) => {
+      if (head.length < 12) head += bytes.toString('latin1', 0, 12)
+    })
+    socket.on('error', () => {})
+    setTimeout(() => {
+      socket.destroy()
+      resolve(head.slice(9, 12) || 'left')
+    }, STAYS_MS)
+  })
+
+const agent = new Agent({ keepAlive: true })
+let lastId = 10_000_000
+
+const ask = (port: number, { path, posts = false }: { path: string; posts?: boolean }): Promise<boolean> =>
+  new Promise((resolve) => {
+    const headers = { 'Content-Type': 'application/json' }
+    const asked = request(
+      { port, host: '127.0.0.1', path, agent, ...(posts && { method: 'POST', headers }) },
+      (response) => {
+        response.resume()
+        response.on('end', () => resolve(true))
+      },
+    )
+    asked.on('error', () => resolve(false))
+    const message = { id: ++lastId, timestamp: new Date().toISOString(), text: 'How much is left?' }
+    asked.end(posts ? JSON.stringify({ messages: [message] }) : undefined)
+  })
+
+const fill = async (path: string, messages: number): Promise<void> => {
+  const ledger = await createSqliteLedger({ path })
+  const calendar = [{ effectiveFrom: -8_640_000_000_000_000, timeZone: 'UTC', anchorDay: 1 }] as const
+  await ledger.organizations.create({ id: 'small', name: 'Small', createdAt: START, calendar })
+  const measurement = packMeasurement(measure('How much is left of the budget?'))
+  const recordOf = (id: number, of: number): NewRecord => {
+    const at = START + Math.floor((id * 31 * DAY_MS) / of)
+    return {
+      ...{ messageId: id, at, timestamp: new Date(at).toISOString(), credits: credits(1_850_000), measurement },
+      ...{ rateCard: 'standard-2024', digest: new Uint8Array(16), dayStart: Math.floor(at / DAY_MS) * DAY_MS },
+    }
+  }
+  const append = (organizationId: string, records: readonly NewRecord[]) =>
+    ledger.append({ organizationId, records, onChange: 'refuse', recordedAt: START })
+  await append(
+    'small',
+    Array.from({ length: 100 }, (_, id) => recordOf(id, 100)),
+  )
+  for (let first = 0; first < messages; first += 10_000) {
+    const count = Math.min(10_000, messages - first)
+    await append(
+      'default',
+      Array.from({ length: count }, (_, index) => recordOf(first + index, messages)),
+    )
+  }
+  await ledger.close()
+}
+
+/** Of all its threads, from Linux's /proc, which counts in hundredths. */
+const cpuSecondsOf = ({ pid }: Running): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
