@@ -51,7 +51,7 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
   const status = error.statusCode ?? 500
-  if (status === 415 && !(error instanceof ServiceError)) return sendUnsupportedType(request, reply)
+  if (status === 415) return sendUnsupportedType(request, reply)
   if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
     return sendProblem(reply, refusalOf(error, request))
   }
