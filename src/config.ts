@@ -335,7 +335,8 @@ export const SETTINGS = {
   INTAKE_QUEUE: {
     byDefault: '64MiB',
     read: bytes,
-    meaning: 'Bytes of bodies that are taken in at one time; who comes then is answered 503',
+    meaning:
+      'Bytes of bodies that have arrived and are being taken in; a key that holds more than its share is answered 503',
   },
   LONG_READINGS: {
     byDefault: '4',

@@ -392,29 +392,29 @@ describe('import, when something is wrong,', () => {
     assert.equal(code, 1)
     assert.match(out, /^accepted +10$/m)
     assert.match(err, /\/dev\/full: .*ENOSPC/)
+    assert.match(err, /^not all of them are in \/dev\/full$/m)
     assert.match(err, /nothing is charged twice/)
     assert.doesNotMatch(`${out}${err}`, /secret|4711/)
   })
 
-  test('ends in order at a signal while it waits for more', async () => {
+  test('ends in order at a signal while it waits for more, and has listed what it rejected until then', async () => {
     using folder = temporaryFolder()
-    const child = spawn(
-      process.execPath,
-      ['bin/copilot-credits.js', 'import', '-', '--json', '--rejects', join(folder.path, 'r')],
-      {
-        cwd: root,
-        env: { PATH: process.env['PATH'], DATABASE_URL: ledgerIn(folder.path) },
-      },
-    )
+    const rejects = join(folder.path, 'r')
+    const child = spawn(process.execPath, ['bin/copilot-credits.js', 'import', '-', '--json', '--rejects', rejects], {
+      cwd: root,
+      env: { PATH: process.env['PATH'], DATABASE_URL: ledgerIn(folder.path) },
+    })
     const said = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
     // More than a pipe and the import hold at one time: once it is all written, some of it has been sent.
-    await new Promise<void>((resolve) => child.stdin.write(linesOf(20_000), () => resolve()))
+    await new Promise<void>((resolve) => child.stdin.write(`{"text":7}\n${linesOf(20_000)}`, () => resolve()))
     child.kill('SIGINT')
     const [out, err, [code]] = await said
     assert.equal(code, 1)
     assert.match(err, /stopped by SIGINT/)
-    const { accepted, complete } = JSON.parse(out)
+    const { accepted, rejected, complete } = JSON.parse(out)
     assert.equal(complete, false)
+    assert.equal(rejected, 1)
+    assert.equal(JSON.parse(readFileSync(rejects, 'utf8')).line, 1)
     await using service = await startService({ DATABASE_URL: ledgerIn(folder.path) })
     assert.equal(((await totalOf(service)) as unknown[])[0] ?? 0, accepted)
   })

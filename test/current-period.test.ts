@@ -265,6 +265,39 @@ test('a process that remembers an old price takes the new one from what another 
   }
 })
 
+test('a process that remembers an older listing agrees with what another has recorded, even if every sum is the same', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
+  try {
+    const at = Date.parse('2024-05-20T12:00:00Z')
+    const [one, other] = ['What is the rent?', 'When does the lease for the whole building end?']
+    await using upstream = await startChanging([
+      { id: 1, text: one, timestamp: new Date(at).toJSON() },
+      { id: 2, text: other, timestamp: new Date(at + 1000).toJSON() },
+    ])
+    const settings = { ...FORGETFUL, UPSTREAM_URL: upstream.url, DATABASE_URL: `sqlite:${join(folder, 'shared.db')}` }
+    await using remembering = await startService({ ...settings, UPSTREAM_MAX_AGE: '1h' })
+    await using forgetful = await startService(settings)
+    const range = rangeAround(at)
+    const agree = async (): Promise<void> => {
+      await assertOneTruth(forgetful.url, range, { notListed: 0 })
+      const byDate = await getJson<object>(`${remembering.url}/usage?${range}`)
+      assert.deepEqual(byDate, await getJson<object>(`${remembering.url}/usage`))
+      await assertOneTruth(remembering.url, range, { notListed: 0 })
+    }
+    await agree()
+    const [first, second] = upstream.state.messages as [Entry, Entry]
+    upstream.state.messages = [first, { ...second, timestamp: new Date(at + 1001).toJSON() }]
+    await agree()
+    upstream.state.messages = [
+      { ...first, text: other },
+      { ...second, text: one },
+    ]
+    await agree()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
 describe('all ways of asking agree on PostgreSQL', () => {
   let server: PostgresServer
   before(async () => {

@@ -486,29 +486,6 @@ for (const [name, environment] of Object.entries(STORES)) {
   })
 }
 
-test('who comes when the queue is full is answered 503 before anything of it is read', async () => {
-  await using service = await startService({ INTAKE_QUEUE: '64KiB', INTAKE_MAX_BYTES: '64KiB' })
-  const { port } = new URL(service.url)
-  const slow = connect(Number(port), '127.0.0.1')
-  slow.write(
-    'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 65000\r\nExpect: 100-continue\r\n\r\n',
-  )
-  await once(slow, 'data')
-  const answer = await request(service, '/v1/messages', {
-    body: { messages: [message(1, { text: 'x'.repeat(1000) })] },
-  })
-  assert.equal(answer.status, 503)
-  assert.equal(answer.headers.get('retry-after'), '1')
-  assert.match(answer.body.type, /too-busy$/)
-  const closed = once(slow, 'close')
-  slow.destroy()
-  await closed
-  for (;;) {
-    const { status } = await request(service, '/v1/messages', { body: { messages: [message(1)] } })
-    if (status === 200) break
-  }
-})
-
 test('the sample is answered until somebody puts something in, and says so', async () => {
   await using service = await startService({})
   const sample = await request(service, '/usage')

@@ -131,6 +131,7 @@ const runImport = async (
     if (!(error instanceof CommandFailed || error instanceof ServiceError)) throw error
     if (target === undefined) throw error
     failures.push(error.message)
+    failures.push(...flushAtLast(rejects))
   } finally {
     stopping.end()
     rejects.close()
@@ -139,6 +140,17 @@ const runImport = async (
   const seconds = (performance.now() - startedAt) / 1000
   say({ out, err }, options, { tally, rejects, failures, seconds })
   return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
+}
+
+/** What was rejected before the import ended is listed, whatever ended it. */
+const flushAtLast = (rejects: Rejects): readonly string[] => {
+  try {
+    rejects.flush()
+    return []
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    return [error.message]
+  }
 }
 
 type Context = {
@@ -325,7 +337,8 @@ const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failure
   for (const line of rejects.first) err.write(`${styled(err, 'red', line)}\n`)
   if (rejects.count() > rejects.first.length)
     err.write(`… and ${grouped(rejects.count() - rejects.first.length)} more\n`)
-  if (rejects.count() > 0) err.write(`all of them are in ${shown(options.rejects)}\n`)
+  if (rejects.count() > 0)
+    err.write(`${rejects.isWhole() ? 'all' : 'not all'} of them are in ${shown(options.rejects)}\n`)
   sayUnknownReports(err, tally)
   for (const failure of failures) err.write(`${styled(err, 'red', 'copilot-credits:')} ${shown(failure)}\n`)
   if (failures.length === 0) return

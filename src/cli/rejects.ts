@@ -11,7 +11,10 @@ export type Rejects = {
   readonly count: () => number
   /** Throws CommandFailed if it cannot be written. */
   readonly add: (file: string, entry: FileEntry, result: Result) => void
+  /** Throws CommandFailed as `add` does. */
   readonly flush: () => void
+  /** Whether all of them are in the file. */
+  readonly isWhole: () => boolean
   /** Removes the file if nothing was written to it. */
   readonly close: () => void
 }
@@ -26,16 +29,20 @@ export const openRejects = (path: string, inputs: readonly string[]): Rejects =>
   let count = 0
   let pending = ''
   let hasWritten = false
+  let hasFailed = false
   const flush = (): void => {
-    if (pending === '') return
+    if (pending === '' || hasFailed) return
+    const bytes = Buffer.from(pending)
+    pending = ''
+    // A line may be cut now: nothing can follow it.
+    hasFailed = true
     attempt(path, () => {
       // What an earlier import had to say is replaced by what this one has.
       if (!hasWritten && fstatSync(file).isFile()) ftruncateSync(file)
       hasWritten = true
-      const bytes = Buffer.from(pending)
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
     })
-    pending = ''
+    hasFailed = false
   }
   return {
     first,
@@ -54,6 +61,7 @@ export const openRejects = (path: string, inputs: readonly string[]): Rejects =>
       if (pending.length > PENDING_MAX) flush()
     },
     flush,
+    isWhole: () => pending === '' && !hasFailed,
     close: () => {
       closeSync(file)
       if (isNew && !hasWritten) unlinkSync(path)

@@ -1,11 +1,13 @@
 /** Bodies of requests: unpacked, read as JSON by our own reader, and refused before that where they are of no type that is taken. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fastify'
 import { InvalidJson, readJson } from '#formats/json.ts'
-import { InvalidRequest, ServiceError } from '#model/errors.ts'
+import { InvalidRequest, ServiceError, StoreBusy } from '#model/errors.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
+import { CollectedBytes } from './collected-bytes.ts'
+import { BUSY, type IntakeShare } from './intake-gate.ts'
 import { hasBody, isGzip, JSON_TYPE, mediaTypeOf } from './media-types.ts'
 
 /** The body is packed in a way that is not taken here. */
@@ -47,6 +49,59 @@ export const readJsonBody = (bytes: Uint8Array): unknown => {
     throw new InvalidRequest('body', `${expected}${at}`)
   }
 }
+
+/** The body is larger than the route takes; handleError knows it by its status. */
+class BodyTooLarge extends Error {
+  readonly statusCode = 413
+}
+
+export const brokenOff = (): InvalidRequest => new InvalidRequest('body', 'whole: it broke off')
+
+type CollectNeeds = {
+  readonly response: ServerResponse
+  readonly bytesMax: number
+  readonly share: IntakeShare
+}
+
+/**
+ * The whole body, as it came or unpacked. What is not taken, for its size or because there is no room, is dropped as it
+ * arrives: to close the connection would reset it, and the answer with it. Throws StoreBusy.
+ */
+export const collectBody = async (
+  request: FastifyRequest,
+  { response, bytesMax, share }: CollectNeeds,
+): Promise<Uint8Array> => {
+  const { body } = request
+  if (!(body instanceof Readable)) return new Uint8Array()
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > bytesMax) throw new BodyTooLarge()
+  if (!share.hasRoom(Math.min(announced, CHUNK_BYTES))) throw new StoreBusy(BUSY)
+  const collected = new CollectedBytes()
+  await new Promise<void>((resolve, reject) => {
+    const give = (reason: unknown): void => {
+      body.off('data', take)
+      body.resume()
+      // The request may live on for a while, and with it what listens to it.
+      collected.clear()
+      reject(reason)
+    }
+    const take = (chunk: Uint8Array): void => {
+      const { receivedEncodedLength = 0 } = body as Partial<Unpacked>
+      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) give(new BodyTooLarge())
+      else if (share.hold(chunk.length)) collected.push(chunk)
+      else give(new StoreBusy(BUSY))
+    }
+    body.on('data', take)
+    body.on('end', resolve)
+    body.on('error', (error) => give(error instanceof ServiceError ? error : brokenOff()))
+    // A request that was answered elsewhere, as too slow or as no valid HTTP, neither ends nor closes.
+    response.on('close', () => give(brokenOff()))
+  })
+  return collected.take()
+}
+
+/** What Node.js reads of a socket at once. */
+const CHUNK_BYTES = 64 * 1024
 
 /** Whatever the depth: JSON may be nested deeper than the stack of calls. */
 const refuseUnkeepable = (body: unknown): void => {

@@ -7,7 +7,7 @@ import { Forbidden } from './caller.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
 import { ReaderLeft } from './leaving.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'
-import { ShuttingDown } from './stopping.ts'
+import { LineTimedOut, ShuttingDown } from './stopping.ts'
 
 export type ProblemKind = keyof typeof KINDS
 
@@ -106,6 +106,7 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
   if (error instanceof UnsupportedCoding) {
     return failure('unsupported-media-type', error.message, {}, { 'accept-encoding': 'gzip' })
   }
+  if (error instanceof LineTimedOut) return failure('request-timed-out', error.message)
   if (error instanceof ShuttingDown) return failure('shutting-down', error.message, {}, RETRY_SOON)
   if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
   if (error instanceof StoreError) {

@@ -60,6 +60,7 @@ export const createHttpServer = ({
       if (busy.get(request.socket) === exchange) busy.delete(request.socket)
     })
     limitArrival(request, response)
+    limitRest(request, response)
     handler(request, response)
   }
 
@@ -79,6 +80,23 @@ export const createHttpServer = ({
     }, REQUEST_MAX_MS)
     response.on('close', () => clearTimeout(timer))
   }
+
+  /** The rest of a body that was answered before its end is dropped as it comes, and for so long. */
+  const limitRest = (request: IncomingMessage, response: ServerResponse): void => {
+    response.on('finish', () => {
+      if (request.complete) return
+      request.resume()
+      const { socket } = request
+      const timer = setTimeout(() => socket.destroy(), REQUEST_MAX_MS)
+      const end = (): void => {
+        clearTimeout(timer)
+        socket.off('close', end)
+      }
+      request.on('end', end)
+      socket.on('close', end)
+    })
+  }
+
   const server = createServer(
     {
       requestTimeout: 0,

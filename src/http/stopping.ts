@@ -11,6 +11,16 @@ export class ShuttingDown extends ServiceError {
   }
 }
 
+/** A part of a line has come, and nothing more of it. */
+export class LineTimedOut extends ServiceError {
+  constructor() {
+    super(
+      'line_timed_out',
+      'The rest of a line did not arrive within 30 seconds. What is counted here is committed; send everything else again.',
+    )
+  }
+}
+
 const UNREADABLE = Symbol('unreadable')
 
 /** Tells whoever reads the body that nothing more of it can be made out. */

@@ -31,8 +31,16 @@ export const spanOfPeriods = (calendar: BillingCalendar, { inTime }: Listing): R
 export const compareIds = (one: Id, other: Id): number => {
   if (typeof one === 'number') return typeof other === 'number' ? one - other : -1
   if (typeof other === 'number') return 1
-  return Buffer.compare(Buffer.from(one), Buffer.from(other))
+  const shorter = Math.min(one.length, other.length)
+  for (let index = 0; index < shorter; index++) {
+    const difference = rankOf(one.charCodeAt(index)) - rankOf(other.charCodeAt(index))
+    if (difference !== 0) return difference
+  }
+  return one.length - other.length
 }
+
+/** Orders code units as their code points: halves of pairs stand for what is beyond U+FFFF. */
+const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
 /** A listing as the ledger would hold it. */
 export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar): LedgerView => {

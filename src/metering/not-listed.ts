@@ -2,13 +2,14 @@
  * What the ledger of `default` has charged beside the listing of the Copilot service: within the listing's days and the
  * calendar's current period, what the listing does not name, because it no longer does or because it was reported here.
  */
-import { dayAt } from '#calendar/days.ts'
+import { setImmediate as letOthersRun } from 'node:timers/promises'
+import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Priced, RecordedLine } from '#model/usage-record.ts'
-import type { DayTotal, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
-import { type Listing, listingView, type UsageSum } from './listing.ts'
+import type { LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
+import type { Listing, UsageSum } from './listing.ts'
 
 export type Comparison = {
   /** Charges that the listing does not name, by time. */
@@ -22,14 +23,16 @@ export type Compare = (view: LedgerView, listing: Listing, now: EpochMs) => Prom
 /** Remembers the latest result: it holds as long as the listing and the versions of its days do. */
 export const createComparison = ({ calendar }: Organization): Compare => {
   let known: { readonly listing: Listing; readonly versions: string; readonly comparison: Comparison } | undefined
+  let equalDays: EqualDays = new Map()
 
   return async (view, listing, now) => {
     const windows = windowsOf(calendar, listing, now)
     const versions = JSON.stringify([windows, await Promise.all(windows.map((window) => view.version(window)))])
     if (known?.listing === listing && known.versions === versions) return known.comparison
-    const comparison = await compare(view, { listing, windows, calendar })
-    known = { listing, versions, comparison }
-    return comparison
+    const compared = await compare(view, { listing, windows, calendar, equalDays })
+    equalDays = compared.equalDays
+    known = { listing, versions, comparison: compared.comparison }
+    return compared.comparison
   }
 }
 
@@ -64,62 +67,97 @@ const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, now:
   return [{ from: Math.min(listed.from, current.from), to: Math.max(listed.to, current.to) }]
 }
 
+/** Days of which ledger and listing had the same lines: the version that the ledger had, and the lines. */
+type EqualDays = ReadonlyMap<EpochMs, { readonly version: number; readonly lines: readonly Priced[] }>
+
 type Compared = {
   readonly listing: Listing
   readonly windows: readonly Range[]
   readonly calendar: Organization['calendar']
+  readonly equalDays: EqualDays
 }
 
-const compare = async (view: LedgerView, { listing, windows, calendar }: Compared): Promise<Comparison> =>
-  (await haveEqualTotals(view, listingView(listing, calendar), windows))
-    ? { notListed: [], differing: [] }
-    : compareLines(view, listing, windows)
-
-/** The short way, and the usual one: nothing is charged beside the listing, and each day, report and member adds up to it. */
-const haveEqualTotals = async (ledger: LedgerView, listed: LedgerView, windows: readonly Range[]): Promise<boolean> => {
+/**
+ * Line by line, because equal sums may be of other lines: a time that was corrected, two texts that changed places. A day is
+ * not read again if the ledger has not changed it since it was equal and the listing still has the same there.
+ */
+const compare = async (
+  view: LedgerView,
+  { listing, windows, calendar, equalDays }: Compared,
+): Promise<{ readonly comparison: Comparison; readonly equalDays: EqualDays }> => {
+  const listed = await linesByDay(calendar, listing)
+  const days = new Set(listed.keys())
   for (const window of windows) {
-    const query = { ...window, group: ['report', 'member'] } as const
-    const [ours, theirs] = [await ledger.dayTotals(query), await listed.dayTotals(query)]
-    const isEqual = ours.length === theirs.length && ours.every((total, index) => isSameTotal(total, theirs[index]))
-    if (!isEqual) return false
+    for (const { dayStart } of await view.dayTotals({ ...window, group: [] })) days.add(dayStart)
   }
-  return true
+  const equal = new Map<EpochMs, { readonly version: number; readonly lines: readonly Priced[] }>()
+  const [notListed, differing]: [RecordedLine[], Priced[]] = [[], []]
+  for (const dayStart of [...days].sort((one, other) => one - other)) {
+    const { start, end } = dayAt(calendar, dayStart)
+    const range = { from: start, to: end }
+    const lines = listed.get(dayStart) ?? []
+    const version = await view.version(range)
+    const before = equalDays.get(dayStart)
+    if (before?.version === version && areSameLines(before.lines, lines)) {
+      equal.set(dayStart, { version, lines })
+      continue
+    }
+    const day = await compareDay(view, range, lines, listing)
+    if (day.isEqual) equal.set(dayStart, { version, lines })
+    for (const line of day.notListed) notListed.push(line)
+    for (const charge of day.differing) differing.push(charge)
+  }
+  return { comparison: { notListed, differing }, equalDays: equal }
 }
 
-const isSameTotal = (one: DayTotal, other: DayTotal | undefined): boolean =>
-  one.dayStart === other?.dayStart &&
-  one.messages === other.messages &&
-  one.credits === other.credits &&
-  one.member === other.member &&
-  one.reportId === other.reportId &&
-  one.reportName === other.reportName
+const linesByDay = async (
+  calendar: Organization['calendar'],
+  { inTime }: Listing,
+): Promise<ReadonlyMap<EpochMs, readonly Priced[]>> => {
+  const dayStartOf = createDayFinder(calendar)
+  const days = new Map<EpochMs, Priced[]>()
+  for (const [index, charge] of inTime.entries()) {
+    const dayStart = dayStartOf(charge.at)
+    const day = days.get(dayStart)
+    if (day === undefined) days.set(dayStart, [charge])
+    else day.push(charge)
+    if (index % LINES_A_PAGE === LINES_A_PAGE - 1) await letOthersRun()
+  }
+  return days
+}
 
-const compareLines = async (view: LedgerView, { byId }: Listing, windows: readonly Range[]): Promise<Comparison> => {
+const compareDay = async (view: LedgerView, range: Range, lines: readonly Priced[], { byId }: Listing) => {
   const notListed: RecordedLine[] = []
-  const missing = new Map(byId)
-  for (const window of windows) {
-    for await (const line of linesOf(view, window)) {
+  const missing = new Map(lines.map((charge) => [charge.messageId, charge]))
+  let count = 0
+  for await (const page of pagesOf(view, range)) {
+    count += page.length
+    for (const line of page) {
       const charge = byId.get(line.messageId)
       if (charge === undefined) notListed.push(line)
       else if (isSameLine(charge, line)) missing.delete(line.messageId)
     }
   }
-  return { notListed, differing: [...missing.values()] }
+  return { notListed, differing: missing.values(), isEqual: missing.size === 0 && count === lines.length }
 }
 
 const LINES_A_PAGE = 5000
 
-async function* linesOf(view: LedgerView, range: Range): AsyncGenerator<RecordedLine> {
+async function* pagesOf(view: LedgerView, range: Range): AsyncGenerator<readonly RecordedLine[]> {
   let after: PagePosition | undefined
   for (;;) {
     const page = await view.page({ ...range, limit: LINES_A_PAGE, ...(after && { after }) })
-    yield* page
+    yield page
     after = page.at(-1)
     if (page.length < LINES_A_PAGE) return
   }
 }
 
-const isSameLine = (one: RecordedLine, other: RecordedLine): boolean =>
+const areSameLines = (some: readonly Priced[], others: readonly Priced[]): boolean =>
+  some.length === others.length && some.every((one, index) => isSameLine(one, others[index]))
+
+const isSameLine = (one: RecordedLine, other: RecordedLine | undefined): boolean =>
+  one.messageId === other?.messageId &&
   one.at === other.at &&
   one.timestamp === other.timestamp &&
   one.credits === other.credits &&

@@ -1,13 +1,17 @@
 /**
  * Answers an NDJSON body as a stream: a line for each message as soon as it is committed, and the counts at the end. Some
- * batches are under way at once, so that the next is priced while the last is synced; more are not read.
+ * batches are under way at once, so that the next is priced while the last is synced; more are not read. Neither is anything
+ * while there is no room for it: the stream is paused, and its sender waits.
  */
 import type { ServerResponse } from 'node:http'
 import type { Intake, IntakeCounts, IntakeResult } from '#metering/intake.ts'
 import { countsOf } from '#metering/intake.ts'
+import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
+import { brokenOff } from '../bodies.ts'
+import { BUSY, type IntakeShare } from '../intake-gate.ts'
 import type { Problem } from '../schemas/problem.ts'
-import { chunksUntil } from '../stopping.ts'
+import { chunksUntil, LineTimedOut } from '../stopping.ts'
 import { type LineBatch, type ParsedLine, readLines } from './ndjson.ts'
 import { toResultText } from './result-text.ts'
 
@@ -16,6 +20,7 @@ export type NdjsonNeeds = {
   readonly organization: Organization
   readonly body: AsyncIterable<Uint8Array>
   readonly response: ServerResponse
+  readonly share: IntakeShare
   /** Ends the answer in order although more of the body may come; its reason is the error. */
   readonly stop: AbortSignal
   readonly lineBytesMax: number
@@ -26,9 +31,14 @@ export type NdjsonNeeds = {
 
 const LINES_A_BATCH = 1000
 const BATCHES_AT_ONCE = 3
+/** A sender that writes whole buffers leaves a part of a line until it writes the next, and may take hours. */
+const PART_KEPT_BYTES = 64 * 1024
+const PART_KEPT_MS = 30_000
+/** How long a part of a line is kept for a stream that there is no room to read on. */
+const PAUSED_MAX_MS = 10_000
 
 export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
-  const { intake, organization, body, response, stop, lineBytesMax, isMinimal, toProblem } = needs
+  const { intake, organization, body, response, share, stop, lineBytesMax, isMinimal, toProblem } = needs
   const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
 
   const write = async (text: string): Promise<void> => {
@@ -36,12 +46,14 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     if (!response.write(text)) await drained(response, stop)
   }
 
-  const answer = async (batch: LineBatch, results: readonly IntakeResult[]): Promise<void> => {
+  const answer = async ({ lines, bytes }: LineBatch, results: readonly IntakeResult[]): Promise<void> => {
+    share.letGo(bytes)
+    bytesUnderWay -= bytes
     for (const [status, count] of Object.entries(countsOf(results))) counts[status as keyof IntakeCounts] += count
     let text = ''
     for (const [index, result] of results.entries()) {
       if (isMinimal && (result.status === 'accepted' || result.status === 'duplicate')) continue
-      text += `${toResultText(result, `"line":${batch[index]?.line ?? 0},`)}\n`
+      text += `${toResultText(result, `"line":${lines[index]?.line ?? 0},`)}\n`
     }
     await write(text)
   }
@@ -49,8 +61,10 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
   /** Ends with the answer to the latest batch: answers are written in the order of the lines, each once it is there. */
   let turn: Promise<void> = Promise.resolve()
   const underWay: Promise<void>[] = []
+  let bytesUnderWay = 0
   const takeNext = (batch: LineBatch): void => {
-    const results = takeLines(intake, organization, batch)
+    bytesUnderWay += batch.bytes
+    const results = takeLines(intake, organization, batch.lines)
     const before = turn
     turn = Promise.all([results, before]).then(([taken]) => answer(batch, taken))
     // Whoever waits for it hears of a failure; if another fails first, nobody waits.
@@ -58,8 +72,37 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     underWay.push(turn)
   }
 
+  const gone = new AbortController()
+  const over = AbortSignal.any([stop, gone.signal])
+  response.on('close', () => gone.abort(brokenOff()))
+  const bytesOfPart = (): number => share.held() - bytesUnderWay
+
+  /** Without room nobody else may be able to go on either, if all hold a part of a line: then it is given up. */
+  const holdLater = async (bytes: number): Promise<void> => {
+    while (!(await share.holdLater(bytes, PAUSED_MAX_MS, over))) {
+      over.throwIfAborted()
+      if (bytesUnderWay === 0 && bytesOfPart() > 0) throw new StoreBusy(BUSY)
+    }
+  }
+
+  async function* chunksWithRoom(): AsyncGenerator<Uint8Array> {
+    const late = new AbortController()
+    let timer: NodeJS.Timeout | undefined
+    try {
+      for await (const chunk of chunksUntil(body, AbortSignal.any([over, late.signal]))) {
+        clearTimeout(timer)
+        if (!share.hold(chunk.length)) await holdLater(chunk.length)
+        yield chunk
+        if (bytesOfPart() > PART_KEPT_BYTES) timer = setTimeout(() => late.abort(new LineTimedOut()), PART_KEPT_MS)
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   try {
-    for await (const batch of readLines(chunksUntil(body, stop), { linesMax: LINES_A_BATCH, lineBytesMax })) {
+    const limits = { linesMax: LINES_A_BATCH, lineBytesMax, skipped: share.letGo }
+    for await (const batch of readLines(chunksWithRoom(), limits)) {
       takeNext(batch)
       if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
     }
@@ -95,15 +138,15 @@ const LINGER_MS = 1000
 const takeLines = async (
   intake: Intake,
   organization: Organization,
-  batch: LineBatch,
+  lines: readonly ParsedLine[],
 ): Promise<readonly IntakeResult[]> => {
-  const entries = batch.filter(isEntry)
+  const entries = lines.filter(isEntry)
   const taken = await intake.take(
     organization,
     entries.map(({ entry }) => entry),
   )
   let next = 0
-  return batch.map((line): IntakeResult => {
+  return lines.map((line): IntakeResult => {
     if (isEntry(line)) return taken[next++] as IntakeResult
     const { field, reason } = line
     return { status: 'rejected', field, reason }

@@ -1,40 +1,69 @@
 /** Cuts a stream of bytes into lines and parses each; what is wrong with a line is said of that line. */
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
+import { CollectedBytes } from '../collected-bytes.ts'
 
 export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
 
-export type LineBatch = readonly ParsedLine[]
+/** `bytes`: of its lines and of what was skipped between them. */
+export type LineBatch = { readonly lines: readonly ParsedLine[]; readonly bytes: number }
+
+export type LineLimits = {
+  readonly linesMax: number
+  readonly lineBytesMax: number
+  /** Is told of bytes that are no longer held and come in no batch. */
+  readonly skipped: (bytes: number) => void
+}
 
 const NEWLINE = 0x0a
 
 /**
- * Yields lines in batches: those that have arrived, `linesMax` at the most. Empty lines are skipped. A line of more
+ * Yields lines in batches: those that have arrived, at most `linesMax`. Empty lines are skipped. A line of more
  * than `lineBytesMax` is a rejection, and its bytes are not kept.
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
-  { linesMax, lineBytesMax }: { readonly linesMax: number; readonly lineBytesMax: number },
+  { linesMax, lineBytesMax, skipped }: LineLimits,
 ): AsyncGenerator<LineBatch> {
   let line = 0
-  let pending: Uint8Array[] = []
-  let pendingBytes = 0
+  const pending = new CollectedBytes()
   let isTooLong = false
-  let batch: ParsedLine[] = []
+  let lines: ParsedLine[] = []
+  let bytes = 0
 
   const endLine = (tail: Uint8Array): void => {
     line++
-    const isWhole = !isTooLong && pendingBytes + tail.length <= lineBytesMax
-    const bytes = isWhole ? (pending.length === 0 ? tail : Buffer.concat([...pending, tail])) : undefined
-    pending = []
-    pendingBytes = 0
+    bytes += pending.length + tail.length
+    const isWhole = !isTooLong && pending.length + tail.length <= lineBytesMax
     isTooLong = false
-    if (bytes === undefined) {
-      batch.push({ line, field: '', reason: `must be a line of at most ${lineBytesMax} bytes` })
-    } else {
-      const parsed = parseLine(bytes, line)
-      if (parsed !== undefined) batch.push(parsed)
+    if (!isWhole) {
+      pending.clear()
+      lines.push({ line, field: '', reason: `must be a line of at most ${lineBytesMax} bytes` })
+      return
     }
+    if (pending.length > 0) pending.push(tail)
+    const parsed = parseLine(pending.length === 0 ? tail : pending.take(), line)
+    if (parsed !== undefined) lines.push(parsed)
+  }
+
+  const keepPart = (part: Uint8Array): void => {
+    if (!isTooLong && pending.length + part.length <= lineBytesMax) {
+      pending.push(part)
+      return
+    }
+    isTooLong = true
+    bytes += pending.length + part.length
+    pending.clear()
+  }
+
+  /** Undefined if there is nothing to say of what was read. */
+  const takeBatch = (): LineBatch | undefined => {
+    const batch = { lines, bytes }
+    lines = []
+    bytes = 0
+    if (batch.lines.length > 0) return batch
+    skipped(batch.bytes)
+    return undefined
   }
 
   for await (const chunk of chunks) {
@@ -43,24 +72,19 @@ export async function* readLines(
       const end = chunk.indexOf(NEWLINE, from)
       if (end < 0) break
       endLine(chunk.subarray(from, end))
+      bytes++
       from = end + 1
-      if (batch.length < linesMax) continue
-      yield batch
-      batch = []
+      if (lines.length < linesMax) continue
+      const batch = takeBatch()
+      if (batch !== undefined) yield batch
     }
-    if (from < chunk.length && !isTooLong) {
-      pendingBytes += chunk.length - from
-      isTooLong = pendingBytes > lineBytesMax
-      if (isTooLong) pending = []
-      else pending.push(chunk.slice(from))
-    }
-    if (batch.length > 0) {
-      yield batch
-      batch = []
-    }
+    if (from < chunk.length) keepPart(chunk.subarray(from))
+    const batch = takeBatch()
+    if (batch !== undefined) yield batch
   }
-  if (pendingBytes > 0) endLine(new Uint8Array())
-  if (batch.length > 0) yield batch
+  if (pending.length > 0 || isTooLong) endLine(new Uint8Array())
+  const last = takeBatch()
+  if (last !== undefined) yield last
 }
 
 const parseLine = (bytes: Uint8Array, line: number): ParsedLine | undefined => {

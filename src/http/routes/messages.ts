@@ -1,6 +1,5 @@
 /** `POST /v1/messages` and `POST /v1/events`: messages are reported to us. */
 import { once } from 'node:events'
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type {
   FastifyError,
@@ -14,7 +13,7 @@ import { Compile } from 'typebox/compile'
 import type { Rejection } from '#metering/incoming-message.ts'
 import type { Intake, IntakeResult } from '#metering/intake.ts'
 import { InvalidRequest } from '#model/errors.ts'
-import { readJsonBody } from '../bodies.ts'
+import { collectBody, readJsonBody } from '../bodies.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { problemFor, sendProblem, toProblem } from '../errors.ts'
 import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '../intake/cloud-events.ts'
@@ -45,13 +44,12 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
   /** A text is escaped to six times its bytes at the most. */
   const lineBytesMax = textBytesMax * 6 + LINE_BYTES_BESIDE_TEXT
 
-  keepBodiesAsTheyAre(app, bodyBytesMax)
+  keepBodiesAsTheyAre(app)
 
-  // Before the body is read: who may not report, or comes when there is no room, costs nothing.
+  // Before the body is read, which the routes do: who may not report, or comes when there is no room, costs nothing.
   app.addHook('onRequest', callers.may('messages:write'))
-  app.addHook('preParsing', async (request, reply) => {
+  app.addHook('preParsing', async (request) => {
     ;(request as WithCaller)[CALLER] = await callers.identify(request)
-    reply.raw.on('close', gate.enter(bytesOf(request.headers, bodyBytesMax)))
   })
 
   const callerOf = (request: FastifyRequest): Caller => {
@@ -94,6 +92,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
     },
     async (request, reply) => {
       const caller = callerOf(request)
+      using share = gate.open(sendersOf(caller, request))
       if (isNdjson(request.headers)) {
         const lines = request.body as Readable
         // What is no gzip from its start can still be refused as a whole.
@@ -105,6 +104,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
           organization: caller.organization,
           body: lines,
           response: reply.raw,
+          share,
           stop: stopOf(request.raw, leaving),
           lineBytesMax,
           isMinimal: /\breturn=minimal\b/.test(String(request.headers['prefer'] ?? '')),
@@ -112,7 +112,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         })
         return
       }
-      const body = readJsonBody(bytesIn(request))
+      const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
       const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
       if (!isObject) throw new InvalidRequest('body', 'an object {"messages":[…]}')
       const unknown = Object.keys(body).find((field) => field !== 'messages')
@@ -152,7 +152,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
     },
     async (request, reply) => {
       const caller = callerOf(request)
-      const body = readJsonBody(bytesIn(request))
+      using share = gate.open(sendersOf(caller, request))
+      const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
       const type = mediaTypeOf(request.headers)
       // The content type decides: beside a body that is an event, headers are copies of its attributes or nothing at all.
       const isBatch = type === BATCH
@@ -191,17 +192,12 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
-/** What a stream holds at most while it is being taken in; the rest waits in the network. */
-const NDJSON_BYTES_AT_ONCE = 4 * 1024 * 1024
-
-/** What may be held of a body at one time. How far gzip unpacks is known when it has been: at most so many times. */
-const bytesOf = (headers: IncomingHttpHeaders, bodyBytesMax: number): number => {
-  const sent = Number(headers['content-length'] ?? bodyBytesMax)
-  const bytes = isGzip(headers) ? Math.min(sent * GZIP_RATIO_MAX, Math.max(sent, bodyBytesMax)) : sent
-  return isNdjson(headers) ? Math.min(bytes, NDJSON_BYTES_AT_ONCE) : bytes
+/** Under what a request counts: its key or session, and the organization of that; where nobody is asked, its address. */
+const sendersOf = ({ principal }: Caller, { headers, socket }: FastifyRequest): readonly string[] => {
+  if (principal.by === 'nobody') return [`address ${socket.remoteAddress}`]
+  const shown = principal.by === 'key' ? headers.authorization : headers.cookie
+  return [`key ${shown}`, `organization ${principal.organizationId}`]
 }
-
-const GZIP_RATIO_MAX = 1032
 
 /** What is wrong with a body is said by the route, message by message. */
 const checkQueryOnly: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
@@ -218,16 +214,12 @@ const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
   return finding.keyword === 'boolean' ? [] : [finding]
 }
 
-const bytesIn = ({ body }: FastifyRequest): Uint8Array => (body instanceof Uint8Array ? body : new Uint8Array())
-
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
 
-/** Bytes reach the route as they came, NDJSON while it comes. */
-const keepBodiesAsTheyAre = (app: FastifyInstance, bodyLimit: number): void => {
+/** Bodies reach the route while they come. */
+const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
-  const keep = (_: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void): void => done(null, body)
-  app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH], { parseAs: 'buffer', bodyLimit }, keep)
-  app.addContentTypeParser([...NDJSON_TYPES], (_, payload, done) => done(null, payload))
+  app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) => done(null, payload))
 }
 
 const MESSAGES_DESCRIPTION =
