@@ -1,18 +1,24 @@
 /** The composition: the one file that knows every adapter. */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
 import { type Access, createAccess, DEFAULT_ORGANIZATION } from './metering/access.ts'
 import { createContentDigest } from './metering/content-digest.ts'
 import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
 import { createHostCheck } from './metering/host-names.ts'
-import { createIntake, type Intake, type IntakeCounts } from './metering/intake.ts'
+import { createIntake, type Intake, type IntakeCounts, type IntakeNeeds } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
-import type { AnswerObserver, CurrentPeriodSource, Progress, StoreObserver, UsageObserver } from './metering/ports.ts'
+import type {
+  AnswerObserver,
+  CurrentPeriodSource,
+  Deadline,
+  Progress,
+  StoreObserver,
+  UsageObserver,
+} from './metering/ports.ts'
 import { createPricer, type Pricer } from './metering/pricing.ts'
 import { createReadings, type Readings } from './metering/readings.ts'
 import { createStoreCheck } from './metering/store-check.ts'
@@ -135,11 +141,10 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const hasUpstream = config.upstreamUrl !== undefined
   const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
-  const reportOf = (id: Id): Promise<Report | undefined> =>
-    hasUpstream ? source.report(id, now() + config.upstreamTimeoutMs) : reports.find(id)
+  const reportsOf = hasUpstream ? reportsFrom(source, () => now() + config.upstreamTimeoutMs) : reports.findAll
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
-  const intake = createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe: needs.observeIntake })
+  const intake = createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe: needs.observeIntake })
   const recorder = createUpstreamRecorder({
     intake,
     findOrganization: organizations.find,
@@ -217,6 +222,14 @@ const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Conf
 /** A period that begins is seen to within this time. */
 const TIME_SEEN_EVERY_MS = 60_000
 
+const reportsFrom =
+  (source: CurrentPeriodSource, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>
+  (ids) => {
+    const inquiry = source.inquire(deadline())
+    for (const id of ids) inquiry.want(id)
+    return inquiry.answers()
+  }
+
 /** Throws StoreError. */
 export const openLedger = async (
   { database, databasePoolSize }: Pick<Config, 'database' | 'databasePoolSize'>,
@@ -232,7 +245,7 @@ export type LedgerIntakeNeeds = {
   readonly ledger: Ledger
   readonly config: Pick<Config, 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
   readonly pricer: Pricer
-  readonly reportOf: (id: Id) => Promise<Report | undefined>
+  readonly reportsOf: IntakeNeeds['reportsOf']
   readonly clock: () => number
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
@@ -272,13 +285,13 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
   await prepareDefault(ledger, config, clock())
   const source = createSource({ config, observeCall: () => {}, now })
   const reports = createOwnReports({ store: ledger.reports, now })
-  const reportOf = (id: Id): Promise<Report | undefined> =>
-    config.upstreamUrl === undefined ? reports.find(id) : source.report(id, now() + config.upstreamTimeoutMs)
+  const reportsOf =
+    config.upstreamUrl === undefined ? reports.findAll : reportsFrom(source, () => now() + config.upstreamTimeoutMs)
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ ledger, clock, now }),
     access: createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now }),
-    intake: createLedgerIntake({ ledger, config, pricer, reportOf, clock, observe }),
+    intake: createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe }),
     reports,
     /** Undefined where the store is not one that can be distributed. */
     distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,

@@ -6,12 +6,13 @@
  * last known to be true, and says so; after that the failure is the answer. Kept are what `render` made of the lines, in
  * the form in which it is sent, and the charges, from which every other question about the listing is answered.
  */
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { createListing, type Listing } from './listing.ts'
 import { createPeriodBill, type PeriodBill } from './period-bill.ts'
-import type { CurrentPeriodSource, Deadline, Freshness, Progress, UsageObserver, Validators } from './ports.ts'
+import type { CurrentPeriodSource, Deadline, Freshness, Inquiry, Progress, UsageObserver, Validators } from './ports.ts'
 import type { Pricer } from './pricing.ts'
 
 export type UsageAnswer<T> = {
@@ -179,7 +180,7 @@ const bringUpToDate = async <T>(
     if (fetched !== 'unchanged') return renderBill(needs, fetched)
     const asOf = needs.now()
     const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
-    if (areSame(reports, kept.reports)) return { ...kept, asOf }
+    if (await areSame(reports, kept.reports)) return { ...kept, asOf }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
   const fetched = await fetchBill(needs, undefined, deadline, how)
@@ -200,25 +201,23 @@ const fetchBill = async <T>(
   deadline: Deadline,
   how: Freshness,
 ): Promise<Fetched | 'unchanged'> => {
+  let latest: Inquiry | undefined
   // Each attempt has its own: a report that only a broken attempt named must not matter.
   const start = () => {
-    const asked = new Map<Id, Promise<Report | undefined>>()
-    const wantReport = (id: Id): void => {
-      if (asked.has(id)) return
-      const answer = source.report(id, deadline, how)
-      asked.set(id, answer)
-      // Whoever waits for it hears of a failure; if the listing fails first, nobody waits.
-      answer.catch(() => {})
-    }
-    const bill = createPeriodBill({ pricer, wantReport })
-    return { take: bill.take, finish: () => ({ bill, asked }) }
+    latest?.drop()
+    const inquiry = source.inquire(deadline, how)
+    latest = inquiry
+    const bill = createPeriodBill({ pricer, wantReport: inquiry.want })
+    return { take: bill.take, finish: () => ({ bill, inquiry }) }
   }
-  const listing = await source.list({ start, since, deadline, ...(progress && { progress }) })
+  const listing = await source.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
+    latest?.drop()
+    throw error
+  })
   if (listing === 'unchanged') return 'unchanged'
   const asOf = now()
-  const { bill, asked } = listing.value
-  const reports = new Map<Id, Report | undefined>()
-  for (const [id, answer] of asked) reports.set(id, await answer)
+  const { bill, inquiry } = listing.value
+  const reports = await inquiry.answers()
   return { bill, reports, validators: listing.validators, asOf }
 }
 
@@ -244,12 +243,24 @@ const askAll = async (
   deadline: Deadline,
   how: Freshness,
 ): Promise<ReadonlyMap<Id, Report | undefined>> => {
-  const asked = [...ids].map(async (id) => [id, await source.report(id, deadline, how)] as const)
-  return new Map(await Promise.all(asked))
+  const inquiry = source.inquire(deadline, how)
+  let count = 0
+  for (const id of ids) {
+    inquiry.want(id)
+    if (++count % REPORTS_A_TURN === 0) await letOthersRun()
+  }
+  return inquiry.answers()
 }
 
-const areSame = (one: ReadonlyMap<Id, Report | undefined>, other: ReadonlyMap<Id, Report | undefined>): boolean => {
+const REPORTS_A_TURN = 5000
+
+const areSame = async (
+  one: ReadonlyMap<Id, Report | undefined>,
+  other: ReadonlyMap<Id, Report | undefined>,
+): Promise<boolean> => {
+  let count = 0
   for (const [id, report] of one) {
+    if (++count % REPORTS_A_TURN === 0) await letOthersRun()
     const before = other.get(id)
     if (report?.name !== before?.name || report?.creditCost !== before?.creditCost) return false
   }

@@ -46,8 +46,8 @@ export type Intake = {
 
 export type IntakeNeeds = {
   readonly ledger: Pick<Ledger, 'append'>
-  /** The report, or undefined where the catalogue has none. Throws UpstreamError or StoreError. */
-  readonly reportOf: (id: Id) => Promise<Report | undefined>
+  /** Each report, or undefined if the catalogue has none. Throws UpstreamError or StoreError. */
+  readonly reportsOf: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly pricer: Pricer
   readonly limits: IntakeLimits
   /** Milliseconds since 1970. */
@@ -56,7 +56,7 @@ export type IntakeNeeds = {
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportOf, pricer, limits, clock, observe } = needs
+  const { ledger, reportsOf, pricer, limits, clock, observe } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => EpochMs>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
@@ -71,11 +71,10 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     onChange: AppendBatch['onChange'],
   ): Promise<readonly AppendOutcome[]> => ledger.append({ organizationId, records, onChange, recordedAt: clock() })
 
-  /** Each report that is asked for, once. */
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const ids = new Set<Id>()
     for (const { reportId } of messages) if (reportId !== undefined) ids.add(reportId)
-    return new Map(await Promise.all([...ids].map(async (id) => [id, await reportOf(id)] as const)))
+    return ids.size === 0 ? NO_REPORTS : reportsOf(ids)
   }
 
   const take = async (organization: Organization, entries: readonly unknown[]): Promise<readonly IntakeResult[]> => {
@@ -105,6 +104,8 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
 
   return { take, record, parse: (entry) => parseIncoming(entry, limits, clock()) }
 }
+
+const NO_REPORTS: ReadonlyMap<Id, Report | undefined> = new Map()
 
 const merge = (
   parsed: readonly (IncomingMessage | Rejection)[],

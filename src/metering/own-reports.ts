@@ -4,6 +4,8 @@ import type { ReportStore } from './ledger.ts'
 
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>
+  /** Each of them, or undefined if there is none. Throws StoreError. */
+  readonly findAll: (ids: Iterable<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly findNow: (id: Id) => Promise<Report | undefined>
   readonly put: ReportStore['put']
   readonly remove: ReportStore['remove']
@@ -11,6 +13,7 @@ export type OwnReports = {
 
 const REMEMBERED_MS = 1000
 const REMEMBERED_MAX = 10_000
+const FOUND_AT_ONCE = 16
 
 export const createOwnReports = ({
   store,
@@ -20,17 +23,37 @@ export const createOwnReports = ({
   readonly now: () => number
 }): OwnReports => {
   const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: number }>()
+  const find = (id: Id): Promise<Report | undefined> => {
+    const key = String(id)
+    const entry = known.get(key)
+    if (entry !== undefined && now() < entry.until) return entry.report
+    const report = store.find(id)
+    if (known.size >= REMEMBERED_MAX) known.clear()
+    known.set(key, { report, until: now() + REMEMBERED_MS })
+    report.catch(() => known.delete(key))
+    return report
+  }
+
+  /** Some at a time: a batch that names a hundred thousand must not put so many questions before everybody else's. */
+  const findAll = async (ids: Iterable<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
+    const found = new Map<Id, Report | undefined>()
+    const left = ids[Symbol.iterator]()
+    let isOver = false
+    const findNext = async (): Promise<void> => {
+      for (let next = left.next(); !isOver && next.done !== true; next = left.next()) {
+        found.set(next.value, await find(next.value))
+      }
+    }
+    const all = Promise.all(Array.from({ length: FOUND_AT_ONCE }, findNext))
+    await all.finally(() => {
+      isOver = true
+    })
+    return found
+  }
+
   return {
-    find: (id) => {
-      const key = String(id)
-      const entry = known.get(key)
-      if (entry !== undefined && now() < entry.until) return entry.report
-      const report = store.find(id)
-      if (known.size >= REMEMBERED_MAX) known.clear()
-      known.set(key, { report, until: now() + REMEMBERED_MS })
-      report.catch(() => known.delete(key))
-      return report
-    },
+    find,
+    findAll,
     findNow: (id) => store.find(id),
     put: async (report) => {
       const outcome = await store.put(report)

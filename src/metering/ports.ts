@@ -10,13 +10,23 @@ export type CurrentPeriodSource = {
    * `unchanged` where the listing is still the one of `since`. Throws UpstreamError.
    */
   list<T>(request: ListRequest<T>): Promise<Listing<T> | 'unchanged'>
-  /**
-   * The report, or undefined if the catalogue says that there is none. What is remembered of it will do, unless it is wanted
-   * `anew`. Throws UpstreamError.
-   */
-  report(id: Id, deadline: Deadline, how?: Freshness): Promise<Report | undefined>
+  /** Asks what reports cost. What is remembered of them will do, unless they are wanted `anew`. */
+  inquire(deadline: Deadline, how?: Freshness): Inquiry
   /** Ends what is under way and lets go of connections. */
   close(): Promise<void>
+}
+
+/** A question about many reports, each asked for once. */
+export type Inquiry = {
+  /** Asks for it, at once if there is room. */
+  readonly want: (id: Id) => void
+  /**
+   * What was wanted: each report, or undefined if the catalogue says that there is none. Nothing may be wanted after. Throws
+   * the first UpstreamError, after which nothing more is asked for.
+   */
+  readonly answers: () => Promise<ReadonlyMap<Id, Report | undefined>>
+  /** Nothing more is asked for: nobody wants to know any more. */
+  readonly drop: () => void
 }
 
 export type Freshness = { readonly anew: boolean }

@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { CurrentPeriodSource } from '#metering/ports.ts'
 import { ServiceError } from '#model/errors.ts'
-import type { Report } from '#model/report.ts'
+import type { Id, Report } from '#model/report.ts'
 import { parseJson } from './json-listing.ts'
 import { MalformedAnswer, parseReport } from './schemas.ts'
 import { readListing } from './upstream.ts'
@@ -40,10 +40,19 @@ export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPer
         throw toUnusable(messages, error)
       }
     },
-    report: async (id) => {
-      if (reports === undefined) return undefined
-      catalogue ??= readReports(reports)
-      return (await catalogue).get(String(id))
+    inquire: () => {
+      const wanted = new Set<Id>()
+      return {
+        want: (id) => wanted.add(id),
+        answers: async () => {
+          if (reports !== undefined && wanted.size > 0) catalogue ??= readReports(reports)
+          const known = await catalogue
+          const answers = new Map<Id, Report | undefined>()
+          for (const id of wanted) answers.set(id, known?.get(String(id)))
+          return answers
+        },
+        drop: () => {},
+      }
     },
     close: async () => {},
   }

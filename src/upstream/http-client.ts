@@ -3,6 +3,7 @@
  * help, a size limit, and connections that are kept open.
  */
 import type { Readable } from 'node:stream'
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { Agent, errors } from 'undici'
 import type { Deadline, Progress } from '#metering/ports.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
@@ -95,7 +96,13 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     }
     const reader = call.start()
     let bytes = 0
+    let turnEndsAt = now() + TURN_MS
     for await (const chunk of chunksOf(body)) {
+      // As long as more is at hand, a loop over a body lets nothing else run.
+      if (now() > turnEndsAt) {
+        await letOthersRun()
+        turnEndsAt = now() + TURN_MS
+      }
       bytes += chunk.length
       // Leaving the loop destroys the body and with it the connection.
       if (bytes > bytesMax) throw new TooLarge(bytesMax)
@@ -137,6 +144,8 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
 }
 
 export type HttpClient = ReturnType<typeof createHttpClient>
+
+const TURN_MS = 10
 
 /** How much of an answer that is not read for its content may come before its connection is given up. */
 const DUMPED_MAX = 64 * 1024

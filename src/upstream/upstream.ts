@@ -10,7 +10,7 @@ export type UpstreamNeeds = HttpClientNeeds & ReportCatalogueSettings
 
 export const createUpstream = (needs: UpstreamNeeds): CurrentPeriodSource => {
   const client = createHttpClient(needs)
-  const report = createReportCatalogue({ ...needs, client })
+  const inquire = createReportCatalogue({ ...needs, client })
   return {
     list: async ({ start, since, deadline, progress }) => {
       const answer = await client.get({
@@ -25,7 +25,7 @@ export const createUpstream = (needs: UpstreamNeeds): CurrentPeriodSource => {
       if (answer.status !== 200) return 'unchanged'
       return { value: answer.body, validators: validatorsOf(answer.headers) }
     },
-    report,
+    inquire,
     close: client.close,
   }
 }
