@@ -1,6 +1,6 @@
 /** Files as other programs write them: each is read as its sender meant it, or refused, and no error quotes a text. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -12,18 +12,18 @@ import { type FileEntry, type FileNeeds, openMessageFile } from './message-files
 const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-files-'))
 after(() => rmSync(folder, { recursive: true }))
 
-type Options = Partial<Pick<FileNeeds, 'format' | 'encoding' | 'stringIds'>> & {
+type Options = Partial<Pick<FileNeeds, 'format' | 'encoding' | 'stringIds' | 'progress'>> & {
   readonly columns?: Readonly<Partial<Record<Field, string>>>
   readonly ignored?: readonly string[]
 }
 
 let count = 0
-const read = async (content: string | Buffer, name = 'a.csv', options: Options = {}) => {
+const read = async (content: string | Buffer, name = 'a.csv', options: Options = {}, found: FileEntry[] = []) => {
   const path = join(folder, `${count++}-${name}`)
   writeFileSync(path, content)
   const notes: string[] = []
   const { entries } = await openMessageFile(path, {
-    progress: () => {},
+    progress: options.progress ?? (() => {}),
     format: options.format,
     encoding: options.encoding,
     stringIds: options.stringIds === true,
@@ -32,7 +32,6 @@ const read = async (content: string | Buffer, name = 'a.csv', options: Options =
     note: (text) => notes.push(text),
     stop: new AbortController().signal,
   })
-  const found: FileEntry[] = []
   for await (const some of entries) found.push(...some)
   return { found, notes }
 }
@@ -378,5 +377,21 @@ describe('a file that is no text', () => {
     )
     const two = Buffer.concat([gzipSync(`${CSV[0]}\n`), gzipSync(`${CSV[1]}\n`), gzipSync(CSV[2] ?? '')])
     assert.deepEqual(await messagesOf(two, 'a.csv.gz'), [A, B])
+  })
+
+  test('such as one that is still being written is an error, and its end is never taken for that of a message', async () => {
+    const path = join(folder, `${count}-growing.csv`)
+    const line = (id: number): string => `${id},${T},,,${SECRET}\n`
+    const found: FileEntry[] = []
+    const progress = (bytes: number): void => {
+      if (bytes > 0) appendFileSync(path, `0,${T},,,${SECRET}`)
+    }
+    const lines = Array.from({ length: 5000 }, (_, id) => line(id + 1))
+    assert.match(
+      await refused(`id,timestamp,report_id,user_id,text\n${lines.join('')}`, 'growing.csv', { progress }, found),
+      /growing\.csv: was changed while it was read: import it again once it is complete$/,
+    )
+    assert.ok(found.length >= 5000)
+    assert.ok(found.every((each) => !('entry' in each) || (each.entry as { id: unknown }).id !== 0))
   })
 })

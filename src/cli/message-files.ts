@@ -3,7 +3,7 @@
  * from standard input. What is not plainly what its sender meant is a WrongFile, or an entry with a problem; errors of
  * parsers are never passed on, because they quote what they stop at.
  */
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -72,6 +72,7 @@ const sizeOf = async (path: string): Promise<number> => {
 
 async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<FileEntries> {
   const { stop } = needs
+  const before = path === '-' ? undefined : await stat(path)
   const raw: Readable = path === '-' ? process.stdin : createReadStream(path)
   const cutOff = (): void => {
     raw.destroy(stop.reason)
@@ -79,7 +80,7 @@ async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<File
   stop.addEventListener('abort', cutOff)
   try {
     let count = 0
-    for await (const entries of entriesOf(path, counted(raw, needs.progress), needs)) {
+    for await (const entries of entriesOf(path, unchanged(path, before, counted(raw, needs.progress)), needs)) {
       count += entries.length
       yield entries
     }
@@ -133,6 +134,17 @@ async function* counted(raw: Readable, progress: (bytes: number) => void): Async
     progress(bytes)
     yield chunk as Buffer
   }
+}
+
+/** A file that is still being written ends somewhere: what stands there last may be a part of a message. */
+async function* unchanged(path: string, before: Stats | undefined, chunks: Chunks): AsyncGenerator<Buffer> {
+  yield* chunks
+  if (before?.isFile() !== true) return
+  const after = await stat(path).catch(() => before)
+  const isSame = after.size === before.size && after.mtimeMs === before.mtimeMs
+  // Another file in its place says nothing of this one.
+  if (!isSame && after.ino === before.ino)
+    throw wrong('was changed while it was read: import it again once it is complete')
 }
 
 type Chunks = AsyncIterable<Buffer>
