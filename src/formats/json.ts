@@ -70,8 +70,8 @@ export const readJson = (bytes: Uint8Array, { isStart = true }: ReadJsonOptions 
     const index = failedAt(error, text)
     throw new InvalidJson('not-json', { place: index === undefined ? undefined : placeAt(index) })
   }
-  // Each key that is written is held once, or it was written twice: two counts tell, and no names are compared.
-  if (keysWritten(text) !== keysHeld(value)) {
+  // Each key that is written is held once, or it was written twice: equal counts tell, and no names are compared.
+  if (keysAtMost(text) !== keysHeld(value)) {
     const twice = findKeyTwice(text)
     if (twice !== undefined) throw new InvalidJson('key-twice', { place: placeAt(twice.index), path: twice.path })
   }
@@ -90,17 +90,20 @@ const decode = (bytes: Uint8Array, isStart: boolean): string => {
 }
 
 /**
- * Keys in the text of valid JSON: a string is a key if a colon follows it. Only quotes are looked for, by a search that
- * passes many bytes at a time.
+ * Keys in the text of valid JSON, or a few more: colons behind a quote that is not escaped. A string that begins with a colon
+ * is counted as well. Only colons are looked for, by a search that passes many characters at a time.
  */
-const keysWritten = (text: string): number => {
+const keysAtMost = (text: string): number => {
   let count = 0
-  for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', open)) {
-    let at = endOfString(text, open)
+  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+    let at = colon - 1
     let code = text.charCodeAt(at)
-    while (code === SPACE || code === NEWLINE || code === RETURN || code === TAB) code = text.charCodeAt(++at)
-    if (code === COLON) count++
-    open = at
+    while (code === SPACE || code === NEWLINE || code === RETURN || code === TAB) code = text.charCodeAt(--at)
+    if (code !== QUOTE) continue
+    let before = at - 1
+    while (text.charCodeAt(before) === BACKSLASH) before--
+    // An even number of backslashes escape each other.
+    if ((at - before) % 2 === 1) count++
   }
   return count
 }
@@ -117,8 +120,6 @@ const endOfString = (text: string, open: number): number => {
     from = quote + 1
   }
 }
-
-const [SPACE, NEWLINE, RETURN, TAB, COLON, BACKSLASH] = [0x20, 0x0a, 0x0d, 0x09, 0x3a, 0x5c]
 
 /** Keys of all objects in a value. Without recursion: JSON may be nested deeper than the stack of calls. */
 const keysHeld = (root: unknown): number => {
@@ -145,7 +146,7 @@ type Open =
   | { readonly isObject: true; readonly keys: Set<string>; step: string; isKeyNext: boolean }
   | { readonly isObject: false; step: number }
 
-/** Where a key of valid JSON stands for the second time in its object. Only asked once it is known that one does. */
+/** Where a key of valid JSON stands for the second time in its object. Only asked if one may. */
 const findKeyTwice = (text: string): { readonly index: number; readonly path: JsonPath } | undefined => {
   const around: Open[] = []
   for (let at = 0; at < text.length; at++) {
@@ -174,7 +175,8 @@ const findKeyTwice = (text: string): { readonly index: number; readonly path: Js
   return undefined
 }
 
-const [QUOTE, COMMA] = [0x22, 0x2c]
+const [SPACE, NEWLINE, RETURN, TAB] = [0x20, 0x0a, 0x0d, 0x09]
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
 
 /**

@@ -57,16 +57,19 @@ export const parseMessage = (input: unknown, index: number): Message => {
 const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
   const { id, text, timestamp, report_id: reportId, user_id: userId } = entry
   if (!isPlain(id)) throw new MalformedAnswer(`messages[${index}].id must be ${PLAIN_TEXT}`)
-  // Who sent it is not part of what was agreed: it is taken if it can be.
-  const isMember = typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
-  const member = isMember ? { member: userId } : undefined
-  if (reportId === undefined || reportId === null) return { id, text, timestamp, ...member }
+  if (reportId === undefined || reportId === null) return withMember({ id, text, timestamp }, userId)
   if (!isPlain(reportId)) throw new MalformedAnswer(`messages[${index}].report_id must be ${PLAIN_TEXT}`)
   if (!canBeInPath(reportId)) {
     throw new MalformedAnswer(`messages[${index}].report_id cannot be part of a URL: it must not be "." or ".."`)
   }
-  return { id, text, timestamp, reportId, ...member }
+  return withMember({ id, text, timestamp, reportId }, userId)
 }
+
+/** Who sent it is not part of what was agreed: it is taken if it can be. */
+const withMember = (message: Message, userId: unknown): Message =>
+  typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
+    ? { ...message, member: userId }
+    : message
 
 /** Throws MalformedAnswer. `asked` is the id that the catalogue was asked for. */
 export const parseReport = (input: unknown, asked: Id): Report => {
