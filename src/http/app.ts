@@ -112,6 +112,7 @@ export const createApp = async (needs: AppNeeds) => {
         handler,
         answerFromMemory,
         refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
+        leaving: leaving.signal,
         keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
