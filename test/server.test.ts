@@ -263,6 +263,29 @@ describe('the server process', () => {
     assert.deepEqual(await server.exit, [0, null])
   })
 
+  test('leaves in order when a signal to `npm start` has ended the shell that npm started it with', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-server-'))
+    const command = `"${process.execPath}" bin/copilot-credits.js serve --port 0; true`
+    const shell = spawn('sh', ['-c', command], {
+      cwd: root,
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`,
+        npm_lifecycle_event: 'start',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    for await (const bytes of shell.stdout) {
+      output += bytes
+      // It ends when the server closes it, which goes on without the shell.
+      if (/serving on/.test(output)) shell.kill('SIGTERM')
+    }
+    assert.match(output, /leaving: finishing what is in flight/)
+    assert.doesNotMatch(output, /left with requests in flight/)
+    rmSync(folder, { recursive: true })
+  })
+
   test('a second signal leaves at once, and so does the end of the time for leaving', async () => {
     await using upstream = await startCopilot({ listing: () => {} })
     const settings = { UPSTREAM_URL: upstream.url, UPSTREAM_TIMEOUT: '1min', UPSTREAM_ATTEMPT_TIMEOUT: '1min' }
