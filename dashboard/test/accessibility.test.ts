@@ -191,9 +191,21 @@ describe('every view', { skip: noBrowser }, () => {
           assert.deepEqual(await tooWide(page), [], `${width} px at ${scale}`)
         }
       })
+
+      test('shows times and credits whole on a tablet', async () => {
+        await resize(page, 800, 900)
+        assert.deepEqual(await cutOff(page), [])
+      })
     })
   }
 })
+
+const cutOff = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.head .c-id, .head .c-at, .body .c-at, .body .c-credits')]
+      .filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth)
+      .map(({ textContent }) => textContent),
+  )
 
 /** A page keeps its size only as long as the session that gave it stays attached. */
 const sizing = new WeakMap<Page, CDPSession>()
