@@ -23,6 +23,10 @@ const runOnBundled = () => {
   // A terminal sends Ctrl-C to the child as well: passing it on would be a second one, which means "leave at once".
   process.on('SIGINT', () => {})
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // The child sees that its parent has ended, as this process sees it of npm's shell, and leaves in order.
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event !== undefined)
+    setInterval(() => process.ppid !== parent && process.exit(), 250).unref()
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 1
   })

@@ -293,7 +293,7 @@ export const SETTINGS = {
     byDefault: '',
     read: hostNames,
     meaning:
-      'With `AUTH=none`: names under which the service answers beside localhost and IP addresses, with commas; * for all',
+      'With `AUTH=none`, and for `/metrics`: names under which the service answers, besides localhost and IP addresses; separated by commas, `*` for all',
   },
   PUBLIC_URL: {
     byDefault: '',

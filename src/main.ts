@@ -73,7 +73,8 @@ export const runServer = async (environment: Environment): Promise<number> => {
   }
 
   // From here on a signal is waited for: one that comes while the server begins to listen must not cut it off.
-  const firstSignal = nextSignal()
+  const hasNpm = environment['npm_lifecycle_event'] !== undefined
+  const firstSignal = Promise.race([nextSignal(), ...(hasNpm ? [endOfParent()] : [])])
   const describe = (address: string) =>
     `serving on ${address} (the dashboard at /, usage at /usage, documentation at /docs)`
   try {
@@ -116,6 +117,31 @@ const nextSignal = (): Promise<NodeJS.Signals> =>
     process.on('SIGTERM', done)
     process.on('SIGINT', done)
   })
+
+/**
+ * A signal to `npm start` ends the shell between npm and this process, and many shells do not pass it on: without anyone left
+ * to end it, the server would keep its port. A signal that was sent to all of them comes first.
+ */
+const endOfParent = (): Promise<'end of npm'> =>
+  new Promise((resolve) => {
+    const parent = process.ppid
+    const timer = setInterval(() => {
+      if (isAlive(parent)) return
+      clearInterval(timer)
+      setTimeout(() => resolve('end of npm'), PARENT_LOOKED_AFTER_EVERY_MS)
+    }, PARENT_LOOKED_AFTER_EVERY_MS).unref()
+  })
+
+const PARENT_LOOKED_AFTER_EVERY_MS = 250
+
+const isAlive = (parent: number): boolean => {
+  try {
+    // Windows names a parent that has ended as before.
+    return process.ppid === parent && process.kill(parent, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
 
 const timeIsUp = (ms: number): Promise<false> =>
   new Promise((resolve) => {

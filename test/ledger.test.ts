@@ -540,13 +540,17 @@ test('with AUTH=none it answers to local names, IP addresses and names that the 
   const settings = { AUTH: 'none', ALLOWED_HOSTS: 'credits.example, other', PUBLIC_URL: 'https://public.example' }
   for (const environment of [{}, { UPSTREAM_URL: upstream.url, UPSTREAM_MAX_AGE: '1min' }]) {
     await using service = await startService({ ...environment, ...settings })
-    for (const host of [...allowed, ...known]) assert.equal((await ask(service, host, '/usage')).status, 200, host)
+    for (const host of [...allowed, ...known]) {
+      assert.equal((await ask(service, host, '/usage')).status, 200, host)
+      assert.equal((await ask(service, host, '/metrics')).status, 200, host)
+    }
     for (const host of refused) {
       const { status, answer } = await ask(service, host, '/usage')
       assert.equal(status, 403, host)
       assert.match(answer, /problem:forbidden.*ALLOWED_HOSTS/)
       assert.equal((await ask(service, host, '/v1/usage')).status, 403, host)
       assert.equal((await ask(service, host, '/v1/keys', 'POST', '{"scopes":["admin"]}')).status, 403, host)
+      assert.equal((await ask(service, host, '/metrics')).status, 403, host)
       assert.equal((await ask(service, host, '/healthz')).status, 200, host)
     }
     await using every = await startService({ ...environment, AUTH: 'none', ALLOWED_HOSTS: '*' })
@@ -557,4 +561,7 @@ test('with AUTH=none it answers to local names, IP addresses and names that the 
   for (const host of ['evil.example', 'public.example', '192.168.0.1']) {
     assert.equal((await ask(keyed, host, '/usage')).status, 401, host)
   }
+  await using local = await startService({})
+  assert.equal((await ask(local, 'evil.example', '/metrics')).status, 403)
+  assert.equal((await ask(local, 'localhost', '/metrics')).status, 200)
 })

@@ -182,6 +182,52 @@ describe('the server process', () => {
     })
   }
 
+  const keys = 'POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+  const messages = 'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n'
+  for (const [what, head, answered] of [
+    ['the head', 'POST /v1/keys HTTP/1.1\r\nHost: loc', /^$/],
+    ['the body', `${keys}Content-Length: 500\r\n\r\n{"sco`, /^HTTP\/1\.1 503 .*problem:shutting-down.*send it again/s],
+    [
+      'a packed stream',
+      `${messages}Content-Type: application/x-ndjson\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`,
+      /^HTTP\/1\.1 503 .*problem:shutting-down/s,
+    ],
+  ] as const) {
+    test(`SIGTERM does not wait for ${what} of a request that does not go on`, async () => {
+      await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min' })
+      const url = await urlOf(server)
+      const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+      let answer = ''
+      socket.on('data', (bytes) => {
+        answer += bytes
+      })
+      const closed = once(socket, 'close')
+      await new Promise((resolve) => socket.write(head, resolve))
+      // Connections are taken in turn: what was sent before has been read by now.
+      await (await fetch(`${url}/healthz`)).text()
+      server.child.kill('SIGTERM')
+      assert.deepEqual(await server.exit, [0, null])
+      await closed
+      assert.match(answer, answered)
+    })
+  }
+
+  test('SIGTERM does not wait for a reader that has stopped reading its answer', async () => {
+    await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min' })
+    const url = await urlOf(server)
+    const idOf = (index: number) => `${'m'.repeat(190)}${index}`
+    const line = (index: number) => `{"id":"${idOf(index)}","text":"x","timestamp":"${new Date().toISOString()}"}\n`
+    const body = Array.from({ length: 60_000 }, (_, index) => line(index)).join('')
+    const headers = { 'content-type': 'application/x-ndjson', prefer: 'return=minimal' }
+    await (await fetch(`${url}/v1/messages`, { method: 'POST', headers, body })).text()
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
+    socket.write('GET /usage HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await once(socket, 'readable')
+    server.child.kill('SIGTERM')
+    assert.deepEqual(await server.exit, [0, null])
+    socket.destroy()
+  })
+
   test('keeps an idle connection for longer than load balancers do, and closes it when it leaves', async () => {
     await using server = startServer(['--port', '0'])
     const url = await urlOf(server)
@@ -215,6 +261,29 @@ describe('the server process', () => {
     })
     assert.deepEqual(await Promise.all(readers), Array(8).fill('no new connection'))
     assert.deepEqual(await server.exit, [0, null])
+  })
+
+  test('leaves in order when a signal to `npm start` has ended the shell that npm started it with', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-server-'))
+    const command = `"${process.execPath}" bin/copilot-credits.js serve --port 0; true`
+    const shell = spawn('sh', ['-c', command], {
+      cwd: root,
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`,
+        npm_lifecycle_event: 'start',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    for await (const bytes of shell.stdout) {
+      output += bytes
+      // It ends when the server closes it, which goes on without the shell.
+      if (/serving on/.test(output)) shell.kill('SIGTERM')
+    }
+    assert.match(output, /leaving: finishing what is in flight/)
+    assert.doesNotMatch(output, /left with requests in flight/)
+    rmSync(folder, { recursive: true })
   })
 
   test('a second signal leaves at once, and so does the end of the time for leaving', async () => {

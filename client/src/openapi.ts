@@ -782,6 +782,24 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
+            /** @description The key does not allow this. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Not permitted",
+                     *       "detail": "This key needs the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readonly getReadiness: {

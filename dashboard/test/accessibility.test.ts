@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, CDPSession, Locator, Page } from 'playwright-core'
 import { type Running, send, sendListing, startCopilot, startService } from '../../test/harness.ts'
 import { launchBrowser, noBrowser, type Opened, openPage } from './browser.ts'
 import { allIds, bars, callService, header, settled, sumShown } from './pages.ts'
@@ -191,15 +191,30 @@ describe('every view', { skip: noBrowser }, () => {
           assert.deepEqual(await tooWide(page), [], `${width} px at ${scale}`)
         }
       })
+
+      test('shows times and credits whole on a tablet', async () => {
+        await resize(page, 800, 900)
+        assert.deepEqual(await cutOff(page), [])
+      })
     })
   }
 })
 
+const cutOff = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.head .c-id, .head .c-at, .body .c-at, .body .c-credits')]
+      .filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth)
+      .map(({ textContent }) => textContent),
+  )
+
+/** A page keeps its size only as long as the session that gave it stays attached. */
+const sizing = new WeakMap<Page, CDPSession>()
+
 /** And until it has been painted in that size. */
 const resize = async (page: Page, width: number, height: number, deviceScaleFactor = 1): Promise<void> => {
-  const devtools = await page.context().newCDPSession(page)
+  const devtools = sizing.get(page) ?? (await page.context().newCDPSession(page))
+  sizing.set(page, devtools)
   await devtools.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor, mobile: false })
-  await devtools.detach()
   await page.waitForFunction((wanted) => innerWidth === wanted, width)
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
 }

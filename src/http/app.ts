@@ -112,6 +112,7 @@ export const createApp = async (needs: AppNeeds) => {
         handler,
         answerFromMemory,
         refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
+        leaving: leaving.signal,
         keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
@@ -191,7 +192,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
-  await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics })
+  await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics, access })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
   await app.register(dashboardRoutes, { folder: needs.dashboardFolder })
   await app.ready()

@@ -17,6 +17,8 @@ export type HttpServerNeeds = {
   readonly answerFromMemory: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Is told of what was refused here; what Fastify answers, Fastify tells of. */
   readonly refused: (requestId: string, method: string, path: string, status: number) => void
+  /** Aborted once the service shuts down. */
+  readonly leaving: AbortSignal
   /** How long a connection stays open after an answer. */
   readonly keepAliveTimeoutMs: number
   /** A connection on which nothing has moved for so long is closed: longer than any answer may take. */
@@ -27,13 +29,20 @@ export const createHttpServer = ({
   handler,
   answerFromMemory,
   refused,
+  leaving,
   keepAliveTimeoutMs,
   idleMaxMs,
 }: HttpServerNeeds): Server => {
   /** Requests that Fastify answers, by connection: nothing else must be written into their answers. */
   const busy = new WeakMap<object, Exchange>()
 
-  const refuse = (request: IncomingMessage, response: ServerResponse, kind: ProblemKind, detail: string): void => {
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    kind: ProblemKind,
+    detail: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void => {
     const id = requestIdOf(request)
     const problem = toProblem(kind, detail, id)
     response.writeHead(problem.status, {
@@ -41,6 +50,7 @@ export const createHttpServer = ({
       'cache-control': 'no-store',
       'x-request-id': id,
       connection: 'close',
+      ...headers,
     })
     response.end(JSON.stringify(problem))
     // Of what it has begun to answer, Fastify tells.
@@ -97,6 +107,18 @@ export const createHttpServer = ({
     })
   }
 
+  /** Leaving waits for answers, but neither for a request that is slow to arrive nor for a reader that has stopped reading. */
+  const hurry = (socket: Socket): void => {
+    const exchange = busy.get(socket)
+    const response = exchange?.response ?? responseOn(socket)
+    if (response === undefined) socket.destroy()
+    else if (response.headersSent) {
+      if (socket.timeout !== STALLED_MAX_MS) socket.setTimeout(STALLED_MAX_MS)
+    } else if (exchange !== undefined && !exchange.request.complete) {
+      refuse(exchange.request, response, 'shutting-down', NOT_TAKEN, { 'retry-after': '1' })
+    }
+  }
+
   const server = createServer(
     {
       requestTimeout: 0,
@@ -107,6 +129,16 @@ export const createHttpServer = ({
     listener,
   )
   server.setTimeout(idleMaxMs)
+  const connections = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+  })
+  leaving.addEventListener('abort', () => {
+    if (!server.listening) return
+    const timer = setInterval(() => connections.forEach(hurry), ARRIVAL_GRACE_MS)
+    server.on('close', () => clearInterval(timer))
+  })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     refuse(request, response, 'expectation-failed', 'The header Expect must be absent or 100-continue.'),
   )
@@ -122,7 +154,7 @@ export const createHttpServer = ({
       breakOffBody(exchange, error)
       return
     }
-    const isAnswering = exchange !== undefined || ('_httpMessage' in socket && socket._httpMessage !== null)
+    const isAnswering = exchange !== undefined || responseOn(socket) !== undefined
     if (isAnswering || !socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()
       return
@@ -151,6 +183,10 @@ export const createHttpServer = ({
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse }
 
+/** The one that is being written, by whomever. */
+const responseOn = (socket: Socket): ServerResponse | undefined =>
+  '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse ? socket._httpMessage : undefined
+
 /** What Node lets pass and no two servers read alike, in words; undefined if nothing is wrong. */
 const whatIsWrong = ({ rawHeaders, url = '', httpVersion, method }: IncomingMessage): string | undefined => {
   let hosts = 0
@@ -173,6 +209,11 @@ const HTTP_DETAILS: Readonly<Partial<Record<ProblemKind, string>>> = {
   'headers-too-large': 'The request line and headers are larger than 16 KiB.',
   'request-timed-out': 'The headers did not arrive within 30 seconds.',
 }
+
+/** Once the service is leaving: time for what is arriving to arrive, and for a reader to read something. */
+const ARRIVAL_GRACE_MS = 1000
+const STALLED_MAX_MS = 2000
+const NOT_TAKEN = 'The service is shutting down. It has taken nothing of this request: send it again.'
 
 /** Time for the head of a request, and for a body that is no stream, to arrive whole. */
 const REQUEST_MAX_MS = 30_000

@@ -40,6 +40,8 @@ export type Access = {
   readonly mode: () => Promise<AccessMode>
   /** Whose request it is. Throws Unauthenticated or UnknownHost. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
+  /** For what is answered without a key: throws UnknownHost if the service is not one that others reach by any name they like. */
+  readonly checkName: (host: string | undefined) => void
   /** What a key is found by. Throws Unauthenticated where it has not the form of a key. */
   readonly hashOf: (key: string) => KeyHash
   /** Whose key it is. Throws Unauthenticated. */
@@ -64,13 +66,13 @@ export class Unauthenticated extends ServiceError {
   }
 }
 
-/** Nobody is asked for a key, and the name is none that the operator knows of: it may be that of a page elsewhere. */
+/** The name is none that the operator knows of: it may be that of a page elsewhere. */
 export class UnknownHost extends ServiceError {
   constructor(host: string | undefined) {
     const name = JSON.stringify((host ?? '').slice(0, 200))
     super(
       'unknown_host',
-      `With AUTH=none the service answers to localhost, IP addresses and the names in ALLOWED_HOSTS, not to ${name}.`,
+      `The service answers this under localhost, an IP address or a name in ALLOWED_HOSTS or PUBLIC_URL, not under ${name}.`,
     )
   }
 }
@@ -79,7 +81,7 @@ export type AccessNeeds = {
   readonly store: KeyStore
   /** `required`: keys even where there are none yet. `if-any`: keys once there was one. `none`: nobody is asked. */
   readonly demand: 'required' | 'if-any' | 'none'
-  /** With `none`: whether it answers to this name. */
+  /** Unless keys are required: whether it answers to this name. */
   readonly answersTo: HostCheck
   readonly clock: () => EpochMs
   readonly now: () => number
@@ -211,6 +213,9 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   return {
     mode,
     authenticate,
+    checkName: (host) => {
+      if (demand !== 'required' && !answersTo(host)) throw new UnknownHost(host)
+    },
     hashOf,
     principalOf,
     endSession,

@@ -1,6 +1,7 @@
 /** What operators ask: is it alive, can it answer, what has it counted. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
+import type { Access } from '#metering/access.ts'
 import type { CurrentUsage } from '#metering/current-usage.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
@@ -11,10 +12,11 @@ export type OperatingRoutesOptions = {
   readonly hasUpstream: boolean
   readonly checkStore: () => Promise<void>
   readonly metrics: Metrics
+  readonly access: Pick<Access, 'checkName'>
 }
 
 export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
-  const { currentUsage, hasUpstream, checkStore, metrics } = options
+  const { currentUsage, hasUpstream, checkStore, metrics, access } = options
 
   app.get(
     '/healthz',
@@ -55,6 +57,8 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
   app.get(
     '/metrics',
     {
+      // They say how much is used and what it cost: no page elsewhere may read that of a service that only this machine reaches.
+      onRequest: async ({ headers }) => access.checkName(headers.host),
       schema: {
         operationId: 'getMetrics',
         tags: ['Operating'],
@@ -64,6 +68,7 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
             description: 'Metrics in the text format of Prometheus.',
             content: { 'text/plain': { schema: Type.String({ examples: ['# HELP http_requests_total …'] }) } },
           },
+          ...problemResponses(403),
         },
       },
     },
