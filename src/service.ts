@@ -149,6 +149,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     intake,
     findOrganization: organizations.find,
     observe: needs.observeRecording,
+    now,
   })
   const access = createAccess({
     store: ledger.keys,

@@ -35,6 +35,11 @@ describe('the dashboard is sent', () => {
   })
   after(() => service?.[Symbol.asyncDispose]())
 
+  test('whatever its query says, which only the page reads', async () => {
+    const { status, body } = await get(`${service.url}/?x=%E0%A4%A&y=%00&y=1`)
+    assert.deepEqual([status, body.toString()], [200, html])
+  })
+
   test('as a page that is never kept, may load what is of the service only, and cannot be framed', async () => {
     const { status, headers } = await get(`${service.url}/?period=2024-05`)
     assert.equal(status, 200)

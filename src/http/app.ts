@@ -137,7 +137,7 @@ export const createApp = async (needs: AppNeeds) => {
   answerUnknownRoutes(app)
   // Behind the hooks that ask who asks, which are of the routes and run before any of these.
   app.addHook('preParsing', (request, _, __, next) => {
-    checkAddress(request)
+    if (request.routeOptions.config.isFile !== true) checkAddress(request)
     next()
   })
   takeJsonBodies(app)

@@ -35,12 +35,13 @@ const DEFAULT: Organization = {
 const startRecorder = (waitingMax?: number) => {
   const recorded = new Map<Id, Priced>()
   const outcomes: RecordingOutcome[] = []
-  const state = { isFailing: false, writes: 0 }
+  const state = { isFailing: false, writes: 0, time: 0, msAWrite: 0 }
   const recorder = createUpstreamRecorder({
     intake: {
       record: async (_, charges) => {
         if (state.isFailing) throw new StoreError('the disk is full')
         state.writes += charges.length
+        state.time += state.msAWrite
         return charges.map((charge) => {
           const status = recorded.has(charge.messageId) ? 'amended' : 'accepted'
           recorded.set(charge.messageId, charge)
@@ -50,6 +51,7 @@ const startRecorder = (waitingMax?: number) => {
     },
     findOrganization: async () => DEFAULT,
     observe: (outcome) => outcomes.push(outcome),
+    now: () => state.time,
     ...(waitingMax !== undefined && { waitingMax }),
   })
   return { recorder, recorded, outcomes, state }
@@ -118,6 +120,15 @@ test('closing does not wait for a ledger that fails, and says what is left', asy
   recorder.seen(listingOf(...range(0, 7)))
   await recorder.close()
   assert.deepEqual(outcomes.at(-1), { abandoned: 7 })
+})
+
+test('closing does not wait for a ledger that is slow, and says what is left', async () => {
+  const { recorder, outcomes, state } = startRecorder()
+  state.msAWrite = 1000
+  recorder.seen(listingOf(...range(0, 10_000)))
+  await recorder.close()
+  const { abandoned } = outcomes.findLast((outcome) => 'abandoned' in outcome) ?? assert.fail('nothing was left')
+  assert.ok(abandoned > 0 && abandoned < 10_000)
 })
 
 test('to write nothing again settles at once', async () => {

@@ -5,6 +5,7 @@
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
 import { creditsSum } from '#model/credits.ts'
+import { StoreError } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
@@ -21,7 +22,7 @@ export type UpstreamRecorder = {
   readonly settled: () => Promise<void>
   /** What was listed and is not in the ledger, because it was no longer listed when there was room for it. */
   readonly gap: () => Gap | undefined
-  /** Writes what waits, without trying again. */
+  /** Writes what waits for some seconds, without trying again; what is left is taken from the listing at the next start. */
   readonly close: () => Promise<void>
 }
 
@@ -41,6 +42,8 @@ export type UpstreamRecorderNeeds = {
   readonly intake: Pick<Intake, 'record'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly observe: (outcome: RecordingOutcome) => void
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number
   /** Charges that may wait. */
   readonly waitingMax?: number
 }
@@ -48,12 +51,14 @@ export type UpstreamRecorderNeeds = {
 const CHARGES_A_PIECE = 500
 const CHARGES_A_TURN = 5000
 const RETRY_AFTER_MS = 1000
+/** Half of what the process is given to leave, by default. */
+const CLOSE_WITHIN_MS = 5000
 /** About 40 MB, and a second of writing. */
 const WAITING_MAX = 100_000
 const IDS_TOLD = 10
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
-  const { intake, findOrganization, observe, waitingMax = WAITING_MAX } = needs
+  const { intake, findOrganization, observe, now, waitingMax = WAITING_MAX } = needs
   /** The latest listing: each of its charges is written, waits, or has found no room. */
   let latest: ReadonlyMap<Id, Priced> = new Map()
   let withoutRoom: ReadonlySet<Id> = new Set()
@@ -66,6 +71,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   let writing: Promise<void> | undefined
   let waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   const closing = new AbortController()
+  let endsAt = Number.POSITIVE_INFINITY
 
   /** False if there is no room. */
   const offer = (charge: Priced): boolean => {
@@ -113,7 +119,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   }
 
   const write = async (): Promise<void> => {
-    while (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0) {
+    while (now() < endsAt && (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0)) {
       if (pending.size === 0) await merging
       if (pending.size < waitingMax / 2 && withoutRoom.size > 0) refill()
       if (pending.size === 0) continue
@@ -127,7 +133,8 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       }
     }
     writing = undefined
-    tellWaiting()
+    const isWritten = pending.size === 0 && withoutRoom.size === 0
+    tellWaiting(isWritten ? undefined : new StoreError('the service is leaving before all was recorded'))
   }
 
   const start = (): void => {
@@ -160,6 +167,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     settled,
     gap: () => gap,
     close: async () => {
+      endsAt = now() + CLOSE_WITHIN_MS
       closing.abort()
       await settled().catch(() => {})
       const abandoned = pending.size + withoutRoom.size

@@ -4,12 +4,22 @@ import { join } from 'node:path'
 import { fastifyStatic } from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The service does not read the query: it is the page's own, whatever it says. */
+    readonly isFile?: boolean
+  }
+}
+
 export type DashboardRoutesOptions = {
   /** Where the built dashboard is. */
   readonly folder: string
 }
 
 export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async (app, { folder }) => {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, isFile: true }
+  })
   if (!existsSync(join(folder, 'index.html'))) {
     app.log.warn('the dashboard is not built, / leads to the documentation: "npm run build" builds it')
     app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
