@@ -175,14 +175,14 @@ const bringUpToDate = async <T>(
   how: Freshness,
 ): Promise<Kept<T>> => {
   if (kept?.validators !== undefined) {
-    const fetched = await fetchBill(needs, kept.validators, deadline, how)
+    const fetched = await fetchBill(needs, kept, kept.validators, deadline, how)
     if (fetched !== 'unchanged') return renderBill(needs, fetched)
     const asOf = needs.now()
     const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
     if (areSame(reports, kept.reports)) return { ...kept, asOf }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
-  const fetched = await fetchBill(needs, undefined, deadline, how)
+  const fetched = await fetchBill(needs, kept, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
   return renderBill(needs, fetched)
 }
@@ -196,6 +196,7 @@ type Fetched = {
 
 const fetchBill = async <T>(
   { source, pricer, now, progress }: CurrentUsageNeeds<T>,
+  kept: Kept<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
   how: Freshness,
@@ -210,7 +211,7 @@ const fetchBill = async <T>(
       // Whoever waits for it hears of a failure; if the listing fails first, nobody waits.
       answer.catch(() => {})
     }
-    const bill = createPeriodBill({ pricer, wantReport })
+    const bill = createPeriodBill({ pricer, wantReport, before: kept?.listing.byId })
     return { take: bill.take, finish: () => ({ bill, asked }) }
   }
   const listing = await source.list({ start, since, deadline, ...(progress && { progress }) })
