@@ -176,14 +176,14 @@ const bringUpToDate = async <T>(
   how: Freshness,
 ): Promise<Kept<T>> => {
   if (kept?.validators !== undefined) {
-    const fetched = await fetchBill(needs, kept.validators, deadline, how)
+    const fetched = await fetchBill(needs, kept, kept.validators, deadline, how)
     if (fetched !== 'unchanged') return renderBill(needs, fetched)
     const asOf = needs.now()
     const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
     if (await areSame(reports, kept.reports)) return { ...kept, asOf }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
-  const fetched = await fetchBill(needs, undefined, deadline, how)
+  const fetched = await fetchBill(needs, kept, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
   return renderBill(needs, fetched)
 }
@@ -197,6 +197,7 @@ type Fetched = {
 
 const fetchBill = async <T>(
   { source, pricer, now, progress }: CurrentUsageNeeds<T>,
+  kept: Kept<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
   how: Freshness,
@@ -207,7 +208,7 @@ const fetchBill = async <T>(
     latest?.drop()
     const inquiry = source.inquire(deadline, how)
     latest = inquiry
-    const bill = createPeriodBill({ pricer, wantReport: inquiry.want })
+    const bill = createPeriodBill({ pricer, wantReport: inquiry.want, before: kept?.listing.byId })
     return { take: bill.take, finish: () => ({ bill, inquiry }) }
   }
   const listing = await source.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {

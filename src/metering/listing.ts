@@ -20,6 +20,15 @@ export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => ({
   inTime: [...byId.values()].sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId)),
 })
 
+/** Of charges of one id: whether the ledger would call one a duplicate of the other. Digests cover the whole content. */
+export const isSameCharge = (one: Priced, other: Priced): boolean =>
+  one === other ||
+  (one.credits === other.credits &&
+    one.reportName === other.reportName &&
+    one.rateCard === other.rateCard &&
+    one.timestamp === other.timestamp &&
+    Buffer.compare(one.digest, other.digest) === 0)
+
 /** From the start of the period of the first message to the end of the last one's; undefined if nothing is listed. */
 export const spanOfPeriods = (calendar: BillingCalendar, { inTime }: Listing): Range | undefined => {
   const [first, last] = [inTime.at(0), inTime.at(-1)]

@@ -7,6 +7,7 @@ import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 import { instantOf } from '#model/timestamp.ts'
 import type { Priced } from '#model/usage-record.ts'
+import { isSameCharge } from './listing.ts'
 import type { Pricer } from './pricing.ts'
 
 export type PeriodBill = {
@@ -21,16 +22,22 @@ export type PeriodBill = {
   readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<Priced, void, undefined>
 }
 
-export const createPeriodBill = ({ pricer, wantReport }: PeriodBillNeeds): PeriodBill => {
+export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds): PeriodBill => {
   /** A map iterates in the order in which its keys were added: the listing's. */
   const byId = new Map<Id, Entry>()
   const duplicates: Id[] = []
   let listed = 0
 
+  /** What has not changed stays the object that it was: most of a listing is what it was a second ago, and lives on. */
+  const unlessKnown = (charge: Priced): Priced => {
+    const known = before?.get(charge.messageId)
+    return known !== undefined && isSameCharge(known, charge) ? known : charge
+  }
+
   const takeOne = (message: Message): void => {
     const index = listed++
     const { id, reportId } = message
-    const byText = pricer.price(message, instantOf(message.timestamp), undefined)
+    const byText = unlessKnown(pricer.price(message, instantOf(message.timestamp), undefined))
     const known = byId.get(id)
     if (known !== undefined) {
       const field = differingField(known, { byText, reportId })
@@ -53,7 +60,7 @@ export const createPeriodBill = ({ pricer, wantReport }: PeriodBillNeeds): Perio
     charges: function* (reports) {
       for (const { byText, reportId } of byId.values()) {
         const report = reportId === undefined ? undefined : reports.get(reportId)
-        yield report === undefined ? byText : pricer.withReport(byText, report)
+        yield report === undefined ? byText : unlessKnown(pricer.withReport(byText, report))
       }
     },
   }
@@ -63,6 +70,8 @@ type PeriodBillNeeds = {
   readonly pricer: Pricer
   /** Called with each report id as it is met, so that the catalogue can be asked while the listing is still arriving. */
   readonly wantReport: (id: Id) => void
+  /** The charges of the listing before. */
+  readonly before?: ReadonlyMap<Id, Priced> | undefined
 }
 
 type Entry = {

@@ -11,7 +11,7 @@ import type { Id } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
 import type { Intake } from './intake.ts'
-import type { Listing, UsageSum } from './listing.ts'
+import { isSameCharge, type Listing, type UsageSum } from './listing.ts'
 
 export type UpstreamRecorder = {
   /** Takes each listing that was answered. */
@@ -175,14 +175,6 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     },
   }
 }
-
-/** Whether the ledger would call it a duplicate of the other. */
-export const isSameCharge = (one: Priced, other: Priced): boolean =>
-  one.credits === other.credits &&
-  one.reportName === other.reportName &&
-  one.rateCard === other.rateCard &&
-  one.timestamp === other.timestamp &&
-  Buffer.compare(one.digest, other.digest) === 0
 
 const widened = (gap: Gap | undefined, { at, credits }: Priced): Gap => ({
   messages: (gap?.messages ?? 0) + 1,
