@@ -177,7 +177,7 @@ const bringUpToDate = async <T>(
 ): Promise<Kept<T>> => {
   if (kept?.validators !== undefined) {
     const fetched = await fetchBill(needs, kept, kept.validators, deadline, how)
-    if (fetched !== 'unchanged') return renderBill(needs, fetched)
+    if (fetched !== 'unchanged') return renderBill(needs, kept, fetched)
     const asOf = needs.now()
     const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
     if (await areSame(reports, kept.reports)) return { ...kept, asOf }
@@ -185,7 +185,7 @@ const bringUpToDate = async <T>(
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
   const fetched = await fetchBill(needs, kept, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
-  return renderBill(needs, fetched)
+  return renderBill(needs, kept, fetched)
 }
 
 type Fetched = {
@@ -222,20 +222,30 @@ const fetchBill = async <T>(
   return { bill, reports, validators: listing.validators, asOf }
 }
 
-const renderBill = async <T>({ render }: CurrentUsageNeeds<T>, fetched: Fetched): Promise<Kept<T>> => {
-  const { bill, reports, validators, asOf } = fetched
+const renderBill = async <T>(
+  { render }: CurrentUsageNeeds<T>,
+  kept: Kept<T> | undefined,
+  { bill, reports, validators, asOf }: Fetched,
+): Promise<Kept<T>> => {
   const byId = new Map<Id, Priced>()
-  const usage = await render(collected(bill.charges(reports), byId))
-  const listing = createListing(byId)
-  return { usage, asOf, validators, reports, listing, duplicates: bill.duplicates }
+  for (const charge of bill.charges(reports)) {
+    byId.set(charge.messageId, charge)
+    if (byId.size % CHARGES_A_TURN === 0) await letOthersRun()
+  }
+  // A source without validators sends what it sent before: the answer and all that was found out about it still hold.
+  if (kept !== undefined && areSameCharges(kept.listing.byId, byId)) return { ...kept, asOf, validators, reports }
+  const usage = await render(byId.values())
+  return { usage, asOf, validators, reports, listing: createListing(byId), duplicates: bill.duplicates }
 }
 
-/** The charges as they are, each put into the map on its way. */
-function* collected(charges: Iterable<Priced>, byId: Map<Id, Priced>): Generator<Priced, void, undefined> {
-  for (const charge of charges) {
-    byId.set(charge.messageId, charge)
-    yield charge
-  }
+const CHARGES_A_TURN = 5000
+
+/** The same objects in the same order: the bill keeps those that have not changed. */
+const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {
+  if (some.size !== others.size) return false
+  const rest = others.values()
+  for (const charge of some.values()) if (rest.next().value !== charge) return false
+  return true
 }
 
 const askAll = async (
