@@ -199,9 +199,19 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       const file = join(folder.path, 'a.ndjson')
       writeFileSync(file, NDJSON)
       const withKey = runWith({ COPILOT_CREDITS_KEY: key })
-      const sent = await withKey(['import', file, '--url', service.url, '--json'])
+      const rejects = join(folder.path, 'rejects.ndjson')
+      const sent = await withKey(['import', file, '--url', service.url, '--json', '--rejects', rejects])
       assert.deepEqual([sent.code, JSON.parse(sent.out || '{}').accepted], [0, 3], sent.err)
-      const refused = await withKey(['import', file, '--url', service.url, '--organization', 'other'])
+      const refused = await withKey([
+        'import',
+        file,
+        '--url',
+        service.url,
+        '--organization',
+        'other',
+        '--rejects',
+        rejects,
+      ])
       assert.equal(refused.code, 1)
       assert.match(refused.err, /status 404/)
       // A key that has been used is remembered for a moment; one that nobody has seen is refused at once.
