@@ -37,7 +37,7 @@ export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds
   const takeOne = (message: Message): void => {
     const index = listed++
     const { id, reportId } = message
-    const byText = unlessKnown(pricer.price(message, instantOf(message.timestamp), undefined))
+    const byText = pricer.priceText(message, instantOf(message.timestamp), before?.get(id))
     const known = byId.get(id)
     if (known !== undefined) {
       const field = differingField(known, { byText, reportId })
