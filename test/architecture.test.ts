@@ -114,6 +114,20 @@ test('every room imports only what the table allows it to', () => {
   )
 })
 
+test('no file imports itself by way of others', () => {
+  const importsOfEach = new Map(files.map((file) => [file, importsOf(file).flatMap((each) => pathOf(each) ?? [])]))
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '))
+    if (way.includes(file) || done.has(file)) return
+    for (const next of importsOfEach.get(file) ?? []) visit(next, [...way, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+  assert.deepEqual(circles, [])
+})
+
 test('the table speaks of every room and of no other', () => {
   assert.deepEqual([...new Set(files.map(roomOf))].sort(), Object.keys(MAY_IMPORT).sort())
 })

@@ -27,7 +27,7 @@ test('a checkout that cannot be written says so in one line if its dashboard has
     ...nobody,
     encoding: 'utf8',
   })
-  if (error !== undefined) return t.skip(`nobody may not run this Node.js: ${error.message}`)
+  if (error !== undefined) return t.skip(`the user nobody cannot run this Node.js: ${error.message}`)
   assert.match(
     stderr,
     /^copilot-credits: cannot build the dashboard \(EACCES: .*\)\. Run "npm run build" as its owner\.\n$/,

@@ -152,8 +152,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Report messages, each charged once for ever
-         * @description Each message is measured, priced and charged once, for ever: its id is its identity, and `1000` and `"1000"` are two. The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field and the reason. What is answered is committed and synced. To repeat a request is always safe.
+         * Report messages, each charged once
+         * @description Each message is measured, priced and charged once, permanently: its id is its identity, and `1000` and `"1000"` are two. The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field and the reason. What is answered is committed and synced. To repeat a request is always safe.
          *
          *     As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
          */

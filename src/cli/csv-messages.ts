@@ -2,7 +2,7 @@
 import { type CsvProblem, CsvReader, type CsvRecord } from '#formats/csv.ts'
 import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
 import { WrongPlace } from './failure.ts'
-import type { FileEntries, FileEntry } from './message-files.ts'
+import type { FileEntries, FileEntry } from './file-entry.ts'
 
 export const FIELDS = ['id', 'text', 'timestamp', 'report_id', 'user_id'] as const
 export type Field = (typeof FIELDS)[number]

@@ -8,15 +8,9 @@ import { ServiceError } from '#model/errors.ts'
 import type { Id } from '#model/report.ts'
 import { FIELDS, type Field } from './csv-messages.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
+import type { FileEntries, FileEntry } from './file-entry.ts'
 import { openTarget, type Result, type Target, type TargetOptions } from './import-targets.ts'
-import {
-  checkMessageFile,
-  type FileEntries,
-  type FileEntry,
-  FORMATS,
-  type Format,
-  openMessageFile,
-} from './message-files.ts'
+import { checkMessageFile, FORMATS, type Format, openMessageFile } from './message-files.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { readReports } from './report-file.ts'
 import { grouped, progressBar, shown, styled, type Terminal, table } from './terminal.ts'

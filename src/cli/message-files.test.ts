@@ -7,7 +7,8 @@ import { after, describe, test } from 'node:test'
 import { deflateRawSync, gzipSync } from 'node:zlib'
 import type { Field } from './csv-messages.ts'
 import { WrongFile } from './failure.ts'
-import { type FileEntry, type FileNeeds, openMessageFile } from './message-files.ts'
+import type { FileEntry } from './file-entry.ts'
+import { type FileNeeds, openMessageFile } from './message-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-files-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -13,22 +13,12 @@ import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
 import { BadEncoding, encodingOfMark, looksLikeUtf16, toUtf8 } from '#formats/text-encoding.ts'
-import type { Id } from '#model/report.ts'
 import { type CsvNeeds, csvEntries } from './csv-messages.ts'
 import { CommandFailed, WrongFile, WrongPlace } from './failure.ts'
+import type { FileEntries, FileEntry } from './file-entry.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
-
-/** Where a message stands, from 1, and what it is, or what is wrong with it. `number` is its place in an array. */
-export type FileEntry = {
-  readonly line: number
-  readonly column?: number
-  readonly number?: number
-} & ({ readonly entry: unknown } | { readonly problem: string; readonly id?: Id; readonly field?: string })
-
-/** What a piece of a file holds: to hand on one by one would take longer than to parse them. */
-export type FileEntries = readonly FileEntry[]
 
 export type MessageFile = {
   /** Bytes on the disk; undefined for standard input. */

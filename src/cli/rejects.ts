@@ -1,8 +1,8 @@
 /** The file of what import did not take: the place, the id and what is wrong, never a text. */
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { CommandFailed } from './failure.ts'
+import type { FileEntry } from './file-entry.ts'
 import type { Result } from './import-targets.ts'
-import type { FileEntry } from './message-files.ts'
 import { shown } from './terminal.ts'
 
 export type Rejects = {

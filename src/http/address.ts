@@ -1,4 +1,4 @@
-/** Query and path of a request, checked for what holds of all of them, after who asks is known and before anything is read. */
+/** Rules that hold for every query and path, checked once the caller is authenticated and before the body is read. */
 import type { FastifyRequest } from 'fastify'
 import { InvalidRequest } from '#model/errors.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'

@@ -135,7 +135,7 @@ export const createApp = async (needs: AppNeeds) => {
     next()
   })
   answerUnknownRoutes(app)
-  // Behind the hooks that ask who asks, which are of the routes and run before any of these.
+  // After the routes' own hooks, which authenticate the caller.
   app.addHook('preParsing', (request, _, __, next) => {
     if (request.routeOptions.config.isFile !== true) checkAddress(request)
     next()

@@ -3,18 +3,11 @@ import type { FastifyRequest } from 'fastify'
 import { type Access, type KeyHash, mayDo, type Principal } from '#metering/access.ts'
 import type { Scope } from '#metering/ledger.ts'
 import type { Organizations } from '#metering/organizations.ts'
-import { NotFound, ServiceError } from '#model/errors.ts'
+import { Forbidden, NotFound } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Sessions } from './sessions.ts'
 
 export type Caller = { readonly principal: Principal; readonly organization: Organization }
-
-/** The key is good and does not allow this. */
-export class Forbidden extends ServiceError {
-  constructor(message: string) {
-    super('forbidden', message)
-  }
-}
 
 export type CallerNeeds = {
   readonly access: Access
@@ -23,9 +16,9 @@ export type CallerNeeds = {
 }
 
 /**
- * Identifies callers, in two steps. Who asks is the first question of all, before anything else of the request is looked at:
- * each route has one of the hooks `may` and `mayOperate`, which throw Unauthenticated or Forbidden. Which organization is meant
- * is part of the question that is asked, and found with it: `identify` throws NotFound for one that they may not know of.
+ * Identifies callers, in two steps. The caller is authenticated before anything else of a request is read: each route has one
+ * of the hooks `may` and `mayOperate`, which throw Unauthenticated or Forbidden. The organization is named in the query and is
+ * looked up with it: `identify` throws NotFound for one that the caller may not know of.
  */
 export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
   const principals = new WeakMap<FastifyRequest, Principal>()
@@ -52,7 +45,8 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
 
   const identify = async (request: FastifyRequest): Promise<Caller> => {
     const principal = principals.get(request)
-    if (principal === undefined) throw new Error(`${request.routeOptions.url} does not ask who asks`)
+    if (principal === undefined)
+      throw new Error(`${request.routeOptions.url} has no hook that authenticates its caller`)
     const asked = (request.query as { readonly organization?: unknown } | undefined)?.organization
     const id = typeof asked === 'string' ? asked : principal.organizationId
     const isAllowed = id === principal.organizationId || principal.isOperator

@@ -1,9 +1,16 @@
 /** Failures → problem+json. What is not known is logged whole and answered without detail. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Unauthenticated, UnknownHost } from '#metering/access.ts'
-import { InvalidRequest, NotFound, ServiceError, StoreBusy, StoreError, UpstreamError } from '#model/errors.ts'
+import {
+  Forbidden,
+  InvalidRequest,
+  NotFound,
+  ServiceError,
+  StoreBusy,
+  StoreError,
+  UpstreamError,
+} from '#model/errors.ts'
 import { typesTaken, UnsupportedCoding } from './bodies.ts'
-import { Forbidden } from './caller.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
 import { ReaderLeft } from './leaving.ts'
 import { PROBLEM_JSON, type Problem } from './schemas/problem.ts'

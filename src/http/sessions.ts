@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { hasKey, type KeyHash, type SessionOfKey } from '#metering/access.ts'
+import { Forbidden } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
-import { Forbidden } from './caller.ts'
 
 export type Sessions = {
   /** The session that the request belongs to, or undefined: there is none, it was not made here, or its time is up. */

@@ -72,7 +72,7 @@ export type UsageObserver = {
   readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
 }
 
-/** Is told of readings that look through many records, and of answers that are rendered or in memory. */
+/** Receives how many long readings and renderings are under way, and how many bytes of answers are in memory. */
 export type AnswerObserver = {
   readonly longReadings: (underWay: number) => void
   readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void

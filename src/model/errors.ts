@@ -86,3 +86,10 @@ export class NotFound extends ServiceError {
     super('not_found', message)
   }
 }
+
+/** The caller is known and may not do this. */
+export class Forbidden extends ServiceError {
+  constructor(message: string) {
+    super('forbidden', message)
+  }
+}

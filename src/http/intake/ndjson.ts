@@ -11,7 +11,7 @@ export type LineBatch = { readonly lines: readonly ParsedLine[]; readonly bytes:
 export type LineLimits = {
   readonly linesMax: number
   readonly lineBytesMax: number
-  /** Is told of bytes that are no longer held and come in no batch. */
+  /** Called with the number of bytes that were dropped without being part of a batch. */
   readonly skipped: (bytes: number) => void
 }
 

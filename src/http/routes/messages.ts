@@ -71,7 +71,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       schema: {
         operationId: 'reportMessages',
         tags: ['Messages'],
-        summary: 'Report messages, each charged once for ever',
+        summary: 'Report messages, each charged once',
         description: MESSAGES_DESCRIPTION,
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
         body: {
@@ -223,7 +223,7 @@ const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
 }
 
 const MESSAGES_DESCRIPTION =
-  'Each message is measured, priced and charged once, for ever: its id is its identity, and `1000` and `"1000"` are two. ' +
+  'Each message is measured, priced and charged once, permanently: its id is its identity, and `1000` and `"1000"` are two. ' +
   'The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no ' +
   'effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field ' +
   'and the reason. What is answered is committed and synced. To repeat a request is always safe.\n\n' +
