@@ -8,7 +8,8 @@ import { periodAt } from '#calendar/periods.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Priced, RecordedLine } from '#model/usage-record.ts'
-import type { LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
+import type { LedgerView, PageQuery, Range } from './ledger.ts'
+import { linePages } from './line-pages.ts'
 import type { Listing, UsageSum } from './listing.ts'
 
 export type Comparison = {
@@ -110,6 +111,8 @@ const compare = async (
   return { comparison: { notListed, differing }, equalDays: equal }
 }
 
+const CHARGES_A_TURN = 5000
+
 const linesByDay = async (
   calendar: Organization['calendar'],
   { inTime }: Listing,
@@ -121,7 +124,7 @@ const linesByDay = async (
     const day = days.get(dayStart)
     if (day === undefined) days.set(dayStart, [charge])
     else day.push(charge)
-    if (index % LINES_A_PAGE === LINES_A_PAGE - 1) await letOthersRun()
+    if (index % CHARGES_A_TURN === CHARGES_A_TURN - 1) await letOthersRun()
   }
   return days
 }
@@ -130,7 +133,7 @@ const compareDay = async (view: LedgerView, range: Range, lines: readonly Priced
   const notListed: RecordedLine[] = []
   const missing = new Map(lines.map((charge) => [charge.messageId, charge]))
   let count = 0
-  for await (const page of pagesOf(view, range)) {
+  for await (const page of linePages(view, range)) {
     count += page.length
     for (const line of page) {
       const charge = byId.get(line.messageId)
@@ -139,18 +142,6 @@ const compareDay = async (view: LedgerView, range: Range, lines: readonly Priced
     }
   }
   return { notListed, differing: missing.values(), isEqual: missing.size === 0 && count === lines.length }
-}
-
-const LINES_A_PAGE = 5000
-
-async function* pagesOf(view: LedgerView, range: Range): AsyncGenerator<readonly RecordedLine[]> {
-  let after: PagePosition | undefined
-  for (;;) {
-    const page = await view.page({ ...range, limit: LINES_A_PAGE, ...(after && { after }) })
-    yield page
-    after = page.at(-1)
-    if (page.length < LINES_A_PAGE) return
-  }
 }
 
 const areSameLines = (some: readonly Priced[], others: readonly Priced[]): boolean =>

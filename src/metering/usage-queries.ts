@@ -11,7 +11,8 @@ import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { price, priceReport } from '#rating/price.ts'
 import { comparePage, LineTally } from './agreement.ts'
-import type { GroupField, GroupTotal, Ledger, LedgerView, PagePosition, PageQuery, Range } from './ledger.ts'
+import type { GroupField, GroupTotal, Ledger, LedgerView, PageQuery, Range } from './ledger.ts'
+import { linePages } from './line-pages.ts'
 import type { UsageSum } from './listing.ts'
 import type { LongReadings } from './long-readings.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
@@ -72,13 +73,9 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     range: Range,
   ): AsyncGenerator<readonly RecordedLine[]> {
     const tally = new LineTally(calendar, range)
-    let after: PagePosition | undefined
-    for (;;) {
-      const page = await view.page({ ...range, limit: LINES_A_PAGE, ...(after && { after }) })
+    for await (const page of linePages(view, range)) {
       tally.add(page)
-      if (page.length > 0) yield page
-      after = page.at(-1)
-      if (page.length < LINES_A_PAGE) break
+      yield page
     }
     await tally.compare(view)
   }
@@ -171,8 +168,6 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
 
   return { read: ledger.read, pages, page, totals, periods, period, charges }
 }
-
-const LINES_A_PAGE = 2000
 
 export const CHANGES = [
   'text',
