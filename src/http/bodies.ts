@@ -91,11 +91,15 @@ export const collectBody = async (
       else if (share.hold(chunk.length)) collected.push(chunk)
       else give(new StoreBusy(BUSY))
     }
-    body.on('data', take)
-    body.on('end', resolve)
-    body.on('error', (error) => give(error instanceof ServiceError ? error : brokenOff()))
     // A request that was answered elsewhere, as too slow or as no valid HTTP, neither ends nor closes.
-    response.on('close', () => give(brokenOff()))
+    const breakOff = (): void => give(brokenOff())
+    body.on('data', take)
+    body.on('end', () => {
+      response.off('close', breakOff)
+      resolve()
+    })
+    body.on('error', (error) => give(error instanceof ServiceError ? error : brokenOff()))
+    response.on('close', breakOff)
   })
   return collected.take()
 }

@@ -8,10 +8,13 @@ export class ReaderLeft extends ServiceError {
   }
 }
 
+const SENT_WHOLE = 'the answer was sent whole'
+
 /** Aborts as soon as the connection is closed, and also when the answer has been sent whole. */
 export const signalOfLeaving = (response: ServerResponse): AbortSignal => {
   const leaving = new AbortController()
   if (response.closed) leaving.abort(new ReaderLeft())
-  else response.once('close', () => leaving.abort(new ReaderLeft()))
+  // An error is made with the stack of calls, which an answer that was sent whole need not wait for.
+  else response.once('close', () => leaving.abort(response.writableFinished ? SENT_WHOLE : new ReaderLeft()))
   return leaving.signal
 }
