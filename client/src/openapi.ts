@@ -838,7 +838,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1051,7 +1051,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1372,7 +1372,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1539,7 +1539,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1768,7 +1768,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1914,7 +1914,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2186,7 +2186,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2510,7 +2510,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2645,7 +2645,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2846,7 +2846,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2962,7 +2962,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3164,7 +3164,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3369,7 +3369,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3583,7 +3583,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3729,7 +3729,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3946,7 +3946,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4090,7 +4090,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4230,7 +4230,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4396,7 +4396,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4468,7 +4468,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4728,7 +4728,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -5012,7 +5012,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it.",
+                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */

@@ -118,7 +118,12 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
   if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
   if (error instanceof StoreError) {
     request.log.error({ err: error }, 'the database failed')
-    return failure('store-failed', 'Nothing of this request has been acknowledged: repeat it.', {}, RETRY_SOON)
+    return failure(
+      'store-failed',
+      'Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.',
+      {},
+      RETRY_SOON,
+    )
   }
   request.log.error({ err: error }, 'failed unexpectedly')
   return failure('internal-error', 'The logs of the service say more.')

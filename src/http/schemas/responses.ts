@@ -74,7 +74,8 @@ const PROBLEMS = {
       'The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the ' +
       'same request may be sent again after `Retry-After` seconds.',
     kind: 'store-failed',
-    detail: 'Nothing of this request has been acknowledged: repeat it.',
+    detail:
+      'Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.',
   },
   504: {
     description: 'The Copilot service did not answer in time, and no good answer is recent enough.',
