@@ -1,4 +1,5 @@
 /** Real parts for whole-service tests: an upstream on a port of its own that does what a test says, and the service. */
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
@@ -8,6 +9,7 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { type Environment, readConfig } from '../src/config.ts'
 import { openApp } from '../src/main.ts'
+import { holdToContract } from './wire-contract.ts'
 
 export type StandIn = AsyncDisposable & {
   readonly url: string
@@ -89,6 +91,7 @@ export const startService = async (environment: Environment): Promise<Running> =
   const lines: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
   const { app, service, metrics } = await openApp(config, logger)
+  const contract = holdToContract(app.server)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url: urlOf(app.server.address() as AddressInfo),
@@ -102,6 +105,7 @@ export const startService = async (environment: Environment): Promise<Running> =
       await app.close()
       await service.close()
       rmSync(folder, { recursive: true })
+      assert.deepEqual(contract.violations, [], 'every response is as openapi.json says')
     },
   }
 }
