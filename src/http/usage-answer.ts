@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
-import type { UsageAnswer } from '#metering/current-usage.ts'
+import type { UsageAnswer } from '#metering/listing-cache.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 
 export type WriteUsage = (

@@ -7,14 +7,8 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
 import type { GroupField, GroupTotal, PagePosition, Range } from '#metering/ledger.ts'
 import type { UsageSum } from '#metering/listing.ts'
+import { type Beside, type Bucket, changesBetween, type ExplainedCharge, type PeriodUsage } from '#metering/queries.ts'
 import type { Reading, Readings } from '#metering/readings.ts'
-import {
-  type Beside,
-  type Bucket,
-  changesBetween,
-  type ExplainedCharge,
-  type PeriodUsage,
-} from '#metering/usage-queries.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'

@@ -2,7 +2,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import type { Access } from '#metering/access.ts'
-import type { CurrentUsage } from '#metering/current-usage.ts'
+import type { CurrentUsage } from '#metering/listing-cache.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { problemResponses } from '../schemas/responses.ts'

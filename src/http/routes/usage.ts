@@ -1,9 +1,9 @@
 /** `GET /usage`: what each message of the current billing period cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { CurrentUsage, UsageAnswer } from '#metering/current-usage.ts'
+import type { CurrentUsage, UsageAnswer } from '#metering/listing-cache.ts'
+import type { Beside } from '#metering/queries.ts'
 import type { Readings, UsageSource } from '#metering/readings.ts'
-import type { Beside } from '#metering/usage-queries.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'

@@ -1,6 +1,6 @@
 /** What is answered from the ledger. */
 import Type from 'typebox'
-import { CHANGES } from '#metering/usage-queries.ts'
+import { CHANGES } from '#metering/queries.ts'
 import { CreditsSchema, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 

@@ -11,7 +11,7 @@ import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { createListing, type Listing } from './listing.ts'
-import { createPeriodBill, type PeriodBill } from './period-bill.ts'
+import { createPeriodBill, type PeriodBill } from './listing-builder.ts'
 import type { CurrentPeriodSource, Deadline, Freshness, Inquiry, Progress, UsageObserver, Validators } from './ports.ts'
 import type { Pricer } from './pricing.ts'
 

@@ -6,11 +6,11 @@ import { dayAt } from '#calendar/days.ts'
 import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
-import type { UsageAnswer } from './current-usage.ts'
 import type { Range } from './ledger.ts'
+import type { UsageAnswer } from './listing-cache.ts'
 import { messagesIn } from './long-readings.ts'
-import type { RenderedAnswers, Rendering } from './rendered-answers.ts'
-import type { Beside, FindBeside, UsageQueries } from './usage-queries.ts'
+import type { Beside, FindBeside, UsageQueries } from './queries.ts'
+import type { RenderedAnswers, Rendering } from './renderings.ts'
 
 export type LedgerUsage<T> = {
   /**
