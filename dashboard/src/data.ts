@@ -20,8 +20,8 @@ import {
   indexAt,
   type Line,
   lineOf,
-  type Scope,
-  scopeOf,
+  type Selection,
+  selectionOf,
   sumOf,
   widthOf,
 } from './usage.ts'
@@ -120,10 +120,10 @@ const overviewQuery = (view: View) => {
       if (period === 'current' && range === undefined && !isListing && !isListed) {
         queries.invalidateQueries({ queryKey: ['periods', organization] })
       }
-      const scope = scopeOf(bars, NOT_NARROWED, undefined, LIMITS)
-      const isWhole = overview.lines === undefined && scope.messages <= LINES_AT_ONCE
+      const selection = selectionOf(bars, NOT_NARROWED, undefined, LIMITS)
+      const isWhole = overview.lines === undefined && selection.messages <= LINES_AT_ONCE
       // Before anything of it is drawn: the lines will be asked for next.
-      if (isWhole) queries.prefetchQuery(linesQuery(scope, overview, organization))
+      if (isWhole) queries.prefetchQuery(linesQuery(selection, overview, organization))
       return overview
     },
   })
@@ -245,10 +245,10 @@ export type Lines = {
 export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
   const { bars, lines: own } = overview
   const { organization, report, member } = view
-  const scope = useMemo(() => scopeOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
-  const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
-  const key = linesKey(scope, overview)
-  const query = useMemo(() => linesQuery(scope, overview, organization), [scope, overview, organization])
+  const selection = useMemo(() => selectionOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
+  const isPaged = own === undefined && selection.messages > LINES_AT_ONCE
+  const key = linesKey(selection, overview)
+  const query = useMemo(() => linesQuery(selection, overview, organization), [selection, overview, organization])
   const whole = useQuery({
     ...query,
     enabled: own === undefined && !isPaged,
@@ -264,8 +264,8 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
     structuralSharing: false,
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam: cursor, signal }) => {
-      const range = { from: scope.slices.at(0)?.from, to: scope.slices.at(-1)?.to }
-      const query = { organization, ...scope.filter, ...range, limit: LINES_A_PAGE, cursor }
+      const range = { from: selection.slices.at(0)?.from, to: selection.slices.at(-1)?.to }
+      const query = { organization, ...selection.filter, ...range, limit: LINES_A_PAGE, cursor }
       const page = await client.usagePage(query, { signal })
       return { lines: page.usage.map(lineOf), next: page.next_cursor }
     },
@@ -290,12 +290,12 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
     fetchMore: () => {
       if (hasNextPage && !isFetching && !paged.isError) fetchNextPage()
     },
-    fetchAll: () => fetchAllOf(scope, organization),
+    fetchAll: () => fetchAllOf(selection, organization),
   }
 }
 
 /** By itself, whatever becomes of the view meanwhile. Throws where it is not whole. */
-const fetchAllOf = async ({ slices, filter, messages }: Scope, organization: string | undefined) => {
+const fetchAllOf = async ({ slices, filter, messages }: Selection, organization: string | undefined) => {
   const lines: Line[] = []
   const range = { from: slices.at(0)?.from, to: slices.at(-1)?.to }
   for await (const line of client.usage({ organization, ...filter, ...range, limit: LINES_A_PAGE })) {
@@ -326,7 +326,7 @@ export const agreeing = (
 const NO_LINES: readonly Line[] = []
 const NOT_NARROWED = { report: undefined, member: undefined }
 
-const linesKey = ({ filter, slices }: Scope, { session }: Overview): QueryKey => [
+const linesKey = ({ filter, slices }: Selection, { session }: Overview): QueryKey => [
   'lines',
   session.organization.id,
   filter,
@@ -337,8 +337,8 @@ const linesKey = ({ filter, slices }: Scope, { session }: Overview): QueryKey =>
 type FetchedLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
 
 /** Of the same bars the lines are the same: they are asked for again where the bars have changed, or where somebody says so. */
-const linesQuery = (scope: Scope, overview: Overview, organization: string | undefined) => {
-  const key = linesKey(scope, overview)
+const linesQuery = (selection: Selection, overview: Overview, organization: string | undefined) => {
+  const key = linesKey(selection, overview)
   return queryOptions({
     queryKey: [...key, 'whole', fingerprintOf(overview.bars)],
     staleTime: ({ state }: { readonly state: { readonly data?: FetchedLines | undefined } }) =>
@@ -348,7 +348,7 @@ const linesQuery = (scope: Scope, overview: Overview, organization: string | und
       const known = queries.getQueriesData<FetchedLines>({ queryKey: [...key, 'whole'] })
       const isKnown = known.some(([, data]) => data?.isComplete === true)
       // A part is shown where there is nothing whole to look at.
-      return fetchLines(scope, organization, { signal }, (lines) => {
+      return fetchLines(selection, organization, { signal }, (lines) => {
         if (!isKnown) queries.setQueryData<FetchedLines>(queryKey, { lines, isComplete: false })
       })
     },
@@ -357,7 +357,7 @@ const linesQuery = (scope: Scope, overview: Overview, organization: string | und
 
 /** Some slices at once, so that the service reads one while another is on its way; shown as soon as all before are there. */
 const fetchLines = async (
-  { slices, filter }: Scope,
+  { slices, filter }: Selection,
   organization: string | undefined,
   call: Call,
   show: (lines: readonly Line[]) => void,

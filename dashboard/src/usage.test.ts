@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Bar, fillBars, fingerprintOf, indexAt, type Line, scopeOf, sumOf, widthOf } from './usage.ts'
+import { type Bar, fillBars, fingerprintOf, indexAt, type Line, selectionOf, sumOf, widthOf } from './usage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -68,8 +68,8 @@ const NONE = { report: undefined, member: undefined }
 const LIMITS = { linesMax: 100, sliceMax: 120 }
 
 test('lines that can be had at once are asked for whole, whatever the filters, in slices of whole bars', () => {
-  const scope = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
-  assert.deepEqual(scope, {
+  const selection = selectionOf(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
+  assert.deepEqual(selection, {
     filter: {},
     messages: 240,
     slices: [
@@ -80,21 +80,21 @@ test('lines that can be had at once are asked for whole, whatever the filters, i
 })
 
 test('of too many only what the filters leave is asked for, as far as the service knows them', () => {
-  assert.equal(scopeOf(bars, NONE, undefined, LIMITS).messages, 240)
-  const day = scopeOf(bars, NONE, bars[1], LIMITS)
+  assert.equal(selectionOf(bars, NONE, undefined, LIMITS).messages, 240)
+  const day = selectionOf(bars, NONE, bars[1], LIMITS)
   assert.deepEqual(day.slices, [{ from: '1970-01-02T00:00:00.000Z', to: '1970-01-03T00:00:00.000Z' }])
   assert.equal(day.messages, 60)
-  const report = scopeOf(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
+  const report = selectionOf(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
   assert.deepEqual([report.filter, report.messages], [{ report_id: 'id of Lease' }, 40])
-  const both = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
+  const both = selectionOf(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
   assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease', user_id: 'ada' }, 5])
   // It cannot be asked for what has no report, or for a name that is of two.
-  assert.deepEqual(scopeOf(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
+  assert.deepEqual(selectionOf(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
   const twice = bars.map((bar) => ({
     ...bar,
     parts: [...bar.parts, { ...partOf('Lease', 'ada', 0), reportId: 'other' }],
   }))
-  assert.deepEqual(scopeOf(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
+  assert.deepEqual(selectionOf(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
 })
 
 test('a fingerprint tells bars apart that differ in a day, and not those that were only asked for otherwise', () => {

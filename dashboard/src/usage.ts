@@ -118,7 +118,7 @@ export const fingerprintOf = (bars: readonly Bar[]): number => {
 type RangeQuery = { readonly from: string; readonly to: string }
 
 /** What is asked of the service for the table: part of the range where the whole would be too much. */
-export type Scope = {
+export type Selection = {
   readonly filter: { readonly report_id?: string; readonly user_id?: string }
   /** Contiguous parts of the range, none of more lines than can be had at once where a bar does not hold more itself. */
   readonly slices: readonly RangeQuery[]
@@ -129,12 +129,12 @@ export type Scope = {
  * Up to `linesMax` lines are wanted whole: they are filtered and sorted here. Of more, only what the filters leave, as far as
  * the service knows them.
  */
-export const scopeOf = (
+export const selectionOf = (
   bars: readonly Bar[],
   { report, member }: Pick<View, 'report' | 'member'>,
   chosen: Bar | undefined,
   { linesMax, sliceMax }: { readonly linesMax: number; readonly sliceMax: number },
-): Scope => {
+): Selection => {
   if (sumOf(bars).messages <= linesMax) return { filter: {}, ...sliced(bars, sliceMax) }
   const ids = new Set(bars.flatMap(({ parts }) => parts.filter((part) => part.report === report)).map(reportIdOf))
   const [reportId] = report !== undefined && ids.size === 1 ? ids : []
@@ -154,7 +154,7 @@ export const scopeOf = (
 
 const reportIdOf = ({ reportId }: Part): string | undefined => reportId
 
-const sliced = (bars: readonly Bar[], sliceMax: number): Pick<Scope, 'slices' | 'messages'> => {
+const sliced = (bars: readonly Bar[], sliceMax: number): Pick<Selection, 'slices' | 'messages'> => {
   const slices: { from: number; to: number; messages: number }[] = []
   for (const { from, to, messages } of bars) {
     const last = slices.at(-1)
