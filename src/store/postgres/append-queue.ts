@@ -11,7 +11,7 @@ import type { AppendGroup, RecordWriter } from './record-writer.ts'
 
 type Waiting = {
   readonly batch: AppendBatch
-  /** Until when it is answered, whatever happens. Those that wait in a line came in this order. */
+  /** Until when it is answered, whatever happens. Those that wait in a lane came in this order. */
   readonly endsAt: number
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void
   readonly reject: (error: unknown) => void
@@ -22,12 +22,12 @@ const STATEMENTS_AT_ONCE = 4
 /** With fewer rows that wait, one statement after the other carries all of them. */
 const ROWS_FOR_ANOTHER = 500
 
-type Line = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
+type Lane = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
 
 export class AppendQueue {
   readonly #writer: RecordWriter
   readonly #deadline: () => number
-  readonly #lines = new Map<string, Line>()
+  readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<Promise<void>>()
 
   /** `deadline` is when an append that begins now has to be over, as `performance.now` counts. */
@@ -38,12 +38,12 @@ export class AppendQueue {
 
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]> {
     return new Promise((resolve, reject) => {
-      const line = this.#lines.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
-      this.#lines.set(batch.organizationId, line)
-      line.waiting.push({ batch, endsAt: this.#deadline(), resolve, reject })
-      line.rowsWaiting += batch.records.length
-      if (line.running >= (line.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
-      const running = this.#run(batch.organizationId, line).finally(() => this.#running.delete(running))
+      const lane = this.#lanes.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
+      this.#lanes.set(batch.organizationId, lane)
+      lane.waiting.push({ batch, endsAt: this.#deadline(), resolve, reject })
+      lane.rowsWaiting += batch.records.length
+      if (lane.running >= (lane.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
+      const running = this.#run(batch.organizationId, lane).finally(() => this.#running.delete(running))
       this.#running.add(running)
     })
   }
@@ -53,17 +53,17 @@ export class AppendQueue {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  async #run(organizationId: string, line: Line): Promise<void> {
-    line.running++
+  async #run(organizationId: string, lane: Lane): Promise<void> {
+    lane.running++
     // What comes in the same turn goes with the first.
     await Promise.resolve()
     for (;;) {
-      const together = takeTogether(line)
+      const together = takeTogether(lane)
       if (together.length === 0) break
       await this.#write(together)
     }
-    line.running--
-    if (line.running === 0) this.#lines.delete(organizationId)
+    lane.running--
+    if (lane.running === 0) this.#lanes.delete(organizationId)
   }
 
   async #write(waiting: readonly Waiting[]): Promise<void> {
@@ -90,8 +90,8 @@ export class AppendQueue {
 const LATE = 'PostgreSQL: it waited behind others for too long'
 
 /** From the front, those that can go in one statement. */
-const takeTogether = (line: Line): readonly Waiting[] => {
-  const { waiting } = line
+const takeTogether = (lane: Lane): readonly Waiting[] => {
+  const { waiting } = lane
   const onChange = waiting[0]?.batch.onChange
   let rows = 0
   let count = 0
@@ -101,7 +101,7 @@ const takeTogether = (line: Line): readonly Waiting[] => {
     count++
     if (onChange === 'amend') break
   }
-  line.rowsWaiting -= rows
+  lane.rowsWaiting -= rows
   return waiting.splice(0, count)
 }
 

@@ -8,7 +8,7 @@ import { StoreBusy } from '#model/errors.ts'
 import { Catalogue } from './catalogue.ts'
 import { openReader } from './database.ts'
 import { FileGuard, type OpenedFile } from './file-guard.ts'
-import { type Answer, toFailure } from './thread-messages.ts'
+import { type Reply, toFailure } from './thread-messages.ts'
 import { UsageReader } from './usage-reader.ts'
 
 /** `opened` is what the writer has opened: nothing else may be read. */
@@ -89,7 +89,7 @@ const perform = (call: ReaderRequest['call']): unknown => {
   return (session.usage[call.method] as (...args: readonly unknown[]) => unknown).apply(session.usage, [...call.args])
 }
 
-const answerTo = ({ id, call }: ReaderRequest): Answer => {
+const answerTo = ({ id, call }: ReaderRequest): Reply => {
   try {
     return { id, value: perform(call) }
   } catch (error) {

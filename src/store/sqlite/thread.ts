@@ -1,7 +1,7 @@
 /** A thread that answers calls, seen from the one that asks. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { type ServiceError, StoreError } from '#model/errors.ts'
-import { type Answer, toError } from './thread-messages.ts'
+import { type Reply, toError } from './thread-messages.ts'
 
 type Pending = { readonly resolve: (value: unknown) => void; readonly reject: (error: ServiceError) => void }
 
@@ -18,7 +18,7 @@ export class Thread<Call, Ready, Event = never> {
   private constructor(worker: Worker, port: MessagePort, ready: Ready, heard: (event: Event) => void) {
     this.#port = port
     this.ready = ready
-    port.on('message', (message: readonly Answer[] | Event) => {
+    port.on('message', (message: readonly Reply[] | Event) => {
       if (isAnswers(message)) this.#settleAll(message)
       else heard(message)
     })
@@ -67,11 +67,11 @@ export class Thread<Call, Ready, Event = never> {
     await this.#exited
   }
 
-  readonly #settleAll = (answers: readonly Answer[]): void => {
+  readonly #settleAll = (answers: readonly Reply[]): void => {
     for (const answer of answers) this.#settle(answer)
   }
 
-  #settle({ id, value, failure }: Answer): void {
+  #settle({ id, value, failure }: Reply): void {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
     if (failure === undefined) pending?.resolve(value)
@@ -85,4 +85,4 @@ export class Thread<Call, Ready, Event = never> {
   }
 }
 
-const isAnswers = (message: unknown): message is readonly Answer[] => Array.isArray(message)
+const isAnswers = (message: unknown): message is readonly Reply[] => Array.isArray(message)

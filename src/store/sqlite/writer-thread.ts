@@ -11,7 +11,7 @@ import { advanceMark, type DatabaseMark, writeMarker, writeMarkerMeanwhile } fro
 import type { FileGuard, OpenedFile } from './file-guard.ts'
 import type { RecordColumns } from './record-columns.ts'
 import { RecordWriter } from './record-writer.ts'
-import { type Answer, toFailure } from './thread-messages.ts'
+import { type Reply, toFailure } from './thread-messages.ts'
 import { WalLimit } from './wal-limit.ts'
 
 export type WriterData = { readonly file: SqliteFile; readonly port: MessagePort }
@@ -80,7 +80,7 @@ class Writer {
   }
 
   /** One transaction. Each request within it succeeds or fails by itself; if the commit fails, all do. */
-  write(requests: readonly WriterRequest[]): readonly Answer[] {
+  write(requests: readonly WriterRequest[]): readonly Reply[] {
     try {
       this.#open ??= this.#begin(openWriter(this.#file, this.opened))
       const { database, guard, walLimit } = this.#open
@@ -141,7 +141,7 @@ class Writer {
     return advanceMark(database)
   }
 
-  #answerTo(request: WriterRequest, open: Open): Answer {
+  #answerTo(request: WriterRequest, open: Open): Reply {
     const { database } = open
     database.exec('SAVEPOINT request')
     try {
