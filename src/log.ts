@@ -2,7 +2,7 @@
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { UsageSum } from '#metering/listing.ts'
-import type { StoreObserver, UsageObserver } from '#metering/ports.ts'
+import type { ListingObserver, StoreObserver } from '#metering/ports.ts'
 import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
@@ -26,7 +26,7 @@ export const createLog = ({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'lo
 }
 
 /** Also logs what an operator should hear of: a refresh that failed, even where a reader still got the last good answer. */
-export const loggedObserver = (observer: UsageObserver, logger: Pick<Logger, 'warn' | 'error'>): UsageObserver => ({
+export const loggedObserver = (observer: ListingObserver, logger: Pick<Logger, 'warn' | 'error'>): ListingObserver => ({
   served: observer.served,
   refreshed: (refresh) => {
     observer.refreshed(refresh)

@@ -26,7 +26,7 @@ export const openApp = async (config: Config, logger: Logger) => {
     observeIntake: metrics.observeIntake,
     observeRecording: loggedRecording(metrics.observeRecording, logger),
     observeNotListed: loggedNotListed(metrics.observeNotListed, logger),
-    observeAnswers: metrics.observeAnswers,
+    observeRenderings: metrics.observeRenderings,
     observeStore: loggedStore(metrics.observeStore, logger),
     isLoopback: isLoopback(config.host),
     clock,

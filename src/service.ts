@@ -8,16 +8,16 @@ import { createHostCheck } from './metering/host-names.ts'
 import { createIntake, type Intake, type IntakeCounts, type IntakeNeeds } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
-import { type CurrentUsage, createCurrentUsage } from './metering/listing-cache.ts'
+import { createListingCache, type ListingCache } from './metering/listing-cache.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
 import type {
-  AnswerObserver,
-  CurrentPeriodSource,
+  CopilotService,
   Deadline,
+  ListingObserver,
   Progress,
+  RenderingObserver,
   StoreObserver,
-  UsageObserver,
 } from './metering/ports.ts'
 import { createPricer, type Pricer } from './metering/pricing.ts'
 import { createReadings, type Readings } from './metering/readings.ts'
@@ -32,34 +32,34 @@ import type { CallAttempt } from './upstream/http-client.ts'
 import { samplePeriod } from './upstream/sample/sample.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
-export type CurrentPeriodNeeds<T> = {
+export type ListingNeeds<T> = {
   readonly config: Config
   /** A period in files, in place of the upstream. */
   readonly files?: PeriodFiles | undefined
   readonly progress?: Progress
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
-  readonly observer: UsageObserver
+  readonly observer: ListingObserver
   readonly observeCall: (attempt: CallAttempt) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
 }
 
-export type CurrentPeriod<T> = { readonly currentUsage: CurrentUsage<T>; readonly close: () => Promise<void> }
-
 /** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
-export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPeriod<T> => {
-  const source = createSource(needs)
+export const openListing = <T>(
+  needs: ListingNeeds<T>,
+): { readonly listing: ListingCache<T>; readonly close: () => Promise<void> } => {
+  const copilot = createCopilot(needs)
   // Nothing is kept, so nothing has to be recognised later: any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
-  return { currentUsage: currentUsageOf(needs, source, pricer), close: () => source.close() }
+  return { listing: listingCacheOf(needs, copilot, pricer), close: () => copilot.close() }
 }
 
-const createSource = ({
+const createCopilot = ({
   config,
   files,
   observeCall,
   now,
-}: Pick<CurrentPeriodNeeds<unknown>, 'config' | 'files' | 'observeCall' | 'now'>): CurrentPeriodSource => {
+}: Pick<ListingNeeds<unknown>, 'config' | 'files' | 'observeCall' | 'now'>): CopilotService => {
   const { upstreamUrl } = config
   if (files !== undefined || upstreamUrl === undefined) return createFileSource(files ?? samplePeriod)
   return createUpstream({
@@ -79,14 +79,14 @@ const createSource = ({
 const pricerOf = (contentKey: string): Pricer =>
   createPricer({ rateCard: standardRateCard, digest: createContentDigest(contentKey) })
 
-const currentUsageOf = <T>(
-  { config, render, observer, now, progress }: CurrentPeriodNeeds<T>,
-  source: CurrentPeriodSource,
+const listingCacheOf = <T>(
+  { config, render, observer, now, progress }: ListingNeeds<T>,
+  copilot: CopilotService,
   pricer: Pricer,
   seen?: (listing: Listing) => void,
-): CurrentUsage<T> =>
-  createCurrentUsage({
-    source,
+): ListingCache<T> =>
+  createListingCache({
+    copilot,
     pricer,
     render,
     observer,
@@ -98,14 +98,14 @@ const currentUsageOf = <T>(
     ...(seen && { seen }),
   })
 
-export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> & {
+export type ServiceNeeds<T> = Omit<ListingNeeds<T>, 'files' | 'progress'> & {
   readonly renderPages: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
   readonly sizeOf: (usage: T) => number
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeRecording: UpstreamRecorderNeeds['observe']
   readonly observeNotListed: (sum: UsageSum) => void
   readonly observeStore: StoreObserver
-  readonly observeAnswers: AnswerObserver
+  readonly observeRenderings: RenderingObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
   /** Milliseconds since 1970. */
@@ -114,7 +114,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
 
 export type Service<T> = {
   /** Of the upstream, or of the bundled sample. */
-  readonly currentUsage: CurrentUsage<T>
+  readonly listingCache: ListingCache<T>
   readonly hasUpstream: boolean
   /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
   readonly isSample: () => Promise<boolean>
@@ -137,11 +137,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const { config, now, clock } = needs
   const ledger = await openLedger(config, needs.observeStore)
   await prepareDefault(ledger, config, clock())
-  const source = createSource(needs)
+  const copilot = createCopilot(needs)
   const hasUpstream = config.upstreamUrl !== undefined
   const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
-  const reportsOf = hasUpstream ? reportsFrom(source, () => now() + config.upstreamTimeoutMs) : reports.findAll
+  const reportsOf = hasUpstream ? reportsFrom(copilot, () => now() + config.upstreamTimeoutMs) : reports.findAll
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
   const intake = createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe: needs.observeIntake })
@@ -178,10 +178,10 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     // The recorder says what fails, and whoever reads the ledger is told.
     readings.compare(listing).catch(() => {})
   }
-  const currentUsage = currentUsageOf(needs, source, pricer, hasUpstream ? seen : undefined)
+  const listingCache = listingCacheOf(needs, copilot, pricer, hasUpstream ? seen : undefined)
   const readings = createReadings({
     ledger,
-    currentUsage,
+    listingCache,
     recorder,
     findOrganization: organizations.find,
     hasUpstream,
@@ -192,11 +192,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
     observeNotListed: needs.observeNotListed,
-    observeAnswers: needs.observeAnswers,
+    observeRenderings: needs.observeRenderings,
     limits: { longReadingsMax: longReadingsMaxOf(config), answerBytesMax: config.answerBytesMax },
   })
   return {
-    currentUsage,
+    listingCache,
     hasUpstream,
     isSample,
     readings,
@@ -209,7 +209,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
       clearInterval(seeing)
-      await source.close()
+      await copilot.close()
       await recorder.close()
       await ledger.close()
     },
@@ -224,11 +224,11 @@ const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Conf
 const TIME_SEEN_EVERY_MS = 60_000
 
 const reportsFrom =
-  (source: CurrentPeriodSource, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>
+  (copilot: CopilotService, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>
   (ids) => {
-    const inquiry = source.inquire(deadline())
-    for (const id of ids) inquiry.want(id)
-    return inquiry.answers()
+    const lookup = copilot.lookUpReports(deadline())
+    for (const id of ids) lookup.want(id)
+    return lookup.reports()
   }
 
 /** Throws StoreError. */
@@ -284,10 +284,10 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
   const clock = () => Date.now()
   const now = () => performance.now()
   await prepareDefault(ledger, config, clock())
-  const source = createSource({ config, observeCall: () => {}, now })
+  const copilot = createCopilot({ config, observeCall: () => {}, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportsOf =
-    config.upstreamUrl === undefined ? reports.findAll : reportsFrom(source, () => now() + config.upstreamTimeoutMs)
+    config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, () => now() + config.upstreamTimeoutMs)
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ ledger, clock, now }),
@@ -297,7 +297,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
     /** Undefined where the store is not one that can be distributed. */
     distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,
     close: async (): Promise<void> => {
-      await source.close()
+      await copilot.close()
       await ledger.close()
     },
   }

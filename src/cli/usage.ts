@@ -55,8 +55,8 @@ const readLines = async (
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
   // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
-  const { createCurrentPeriod } = await import('#service.ts')
-  const period = createCurrentPeriod({
+  const { openListing } = await import('#service.ts')
+  const { listing, close } = openListing({
     config,
     files,
     render: async (each) => [...each],
@@ -66,10 +66,10 @@ const readLines = async (
     progress: bar.show,
   })
   try {
-    return (await period.currentUsage.read()).usage
+    return (await listing.read()).usage
   } finally {
     bar.clear()
-    await period.close()
+    await close()
   }
 }
 

@@ -8,7 +8,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
 import type { Intake } from '#metering/intake.ts'
-import type { CurrentUsage } from '#metering/listing-cache.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import type { Readings } from '#metering/readings.ts'
@@ -40,7 +40,7 @@ import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
 export type AppNeeds = {
-  readonly currentUsage: CurrentUsage<UsageBody>
+  readonly listingCache: ListingCache<UsageBody>
   readonly hasUpstream: boolean
   readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
@@ -69,7 +69,7 @@ export type AppNeeds = {
 }
 
 export const createApp = async (needs: AppNeeds) => {
-  const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
+  const { listingCache, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
   let isClosing = false
   const leaving = new AbortController()
   const refuseOtherSites = createSiteGuard(needs.publicUrl)
@@ -89,7 +89,7 @@ export const createApp = async (needs: AppNeeds) => {
     const { authorization, host } = request.headers
     const caller = access.recall({ authorization, host })
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
-    const answer = currentUsage.peek()
+    const answer = listingCache.peek()
     if (answer === undefined) return false
     const startedAt = now()
     const id = requestIdOf(request)
@@ -181,7 +181,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(fastifyCookie, { hook: false })
   const sessions = createSessions({ ...needs.sessions, clock, cookies: app })
   const callers = createCallers({ access, organizations, sessions })
-  await app.register(usageRoute, { currentUsage, readings, callers, writeUsage })
+  await app.register(usageRoute, { listingCache, readings, callers, writeUsage })
   await app.register(async (scope) => {
     await scope.register(fastifyCompress, COMPRESSION)
     await scope.register(ledgerUsageRoutes, { callers, readings })
@@ -192,7 +192,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
-  await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics, access })
+  await app.register(operatingRoutes, { listingCache, hasUpstream, checkStore: needs.checkStore, metrics, access })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
   await app.register(dashboardRoutes, { folder: needs.dashboardFolder })
   await app.ready()

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import type { AnswerObserver, StoreNotice, UsageObserver } from '#metering/ports.ts'
+import type { ListingObserver, RenderingObserver, StoreNotice } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { RequestTimes } from './request-times.ts'
@@ -106,7 +106,7 @@ export const createMetrics = () => {
     labelNames: ['outcome'],
     registers,
   })
-  const observeAnswers: AnswerObserver = {
+  const observeRenderings: RenderingObserver = {
     longReadings: (underWay) => longReadings.set(underWay),
     renderings: ({ underWay, bytes }) => {
       renderings.set(underWay)
@@ -120,7 +120,7 @@ export const createMetrics = () => {
     registers,
   })
   soundness.set(-1)
-  const observer: UsageObserver = {
+  const observer: ListingObserver = {
     served: (from) => {
       served[from]++
     },
@@ -135,7 +135,7 @@ export const createMetrics = () => {
 
   return {
     observer,
-    observeAnswers,
+    observeRenderings,
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
     },

@@ -4,13 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
-import type { UsageAnswer } from '#metering/listing-cache.ts'
+import type { RenderedUsage } from '#metering/renderings.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 
 export type WriteUsage = (
   request: IncomingMessage,
   response: ServerResponse,
-  answer: UsageAnswer<UsageBody>,
+  answer: RenderedUsage<UsageBody>,
   requestId: string,
   notes?: UsageNotes,
 ) => void

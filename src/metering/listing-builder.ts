@@ -10,7 +10,7 @@ import type { Priced } from '#model/usage-record.ts'
 import { isSameCharge } from './listing.ts'
 import type { Pricer } from './pricing.ts'
 
-export type PeriodBill = {
+export type ListingBuilder = {
   /** Adds messages. Throws UnbillableListing if two have the same id and different content. */
   readonly take: (messages: readonly Message[]) => void
   /** Ids of entries that came again, identical, and are charged once. */
@@ -22,7 +22,7 @@ export type PeriodBill = {
   readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<Priced, void, undefined>
 }
 
-export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds): PeriodBill => {
+export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuilderNeeds): ListingBuilder => {
   /** A map iterates in the order in which its keys were added: the listing's. */
   const byId = new Map<Id, Entry>()
   const duplicates: Id[] = []
@@ -66,7 +66,7 @@ export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds
   }
 }
 
-type PeriodBillNeeds = {
+type ListingBuilderNeeds = {
   readonly pricer: Pricer
   /** Called with each report id as it is met, so that the catalogue can be asked while the listing is still arriving. */
   readonly wantReport: (id: Id) => void

@@ -11,26 +11,27 @@ import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { createListing, type Listing } from './listing.ts'
-import { createPeriodBill, type PeriodBill } from './listing-builder.ts'
-import type { CurrentPeriodSource, Deadline, Freshness, Inquiry, Progress, UsageObserver, Validators } from './ports.ts'
+import { createListingBuilder, type ListingBuilder } from './listing-builder.ts'
+import type {
+  CopilotService,
+  Deadline,
+  Freshness,
+  ListingObserver,
+  Progress,
+  ReportLookup,
+  Validators,
+} from './ports.ts'
 import type { Pricer } from './pricing.ts'
-
-export type UsageAnswer<T> = {
-  readonly usage: T
-  /** When this was last known to be what the source says, in milliseconds of `now`. */
-  readonly asOf: number
-  /** `refresh`: asked for this reader; `memory`: young enough; `stale`: the last good one, as the source fails. */
-  readonly from: 'refresh' | 'memory' | 'stale'
-}
+import type { RenderedUsage } from './renderings.ts'
 
 /** The usage, and the listing that it was made of. */
-export type CurrentAnswer<T> = UsageAnswer<T> & { readonly listing: Listing }
+export type CachedListing<T> = RenderedUsage<T> & { readonly listing: Listing }
 
-export type CurrentUsage<T> = {
+export type ListingCache<T> = {
   /** The answer, if one is at hand that is young enough: the way that costs nothing. */
-  readonly peek: () => CurrentAnswer<T> | undefined
+  readonly peek: () => CachedListing<T> | undefined
   /** Throws what the source threw, if no answer may be given. */
-  readonly read: () => Promise<CurrentAnswer<T>>
+  readonly read: () => Promise<CachedListing<T>>
   /**
    * Resolves to the listing once it is as young as `read` would have it; `anew`, once the source has been asked for all of it
    * after this call. It never throws. If the source fails, the listing is the last good one, if that may still be given, and
@@ -41,12 +42,12 @@ export type CurrentUsage<T> = {
   readonly isReady: () => Promise<boolean>
 }
 
-export type CurrentUsageNeeds<T> = {
-  readonly source: CurrentPeriodSource
+export type ListingCacheNeeds<T> = {
+  readonly copilot: CopilotService
   readonly pricer: Pricer
   /** Makes of the lines what is kept and handed out. Reads them once, in order, and may let others run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
-  readonly observer: UsageObserver
+  readonly observer: ListingObserver
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
   readonly maxAgeMs: number
@@ -58,7 +59,7 @@ export type CurrentUsageNeeds<T> = {
   readonly seen?: (listing: Listing) => void
 }
 
-export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage<T> => {
+export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache<T> => {
   const { observer, now, maxAgeMs, staleLimitMs, timeoutMs } = needs
   let kept: Kept<T> | undefined
   let refreshing: Promise<Kept<T>> | undefined
@@ -91,10 +92,10 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
 
   const isYoung = (): boolean => kept !== undefined && now() - kept.asOf < maxAgeMs
 
-  const peek = (): CurrentAnswer<T> | undefined => {
+  const peek = (): CachedListing<T> | undefined => {
     if (kept === undefined || !isYoung()) return undefined
     observer.served('memory')
-    return answerOf(kept, 'memory')
+    return toCachedListing(kept, 'memory')
   }
 
   /** While the source is down it is not asked more often than while it is up, nor much later once it is up again. */
@@ -102,29 +103,29 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
     failed !== undefined && refreshing === undefined && now() - failed.at < Math.min(maxAgeMs, FAILURE_KEPT_MS)
 
   /** The last good answer if it may still be given, else the failure. */
-  const fallBack = (error: unknown): CurrentAnswer<T> => {
+  const fallBack = (error: unknown): CachedListing<T> => {
     if (kept === undefined || now() - kept.asOf > staleLimitMs) {
       observer.served('none')
       throw error
     }
     observer.served('stale')
-    return answerOf(kept, 'stale')
+    return toCachedListing(kept, 'stale')
   }
 
-  const read = async (): Promise<CurrentAnswer<T>> => {
+  const read = async (): Promise<CachedListing<T>> => {
     const atHand = peek()
     if (atHand !== undefined) return atHand
     if (hasJustFailed()) return fallBack(failed?.error)
     try {
       const refreshed = await shareRefresh()
       observer.served('refresh')
-      return answerOf(refreshed, 'refresh')
+      return toCachedListing(refreshed, 'refresh')
     } catch (error) {
       return fallBack(error)
     }
   }
 
-  const catchUp: CurrentUsage<T>['catchUp'] = async (how = REMEMBERED_WILL_DO) => {
+  const catchUp: ListingCache<T>['catchUp'] = async (how = REMEMBERED_WILL_DO) => {
     const { anew } = how
     const startedAt = now()
     if (anew) await refreshing?.catch(() => {})
@@ -148,7 +149,7 @@ export const createCurrentUsage = <T>(needs: CurrentUsageNeeds<T>): CurrentUsage
   return { peek, read, catchUp, isReady }
 }
 
-const answerOf = <T>({ usage, listing, asOf }: Kept<T>, from: UsageAnswer<T>['from']): CurrentAnswer<T> => ({
+const toCachedListing = <T>({ usage, listing, asOf }: Kept<T>, from: RenderedUsage<T>['from']): CachedListing<T> => ({
   usage,
   listing,
   asOf,
@@ -170,77 +171,77 @@ type Kept<T> = {
 }
 
 const bringUpToDate = async <T>(
-  needs: CurrentUsageNeeds<T>,
+  needs: ListingCacheNeeds<T>,
   kept: Kept<T> | undefined,
   deadline: Deadline,
   how: Freshness,
 ): Promise<Kept<T>> => {
   if (kept?.validators !== undefined) {
-    const fetched = await fetchBill(needs, kept, kept.validators, deadline, how)
-    if (fetched !== 'unchanged') return renderBill(needs, kept, fetched)
+    const fetched = await fetchListing(needs, kept, kept.validators, deadline, how)
+    if (fetched !== 'unchanged') return renderListing(needs, kept, fetched)
     const asOf = needs.now()
-    const reports = await askAll(needs.source, kept.reports.keys(), deadline, how)
+    const reports = await lookUpAll(needs.copilot, kept.reports.keys(), deadline, how)
     if (await areSame(reports, kept.reports)) return { ...kept, asOf }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
-  const fetched = await fetchBill(needs, kept, undefined, deadline, how)
+  const fetched = await fetchListing(needs, kept, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
-  return renderBill(needs, kept, fetched)
+  return renderListing(needs, kept, fetched)
 }
 
 type Fetched = {
-  readonly bill: PeriodBill
+  readonly builder: ListingBuilder
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly validators: Validators | undefined
   readonly asOf: number
 }
 
-const fetchBill = async <T>(
-  { source, pricer, now, progress }: CurrentUsageNeeds<T>,
+const fetchListing = async <T>(
+  { copilot, pricer, now, progress }: ListingCacheNeeds<T>,
   kept: Kept<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
   how: Freshness,
 ): Promise<Fetched | 'unchanged'> => {
-  let latest: Inquiry | undefined
+  let latest: ReportLookup | undefined
   // Each attempt has its own: a report that only a broken attempt named must not matter.
   const start = () => {
-    latest?.drop()
-    const inquiry = source.inquire(deadline, how)
-    latest = inquiry
-    const bill = createPeriodBill({ pricer, wantReport: inquiry.want, before: kept?.listing.byId })
-    return { take: bill.take, finish: () => ({ bill, inquiry }) }
+    latest?.cancel()
+    const lookup = copilot.lookUpReports(deadline, how)
+    latest = lookup
+    const builder = createListingBuilder({ pricer, wantReport: lookup.want, before: kept?.listing.byId })
+    return { take: builder.take, finish: () => ({ builder, lookup }) }
   }
-  const listing = await source.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
-    latest?.drop()
+  const listing = await copilot.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
+    latest?.cancel()
     throw error
   })
   if (listing === 'unchanged') return 'unchanged'
   const asOf = now()
-  const { bill, inquiry } = listing.value
-  const reports = await inquiry.answers()
-  return { bill, reports, validators: listing.validators, asOf }
+  const { builder, lookup } = listing.value
+  const reports = await lookup.reports()
+  return { builder, reports, validators: listing.validators, asOf }
 }
 
-const renderBill = async <T>(
-  { render }: CurrentUsageNeeds<T>,
+const renderListing = async <T>(
+  { render }: ListingCacheNeeds<T>,
   kept: Kept<T> | undefined,
-  { bill, reports, validators, asOf }: Fetched,
+  { builder, reports, validators, asOf }: Fetched,
 ): Promise<Kept<T>> => {
   const byId = new Map<Id, Priced>()
-  for (const charge of bill.charges(reports)) {
+  for (const charge of builder.charges(reports)) {
     byId.set(charge.messageId, charge)
     if (byId.size % CHARGES_A_TURN === 0) await letOthersRun()
   }
   // A source without validators sends what it sent before: the answer and all that was found out about it still hold.
   if (kept !== undefined && areSameCharges(kept.listing.byId, byId)) return { ...kept, asOf, validators, reports }
   const usage = await render(byId.values())
-  return { usage, asOf, validators, reports, listing: createListing(byId), duplicates: bill.duplicates }
+  return { usage, asOf, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
 }
 
 const CHARGES_A_TURN = 5000
 
-/** The same objects in the same order: the bill keeps those that have not changed. */
+/** The same objects in the same order: the builder keeps those that have not changed. */
 const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {
   if (some.size !== others.size) return false
   const rest = others.values()
@@ -248,19 +249,19 @@ const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, P
   return true
 }
 
-const askAll = async (
-  source: CurrentPeriodSource,
+const lookUpAll = async (
+  copilot: CopilotService,
   ids: Iterable<Id>,
   deadline: Deadline,
   how: Freshness,
 ): Promise<ReadonlyMap<Id, Report | undefined>> => {
-  const inquiry = source.inquire(deadline, how)
+  const lookup = copilot.lookUpReports(deadline, how)
   let count = 0
   for (const id of ids) {
-    inquiry.want(id)
+    lookup.want(id)
     if (++count % REPORTS_A_TURN === 0) await letOthersRun()
   }
-  return inquiry.answers()
+  return lookup.reports()
 }
 
 const REPORTS_A_TURN = 5000

@@ -3,30 +3,30 @@ import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 
 /** Lists the messages of the current billing period and knows what a report costs. */
-export type CurrentPeriodSource = {
+export type CopilotService = {
   /**
    * Reads the listing. Messages are handed to the reader that `start` makes, in the listing's order and as they arrive;
    * an attempt that breaks off is forgotten and the next one gets a new reader. Resolves to the reader's result, or to
    * `unchanged` where the listing is still the one of `since`. Throws UpstreamError.
    */
-  list<T>(request: ListRequest<T>): Promise<Listing<T> | 'unchanged'>
+  list<T>(request: ListRequest<T>): Promise<ListResult<T> | 'unchanged'>
   /** Asks what reports cost. What is remembered of them will do, unless they are wanted `anew`. */
-  inquire(deadline: Deadline, how?: Freshness): Inquiry
+  lookUpReports(deadline: Deadline, how?: Freshness): ReportLookup
   /** Ends what is under way and lets go of connections. */
   close(): Promise<void>
 }
 
 /** A question about many reports, each asked for once. */
-export type Inquiry = {
+export type ReportLookup = {
   /** Asks for it, at once if there is room. */
   readonly want: (id: Id) => void
   /**
    * What was wanted: each report, or undefined if the catalogue says that there is none. Nothing may be wanted after. Throws
    * the first UpstreamError, after which nothing more is asked for.
    */
-  readonly answers: () => Promise<ReadonlyMap<Id, Report | undefined>>
+  readonly reports: () => Promise<ReadonlyMap<Id, Report | undefined>>
   /** Nothing more is asked for: nobody wants to know any more. */
-  readonly drop: () => void
+  readonly cancel: () => void
 }
 
 export type Freshness = { readonly anew: boolean }
@@ -48,7 +48,7 @@ export type ListingReader<T> = {
   readonly finish: () => T
 }
 
-export type Listing<T> = {
+export type ListResult<T> = {
   readonly value: T
   /** What a later request can be made conditional on, where the source gives such a thing. */
   readonly validators: Validators | undefined
@@ -60,7 +60,7 @@ export type Validators = { readonly etag?: string; readonly lastModified?: strin
 export type Deadline = number
 
 /** Is told what happens, for metrics and logs; never of a text. */
-export type UsageObserver = {
+export type ListingObserver = {
   readonly refreshed: (refresh: {
     readonly outcome: 'changed' | 'unchanged' | 'failed'
     readonly durationMs: number
@@ -73,7 +73,7 @@ export type UsageObserver = {
 }
 
 /** Receives how many long readings and renderings are under way, and how many bytes of answers are in memory. */
-export type AnswerObserver = {
+export type RenderingObserver = {
   readonly longReadings: (underWay: number) => void
   readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void
   readonly rendered: (outcome: 'complete' | 'abandoned' | 'failed') => void

@@ -17,7 +17,7 @@ import type { UsageSum } from './listing.ts'
 import type { LongReadings } from './long-readings.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
 
-export type PeriodUsage = BillingPeriod & UsageSum & Beside
+export type PeriodTotals = BillingPeriod & UsageSum & NotListed
 
 export type Bucket = Range & {
   readonly messages: number
@@ -44,25 +44,28 @@ export type ExplainedCharge = {
 }
 
 /** With an upstream: what of the answer is charged beside its listing. */
-export type Beside = { readonly notListed?: UsageSum }
+export type NotListed = { readonly notListed?: UsageSum }
 
 /** Answers from the moment that the view is of. */
-export type FindBeside = (view: LedgerView, query: Range & Pick<PageQuery, 'member' | 'reportId'>) => Promise<Beside>
+export type FindNotListed = (
+  view: LedgerView,
+  query: Range & Pick<PageQuery, 'member' | 'reportId'>,
+) => Promise<NotListed>
 
-export type UsageQueries = ReturnType<typeof createUsageQueries>
+export type Queries = ReturnType<typeof createQueries>
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   /** Every rate card that ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
   readonly longReadings: LongReadings
-  readonly besideOf?: FindBeside
+  readonly notListedOf?: FindNotListed
 }
 
-const NOTHING_BESIDE: FindBeside = async () => ({})
+const ALL_LISTED: FindNotListed = async () => ({})
 
 /** Each takes a signal that ends it: whoever asked has left. */
-export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf = NOTHING_BESIDE }: Needs) => {
+export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = ALL_LISTED }: Needs) => {
   /**
    * All lines of a range, page by page, while the moment that is read stays the same. Throws StoreError in place of the end
    * if they do not add up to the totals.
@@ -85,13 +88,13 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     { id, calendar }: Organization,
     query: PageQuery,
     signal?: AbortSignal,
-  ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
+  ): Promise<NotListed & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
     const isFiltered = query.member !== undefined || query.reportId !== undefined
     const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
-      return { lines, hasMore, ...(await besideOf(view, query)) }
+      return { lines, hasMore, ...(await notListedOf(view, query)) }
     }
     const left = { from: query.after?.at ?? query.from, to: query.to }
     return ledger.read(
@@ -106,7 +109,7 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     organization: Organization,
     query: TotalsQuery,
     signal?: AbortSignal,
-  ): Promise<Beside & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+  ): Promise<NotListed & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
     // Before the buckets are made: those who have left may be many.
     signal?.throwIfAborted()
     const ranges: Range[] = []
@@ -120,7 +123,7 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     }
     const read = async (view: LedgerView) => {
       const buckets = await totalsOf(view, organization, ranges, query.group, longReadings)
-      return { buckets, next, ...(await besideOf(view, query)) }
+      return { buckets, next, ...(await notListedOf(view, query)) }
     }
     return ledger.read(organization.id, read, { signal })
   }
@@ -130,7 +133,7 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     { id, calendar }: Organization,
     { now, before, limit }: { readonly now: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
     signal?: AbortSignal,
-  ): Promise<{ readonly periods: readonly PeriodUsage[]; readonly hasMore: boolean }> => {
+  ): Promise<{ readonly periods: readonly PeriodTotals[]; readonly hasMore: boolean }> => {
     const read = async (view: LedgerView) => {
       const span = await view.span()
       const newest = periodAt(calendar, Math.max(now, span?.last ?? now))
@@ -141,9 +144,9 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
         found.push(period)
         period = periodBefore(calendar, period)
       }
-      const periods: PeriodUsage[] = []
+      const periods: PeriodTotals[] = []
       for (const each of await usageOf(view, found)) {
-        periods.push({ ...each, ...(await besideOf(view, { from: each.start, to: each.end })) })
+        periods.push({ ...each, ...(await notListedOf(view, { from: each.start, to: each.end })) })
       }
       return { periods, hasMore: period.end > oldest }
     }
@@ -151,11 +154,11 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
   }
 
   /** A period, or several that follow each other, as one. */
-  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodUsage> => {
+  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodTotals> => {
     const read = async (view: LedgerView) => {
       const [found] = await usageOf(view, [{ start: from, end: to }])
       if (found === undefined) throw new Error('a period has usage, be it none')
-      return { ...found, ...(await besideOf(view, { from, to })) }
+      return { ...found, ...(await notListedOf(view, { from, to })) }
     }
     return ledger.read(id, read, { signal })
   }
@@ -220,7 +223,7 @@ const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>)
 }
 
 /** Days are kept as totals and their boundaries are those of the periods: no record is looked at. */
-const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodUsage[]> => {
+const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodTotals[]> => {
   if (periods.length === 0) return []
   const from = Math.min(...periods.map(({ start }) => start))
   const to = Math.max(...periods.map(({ end }) => end))

@@ -8,14 +8,14 @@ import type { RateCard } from '#model/rate-card.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
 import type { Ledger, LedgerView, Range } from './ledger.ts'
 import { type Listing, listingView, spanOfPeriods, type UsageSum } from './listing.ts'
-import type { CurrentUsage, UsageAnswer } from './listing-cache.ts'
+import type { ListingCache } from './listing-cache.ts'
 import { LongReadings } from './long-readings.ts'
 import { type Compare, type Comparison, createComparison, notListedIn } from './not-listed.ts'
-import type { AnswerObserver } from './ports.ts'
-import { type Beside, createUsageQueries, type FindBeside, type UsageQueries } from './queries.ts'
-import { RenderedAnswers } from './renderings.ts'
+import type { RenderingObserver } from './ports.ts'
+import { createQueries, type FindNotListed, type NotListed, type Queries } from './queries.ts'
+import { type RenderedUsage, Renderings } from './renderings.ts'
 import type { UpstreamRecorder } from './upstream-recorder.ts'
-import { createLedgerUsage, type LedgerUsageNeeds } from './usage-renderer.ts'
+import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
 
 /** What decides what the current period holds. */
 export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
@@ -29,9 +29,9 @@ export type Situation = {
 }
 
 export type Reading<T> = Situation & {
-  readonly queries: UsageQueries
+  readonly queries: Queries
   /** `GET /usage` of a range, for a reader who has it or has left once the signal aborts. */
-  readonly usage: (range: Range, signal: AbortSignal) => Promise<UsageAnswer<T> & Beside>
+  readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
   readonly current: Range
   /** Present if the answers are of an upstream's listing and not of the ledger. */
   readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
@@ -50,13 +50,13 @@ export type Readings<T> = {
   readonly compare: (listing: Listing) => Promise<void>
 }
 
-export type ReadingsNeeds<T> = Pick<LedgerUsageNeeds<T>, 'render' | 'now'> & {
+export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly sizeOf: (usage: T) => number
   readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
-  readonly observeAnswers: AnswerObserver
+  readonly observeRenderings: RenderingObserver
   readonly ledger: Ledger
   /** Of the upstream, or of the bundled sample. */
-  readonly currentUsage: CurrentUsage<T>
+  readonly listingCache: ListingCache<T>
   readonly recorder: Pick<UpstreamRecorder, 'settled' | 'again' | 'gap'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
@@ -67,18 +67,18 @@ export type ReadingsNeeds<T> = Pick<LedgerUsageNeeds<T>, 'render' | 'now'> & {
 }
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
-  const { ledger, currentUsage, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
-  const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeAnswers.longReadings)
-  const createAnswers = () =>
-    new RenderedAnswers<T>({
+  const { ledger, listingCache, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
+  const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeRenderings.longReadings)
+  const createRenderings = () =>
+    new Renderings<T>({
       bytesMax: needs.limits.answerBytesMax,
       sizeOf: needs.sizeOf,
       longReadings,
-      observe: needs.observeAnswers,
+      observe: needs.observeRenderings,
     })
-  const rendering = { answers: createAnswers(), render: needs.render, now }
-  const ledgerQueries = createUsageQueries({ ledger, rateCards, longReadings })
-  const ledgerUsage = createLedgerUsage({ ...rendering, queries: ledgerQueries })
+  const rendering = { renderings: createRenderings(), render: needs.render, now }
+  const ledgerQueries = createQueries({ ledger, rateCards, longReadings })
+  const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
     if (id !== DEFAULT_ORGANIZATION) return 'ledger'
@@ -103,7 +103,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
    * still differ, what is listed is written again. Resolves to the latest listing.
    */
   const settleDifferences = async (organization: Organization): Promise<Listing | undefined> => {
-    const listing = await currentUsage.catchUp({ anew: true })
+    const listing = await listingCache.catchUp({ anew: true })
     await recorder.settled()
     if (listing === undefined) return undefined
     recorder.again(await differing(organization, listing))
@@ -123,7 +123,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   const follow = async (organization: Organization): Promise<Listing | undefined> => {
-    const listing = await currentUsage.catchUp()
+    const listing = await listingCache.catchUp()
     await recorder.settled()
     return listing && agree(organization, listing)
   }
@@ -134,30 +134,30 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     return {
       ...situation,
       queries: ledgerQueries,
-      usage: (range, signal) => ledgerUsage.read(situation.organization, range, signal),
+      usage: (range, signal) => ledgerRenderer.read(situation.organization, range, signal),
       current: { from: start, to: end },
     }
   }
 
   const besideListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
-    const besideOf: FindBeside = async (view, query) => ({
+    const notListedOf: FindNotListed = async (view, query) => ({
       notListed: notListedIn(await compareWith(view, organization, listing), query),
     })
     return {
       ...ofLedger(situation),
-      queries: createUsageQueries({ ledger, rateCards, longReadings, besideOf }),
-      usage: (range, signal) => ledgerUsage.read(organization, range, signal, besideOf),
+      queries: createQueries({ ledger, rateCards, longReadings, notListedOf }),
+      usage: (range, signal) => ledgerRenderer.read(organization, range, signal, notListedOf),
     }
   }
 
   const ofListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
     const view = listingView(listing, organization.calendar)
-    const queries = createUsageQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
+    const queries = createQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
     const span = spanOfPeriods(organization.calendar, listing)
     // The state of a listing has no number by which to tell it from another.
-    const { read } = createLedgerUsage({ ...rendering, answers: createAnswers(), queries })
+    const { read } = createUsageRenderer({ ...rendering, renderings: createRenderings(), queries })
     const reading = ofLedger(situation)
     return {
       ...reading,
@@ -169,7 +169,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   let sample: { readonly listing: Listing; readonly reading: Reading<T> } | undefined
   const ofSample = async (): Promise<Reading<T>> => {
-    const { listing } = await currentUsage.read()
+    const { listing } = await listingCache.read()
     if (sample?.listing !== listing) {
       const latest = listing.inTime.at(-1)?.at ?? 0
       const situation = { organization: SAMPLE, source: 'bundled-sample', now: latest } as const
@@ -203,7 +203,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     ofCurrent: async (organization) => {
       const source = await sourceOf(organization)
       if (source !== 'upstream') return byDate(organization)
-      const { listing, asOf, from } = await currentUsage.read()
+      const { listing, asOf, from } = await listingCache.read()
       const age = now() - asOf
       return {
         ...ofListing({ organization, source, now: clock() }, listing),

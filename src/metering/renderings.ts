@@ -4,7 +4,15 @@
  */
 import { StoreBusy } from '#model/errors.ts'
 import { isLong, type LongReadings } from './long-readings.ts'
-import type { AnswerObserver } from './ports.ts'
+import type { RenderingObserver } from './ports.ts'
+
+export type RenderedUsage<T> = {
+  readonly usage: T
+  /** When this was last known to be what the source says, in milliseconds of `now`. */
+  readonly asOf: number
+  /** `refresh`: asked for this reader; `memory`: young enough; `stale`: the last good one, as the source fails. */
+  readonly from: 'refresh' | 'memory' | 'stale'
+}
 
 export type Rendering<T> = {
   /** What the answer is of, and the state of that. */
@@ -23,12 +31,12 @@ export type NewRendering = {
   readonly ending: AbortController
 }
 
-export type RenderedAnswersNeeds<T> = {
+export type RenderingsNeeds<T> = {
   readonly bytesMax: number
   /** As it is now: compressed forms come later. */
   readonly sizeOf: (usage: T) => number
   readonly longReadings: LongReadings
-  readonly observe: AnswerObserver
+  readonly observe: RenderingObserver
 }
 
 type Entry<T> = Omit<Rendering<T>, 'isComplete'> & {
@@ -41,14 +49,14 @@ type Entry<T> = Omit<Rendering<T>, 'isComplete'> & {
   bytes: number
 }
 
-export class RenderedAnswers<T> {
-  readonly #needs: RenderedAnswersNeeds<T>
+export class Renderings<T> {
+  readonly #needs: RenderingsNeeds<T>
   /** By key and version, those that were asked for longest ago first. */
   readonly #entries = new Map<string, Entry<T>>()
   #bytes = 0
   #underWay = 0
 
-  constructor(needs: RenderedAnswersNeeds<T>) {
+  constructor(needs: RenderingsNeeds<T>) {
     this.#needs = needs
   }
 

@@ -7,12 +7,11 @@ import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { Range } from './ledger.ts'
-import type { UsageAnswer } from './listing-cache.ts'
 import { messagesIn } from './long-readings.ts'
-import type { Beside, FindBeside, UsageQueries } from './queries.ts'
-import type { RenderedAnswers, Rendering } from './renderings.ts'
+import type { FindNotListed, NotListed, Queries } from './queries.ts'
+import type { RenderedUsage, Rendering, Renderings } from './renderings.ts'
 
-export type LedgerUsage<T> = {
+export type UsageRenderer<T> = {
   /**
    * The answer stays in memory until `signal` aborts, which says that the reader has it or has left; while they wait it throws
    * the reason. Throws StoreBusy if there is no room.
@@ -21,29 +20,34 @@ export type LedgerUsage<T> = {
     organization: Organization,
     range: Range,
     signal: AbortSignal,
-    besideOf?: FindBeside,
-  ) => Promise<UsageAnswer<T> & Beside>
+    notListedOf?: FindNotListed,
+  ) => Promise<RenderedUsage<T> & NotListed>
 }
 
-export type LedgerUsageNeeds<T> = {
-  readonly queries: Pick<UsageQueries, 'read' | 'pages'>
-  readonly answers: RenderedAnswers<T>
+export type UsageRendererNeeds<T> = {
+  readonly queries: Pick<Queries, 'read' | 'pages'>
+  readonly renderings: Renderings<T>
   readonly render: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
   readonly now: () => number
 }
 
-type Found<T> = Omit<UsageAnswer<T>, 'usage'> & {
-  readonly beside: Beside | undefined
+type Found<T> = Omit<RenderedUsage<T>, 'usage'> & {
+  readonly notListed: NotListed | undefined
   readonly rendering: Rendering<T>
 }
 
-export const createLedgerUsage = <T>({ queries, answers, render, now }: LedgerUsageNeeds<T>): LedgerUsage<T> => {
+export const createUsageRenderer = <T>({
+  queries,
+  renderings,
+  render,
+  now,
+}: UsageRendererNeeds<T>): UsageRenderer<T> => {
   /** Finds the rendering of the state of now, or begins it in the same reading, which then goes on for all who share it. */
   const find = (
     organization: Organization,
     range: Range,
     signal: AbortSignal,
-    besideOf: FindBeside | undefined,
+    notListedOf: FindNotListed | undefined,
   ): Promise<Found<T>> =>
     new Promise((resolve, reject) => {
       const ending = new AbortController()
@@ -57,16 +61,16 @@ export const createLedgerUsage = <T>({ queries, answers, render, now }: LedgerUs
           async (view) => {
             const asOf = now()
             const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
-            const beside = await besideOf?.(view, range)
-            const messages = answers.find(key, version) === undefined ? await messagesIn(view, calendar, range) : 0
+            const notListed = await notListedOf?.(view, range)
+            const messages = renderings.find(key, version) === undefined ? await messagesIn(view, calendar, range) : 0
             signal.throwIfAborted()
-            const before = answers.find(key, version)
-            const rendering = before ?? answers.begin({ key, version, messages, ending })
-            answers.hold(rendering, signal)
+            const before = renderings.find(key, version)
+            const rendering = before ?? renderings.begin({ key, version, messages, ending })
+            renderings.hold(rendering, signal)
             isShared = true
-            resolve({ rendering, asOf, from: before?.isComplete ? 'memory' : 'refresh', beside })
+            resolve({ rendering, asOf, from: before?.isComplete ? 'memory' : 'refresh', notListed })
             if (before !== undefined) return
-            await answers.render(rendering, () => render(toUsageLines(queries.pages(view, organization, range))))
+            await renderings.render(rendering, () => render(toUsageLines(queries.pages(view, organization, range))))
           },
           { signal: ending.signal },
         )
@@ -74,10 +78,10 @@ export const createLedgerUsage = <T>({ queries, answers, render, now }: LedgerUs
     })
 
   return {
-    read: async (organization, range, signal, besideOf) => {
+    read: async (organization, range, signal, notListedOf) => {
       signal.throwIfAborted()
-      const { rendering, beside, ...found } = await find(organization, range, signal, besideOf)
-      return { ...found, ...beside, usage: await whileHere(rendering.usage, signal) }
+      const { rendering, notListed, ...found } = await find(organization, range, signal, notListedOf)
+      return { ...found, ...notListed, usage: await whileHere(rendering.usage, signal) }
     },
   }
 }

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import type { CurrentPeriodSource } from '#metering/ports.ts'
+import type { CopilotService } from '#metering/ports.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import { parseJson } from './json-listing.ts'
@@ -20,7 +20,7 @@ export class UnusableFile extends ServiceError {
   }
 }
 
-export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPeriodSource => {
+export const createFileSource = ({ messages, reports }: PeriodFiles): CopilotService => {
   let catalogue: Promise<ReadonlyMap<string, Report>> | undefined
   return {
     list: async ({ start, since, progress }) => {
@@ -40,18 +40,18 @@ export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPer
         throw toUnusable(messages, error)
       }
     },
-    inquire: () => {
+    lookUpReports: () => {
       const wanted = new Set<Id>()
       return {
         want: (id) => wanted.add(id),
-        answers: async () => {
+        reports: async () => {
           if (reports !== undefined && wanted.size > 0) catalogue ??= readReports(reports)
           const known = await catalogue
           const answers = new Map<Id, Report | undefined>()
           for (const id of wanted) answers.set(id, known?.get(String(id)))
           return answers
         },
-        drop: () => {},
+        cancel: () => {},
       }
     },
     close: async () => {},

@@ -50,11 +50,11 @@ export type BodyReader<T> = {
   readonly end: () => T
 }
 
-export type Answer<T> =
-  | { readonly status: 200; readonly body: T; readonly headers: AnswerHeaders }
+export type UpstreamResponse<T> =
+  | { readonly status: 200; readonly body: T; readonly headers: ResponseHeaders }
   | { readonly status: 304 | 404 }
 
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 export const createHttpClient = (needs: HttpClientNeeds) => {
   const { baseUrl, attemptTimeoutMs, attemptsMax, bytesMax, now, random, observe } = needs
@@ -62,7 +62,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
   const closing = new AbortController()
   const prefix = baseUrl.pathname.replace(/\/$/, '')
 
-  const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<Answer<T>> => {
+  const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<UpstreamResponse<T>> => {
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing.signal])
     const response = await agent
       .request({
@@ -113,7 +113,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
   }
 
   /** Throws UpstreamError, or what the reader threw that was not MalformedAnswer. */
-  const get = async <T>(call: Call<T>): Promise<Answer<T>> => {
+  const get = async <T>(call: Call<T>): Promise<UpstreamResponse<T>> => {
     for (let attempts = 1; ; attempts++) {
       const startedAt = now()
       const tell = (outcome: CallAttempt['outcome']) =>

@@ -3,7 +3,7 @@
  * remembered for a shorter time. Whoever asks while it is being asked for waits for the same answer. A listing may name
  * hundreds of thousands: what waits to be asked for is an entry in a list, without a promise, a timer or an error of its own.
  */
-import type { Deadline, Freshness, Inquiry, Validators } from '#metering/ports.ts'
+import type { Deadline, Freshness, ReportLookup, Validators } from '#metering/ports.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
@@ -23,11 +23,11 @@ type Needs = ReportCatalogueSettings & {
   readonly now: () => number
 }
 
-/** Throws UpstreamError from `answers`. */
+/** Throws UpstreamError from `reports`. */
 export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, concurrency }: Needs) => {
   const known = createMemory()
   const asked = new Map<Id, Promise<Report | undefined>>()
-  /** Inquiries of which something waits, each of which has its turn: a long one holds up no other. */
+  /** Lookups of which something waits, each of which has its turn: a long one holds up no other. */
   const waiting = new Set<Waiting>()
   let running = 0
   let isResting = false
@@ -89,7 +89,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     }
   }
 
-  return (deadline: Deadline, how: Freshness = REMEMBERED_WILL_DO): Inquiry => {
+  return (deadline: Deadline, how: Freshness = REMEMBERED_WILL_DO): ReportLookup => {
     const answers = new Map<Id, Report | undefined>()
     const wanted = new Set<Id>()
     let queue: Id[] = []
@@ -152,7 +152,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
         waiting.add(turn)
         askNext()
       },
-      answers: async () => {
+      reports: async () => {
         if (failed === undefined && answers.size < wanted.size) {
           await new Promise<void>((resolve) => {
             tell = resolve
@@ -161,7 +161,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
         if (failed !== undefined) throw failed.error
         return answers
       },
-      drop,
+      cancel: drop,
     }
   }
 }

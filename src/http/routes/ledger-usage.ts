@@ -7,7 +7,13 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
 import type { GroupField, GroupTotal, PagePosition, Range } from '#metering/ledger.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import { type Beside, type Bucket, changesBetween, type ExplainedCharge, type PeriodUsage } from '#metering/queries.ts'
+import {
+  type Bucket,
+  changesBetween,
+  type ExplainedCharge,
+  type NotListed,
+  type PeriodTotals,
+} from '#metering/queries.ts'
 import type { Reading, Readings } from '#metering/readings.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import type { ChargeLine } from '#model/charge.ts'
@@ -307,7 +313,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
 const BY_DATE: RangeQuery = { period: 'previous' }
 
 /** What an answer is of, with an upstream: its listing, or the ledger and what is there beside the listing. */
-const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: Beside) => {
+const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: NotListed) => {
   const gap = gapIn?.(range)
   return {
     ...(listing && { listing: { as_of: canonicalTimestamp(listing.asOf), stale: listing.isStale } }),
@@ -379,7 +385,7 @@ const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readon
       }),
 })
 
-const toPeriod = ({ start, end, messages, credits, notListed }: PeriodUsage, name: string) => ({
+const toPeriod = ({ start, end, messages, credits, notListed }: PeriodTotals, name: string) => ({
   name,
   start: canonicalTimestamp(start),
   end: canonicalTimestamp(end),

@@ -2,13 +2,13 @@
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import type { Access } from '#metering/access.ts'
-import type { CurrentUsage } from '#metering/listing-cache.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type OperatingRoutesOptions = {
-  readonly currentUsage: Pick<CurrentUsage<unknown>, 'isReady'>
+  readonly listingCache: Pick<ListingCache<unknown>, 'isReady'>
   readonly hasUpstream: boolean
   readonly checkStore: () => Promise<void>
   readonly metrics: Metrics
@@ -16,7 +16,7 @@ export type OperatingRoutesOptions = {
 }
 
 export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
-  const { currentUsage, hasUpstream, checkStore, metrics, access } = options
+  const { listingCache, hasUpstream, checkStore, metrics, access } = options
 
   app.get(
     '/healthz',
@@ -48,7 +48,7 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
       await checkStore()
-      if (!hasUpstream || (await currentUsage.isReady())) return reply.send({ status: 'ready' as const })
+      if (!hasUpstream || (await listingCache.isReady())) return reply.send({ status: 'ready' as const })
       const detail = 'The Copilot service fails and no good answer is at hand; GET /usage says how.'
       return sendProblem(reply, toProblem('not-ready', detail, request.id))
     },

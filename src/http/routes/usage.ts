@@ -1,9 +1,10 @@
 /** `GET /usage`: what each message of the current billing period cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { CurrentUsage, UsageAnswer } from '#metering/listing-cache.ts'
-import type { Beside } from '#metering/queries.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
+import type { NotListed } from '#metering/queries.ts'
 import type { Readings, UsageSource } from '#metering/readings.ts'
+import type { RenderedUsage } from '#metering/renderings.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
@@ -15,14 +16,14 @@ import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
-  readonly currentUsage: CurrentUsage<UsageBody>
+  readonly listingCache: ListingCache<UsageBody>
   readonly readings: Readings<UsageBody>
   readonly callers: Callers
   readonly writeUsage: WriteUsage
 }
 
 export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, readings, callers, writeUsage } = options
+  const { listingCache, readings, callers, writeUsage } = options
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
@@ -61,9 +62,9 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       const { organization } = await callers.identify(request)
       const { source } = await readings.situation(organization)
       // The ledger is not asked: the current period of a source is answered whether it can be written or not.
-      const usage: UsageAnswer<UsageBody> & Beside =
+      const usage: RenderedUsage<UsageBody> & NotListed =
         isCurrent(request.query) && source !== 'ledger'
-          ? await currentUsage.read()
+          ? await listingCache.read()
           : await readLedger(organization, request.query, signalOfLeaving(reply.raw))
       reply.hijack()
       writeUsage(request.raw, reply.raw, usage, request.id, notesOf(source, usage))
@@ -75,13 +76,13 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     organization: Organization,
     query: RangeQuery,
     signal: AbortSignal,
-  ): Promise<UsageAnswer<UsageBody> & Beside> {
+  ): Promise<RenderedUsage<UsageBody> & NotListed> {
     const reading = await readings.byDate(organization)
     return reading.usage(rangeOf(reading, query), signal)
   }
 }
 
-const notesOf = (source: UsageSource, { notListed }: Beside): UsageNotes => ({
+const notesOf = (source: UsageSource, { notListed }: NotListed): UsageNotes => ({
   ...(source === 'bundled-sample' && { 'Usage-Source': source }),
   ...(notListed && {
     'Usage-Not-Listed': `messages=${notListed.messages}, credits=${toDecimal(notListed.credits)}`,
