@@ -1,6 +1,7 @@
 /** The server process: reads the settings, listens, and leaves in order. */
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
+import { monotonicNow } from '#model/clock.ts'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
@@ -14,7 +15,6 @@ const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.
 /** The service and its HTTP application, put together and not yet listening. */
 export const openApp = async (config: Config, logger: Logger) => {
   const metrics = createMetrics()
-  const now = () => performance.now()
   const clock = () => Date.now()
   const service = await createService({
     config,
@@ -30,7 +30,7 @@ export const openApp = async (config: Config, logger: Logger) => {
     observeStore: loggedStore(metrics.observeStore, logger),
     isLoopback: isLoopback(config.host),
     clock,
-    now,
+    now: monotonicNow,
   })
   try {
     const app = await createApp({
@@ -38,7 +38,7 @@ export const openApp = async (config: Config, logger: Logger) => {
       dashboardFolder: DASHBOARD_FOLDER,
       metrics,
       logger,
-      now,
+      now: monotonicNow,
       clock,
       publicUrl: config.publicUrl,
       keepAliveTimeoutMs: config.keepAliveTimeoutMs,

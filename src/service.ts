@@ -1,5 +1,7 @@
 /** The composition: the one file that knows every adapter. */
 import { hkdfSync, randomBytes } from 'node:crypto'
+import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
+import type { EpochMs } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
 import { type Access, createAccess, DEFAULT_ORGANIZATION } from './metering/access.ts'
@@ -40,8 +42,7 @@ export type ListingNeeds<T> = {
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: ListingObserver
   readonly observeCall: (attempt: CallAttempt) => void
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
 /** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
@@ -108,8 +109,7 @@ export type ServiceNeeds<T> = Omit<ListingNeeds<T>, 'files' | 'progress'> & {
   readonly observeRenderings: RenderingObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
-  /** Milliseconds since 1970. */
-  readonly clock: () => number
+  readonly clock: () => EpochMs
 }
 
 export type Service<T> = {
@@ -141,7 +141,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const hasUpstream = config.upstreamUrl !== undefined
   const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
-  const reportsOf = hasUpstream ? reportsFrom(copilot, () => now() + config.upstreamTimeoutMs) : reports.findAll
+  const reportsOf = hasUpstream ? reportsFrom(copilot, () => laterBy(now(), config.upstreamTimeoutMs)) : reports.findAll
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
   const intake = createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe: needs.observeIntake })
@@ -247,7 +247,7 @@ export type LedgerIntakeNeeds = {
   readonly config: Pick<Config, 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
   readonly pricer: Pricer
   readonly reportsOf: IntakeNeeds['reportsOf']
-  readonly clock: () => number
+  readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
 
@@ -258,7 +258,7 @@ export const createLedgerIntake = ({ config, ...needs }: LedgerIntakeNeeds): Int
 export const prepareDefault = async (
   { organizations }: Ledger,
   { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
-  now: number,
+  time: EpochMs,
 ): Promise<void> => {
   const found = await organizations.find(DEFAULT_ORGANIZATION)
   if (found === undefined || found.createdAt !== 0) return
@@ -267,7 +267,7 @@ export const prepareDefault = async (
       ? organization
       : {
           ...organization,
-          createdAt: now,
+          createdAt: time,
           calendar: [{ effectiveFrom: organization.calendar[0].effectiveFrom, timeZone, anchorDay }],
         },
   )
@@ -282,12 +282,14 @@ export { samplePeriod } from './upstream/sample/sample.ts'
 export const openStore = async (config: Config, observe: (counts: Readonly<IntakeCounts>) => void = () => {}) => {
   const ledger = await openLedger(config)
   const clock = () => Date.now()
-  const now = () => performance.now()
+  const now = monotonicNow
   await prepareDefault(ledger, config, clock())
   const copilot = createCopilot({ config, observeCall: () => {}, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportsOf =
-    config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, () => now() + config.upstreamTimeoutMs)
+    config.upstreamUrl === undefined
+      ? reports.findAll
+      : reportsFrom(copilot, () => laterBy(now(), config.upstreamTimeoutMs))
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ ledger, clock, now }),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { monotonicMs } from '#model/clock.ts'
 import type { AppendBatch, GroupTotal, Ledger, NewRecord, PagePosition } from '../src/metering/ledger.ts'
 import { createOrganizations } from '../src/metering/organizations.ts'
 import { credits } from '../src/model/credits.ts'
@@ -534,7 +535,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       await using opened = await open()
       const { ledger } = opened
       let time = Date.parse('2026-11-25T12:00:00Z')
-      const organizations = createOrganizations({ ledger, clock: () => time, now: () => time })
+      const organizations = createOrganizations({ ledger, clock: () => time, now: () => monotonicMs(time) })
       for (const id of ['seen', 'used', 'changed']) {
         await organizations.create({ id, name: id, timeZone: 'UTC', anchorDay: 1 })
       }

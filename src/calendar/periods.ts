@@ -76,18 +76,18 @@ export type CalendarChange = { readonly timeZone?: string; readonly anchorDay?: 
  * The calendar with a change that takes effect at the next period boundary that is far enough ahead. A change that is
  * waiting is replaced, and what it said of the other field is kept; a period that has begun, or is about to, is not moved.
  */
-export const changedCalendar = (calendar: BillingCalendar, change: CalendarChange, now: EpochMs): BillingCalendar => {
+export const changedCalendar = (calendar: BillingCalendar, change: CalendarChange, time: EpochMs): BillingCalendar => {
   const [first, ...later] = calendar
   const last = calendar.at(-1) ?? first
   const settled: BillingCalendar = [
     first,
-    ...later.filter(({ effectiveFrom }) => effectiveFrom <= now + CHANGE_LEAD_MS),
+    ...later.filter(({ effectiveFrom }) => effectiveFrom <= time + CHANGE_LEAD_MS),
   ]
   const present = settled.at(-1) ?? first
   const wanted = { timeZone: last.timeZone, anchorDay: last.anchorDay, ...change }
   if (wanted.timeZone === present.timeZone && wanted.anchorDay === present.anchorDay) return settled
-  let { end } = periodAt(settled, now)
-  while (end < now + CHANGE_LEAD_MS) end = periodAt(settled, end).end
+  let { end } = periodAt(settled, time)
+  while (end < time + CHANGE_LEAD_MS) end = periodAt(settled, end).end
   return [...settled, { effectiveFrom: end, ...wanted }]
 }
 

@@ -4,6 +4,7 @@ import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { encodingNamed } from '#formats/text-encoding.ts'
 import type { IntakeCounts } from '#metering/intake.ts'
+import { elapsedMs, type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id } from '#model/report.ts'
 import { FIELDS, type Field } from './csv-messages.ts'
@@ -105,7 +106,7 @@ const runImport = async (
   const rejects = openRejects(options.rejects, [...paths, ...(options.reports === undefined ? [] : [options.reports])])
   const stopping = stopOnSignal()
   const tally = createTally()
-  const startedAt = performance.now()
+  const started = monotonicNow()
   const failures: string[] = []
   let target: Target | undefined
   try {
@@ -131,7 +132,7 @@ const runImport = async (
     rejects.close()
     await target?.close()
   }
-  const seconds = (performance.now() - startedAt) / 1000
+  const seconds = elapsedMs(started, monotonicNow()) / 1000
   say({ out, err }, options, { tally, rejects, failures, seconds })
   return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
 }
@@ -161,11 +162,11 @@ const importFile = async (
   options: Options,
   { target, rejects, tally, err, stop }: Context,
 ): Promise<void> => {
-  const startedAt = performance.now()
+  const started = monotonicNow()
   const before = tally.done()
   const doneHere = () => tally.done() - before
   const label = isOneOfMany ? `importing ${shown(path)}` : 'importing'
-  const unit = () => `${grouped(doneHere())} messages, ${grouped(rateOf(doneHere(), startedAt))}/s`
+  const unit = () => `${grouped(doneHere())} messages, ${grouped(rateOf(doneHere(), started))}/s`
   const bar = progressBar(err, label, unit)
   let total: number | undefined
   const file = await openMessageFile(path, {
@@ -207,8 +208,8 @@ const stopOnSignal = () => {
   }
 }
 
-const rateOf = (done: number, startedAt: number): number =>
-  Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000))
+const rateOf = (done: number, started: MonotonicMs): number =>
+  Math.round(done / Math.max(0.001, elapsedMs(started, monotonicNow()) / 1000))
 
 /**
  * Some batches are under way at once; results are told in the order of the file. If one fails, what the others have committed

@@ -1,6 +1,7 @@
 /** `copilot-credits usage`: the current period as a table, with what each day and each report came to. */
 import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
+import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
@@ -62,7 +63,7 @@ const readLines = async (
     render: async (each) => [...each],
     observer: { refreshed: () => {}, served: () => {} },
     observeCall: () => {},
-    now: () => performance.now(),
+    now: monotonicNow,
     progress: bar.show,
   })
   try {

@@ -12,6 +12,7 @@ import type { ListingCache } from '#metering/listing-cache.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import type { Readings } from '#metering/readings.ts'
+import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { checkAddress } from './address.ts'
 import { takeJsonBodies } from './bodies.ts'
@@ -59,8 +60,7 @@ export type AppNeeds = {
   }
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
-  readonly now: () => number
-  /** Milliseconds since 1970. */
+  readonly now: MonotonicClock
   readonly clock: () => EpochMs
   readonly publicUrl: URL | undefined
   readonly keepAliveTimeoutMs: number
@@ -91,9 +91,9 @@ export const createApp = async (needs: AppNeeds) => {
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
     const answer = listingCache.peek()
     if (answer === undefined) return false
-    const startedAt = now()
+    const started = now()
     const id = requestIdOf(request)
-    response.on('close', () => tell(id, method, url, url, response.statusCode, now() - startedAt))
+    response.on('close', () => tell(id, method, url, url, response.statusCode, elapsedMs(started, now())))
     writeUsage(request, response, answer, id)
     return true
   }

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
 import type { RenderedUsage } from '#metering/renderings.ts'
+import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 
 export type WriteUsage = (
@@ -19,8 +20,7 @@ export type WriteUsage = (
 export type UsageNotes = { readonly 'Usage-Source'?: string; readonly 'Usage-Not-Listed'?: string }
 
 export type UsageAnswerOptions = {
-  /** Milliseconds of the clock that `asOf` is of. */
-  readonly now: () => number
+  readonly now: MonotonicClock
   /** Once it is, readers are asked to close their connections. */
   readonly isClosing: () => boolean
 }
@@ -28,10 +28,10 @@ export type UsageAnswerOptions = {
 export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): WriteUsage => {
   const fixed = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding']
 
-  return (request, response, { usage, asOf, from }, requestId, notes = {}) => {
+  return (request, response, { usage, lastConfirmed, from }, requestId, notes = {}) => {
     const { headers } = request
     const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(headers['accept-encoding'])
-    const age = Math.max(0, Math.floor((now() - asOf) / 1000))
+    const age = Math.max(0, Math.floor(elapsedMs(lastConfirmed, now()) / 1000))
     // A flat list of names and values is what Node.js writes fastest.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)

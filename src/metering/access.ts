@@ -3,6 +3,7 @@
  * and may act on every other one.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
@@ -84,7 +85,7 @@ export type AccessNeeds = {
   /** Unless keys are required: whether it answers to this name. */
   readonly answersTo: HostCheck
   readonly clock: () => EpochMs
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
 const REMEMBERED_MS = 5000
@@ -99,8 +100,8 @@ const OPERATOR: Principal = {
 
 export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
   /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
-  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
-  let wasOpen: { readonly until: number } | undefined
+  const known = new Map<string, { readonly principal: Principal; readonly until: MonotonicMs }>()
+  let wasOpen: { readonly until: MonotonicMs } | undefined
   let isEverKeyed = demand === 'required'
 
   const mode = async (): Promise<AccessMode> => {
@@ -108,7 +109,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     if (isEverKeyed) return 'keys'
     if (wasOpen !== undefined && now() < wasOpen.until) return 'open'
     isEverKeyed = await store.any()
-    wasOpen = isEverKeyed ? undefined : { until: now() + REMEMBERED_MS }
+    wasOpen = isEverKeyed ? undefined : { until: laterBy(now(), REMEMBERED_MS) }
     return isEverKeyed ? 'keys' : 'open'
   }
 
@@ -139,18 +140,18 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     if (!isValid) throw new Unauthenticated('the key is unknown or was revoked')
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
-    known.set(name, { principal, until: now() + REMEMBERED_MS })
+    known.set(name, { principal, until: laterBy(now(), REMEMBERED_MS) })
     forgetOldest(known)
     return principal
   }
 
   /** A sign-out lies beside the keys, as one that was never good: so every process finds it, and it needs no table. */
-  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: number }>()
+  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: MonotonicMs }>()
 
   const rememberSignedOut = (id: string, hasEnded: boolean): void => {
     // A lookup that began before the sign-out must not undo it.
     if (signedOut.get(id)?.hasEnded === true) return
-    signedOut.set(id, { hasEnded, until: now() + REMEMBERED_MS })
+    signedOut.set(id, { hasEnded, until: laterBy(now(), REMEMBERED_MS) })
     forgetOldest(signedOut)
   }
 

@@ -31,7 +31,7 @@ export const ID_CHARACTERS_MAX = 200
 const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
 
 /** Parses one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
-export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs): IncomingMessage | Rejection => {
+export const parseIncoming = (input: unknown, limits: IntakeLimits, time: EpochMs): IncomingMessage | Rejection => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }
   }
@@ -46,7 +46,7 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
     return { id, field: 'timestamp', reason: expected(timestamp, example) }
   }
   const at = instantOf(timestamp)
-  if (at > now + limits.aheadMaxMs) {
+  if (at > time + limits.aheadMaxMs) {
     const seconds = limits.aheadMaxMs / 1000
     return { id, field: 'timestamp', reason: `must be at most ${seconds} s ahead of the clock of the service` }
   }

@@ -78,8 +78,8 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
   }
 
   const take = async (organization: Organization, entries: readonly unknown[]): Promise<readonly IntakeResult[]> => {
-    const now = clock()
-    const parsed = entries.map((entry) => parseIncoming(entry, limits, now))
+    const time = clock()
+    const parsed = entries.map((entry) => parseIncoming(entry, limits, time))
     const messages = parsed.filter((each): each is IncomingMessage => !isRejection(each))
     const reports = await findReports(messages)
     const dayStartOf = dayFinderOf(organization.calendar)

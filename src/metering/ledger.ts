@@ -33,7 +33,7 @@ export type Ledger = {
   /** The secret of the installation that content digests are keyed with; made by the first who asks. */
   contentKey(): Promise<string>
   /** The latest instant that any process has named here, this one included: it never goes back, as a clock may. */
-  latestInstant(now: EpochMs): Promise<EpochMs>
+  latestInstant(time: EpochMs): Promise<EpochMs>
   /** Writes something. Throws StoreError where the store cannot be reached or written. */
   check(): Promise<void>
   /** Lets what is under way finish. */

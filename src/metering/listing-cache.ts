@@ -7,6 +7,7 @@
  * the form in which it is sent, and the charges, from which every other question about the listing is answered.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
+import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
@@ -48,8 +49,7 @@ export type ListingCacheNeeds<T> = {
   /** Makes of the lines what is kept and handed out. Reads them once, in order, and may let others run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: ListingObserver
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
+  readonly now: MonotonicClock
   readonly maxAgeMs: number
   readonly staleLimitMs: number
   /** How long a refresh may take in all. */
@@ -63,22 +63,33 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
   const { observer, now, maxAgeMs, staleLimitMs, timeoutMs } = needs
   let kept: Kept<T> | undefined
   let refreshing: Promise<Kept<T>> | undefined
-  let failed: { readonly at: number; readonly error: unknown } | undefined
+  let failed: { readonly since: MonotonicMs; readonly error: unknown } | undefined
 
   const refresh = async (how: Freshness): Promise<Kept<T>> => {
-    const startedAt = now()
+    const started = now()
     try {
-      const next = await bringUpToDate(needs, kept, startedAt + timeoutMs, how)
+      const next = await bringUpToDate(needs, kept, laterBy(started, timeoutMs), how)
       const outcome = next.usage === kept?.usage ? 'unchanged' : 'changed'
       kept = next
       failed = undefined
       const { listing, duplicates } = next
       needs.seen?.(listing)
-      observer.refreshed({ outcome, durationMs: now() - startedAt, messages: listing.inTime.length, duplicates })
+      observer.refreshed({
+        outcome,
+        durationMs: elapsedMs(started, now()),
+        messages: listing.inTime.length,
+        duplicates,
+      })
       return next
     } catch (error) {
-      failed = { at: now(), error }
-      observer.refreshed({ outcome: 'failed', durationMs: now() - startedAt, messages: 0, duplicates: [], error })
+      failed = { since: now(), error }
+      observer.refreshed({
+        outcome: 'failed',
+        durationMs: elapsedMs(started, now()),
+        messages: 0,
+        duplicates: [],
+        error,
+      })
       throw error
     } finally {
       refreshing = undefined
@@ -90,7 +101,7 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     return refreshing
   }
 
-  const isYoung = (): boolean => kept !== undefined && now() - kept.asOf < maxAgeMs
+  const isYoung = (): boolean => kept !== undefined && elapsedMs(kept.lastConfirmed, now()) < maxAgeMs
 
   const peek = (): CachedListing<T> | undefined => {
     if (kept === undefined || !isYoung()) return undefined
@@ -100,11 +111,13 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
 
   /** While the source is down it is not asked more often than while it is up, nor much later once it is up again. */
   const hasJustFailed = (): boolean =>
-    failed !== undefined && refreshing === undefined && now() - failed.at < Math.min(maxAgeMs, FAILURE_KEPT_MS)
+    failed !== undefined &&
+    refreshing === undefined &&
+    elapsedMs(failed.since, now()) < Math.min(maxAgeMs, FAILURE_KEPT_MS)
 
   /** The last good answer if it may still be given, else the failure. */
   const fallBack = (error: unknown): CachedListing<T> => {
-    if (kept === undefined || now() - kept.asOf > staleLimitMs) {
+    if (kept === undefined || elapsedMs(kept.lastConfirmed, now()) > staleLimitMs) {
       observer.served('none')
       throw error
     }
@@ -127,18 +140,18 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
 
   const catchUp: ListingCache<T>['catchUp'] = async (how = REMEMBERED_WILL_DO) => {
     const { anew } = how
-    const startedAt = now()
+    const started = now()
     if (anew) await refreshing?.catch(() => {})
     if (anew || !(isYoung() || hasJustFailed())) {
       const refreshed = shareRefresh(how).catch(() => {})
       if (failed === undefined) await refreshed
     }
-    const since = anew ? startedAt : now() - Math.max(maxAgeMs, staleLimitMs)
-    return kept !== undefined && kept.asOf >= since ? kept.listing : undefined
+    const since = anew ? started : laterBy(now(), -Math.max(maxAgeMs, staleLimitMs))
+    return kept !== undefined && kept.lastConfirmed >= since ? kept.listing : undefined
   }
 
   const isReady = async (): Promise<boolean> => {
-    if (kept !== undefined && now() - kept.asOf < Math.max(maxAgeMs, staleLimitMs)) return true
+    if (kept !== undefined && elapsedMs(kept.lastConfirmed, now()) < Math.max(maxAgeMs, staleLimitMs)) return true
     if (hasJustFailed()) return false
     return shareRefresh().then(
       () => true,
@@ -149,10 +162,13 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
   return { peek, read, catchUp, isReady }
 }
 
-const toCachedListing = <T>({ usage, listing, asOf }: Kept<T>, from: RenderedUsage<T>['from']): CachedListing<T> => ({
+const toCachedListing = <T>(
+  { usage, listing, lastConfirmed }: Kept<T>,
+  from: RenderedUsage<T>['from'],
+): CachedListing<T> => ({
   usage,
   listing,
-  asOf,
+  lastConfirmed,
   from,
 })
 
@@ -162,7 +178,7 @@ const REMEMBERED_WILL_DO: Freshness = { anew: false }
 /** An answer and what it takes to find out whether it is still true. */
 type Kept<T> = {
   readonly usage: T
-  readonly asOf: number
+  readonly lastConfirmed: MonotonicMs
   readonly validators: Validators | undefined
   /** What the catalogue said of each report that the listing names. */
   readonly reports: ReadonlyMap<Id, Report | undefined>
@@ -179,9 +195,9 @@ const bringUpToDate = async <T>(
   if (kept?.validators !== undefined) {
     const fetched = await fetchListing(needs, kept, kept.validators, deadline, how)
     if (fetched !== 'unchanged') return renderListing(needs, kept, fetched)
-    const asOf = needs.now()
+    const lastConfirmed = needs.now()
     const reports = await lookUpAll(needs.copilot, kept.reports.keys(), deadline, how)
-    if (await areSame(reports, kept.reports)) return { ...kept, asOf }
+    if (await areSame(reports, kept.reports)) return { ...kept, lastConfirmed }
   }
   // Nothing is kept to compare with, or a report's price has changed while the listing has not.
   const fetched = await fetchListing(needs, kept, undefined, deadline, how)
@@ -193,7 +209,7 @@ type Fetched = {
   readonly builder: ListingBuilder
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly validators: Validators | undefined
-  readonly asOf: number
+  readonly lastConfirmed: MonotonicMs
 }
 
 const fetchListing = async <T>(
@@ -217,16 +233,16 @@ const fetchListing = async <T>(
     throw error
   })
   if (listing === 'unchanged') return 'unchanged'
-  const asOf = now()
+  const lastConfirmed = now()
   const { builder, lookup } = listing.value
   const reports = await lookup.reports()
-  return { builder, reports, validators: listing.validators, asOf }
+  return { builder, reports, validators: listing.validators, lastConfirmed }
 }
 
 const renderListing = async <T>(
   { render }: ListingCacheNeeds<T>,
   kept: Kept<T> | undefined,
-  { builder, reports, validators, asOf }: Fetched,
+  { builder, reports, validators, lastConfirmed }: Fetched,
 ): Promise<Kept<T>> => {
   const byId = new Map<Id, Priced>()
   for (const charge of builder.charges(reports)) {
@@ -234,9 +250,10 @@ const renderListing = async <T>(
     if (byId.size % CHARGES_A_TURN === 0) await letOthersRun()
   }
   // A source without validators sends what it sent before: the answer and all that was found out about it still hold.
-  if (kept !== undefined && areSameCharges(kept.listing.byId, byId)) return { ...kept, asOf, validators, reports }
+  if (kept !== undefined && areSameCharges(kept.listing.byId, byId))
+    return { ...kept, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
-  return { usage, asOf, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
+  return { usage, lastConfirmed, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
 }
 
 const CHARGES_A_TURN = 5000

@@ -19,15 +19,15 @@ export type Comparison = {
   readonly differing: readonly Priced[]
 }
 
-export type Compare = (view: LedgerView, listing: Listing, now: EpochMs) => Promise<Comparison>
+export type Compare = (view: LedgerView, listing: Listing, time: EpochMs) => Promise<Comparison>
 
 /** Remembers the latest result: it holds as long as the listing and the versions of its days do. */
 export const createComparison = ({ calendar }: Organization): Compare => {
   let known: { readonly listing: Listing; readonly versions: string; readonly comparison: Comparison } | undefined
   let equalDays: EqualDays = new Map()
 
-  return async (view, listing, now) => {
-    const windows = windowsOf(calendar, listing, now)
+  return async (view, listing, time) => {
+    const windows = windowsOf(calendar, listing, time)
     const versions = JSON.stringify([windows, await Promise.all(windows.map((window) => view.version(window)))])
     if (known?.listing === listing && known.versions === versions) return known.comparison
     const compared = await compare(view, { listing, windows, calendar, equalDays })
@@ -58,8 +58,8 @@ export const notListedIn = (
 }
 
 /** The days from the first message of the listing to its last, and the current period: one range if they meet. */
-const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, now: EpochMs): readonly Range[] => {
-  const { start, end } = periodAt(calendar, now)
+const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, time: EpochMs): readonly Range[] => {
+  const { start, end } = periodAt(calendar, time)
   const current = { from: start, to: end }
   const [first, last] = [inTime.at(0), inTime.at(-1)]
   if (first === undefined || last === undefined) return [current]

@@ -3,6 +3,7 @@
  * a change takes effect ten minutes ahead at the earliest (`#calendar/periods.ts`), a message is five at the most.
  */
 import { changedCalendar } from '#calendar/periods.ts'
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
 import type { Ledger, OrganizationStore } from './ledger.ts'
 
@@ -33,7 +34,7 @@ export type Organizations = {
 type Needs = {
   readonly ledger: Pick<Ledger, 'organizations' | 'read' | 'latestInstant'>
   readonly clock: () => EpochMs
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
 const REMEMBERED_MS = 5000
@@ -41,14 +42,14 @@ const REMEMBERED_MAX = 10_000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
   const store = ledger.organizations
-  const known = new Map<string, { readonly organization: Organization; readonly until: number }>()
+  const known = new Map<string, { readonly organization: Organization; readonly until: MonotonicMs }>()
 
   const remember = (organization: Organization): Organization => {
     const before = known.get(organization.id)?.organization
     // The same object as before where nothing changed: others remember what they found out about it.
     const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
     known.delete(organization.id)
-    known.set(organization.id, { organization: kept, until: now() + REMEMBERED_MS })
+    known.set(organization.id, { organization: kept, until: laterBy(now(), REMEMBERED_MS) })
     for (const oldest of known.keys()) {
       if (known.size <= REMEMBERED_MAX) break
       known.delete(oldest)

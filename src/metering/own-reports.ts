@@ -1,4 +1,5 @@
 /** Our own catalogue of reports, remembered for a moment: a price that was set is in force here at once, elsewhere soon. */
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { ReportStore } from './ledger.ts'
 
@@ -20,16 +21,16 @@ export const createOwnReports = ({
   now,
 }: {
   readonly store: ReportStore
-  readonly now: () => number
+  readonly now: MonotonicClock
 }): OwnReports => {
-  const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: number }>()
+  const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: MonotonicMs }>()
   const find = (id: Id): Promise<Report | undefined> => {
     const key = String(id)
     const entry = known.get(key)
     if (entry !== undefined && now() < entry.until) return entry.report
     const report = store.find(id)
     if (known.size >= REMEMBERED_MAX) known.clear()
-    known.set(key, { report, until: now() + REMEMBERED_MS })
+    known.set(key, { report, until: laterBy(now(), REMEMBERED_MS) })
     report.catch(() => known.delete(key))
     return report
   }

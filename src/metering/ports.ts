@@ -1,4 +1,5 @@
 /** What metering needs of the world. Adapters implement these; nothing here knows HTTP, files or a database. */
+import type { MonotonicMs } from '#model/clock.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 
@@ -56,8 +57,8 @@ export type ListResult<T> = {
 
 export type Validators = { readonly etag?: string; readonly lastModified?: string }
 
-/** The moment, in milliseconds of `now`, at which the caller no longer waits. */
-export type Deadline = number
+/** When the caller stops waiting. */
+export type Deadline = MonotonicMs
 
 /** Is told what happens, for metrics and logs; never of a text. */
 export type ListingObserver = {

@@ -131,15 +131,15 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
   /** From the current period, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
-    { now, before, limit }: { readonly now: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
+    { time, before, limit }: { readonly time: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
     signal?: AbortSignal,
   ): Promise<{ readonly periods: readonly PeriodTotals[]; readonly hasMore: boolean }> => {
     const read = async (view: LedgerView) => {
       const span = await view.span()
-      const newest = periodAt(calendar, Math.max(now, span?.last ?? now))
+      const newest = periodAt(calendar, Math.max(time, span?.last ?? time))
       let period = before === undefined ? newest : periodBefore(calendar, periodAt(calendar, before))
       const found: BillingPeriod[] = []
-      const oldest = Math.min(span?.first ?? now, now)
+      const oldest = Math.min(span?.first ?? time, time)
       while (period.end > oldest && found.length < limit) {
         found.push(period)
         period = periodBefore(calendar, period)

@@ -3,6 +3,7 @@
  * meant; or the bundled sample while nothing has been reported yet.
  */
 import { periodAt } from '#calendar/periods.ts'
+import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
@@ -25,7 +26,7 @@ export type Situation = {
   readonly organization: Organization
   readonly source: UsageSource
   /** Decides which period is the current one. */
-  readonly now: EpochMs
+  readonly time: EpochMs
 }
 
 export type Reading<T> = Situation & {
@@ -130,7 +131,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   const ofLedger = (situation: Situation): Reading<T> => {
     const { calendar } = situation.organization
-    const { start, end } = periodAt(calendar, situation.now)
+    const { start, end } = periodAt(calendar, situation.time)
     return {
       ...situation,
       queries: ledgerQueries,
@@ -172,7 +173,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     const { listing } = await listingCache.read()
     if (sample?.listing !== listing) {
       const latest = listing.inTime.at(-1)?.at ?? 0
-      const situation = { organization: SAMPLE, source: 'bundled-sample', now: latest } as const
+      const situation = { organization: SAMPLE, source: 'bundled-sample', time: latest } as const
       sample = { listing, reading: ofListing(situation, listing) }
     }
     return sample.reading
@@ -180,7 +181,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   const situation = async (organization: Organization): Promise<Situation> => {
     const source = await sourceOf(organization)
-    return source === 'bundled-sample' ? ofSample() : { organization, source, now: clock() }
+    return source === 'bundled-sample' ? ofSample() : { organization, source, time: clock() }
   }
 
   const gapIn = ({ from, to }: Range): UsageSum | undefined => {
@@ -191,9 +192,9 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   const byDate = async (organization: Organization): Promise<Reading<T>> => {
     const source = await sourceOf(organization)
     if (source === 'bundled-sample') return ofSample()
-    if (source === 'ledger') return ofLedger({ organization, source, now: clock() })
+    if (source === 'ledger') return ofLedger({ organization, source, time: clock() })
     const listing = await follow(organization)
-    const found = { organization, source, now: clock() } as const
+    const found = { organization, source, time: clock() } as const
     return { ...(listing === undefined ? ofLedger(found) : besideListing(found, listing)), gapIn }
   }
 
@@ -203,11 +204,11 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     ofCurrent: async (organization) => {
       const source = await sourceOf(organization)
       if (source !== 'upstream') return byDate(organization)
-      const { listing, asOf, from } = await listingCache.read()
-      const age = now() - asOf
+      const { listing, lastConfirmed, from } = await listingCache.read()
+      const ageMs = elapsedMs(lastConfirmed, now())
       return {
-        ...ofListing({ organization, source, now: clock() }, listing),
-        listing: { asOf: Math.round(clock() - age), isStale: from === 'stale' },
+        ...ofListing({ organization, source, time: clock() }, listing),
+        listing: { asOf: Math.round(clock() - ageMs), isStale: from === 'stale' },
       }
     },
     compare: async (listing) => {

@@ -2,14 +2,15 @@
  * The answers that are in memory: being rendered, being read, or kept for the next reader. All of them together are bounded.
  * One that nobody waits for any more is not rendered to its end.
  */
+import type { MonotonicMs } from '#model/clock.ts'
 import { StoreBusy } from '#model/errors.ts'
 import { isLong, type LongReadings } from './long-readings.ts'
 import type { RenderingObserver } from './ports.ts'
 
 export type RenderedUsage<T> = {
   readonly usage: T
-  /** When this was last known to be what the source says, in milliseconds of `now`. */
-  readonly asOf: number
+  /** When this was last known to be what the source says. */
+  readonly lastConfirmed: MonotonicMs
   /** `refresh`: asked for this reader; `memory`: young enough; `stale`: the last good one, as the source fails. */
   readonly from: 'refresh' | 'memory' | 'stale'
 }

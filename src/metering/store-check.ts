@@ -1,10 +1,11 @@
 /** Whether the store can be written, tried at most once a second however many ask, and never waited for long. */
+import { elapsedMs, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 
 type Needs = {
   /** Writes something and has it synced. Throws StoreError. */
   readonly check: () => Promise<void>
-  readonly now: () => number
+  readonly now: MonotonicClock
   readonly waitMaxMs?: number
 }
 
@@ -12,20 +13,20 @@ const KEPT_MS = 1000
 const WAIT_MAX_MS = 2000
 
 export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs): (() => Promise<void>) => {
-  let current: { readonly startedAt: number; readonly result: Promise<void>; isSettled: boolean } | undefined
+  let current: { readonly started: MonotonicMs; readonly result: Promise<void>; isSettled: boolean } | undefined
 
   const start = () => {
-    const started = { startedAt: now(), result: check(), isSettled: false }
+    const attempt = { started: now(), result: check(), isSettled: false }
     const settle = (): void => {
-      started.isSettled = true
+      attempt.isSettled = true
     }
-    started.result.then(settle, settle)
-    return started
+    attempt.result.then(settle, settle)
+    return attempt
   }
 
   return () => {
     // One that is still under way is waited for: asking again would only make the queue longer.
-    const isKept = current !== undefined && (!current.isSettled || now() - current.startedAt < KEPT_MS)
+    const isKept = current !== undefined && (!current.isSettled || elapsedMs(current.started, now()) < KEPT_MS)
     if (current === undefined || !isKept) current = start()
     return inTime(current.result, waitMaxMs)
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { monotonicMs } from '#model/clock.ts'
 import { credits } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
@@ -51,7 +52,7 @@ const startRecorder = (waitingMax?: number) => {
     },
     findOrganization: async () => DEFAULT,
     observe: (outcome) => outcomes.push(outcome),
-    now: () => state.time,
+    now: () => monotonicMs(state.time),
     ...(waitingMax !== undefined && { waitingMax }),
   })
   return { recorder, recorded, outcomes, state }

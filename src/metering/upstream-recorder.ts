@@ -4,6 +4,7 @@
  * that a charge is taken from the next listing, and one that the next listing no longer shows is a gap, which is counted.
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
+import { laterBy, type MonotonicClock, NEVER } from '#model/clock.ts'
 import { creditsSum } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
@@ -42,8 +43,7 @@ export type UpstreamRecorderNeeds = {
   readonly intake: Pick<Intake, 'record'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly observe: (outcome: RecordingOutcome) => void
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
+  readonly now: MonotonicClock
   /** Charges that may wait. */
   readonly waitingMax?: number
 }
@@ -71,7 +71,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   let writing: Promise<void> | undefined
   let waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   const closing = new AbortController()
-  let endsAt = Number.POSITIVE_INFINITY
+  let deadline = NEVER
 
   /** False if there is no room. */
   const offer = (charge: Priced): boolean => {
@@ -119,7 +119,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   }
 
   const write = async (): Promise<void> => {
-    while (now() < endsAt && (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0)) {
+    while (now() < deadline && (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0)) {
       if (pending.size === 0) await merging
       if (pending.size < waitingMax / 2 && withoutRoom.size > 0) refill()
       if (pending.size === 0) continue
@@ -167,7 +167,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     settled,
     gap: () => gap,
     close: async () => {
-      endsAt = now() + CLOSE_WITHIN_MS
+      deadline = laterBy(now(), CLOSE_WITHIN_MS)
       closing.abort()
       await settled().catch(() => {})
       const abandoned = pending.size + withoutRoom.size

@@ -19,13 +19,13 @@ export type RangeQuery = {
 export const isCurrent = ({ period = 'current', from, to }: RangeQuery): boolean =>
   period === 'current' && from === undefined && to === undefined
 
-type Place = Pick<Reading<unknown>, 'organization' | 'now' | 'current'>
+type Place = Pick<Reading<unknown>, 'organization' | 'time' | 'current'>
 
 /** Throws InvalidRequest. */
-export const rangeOf = ({ organization: { calendar }, now, current }: Place, query: RangeQuery): Range => {
+export const rangeOf = ({ organization: { calendar }, time, current }: Place, query: RangeQuery): Range => {
   if (isCurrent(query)) return current
   const { period, from, to } = query
-  if (period !== undefined && from === undefined && to === undefined) return rangeOfPeriod(calendar, period, now)
+  if (period !== undefined && from === undefined && to === undefined) return rangeOfPeriod(calendar, period, time)
   if (period !== undefined)
     throw new InvalidRequest('query parameter "period"', 'absent where "from" and "to" are given')
   if (from === undefined) throw new InvalidRequest('query parameter "from"', `given with "to": ${INSTANT}`)
@@ -35,9 +35,9 @@ export const rangeOf = ({ organization: { calendar }, now, current }: Place, que
   return range
 }
 
-const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs): Range => {
+const rangeOfPeriod = (calendar: BillingCalendar, period: string, time: EpochMs): Range => {
   if (period === 'previous') {
-    const { start, end } = periodBefore(calendar, periodAt(calendar, now))
+    const { start, end } = periodBefore(calendar, periodAt(calendar, time))
     return { from: start, to: end }
   }
   if (!/^\d{4}-(0[1-9]|1[0-2])(-\d\d)?$/.test(period)) {

@@ -3,6 +3,7 @@
  * ask meanwhile. What was rendered is given again only after a look at the ledger has shown that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'
+import type { MonotonicClock } from '#model/clock.ts'
 import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
@@ -28,7 +29,7 @@ export type UsageRendererNeeds<T> = {
   readonly queries: Pick<Queries, 'read' | 'pages'>
   readonly renderings: Renderings<T>
   readonly render: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
 type Found<T> = Omit<RenderedUsage<T>, 'usage'> & {
@@ -59,7 +60,7 @@ export const createUsageRenderer = <T>({
         .read(
           id,
           async (view) => {
-            const asOf = now()
+            const lastConfirmed = now()
             const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
             const notListed = await notListedOf?.(view, range)
             const messages = renderings.find(key, version) === undefined ? await messagesIn(view, calendar, range) : 0
@@ -68,7 +69,7 @@ export const createUsageRenderer = <T>({
             const rendering = before ?? renderings.begin({ key, version, messages, ending })
             renderings.hold(rendering, signal)
             isShared = true
-            resolve({ rendering, asOf, from: before?.isComplete ? 'memory' : 'refresh', notListed })
+            resolve({ rendering, lastConfirmed, from: before?.isComplete ? 'memory' : 'refresh', notListed })
             if (before !== undefined) return
             await renderings.render(rendering, () => render(toUsageLines(queries.pages(view, organization, range))))
           },

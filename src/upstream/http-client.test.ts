@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { laterBy, monotonicNow } from '#model/clock.ts'
 import { type CallAttempt, createHttpClient } from './http-client.ts'
 
 test('what our own reader throws by mistake is thrown as it is, at once: it is no failure of the upstream', async () => {
@@ -14,7 +15,7 @@ test('what our own reader throws by mistake is thrown as it is, at once: it is n
     attemptTimeoutMs: 10_000,
     attemptsMax: 3,
     bytesMax: 1024,
-    now: () => performance.now(),
+    now: monotonicNow,
     random: () => 0,
     observe: (attempt) => attempts.push(attempt),
   })
@@ -31,7 +32,7 @@ test('what our own reader throws by mistake is thrown as it is, at once: it is n
       path: '/reports/1',
       conditions: {},
       mayBeMissing: true,
-      deadline: performance.now() + 10_000,
+      deadline: laterBy(monotonicNow(), 10_000),
       start: () => reader,
     } as const
     await assert.rejects(client.get(call), (error) => error === mistake)

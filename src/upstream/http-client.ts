@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { Agent, errors } from 'undici'
 import type { Deadline, Progress } from '#metering/ports.ts'
+import { elapsedMs, laterBy, type MonotonicClock } from '#model/clock.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
 import { retryAfterMs, retryDelayMs } from './retry.ts'
 import { MalformedAnswer } from './schemas.ts'
@@ -19,7 +20,7 @@ export type HttpClientSettings = {
 }
 
 export type HttpClientNeeds = HttpClientSettings & {
-  readonly now: () => number
+  readonly now: MonotonicClock
   readonly random: () => number
   /** Is told of every attempt, for metrics. */
   readonly observe: (attempt: CallAttempt) => void
@@ -96,12 +97,12 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     }
     const reader = call.start()
     let bytes = 0
-    let turnEndsAt = now() + TURN_MS
+    let turnEnds = laterBy(now(), TURN_MS)
     for await (const chunk of chunksOf(body)) {
       // As long as more is at hand, a loop over a body lets nothing else run.
-      if (now() > turnEndsAt) {
+      if (now() > turnEnds) {
         await letOthersRun()
-        turnEndsAt = now() + TURN_MS
+        turnEnds = laterBy(now(), TURN_MS)
       }
       bytes += chunk.length
       // Leaving the loop destroys the body and with it the connection.
@@ -115,11 +116,11 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
   /** Throws UpstreamError, or what the reader threw that was not MalformedAnswer. */
   const get = async <T>(call: Call<T>): Promise<UpstreamResponse<T>> => {
     for (let attempts = 1; ; attempts++) {
-      const startedAt = now()
+      const started = now()
       const tell = (outcome: CallAttempt['outcome']) =>
-        observe({ call: call.kind, outcome, durationMs: now() - startedAt })
+        observe({ call: call.kind, outcome, durationMs: elapsedMs(started, now()) })
       try {
-        const leftMs = Math.max(1, Math.ceil(call.deadline - startedAt))
+        const leftMs = Math.max(1, Math.ceil(elapsedMs(started, call.deadline)))
         const answer = await attempt(call, Math.min(attemptTimeoutMs, leftMs))
         tell(answer.status === 200 ? 'ok' : answer.status === 304 ? 'not-modified' : 'not-found')
         return answer
@@ -128,7 +129,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
         if (failed === undefined) throw error
         tell(failed.failure)
         const waitMs = Math.max(failed.retryAfterMs ?? 0, retryDelayMs(attempts, random()))
-        const canRetry = failed.isWorthRetrying && attempts < attemptsMax && now() + waitMs < call.deadline
+        const canRetry = failed.isWorthRetrying && attempts < attemptsMax && laterBy(now(), waitMs) < call.deadline
         if (!canRetry || closing.signal.aborted) throw toUpstreamError(call, failed, attempts, error)
         await sleep(waitMs, closing.signal)
       }

@@ -4,6 +4,7 @@
  * hundreds of thousands: what waits to be asked for is an entry in a list, without a promise, a timer or an error of its own.
  */
 import type { Deadline, Freshness, ReportLookup, Validators } from '#metering/ports.ts'
+import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
@@ -20,7 +21,7 @@ export type ReportCatalogueSettings = {
 
 type Needs = ReportCatalogueSettings & {
   readonly client: HttpClient
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
 /** Throws UpstreamError from `reports`. */
@@ -46,7 +47,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     const validators = answer.status === 200 ? validatorsOf(answer.headers) : before?.validators
     known.set(id, {
       report,
-      until: now() + (report === undefined ? missingTtlMs : reportTtlMs),
+      until: laterBy(now(), report === undefined ? missingTtlMs : reportTtlMs),
       validators: report === undefined ? undefined : validators,
     })
     return report
@@ -147,7 +148,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
           settle(id, entry.report)
           return
         }
-        if (queue.length === 0) timer = setTimeout(failLate, Math.max(0, deadline - now())).unref()
+        if (queue.length === 0) timer = setTimeout(failLate, Math.max(0, elapsedMs(now(), deadline))).unref()
         queue.push(id)
         waiting.add(turn)
         askNext()
@@ -178,7 +179,7 @@ const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 
 type Known = {
   readonly report: Report | undefined
-  readonly until: number
+  readonly until: MonotonicMs
   readonly validators: Validators | undefined
 }
 

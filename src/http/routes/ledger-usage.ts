@@ -238,12 +238,12 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       },
     },
     async (request, reply) => {
-      const { organization, queries, now } = await readingFor(request, BY_DATE)
+      const { organization, queries, time } = await readingFor(request, BY_DATE)
       const { limit = 24, cursor } = request.query
       const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
       const { periods, hasMore } = await queries.periods(
         organization,
-        { now, before, limit },
+        { time, before, limit },
         signalOfLeaving(reply.raw),
       )
       const last = periods.at(-1)

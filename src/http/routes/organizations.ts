@@ -222,9 +222,9 @@ const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')
 }
 
-export const toOrganization = ({ id, name, createdAt, calendar }: Organization, now: EpochMs) => {
-  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= now) ?? calendar[0]
-  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > now)
+export const toOrganization = ({ id, name, createdAt, calendar }: Organization, time: EpochMs) => {
+  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= time) ?? calendar[0]
+  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > time)
   return {
     id,
     name,

@@ -50,13 +50,13 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
   const { access, callers, sessions, readings } = options
 
   const toSession = async ({ principal, organization }: Caller) => {
-    const { organization: read, source, now } = await readings.situation(organization)
+    const { organization: read, source, time } = await readings.situation(organization)
     return {
-      organization: toOrganization(read, now),
+      organization: toOrganization(read, time),
       scopes: principal.scopes,
       signed_in_by: principal.by,
       source,
-      time: canonicalTimestamp(now),
+      time: canonicalTimestamp(time),
     }
   }
 

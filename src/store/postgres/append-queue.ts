@@ -5,6 +5,7 @@
  */
 
 import type { AppendBatch, AppendOutcome } from '#metering/ledger.ts'
+import { type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 import { isAboutData } from './connection.ts'
 import type { AppendGroup, RecordWriter } from './record-writer.ts'
@@ -12,7 +13,7 @@ import type { AppendGroup, RecordWriter } from './record-writer.ts'
 type Waiting = {
   readonly batch: AppendBatch
   /** Until when it is answered, whatever happens. Those that wait in a lane came in this order. */
-  readonly endsAt: number
+  readonly deadline: MonotonicMs
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -26,12 +27,12 @@ type Lane = { readonly waiting: Waiting[]; rowsWaiting: number; running: number 
 
 export class AppendQueue {
   readonly #writer: RecordWriter
-  readonly #deadline: () => number
+  readonly #deadline: () => MonotonicMs
   readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<Promise<void>>()
 
-  /** `deadline` is when an append that begins now has to be over, as `performance.now` counts. */
-  constructor(writer: RecordWriter, deadline: () => number) {
+  /** `deadline` is when an append that begins now has to be over. */
+  constructor(writer: RecordWriter, deadline: () => MonotonicMs) {
     this.#writer = writer
     this.#deadline = deadline
   }
@@ -40,7 +41,7 @@ export class AppendQueue {
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
       this.#lanes.set(batch.organizationId, lane)
-      lane.waiting.push({ batch, endsAt: this.#deadline(), resolve, reject })
+      lane.waiting.push({ batch, deadline: this.#deadline(), resolve, reject })
       lane.rowsWaiting += batch.records.length
       if (lane.running >= (lane.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
       const running = this.#run(batch.organizationId, lane).finally(() => this.#running.delete(running))
@@ -67,13 +68,13 @@ export class AppendQueue {
   }
 
   async #write(waiting: readonly Waiting[]): Promise<void> {
-    const now = performance.now()
-    const together = waiting.filter(({ endsAt }) => endsAt > now)
-    for (const { endsAt, reject } of waiting) if (endsAt <= now) reject(new StoreError(LATE))
+    const now = monotonicNow()
+    const together = waiting.filter(({ deadline }) => deadline > now)
+    for (const { deadline, reject } of waiting) if (deadline <= now) reject(new StoreError(LATE))
     const [first] = together
     if (first === undefined) return
     try {
-      const outcomes = await this.#writer.append(groupOf(together), first.endsAt)
+      const outcomes = await this.#writer.append(groupOf(together), first.deadline)
       let from = 0
       for (const { batch, resolve } of together) {
         resolve(outcomes.slice(from, from + batch.records.length))

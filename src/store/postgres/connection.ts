@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { elapsedMs, laterBy, type MonotonicMs, monotonicNow, NEVER } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 
 export type ConnectionSettings = {
@@ -38,23 +39,23 @@ export class Connection {
   }
 
   /** When an operation that begins now has to be over. */
-  deadline(): number {
-    return performance.now() + this.#retryForMs
+  deadline(): MonotonicMs {
+    return laterBy(monotonicNow(), this.#retryForMs)
   }
 
-  /** Runs an operation that may be repeated: again after a failure that may pass, until `endsAt`. Throws StoreError. */
-  repeatable<T>(operation: (client: pg.PoolClient) => Promise<T>, endsAt = this.deadline()): Promise<T> {
-    return this.#repeat(operation, endsAt, endsAt)
+  /** Runs an operation that may be repeated: again after a failure that may pass, until `deadline`. Throws StoreError. */
+  repeatable<T>(operation: (client: pg.PoolClient) => Promise<T>, deadline = this.deadline()): Promise<T> {
+    return this.#repeat(operation, deadline, deadline)
   }
 
   /** The same for what may take as long as it takes once it has begun. */
   unhurried<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return this.#repeat(operation, this.deadline(), Number.POSITIVE_INFINITY)
+    return this.#repeat(operation, this.deadline(), NEVER)
   }
 
   /** Runs it once. Throws StoreError. */
   once<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return this.#repeat(operation, 0, this.deadline())
+    return this.#repeat(operation, undefined, this.deadline())
   }
 
   /**
@@ -72,7 +73,7 @@ export class Connection {
         },
         { begin, statementMs: READ_STATEMENT_MS },
       )
-    return this.#repeat(reading, 0, this.deadline(), signal)
+    return this.#repeat(reading, undefined, this.deadline(), signal)
   }
 
   /** Limits that hold for the session hold for the transaction as well, unless there is no session to rely on. */
@@ -109,21 +110,27 @@ export class Connection {
     return this.#closing
   }
 
-  async #repeat<T>(operation: Operation<T>, retryUntil: number, endsAt: number, signal?: AbortSignal): Promise<T> {
+  async #repeat<T>(
+    operation: Operation<T>,
+    retryUntil: MonotonicMs | undefined,
+    deadline: MonotonicMs,
+    signal?: AbortSignal,
+  ): Promise<T> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.#with(operation, endsAt, signal)
+        return await this.#with(operation, deadline, signal)
       } catch (error) {
         if (signal?.aborted) throw signal.reason
-        if (!mayPass(error) || performance.now() + pause > retryUntil) throw toStoreError(error)
+        if (retryUntil === undefined || !mayPass(error) || laterBy(monotonicNow(), pause) > retryUntil)
+          throw toStoreError(error)
         await wait(pause * (0.5 + Math.random() / 2))
       }
     }
   }
 
-  async #with<T>(operation: Operation<T>, endsAt: number, signal?: AbortSignal): Promise<T> {
+  async #with<T>(operation: Operation<T>, deadline: MonotonicMs, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
-    const client = await this.#connect(endsAt)
+    const client = await this.#connect(deadline)
     if (signal?.aborted) {
       client.release()
       throw signal.reason
@@ -141,7 +148,7 @@ export class Connection {
     }
     client.on('error', lost)
     // A server that hangs does not watch its own limits. Ending the connection ends the query in flight.
-    const timer = timerAt(endsAt, () => {
+    const timer = timerAt(deadline, () => {
       failure = new TimedOut()
       client.end().catch(() => {})
     })
@@ -159,12 +166,12 @@ export class Connection {
     }
   }
 
-  async #connect(endsAt: number): Promise<pg.PoolClient> {
+  async #connect(deadline: MonotonicMs): Promise<pg.PoolClient> {
     const connecting = this.#pool.connect()
-    if (endsAt - performance.now() > CONNECT_MS) return connecting
+    if (elapsedMs(monotonicNow(), deadline) > CONNECT_MS) return connecting
     return new Promise((resolve, reject) => {
       let isLate = false
-      const timer = timerAt(endsAt, () => {
+      const timer = timerAt(deadline, () => {
         isLate = true
         reject(new TimedOut())
       })
@@ -265,8 +272,8 @@ export class NotYetVisible extends Error {
   override readonly name = 'NotYetVisible'
 }
 
-const timerAt = (endsAt: number, run: () => void): NodeJS.Timeout | undefined =>
-  Number.isFinite(endsAt) ? setTimeout(run, Math.max(endsAt - performance.now(), 0)) : undefined
+const timerAt = (deadline: MonotonicMs, run: () => void): NodeJS.Timeout | undefined =>
+  deadline < NEVER ? setTimeout(run, Math.max(elapsedMs(monotonicNow(), deadline), 0)) : undefined
 
 const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? '')
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,6 +1,7 @@
 /** Writes records and the totals that they add to, for one organization at a time. */
 import type { PoolClient } from 'pg'
 import type { AppendBatch, AppendOutcome, NewRecord } from '#metering/ledger.ts'
+import type { MonotonicMs } from '#model/clock.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp, isCanonicalTimestamp } from '#model/timestamp.ts'
@@ -36,11 +37,11 @@ export class RecordWriter {
    * May be repeated: the key of a record keeps it from being counted twice. Locks are taken in one order by everyone, so that
    * no two wait for each other: new records, then those that change, each by their ids, then totals, each by their keys.
    */
-  async append(group: AppendGroup, endsAt = this.#connection.deadline()): Promise<readonly AppendOutcome[]> {
-    for (const { record } of group.rows) await this.#rateCardId(record.rateCard, endsAt)
+  async append(group: AppendGroup, deadline = this.#connection.deadline()): Promise<readonly AppendOutcome[]> {
+    for (const { record } of group.rows) await this.#rateCardId(record.rateCard, deadline)
     return this.#connection.repeatable(
       (client) => (group.onChange === 'refuse' ? this.#insertAll(client, group) : this.#amendAll(client, group)),
-      endsAt,
+      deadline,
     )
   }
 
@@ -138,7 +139,7 @@ export class RecordWriter {
     return new Set(inserted.map((row: Row) => keyOf(messageIdOf(row))))
   }
 
-  async #rateCardId(version: string, endsAt: number): Promise<number> {
+  async #rateCardId(version: string, deadline: MonotonicMs): Promise<number> {
     const known = this.#rateCards.get(version)
     if (known !== undefined) return known
     const find = async (client: PoolClient): Promise<number> => {
@@ -155,7 +156,7 @@ export class RecordWriter {
     }
     const id = await this.#connection.repeatable(
       (client) => this.#connection.autocommit(client, () => find(client)),
-      endsAt,
+      deadline,
     )
     this.#rateCards.set(version, id)
     return id
