@@ -1,11 +1,11 @@
 /** `/v1/reports`: our own catalogue of what reports cost. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { canonicalReportId, isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
+import { isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
-import type { Id, Report } from '#model/report.ts'
+import { canonicalReportId, type Id, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
 import { organizationQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
