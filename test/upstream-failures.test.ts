@@ -114,12 +114,12 @@ const cases: readonly Case[] = [
       [
         'U+0000 in an id',
         { messages: [message(1), message('\u0000')] },
-        'messages[1].id must be without U+0000 and lone surrogates',
+        'messages[1].id must be free of U+0000 and lone surrogates',
       ],
       [
         'a lone surrogate in the id of a report',
         { messages: [{ ...message(1), report_id: '\udc00' }] },
-        'messages[0].report_id must be without U+0000 and lone surrogates',
+        'messages[0].report_id must be free of U+0000 and lone surrogates',
       ],
     ] as const
   ).map(([name, body, reason]) => ({
@@ -245,8 +245,8 @@ const cases: readonly Case[] = [
         `{"id":5392,"name":"${SECRET}","credit_cost":0,"credit_cost":79}`,
         'the report has a key twice: credit_cost',
       ],
-      ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be without U+0000 and lone surrogates'],
-      ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be without U+0000 and lone surrogates'],
+      ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be free of U+0000 and lone surrogates'],
+      ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be free of U+0000 and lone surrogates'],
       ['an empty name', { ...lease, name: '' }, 'report.name must be a string of 1 to 1000 characters'],
       ['no name', { id: 5392, credit_cost: 1 }, 'report.name is missing; it must be a string of 1 to 1000 characters'],
     ] as const

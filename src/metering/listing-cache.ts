@@ -1,10 +1,10 @@
 /**
- * The current period's usage, kept ready to be answered.
+ * Keeps the upstream's listing of the current period fresh and ready to send.
  *
- * A reader gets what is in memory while that is younger than `maxAgeMs`; otherwise it waits for a refresh, which all
- * readers of that moment share. When a refresh fails, the last good answer serves for up to `staleLimitMs` since it was
- * last known to be true, and says so; after that the failure is the answer. Kept are what `render` made of the lines, in
- * the form in which it is sent, and the charges, from which every other question about the listing is answered.
+ * A read returns the cached listing if it is younger than `maxAgeMs`. Otherwise it waits for a refresh, which all concurrent
+ * reads share. If the refresh fails, reads return the last good listing, marked as stale, for up to `staleLimitMs` after the
+ * upstream last confirmed it; after that they throw the error. The cache holds what `render` made of the lines, in the form in
+ * which it is sent, and the charges, from which every other query of the listing is answered.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
@@ -25,37 +25,37 @@ import type {
 import type { Pricer } from './pricing.ts'
 import type { RenderedUsage } from './renderings.ts'
 
-/** The usage, and the listing that it was made of. */
+/** Rendered usage, and the listing that it was rendered from. */
 export type CachedListing<T> = RenderedUsage<T> & { readonly listing: Listing }
 
 export type ListingCache<T> = {
-  /** The answer, if one is at hand that is young enough: the way that costs nothing. */
+  /** The cached listing if it is young enough, at no cost. */
   readonly peek: () => CachedListing<T> | undefined
-  /** Throws what the source threw, if no answer may be given. */
+  /** Throws the upstream's error if no listing may be served. */
   readonly read: () => Promise<CachedListing<T>>
   /**
-   * Resolves to the listing once it is as young as `read` would have it; `anew`, once the source has been asked for all of it
-   * after this call. It never throws. If the source fails, the listing is the last good one, if that may still be given, and
-   * `anew` there is none; and while it fails nobody waits for it.
+   * Resolves to the listing once it is as young as `read` requires; with `anew`, once the upstream has been asked for all of it
+   * after this call. Never throws. If the upstream fails, resolves to the last good listing if that may still be served, or to
+   * undefined with `anew`. While the upstream keeps failing, callers do not wait for it.
    */
   readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>
-  /** Whether a reader would get an answer now; asks the source if need be. */
+  /** Whether a read would succeed now. Asks the upstream if necessary. */
   readonly isReady: () => Promise<boolean>
 }
 
 export type ListingCacheNeeds<T> = {
   readonly copilot: CopilotService
   readonly pricer: Pricer
-  /** Makes of the lines what is kept and handed out. Reads them once, in order, and may let others run in between. */
+  /** Renders the lines into what is cached and served. Reads them once, in order, and may let other work run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: ListingObserver
   readonly now: MonotonicClock
   readonly maxAgeMs: number
   readonly staleLimitMs: number
-  /** How long a refresh may take in all. */
+  /** Time limit for a whole refresh. */
   readonly timeoutMs: number
   readonly progress?: Progress
-  /** Is handed the listing whenever the source has confirmed it, once it can be answered. */
+  /** Called with the listing whenever the upstream has confirmed it, once it can be served. */
   readonly seen?: (listing: Listing) => void
 }
 
@@ -109,13 +109,13 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     return toCachedListing(kept, 'memory')
   }
 
-  /** While the source is down it is not asked more often than while it is up, nor much later once it is up again. */
+  /** Limits how often a failing upstream is asked: no more often than a healthy one, yet soon enough to notice its recovery. */
   const hasJustFailed = (): boolean =>
     failed !== undefined &&
     refreshing === undefined &&
     elapsedMs(failed.since, now()) < Math.min(maxAgeMs, FAILURE_KEPT_MS)
 
-  /** The last good answer if it may still be given, else the failure. */
+  /** The last good listing if it may still be served. Throws the error otherwise. */
   const fallBack = (error: unknown): CachedListing<T> => {
     if (kept === undefined || elapsedMs(kept.lastConfirmed, now()) > staleLimitMs) {
       observer.served('none')
@@ -175,12 +175,12 @@ const toCachedListing = <T>(
 const FAILURE_KEPT_MS = 1000
 const REMEMBERED_WILL_DO: Freshness = { anew: false }
 
-/** An answer and what it takes to find out whether it is still true. */
+/** A cached listing, and what is needed to find out whether it is still current. */
 type Kept<T> = {
   readonly usage: T
   readonly lastConfirmed: MonotonicMs
   readonly validators: Validators | undefined
-  /** What the catalogue said of each report that the listing names. */
+  /** What the catalogue returned for each report in the listing. */
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly listing: Listing
   readonly duplicates: readonly Id[]
@@ -199,9 +199,9 @@ const bringUpToDate = async <T>(
     const reports = await lookUpAll(needs.copilot, kept.reports.keys(), deadline, how)
     if (await areSame(reports, kept.reports)) return { ...kept, lastConfirmed }
   }
-  // Nothing is kept to compare with, or a report's price has changed while the listing has not.
+  // Nothing is cached to compare with, or a report has changed although the listing has not.
   const fetched = await fetchListing(needs, kept, undefined, deadline, how)
-  if (fetched === 'unchanged') throw new Error('a source said that nothing changed without being asked')
+  if (fetched === 'unchanged') throw new Error('the upstream answered "unchanged" to an unconditional request')
   return renderListing(needs, kept, fetched)
 }
 
@@ -220,7 +220,7 @@ const fetchListing = async <T>(
   how: Freshness,
 ): Promise<Fetched | 'unchanged'> => {
   let latest: ReportLookup | undefined
-  // Each attempt has its own: a report that only a broken attempt named must not matter.
+  // Each attempt has its own lookup: a report named only in a failed attempt must not matter.
   const start = () => {
     latest?.cancel()
     const lookup = copilot.lookUpReports(deadline, how)
@@ -249,7 +249,7 @@ const renderListing = async <T>(
     byId.set(charge.messageId, charge)
     if (byId.size % CHARGES_A_TURN === 0) await letOthersRun()
   }
-  // A source without validators sends what it sent before: the answer and all that was found out about it still hold.
+  // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
   if (kept !== undefined && areSameCharges(kept.listing.byId, byId))
     return { ...kept, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
@@ -258,7 +258,7 @@ const renderListing = async <T>(
 
 const CHARGES_A_TURN = 5000
 
-/** The same objects in the same order: the builder keeps those that have not changed. */
+/** The same objects in the same order: the builder reuses those that have not changed. */
 const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {
   if (some.size !== others.size) return false
   const rest = others.values()

@@ -1,6 +1,6 @@
 /**
- * What the ledger of `default` has charged beside the listing of the Copilot service: within the listing's days and the
- * calendar's current period, what the listing does not name, because it no longer does or because it was reported here.
+ * Finds what the ledger of `default` has charged although the Copilot service does not list it, because it no longer does or
+ * because the message was reported here. Covers the days of the listing and the calendar's current period.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder, dayAt } from '#calendar/days.ts'
@@ -13,15 +13,15 @@ import { linePages } from './line-pages.ts'
 import type { Listing, UsageSum } from './listing.ts'
 
 export type Comparison = {
-  /** Charges that the listing does not name, by time. */
+  /** Charges that are not in the listing, by time. */
   readonly notListed: readonly RecordedLine[]
-  /** Charges of the listing that the ledger does not have, or has otherwise. */
+  /** Charges in the listing that the ledger lacks or has with other values. */
   readonly differing: readonly Priced[]
 }
 
 export type Compare = (view: LedgerView, listing: Listing, time: EpochMs) => Promise<Comparison>
 
-/** Remembers the latest result: it holds as long as the listing and the versions of its days do. */
+/** Caches the latest result, which is valid until the listing or the version of one of its days changes. */
 export const createComparison = ({ calendar }: Organization): Compare => {
   let known: { readonly listing: Listing; readonly versions: string; readonly comparison: Comparison } | undefined
   let equalDays: EqualDays = new Map()
@@ -37,7 +37,7 @@ export const createComparison = ({ calendar }: Organization): Compare => {
   }
 }
 
-/** Of a range, and of one member or report if they are given. */
+/** Sums up a range, optionally of one member or report. */
 export const notListedIn = (
   { notListed }: Comparison,
   { from, to, member, reportId }: Range & Pick<PageQuery, 'member' | 'reportId'>,
@@ -57,7 +57,7 @@ export const notListedIn = (
   return { messages, credits: creditsSum(credits) }
 }
 
-/** The days from the first message of the listing to its last, and the current period: one range if they meet. */
+/** The days from the first to the last message of the listing, and the current period: a single range if they touch. */
 const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, time: EpochMs): readonly Range[] => {
   const { start, end } = periodAt(calendar, time)
   const current = { from: start, to: end }
@@ -68,7 +68,7 @@ const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, time
   return [{ from: Math.min(listed.from, current.from), to: Math.max(listed.to, current.to) }]
 }
 
-/** Days of which ledger and listing had the same lines: the version that the ledger had, and the lines. */
+/** Days on which ledger and listing had the same lines: the ledger's version at that time, and the lines. */
 type EqualDays = ReadonlyMap<EpochMs, { readonly version: number; readonly lines: readonly Priced[] }>
 
 type Compared = {
@@ -79,8 +79,8 @@ type Compared = {
 }
 
 /**
- * Line by line, because equal sums may be of other lines: a time that was corrected, two texts that changed places. A day is
- * not read again if the ledger has not changed it since it was equal and the listing still has the same there.
+ * Compares line by line, because equal sums can hide different lines: a corrected time, or two texts that changed places. A day
+ * that was equal is not read again unless the ledger or the listing has changed it.
  */
 const compare = async (
   view: LedgerView,

@@ -1,6 +1,6 @@
 /**
- * Organizations, remembered for some seconds. A calendar that is that old is still right for every message that may come:
- * a change takes effect ten minutes ahead at the earliest (`#calendar/periods.ts`), a message is five at the most.
+ * Organizations, cached for a few seconds. A calendar of that age is still right for every message: a change takes effect at
+ * least ten minutes ahead (`#calendar/periods.ts`), and a message is at most five minutes ahead.
  */
 import { changedCalendar } from '#calendar/periods.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
@@ -15,10 +15,10 @@ export type OrganizationChange = {
 
 export type Organizations = {
   readonly find: (id: string) => Promise<Organization | undefined>
-  /** From the store, not from memory. */
+  /** From the store, bypassing the cache. */
   readonly findNow: (id: string) => Promise<Organization | undefined>
   readonly list: OrganizationStore['list']
-  /** Undefined where there is one with that id. */
+  /** Undefined if the id is taken. */
   readonly create: (
     wanted: Required<OrganizationChange> & {
       readonly id: string
@@ -27,7 +27,7 @@ export type Organizations = {
       readonly anchorDay: number
     },
   ) => Promise<Organization | undefined>
-  /** Zone and anchor day change at the next period boundary; a period that has begun is never moved. */
+  /** Time zone and anchor day change at the first period boundary at least ten minutes ahead; no current period moves. */
   readonly change: (id: string, change: OrganizationChange) => Promise<Organization | undefined>
 }
 
@@ -46,7 +46,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
 
   const remember = (organization: Organization): Organization => {
     const before = known.get(organization.id)?.organization
-    // The same object as before where nothing changed: others remember what they found out about it.
+    // Keep the same object if nothing changed: callers cache by its identity.
     const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
     known.delete(organization.id)
     known.set(organization.id, { organization: kept, until: laterBy(now(), REMEMBERED_MS) })
@@ -62,7 +62,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
     return organization && remember(organization)
   }
 
-  /** A clock that was set back must not make a period move that has begun, or that has usage. */
+  /** A clock that was set back must not move a period that has begun or has usage. */
   const latestKnown = async (id: string): Promise<EpochMs> => {
     const [seen, span] = await Promise.all([ledger.latestInstant(clock()), ledger.read(id, (view) => view.span())])
     return Math.max(seen, span?.last ?? seen)

@@ -1,11 +1,11 @@
-/** Our own catalogue of reports, remembered for a moment: a price that was set is in force here at once, elsewhere soon. */
+/** The service's own catalogue of reports, cached for a second: a new price applies here at once, in other processes soon. */
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { ReportStore } from './ledger.ts'
 
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>
-  /** Each of them, or undefined if there is none. Throws StoreError. */
+  /** Every report, or undefined if there is none. Throws StoreError. */
   readonly findAll: (ids: Iterable<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly findNow: (id: Id) => Promise<Report | undefined>
   readonly put: ReportStore['put']
@@ -35,7 +35,7 @@ export const createOwnReports = ({
     return report
   }
 
-  /** Some at a time: a batch that names a hundred thousand must not put so many questions before everybody else's. */
+  /** A few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else's. */
   const findAll = async (ids: Iterable<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const found = new Map<Id, Report | undefined>()
     const left = ids[Symbol.iterator]()

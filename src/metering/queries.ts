@@ -1,4 +1,4 @@
-/** What is asked of the ledger, for one organization and of one moment. */
+/** Queries of one organization: its lines, totals, periods and charges, each as of a single moment. */
 import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
@@ -22,7 +22,7 @@ export type PeriodTotals = BillingPeriod & UsageSum & NotListed
 export type Bucket = Range & {
   readonly messages: number
   readonly credits: CreditsSum
-  /** Where it was grouped: one for each combination that has usage. */
+  /** If the query groups: one for each combination that has usage. */
   readonly groups: readonly GroupTotal[]
 }
 
@@ -30,23 +30,23 @@ export type TotalsQuery = Range & {
   readonly width: BucketWidth
   readonly timeZone: string
   readonly group: readonly GroupField[]
-  /** Where this page of buckets begins, if it is not the first. */
+  /** Start of this page of buckets, if it is not the first. */
   readonly start?: EpochMs
-  /** Buckets at most. */
+  /** Maximum number of buckets. */
   readonly limit: number
 }
 
-/** A charge with what its lines are made of. */
+/** A charge, its lines, and the measurement from which they were computed. */
 export type ExplainedCharge = {
   readonly stored: StoredCharge
   readonly charge: Charge
   readonly measurement: Measurement
 }
 
-/** With an upstream: what of the answer is charged beside its listing. */
+/** With an upstream: the part of the result that its listing does not contain. */
 export type NotListed = { readonly notListed?: UsageSum }
 
-/** Answers from the moment that the view is of. */
+/** Computes it as of the moment of the view. */
 export type FindNotListed = (
   view: LedgerView,
   query: Range & Pick<PageQuery, 'member' | 'reportId'>,
@@ -56,7 +56,7 @@ export type Queries = ReturnType<typeof createQueries>
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
-  /** Every rate card that ever priced a message, by version. */
+  /** Every rate card that has ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
   readonly longReadings: LongReadings
   readonly notListedOf?: FindNotListed
@@ -64,11 +64,11 @@ type Needs = {
 
 const ALL_LISTED: FindNotListed = async () => ({})
 
-/** Each takes a signal that ends it: whoever asked has left. */
+/** The `signal` of a query ends it: its caller has left. */
 export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = ALL_LISTED }: Needs) => {
   /**
-   * All lines of a range, page by page, while the moment that is read stays the same. Throws StoreError in place of the end
-   * if they do not add up to the totals.
+   * All lines of a range as of the moment of the view, page by page. Throws StoreError at the end if they do not add up to the
+   * totals.
    */
   async function* pages(
     view: LedgerView,
@@ -83,7 +83,7 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
     await tally.compare(view)
   }
 
-  /** One page, and whether there is more behind it. */
+  /** One page, and whether more follow. */
   const page = async (
     { id, calendar }: Organization,
     query: PageQuery,
@@ -104,13 +104,13 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
     )
   }
 
-  /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */
+  /** The buckets of a range, ascending, and the start of the next page if there are more. */
   const totals = async (
     organization: Organization,
     query: TotalsQuery,
     signal?: AbortSignal,
   ): Promise<NotListed & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
-    // Before the buckets are made: those who have left may be many.
+    // Checked before any bucket is made: many of the waiting callers may have left.
     signal?.throwIfAborted()
     const ranges: Range[] = []
     let next: EpochMs | undefined
@@ -128,7 +128,7 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
     return ledger.read(organization.id, read, { signal })
   }
 
-  /** From the current period, or the one before `before`, back to the one of the first message. */
+  /** Periods, latest first: from the current one, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
     { time, before, limit }: { readonly time: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
@@ -153,17 +153,17 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
     return ledger.read(id, read, { signal })
   }
 
-  /** A period, or several that follow each other, as one. */
+  /** The totals of a period, or of several consecutive ones together. */
   const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodTotals> => {
     const read = async (view: LedgerView) => {
       const [found] = await usageOf(view, [{ start: from, end: to }])
-      if (found === undefined) throw new Error('a period has usage, be it none')
+      if (found === undefined) throw new Error('no totals were computed for the period')
       return { ...found, ...(await notListedOf(view, { from, to })) }
     }
     return ledger.read(id, read, { signal })
   }
 
-  /** Every charge of a message, the one that holds first. */
+  /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
     return stored.map((each) => explain(each, rateCards))
@@ -185,8 +185,8 @@ export const CHANGES = [
 export type Change = (typeof CHANGES)[number]
 
 /**
- * What became different from one charge of a message to the next. Texts are not kept: `text` is told by its measurement, and
- * `content` stands for what only the digest tells, which is another text of the same measurement.
+ * What differs between one charge of a message and the next. Texts are not kept: `text` means that the measurement differs, and
+ * `content` that only the digest does, which is a different text with the same measurement.
  */
 export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
   const isSameReport = before.reportId === after.reportId
@@ -209,20 +209,18 @@ const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>)
   const measurement = unpackMeasurement(stored.measurement)
   const { reportId, reportName = '', credits } = stored
   const card = rateCards.get(stored.rateCard)
-  if (card === undefined) throw new Error(`there is no rate card ${stored.rateCard}`)
+  if (card === undefined) throw new Error(`unknown rate card ${stored.rateCard}`)
   const charge =
     reportId === undefined
       ? price(measurement, card)
       : priceReport({ id: reportId, name: reportName, creditCost: credits })
   if (charge.credits !== credits) {
-    throw new Error(
-      `the lines of message ${JSON.stringify(stored.messageId)} add up to another amount than was charged`,
-    )
+    throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }
   return { stored, charge, measurement }
 }
 
-/** Days are kept as totals and their boundaries are those of the periods: no record is looked at. */
+/** Periods begin and end with days, so the stored totals of days suffice and no record is read. */
 const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodTotals[]> => {
   if (periods.length === 0) return []
   const from = Math.min(...periods.map(({ start }) => start))
@@ -235,8 +233,8 @@ const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Pro
 }
 
 /**
- * Whole days come from the kept totals, what is left at the edges of a bucket from the records: buckets of the
- * organization's own days cost a look at their days, any others at most a look at the records of what is cut.
+ * Whole days come from the stored totals, the remaining edges of a bucket from its records. Buckets that follow the
+ * organization's own days read totals only; others also read the records of the days that they cut.
  */
 const totalsOf = async (
   view: LedgerView,
@@ -246,7 +244,7 @@ const totalsOf = async (
   longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
   const cuts: { readonly range: Range; readonly bucket: number }[] = []
-  /** The part of each bucket that consists of whole days, if there is one. */
+  /** The part of each bucket that consists of whole days; empty if there is none. */
   const cores: Range[] = []
   const dayOf = rememberingDays(calendar)
   for (const [bucket, { from, to }] of buckets.entries()) {
@@ -290,7 +288,7 @@ const totalsOf = async (
   })
 }
 
-/** Many buckets lie in one day, and to find it costs a look at its zone. */
+/** Caches the latest day: many buckets lie within one, and finding it takes a time zone lookup. */
 const rememberingDays = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
   let latest: UsageDay = { start: 0, end: 0 }
   return (at) => {

@@ -1,6 +1,6 @@
 /**
- * What an organization's questions are answered from: the ledger; with an upstream, its listing where the current period is
- * meant; or the bundled sample while nothing has been reported yet.
+ * Chooses what an organization's queries read: the ledger; with an upstream, its listing for the current period; or the bundled
+ * sample until something has been reported.
  */
 import { periodAt } from '#calendar/periods.ts'
 import { elapsedMs } from '#model/clock.ts'
@@ -18,11 +18,11 @@ import { type RenderedUsage, Renderings } from './renderings.ts'
 import type { UpstreamRecorder } from './upstream-recorder.ts'
 import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
 
-/** What decides what the current period holds. */
+/** What determines the contents of the current period. */
 export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
 
 export type Situation = {
-  /** As it is to be shown: the bundled sample has one of its own. */
+  /** The one to present: the bundled sample has an organization of its own. */
   readonly organization: Organization
   readonly source: UsageSource
   /** Decides which period is the current one. */
@@ -31,23 +31,23 @@ export type Situation = {
 
 export type Reading<T> = Situation & {
   readonly queries: Queries
-  /** `GET /usage` of a range, for a reader who has it or has left once the signal aborts. */
+  /** `GET /usage` of a range. The signal aborts once the reader has received it or has left. */
   readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
   readonly current: Range
-  /** Present if the answers are of an upstream's listing and not of the ledger. */
+  /** Present if the queries read an upstream's listing instead of the ledger. */
   readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
-  /** What is missing in the ledger, of what an upstream has listed. */
+  /** What an upstream has listed within a range and the ledger has missed. */
   readonly gapIn?: (range: Range) => UsageSum | undefined
 }
 
 export type Readings<T> = {
-  /** Costs no wait for the upstream, nor for what is being recorded. */
+  /** Waits neither for the upstream nor for the recorder. */
   readonly situation: (organization: Organization) => Promise<Situation>
-  /** For named periods and ranges. Resolves once what the upstream lists now is in the ledger. Throws StoreError if it cannot be. */
+  /** For named periods and ranges. Resolves once the upstream's current listing is recorded. Throws StoreError if it cannot be. */
   readonly byDate: (organization: Organization) => Promise<Reading<T>>
-  /** For the current period. Throws UpstreamError if it is an upstream's and neither listed nor remembered. */
+  /** For the current period. Throws UpstreamError if the upstream's listing can be neither fetched nor served from the cache. */
   readonly ofCurrent: (organization: Organization) => Promise<Reading<T>>
-  /** Compares the ledger with a listing that has just been handed to the recorder, and has them agree. Throws StoreError. */
+  /** Compares the ledger with a listing that the recorder has just received, and reconciles them. Throws StoreError. */
   readonly compare: (listing: Listing) => Promise<void>
 }
 
@@ -100,8 +100,8 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     (await ledger.read(organization.id, (view) => compareWith(view, organization, listing))).differing
 
   /**
-   * Another process has written what it saw before or after: the upstream is asked once more, and if ledger and listing
-   * still differ, what is listed is written again. Resolves to the latest listing.
+   * Another process may have recorded an earlier or a later listing. Asks the upstream once more and, if ledger and listing
+   * still differ, records the differing charges again. Resolves to the latest listing.
    */
   const settleDifferences = async (organization: Organization): Promise<Listing | undefined> => {
     const listing = await listingCache.catchUp({ anew: true })
@@ -113,7 +113,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   let settling: Promise<Listing | undefined> | undefined
-  /** The listing with which the ledger agrees, as far as it can be brought to. */
+  /** Reconciles the ledger with the listing as far as possible. Resolves to the listing that it was compared with last. */
   const agree = async (organization: Organization, listing: Listing): Promise<Listing> => {
     await recorder.settled()
     if ((await differing(organization, listing)).length === 0) return listing
@@ -140,7 +140,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     }
   }
 
-  const besideListing = (situation: Situation, listing: Listing): Reading<T> => {
+  const ofLedgerWithListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
     const notListedOf: FindNotListed = async (view, query) => ({
       notListed: notListedIn(await compareWith(view, organization, listing), query),
@@ -157,7 +157,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     const view = listingView(listing, organization.calendar)
     const queries = createQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
     const span = spanOfPeriods(organization.calendar, listing)
-    // The state of a listing has no number by which to tell it from another.
+    // All listings have the same version, so each one needs renderings of its own.
     const { read } = createUsageRenderer({ ...rendering, renderings: createRenderings(), queries })
     const reading = ofLedger(situation)
     return {
@@ -195,7 +195,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     if (source === 'ledger') return ofLedger({ organization, source, time: clock() })
     const listing = await follow(organization)
     const found = { organization, source, time: clock() } as const
-    return { ...(listing === undefined ? ofLedger(found) : besideListing(found, listing)), gapIn }
+    return { ...(listing === undefined ? ofLedger(found) : ofLedgerWithListing(found, listing)), gapIn }
   }
 
   return {
@@ -220,7 +220,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
 const ALWAYS: Range = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
 
-/** Whose the bundled sample is. */
+/** The organization of the bundled sample. */
 const SAMPLE: Organization = {
   id: DEFAULT_ORGANIZATION,
   name: 'Sample',

@@ -1,7 +1,7 @@
 /**
- * Writes what the Copilot service lists into the ledger of `default`, behind the answers: what was listed is answered
- * whether the ledger can be written or not. What could not be written is tried again. So much may wait and no more: beyond
- * that a charge is taken from the next listing, and one that the next listing no longer shows is a gap, which is counted.
+ * Records what the Copilot service lists in the ledger of `default`, in the background: a listing is served whether or not the
+ * ledger can be written. Failed writes are retried. The backlog is limited: charges beyond it are taken from the next listing,
+ * and those that the next listing no longer contains are a gap, which is counted.
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
 import { laterBy, type MonotonicClock, NEVER } from '#model/clock.ts'
@@ -15,28 +15,28 @@ import type { Intake } from './intake.ts'
 import { isSameCharge, type Listing, type UsageSum } from './listing.ts'
 
 export type UpstreamRecorder = {
-  /** Takes each listing that was answered. */
+  /** Takes each listing that the upstream has confirmed. */
   readonly seen: (listing: Listing) => void
-  /** Writes charges of the latest listing again, because the ledger has something else in their place. */
+  /** Writes charges of the latest listing again, because the ledger lacks them or has other values. */
   readonly again: (charges: readonly Priced[]) => void
-  /** Resolves once all that was seen until now has been written. Throws why, once an attempt at it has failed. */
+  /** Resolves once everything seen so far is written. Throws the error of the first attempt that fails. */
   readonly settled: () => Promise<void>
-  /** What was listed and is not in the ledger, because it was no longer listed when there was room for it. */
+  /** What was listed but never recorded, because it was no longer listed when there was room for it. */
   readonly gap: () => Gap | undefined
-  /** Writes what waits for some seconds, without trying again; what is left is taken from the listing at the next start. */
+  /** Writes the backlog for up to five seconds, without retries. The rest is taken from the listing after the next start. */
   readonly close: () => Promise<void>
 }
 
-/** `from` and `to` are the instants of the first and the last message. */
+/** `from` and `to` are the instants of the first and the last lost message. */
 export type Gap = UsageSum & { readonly from: EpochMs; readonly to: EpochMs }
 
 export type RecordingOutcome =
   | { readonly amended: number; readonly accepted: number }
-  /** Charges could not be written; so many wait. */
+  /** Charges could not be written; `waiting` is the length of the backlog. */
   | { readonly error: unknown; readonly waiting: number }
-  /** So many messages, with these ids among them, are listed no more and were never recorded. */
+  /** `lost` messages are no longer listed and were never recorded; `ids` are some of them. */
   | { readonly lost: number; readonly ids: readonly Id[] }
-  /** The process ends while so many wait. */
+  /** The process ends with a backlog of this length. */
   | { readonly abandoned: number }
 
 export type UpstreamRecorderNeeds = {
@@ -44,14 +44,14 @@ export type UpstreamRecorderNeeds = {
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly observe: (outcome: RecordingOutcome) => void
   readonly now: MonotonicClock
-  /** Charges that may wait. */
+  /** Maximum length of the backlog. */
   readonly waitingMax?: number
 }
 
 const CHARGES_A_PIECE = 500
 const CHARGES_A_TURN = 5000
 const RETRY_AFTER_MS = 1000
-/** Half of what the process is given to leave, by default. */
+/** Half of the default time limit for a shutdown. */
 const CLOSE_WITHIN_MS = 5000
 /** About 40 MB, and a second of writing. */
 const WAITING_MAX = 100_000
@@ -59,10 +59,10 @@ const IDS_TOLD = 10
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
   const { intake, findOrganization, observe, now, waitingMax = WAITING_MAX } = needs
-  /** The latest listing: each of its charges is written, waits, or has found no room. */
+  /** The latest listing that was merged. Each of its charges is written, waits in the backlog, or found no room there. */
   let latest: ReadonlyMap<Id, Priced> = new Map()
   let withoutRoom: ReadonlySet<Id> = new Set()
-  /** The one that was handed over last. */
+  /** The listing that was seen last. */
   let newest: ReadonlyMap<Id, Priced> | undefined
   const pending = new Map<Id, Priced>()
   let gap: Gap | undefined
@@ -73,7 +73,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   const closing = new AbortController()
   let deadline = NEVER
 
-  /** False if there is no room. */
+  /** Adds a charge to the backlog. False if there is no room. */
   const offer = (charge: Priced): boolean => {
     const hasRoom = pending.size < waitingMax || pending.has(charge.messageId)
     if (hasRoom) pending.set(charge.messageId, charge)
@@ -96,7 +96,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     observe({ lost: lost.length, ids: lost.slice(0, IDS_TOLD).map(({ messageId }) => messageId) })
   }
 
-  /** What found no room before, now that there is some. */
+  /** Adds the charges that found no room before, now that there is some. */
   const refill = (): void => {
     const missed = new Set(withoutRoom)
     for (const id of withoutRoom) {
@@ -109,7 +109,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
 
   const writePiece = async (): Promise<void> => {
     const organization = await findOrganization(DEFAULT_ORGANIZATION)
-    if (organization === undefined) throw new Error('the organization default is not there')
+    if (organization === undefined) throw new Error('the organization "default" does not exist')
     const piece = [...pending.values().take(CHARGES_A_PIECE)]
     const outcomes = await intake.record(organization, piece)
     for (const each of piece) if (pending.get(each.messageId) === each) pending.delete(each.messageId)
@@ -134,11 +134,13 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     }
     writing = undefined
     const isWritten = pending.size === 0 && withoutRoom.size === 0
-    tellWaiting(isWritten ? undefined : new StoreError('the service is leaving before all was recorded'))
+    tellWaiting(
+      isWritten ? undefined : new StoreError('the service is shutting down before the listing is fully recorded'),
+    )
   }
 
   const start = (): void => {
-    // In a turn of its own: what ends at once must not end before it is known to run.
+    // Deferred, because a `write` that ends at once would reset `writing` before it is set.
     writing ??= Promise.resolve().then(write)
   }
 
@@ -160,7 +162,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       start()
     },
     again: (charges) => {
-      // What finds no room here is looked at again by whoever compares.
+      // A charge that finds no room here is found again by the next comparison.
       for (const charge of charges) offer(charge)
       start()
     },

@@ -1,6 +1,6 @@
 /**
- * The usage of a range as the ledger has it, rendered once for each state of it, by whoever asks first, and shared by all who
- * ask meanwhile. What was rendered is given again only after a look at the ledger has shown that nothing has changed.
+ * Renders `GET /usage` for a range of the ledger: once for each version of the range, by the first request, and shared by all
+ * requests that come meanwhile. A rendering is reused only if the ledger shows that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'
 import type { MonotonicClock } from '#model/clock.ts'
@@ -14,8 +14,8 @@ import type { RenderedUsage, Rendering, Renderings } from './renderings.ts'
 
 export type UsageRenderer<T> = {
   /**
-   * The answer stays in memory until `signal` aborts, which says that the reader has it or has left; while they wait it throws
-   * the reason. Throws StoreBusy if there is no room.
+   * The rendered usage stays in memory until `signal` aborts, when the reader has received it or has left. Throws the reason if
+   * `signal` aborts before rendering is complete, and StoreBusy if there is no room.
    */
   readonly read: (
     organization: Organization,
@@ -43,7 +43,7 @@ export const createUsageRenderer = <T>({
   render,
   now,
 }: UsageRendererNeeds<T>): UsageRenderer<T> => {
-  /** Finds the rendering of the state of now, or begins it in the same reading, which then goes on for all who share it. */
+  /** Finds the rendering of the present version, or begins it within the same read, which then continues for all who share it. */
   const find = (
     organization: Organization,
     range: Range,
