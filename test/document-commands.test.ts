@@ -25,6 +25,9 @@ const NOT_RUN: readonly { readonly begins: string; readonly reason: string }[] =
   { begins: 'npm install ../copilot-credits/copilot-credits-client-', reason: 'test/client.test.ts does it' },
 ]
 
+/** Commands that run here. */
+const RUN = /^(?:[A-Z_]+=\S+ )?(?:npx copilot-credits|npm ci && npm start|npm start|curl|echo|printf)(?= |$)/
+
 /** Commands of the checkout itself: each is a script of package.json. */
 const SCRIPT = /^npm (?:run ([\w:]+)(?: -w (\w+))?|(ci|test))(?= |$)/
 
@@ -44,27 +47,21 @@ type Command = { readonly text: string; readonly printed: string | undefined; re
 
 /** A block is commands, or a transcript: `$ ` before each command, and below it what it prints. */
 const commandsOf = ({ text, line: begin }: CodeBlock): readonly Command[] => {
-  const lines = text.split('\n')
-  const isTranscript = lines.some((line) => line.startsWith('$ '))
+  const isTranscript = /^\$ /m.test(text)
   const commands: { text: string; printed: string | undefined; line: number }[] = []
-  let isOpen = false
-  for (const [index, line] of lines.entries()) {
+  for (const [index, full] of text.split('\n').entries()) {
     const last = commands.at(-1)
-    if (isOpen && last !== undefined) last.text += `\n${line}`
-    else if (!isTranscript && line.trim() !== '')
-      commands.push({ text: line, printed: undefined, line: begin + index + 1 })
+    const line = full.replace(/ +# .*$/, '')
+    if (last !== undefined && !isComplete(last.text)) last.text += `\n${line}`
     else if (line.startsWith('$ ')) commands.push({ text: line.slice(2), printed: '', line: begin + index + 1 })
-    else if (last?.printed !== undefined) last.printed += `${line}\n`
-    else continue
-    if (isOpen || line === commands.at(-1)?.text || line.startsWith('$ '))
-      isOpen = !isComplete(commands.at(-1)?.text ?? '')
+    else if (isTranscript && last !== undefined) last.printed += `${full}\n`
+    else if (line !== '') commands.push({ text: line, printed: undefined, line: begin + index + 1 })
   }
-  return commands.map((command) => ({ ...command, text: withoutComment(command.text) }))
+  return commands
 }
 
 const QUOTED = /'[^']*'|"(?:[^"\\]|\\.)*"/g
 const isComplete = (text: string): boolean => !/['"]|\\$/.test(text.replace(QUOTED, ''))
-const withoutComment = (text: string): string => text.replace(/ +# .*$/, '')
 
 /** Whether what was printed is what is shown: … stands for anything, and only JSON is wrapped. */
 const isAsShown = (shown: string, printed: string): boolean => {
@@ -216,11 +213,12 @@ const documents = DOCUMENTS.map((path) => {
   const commands = blocks.filter(({ language }) => language === 'sh').flatMap(commandsOf)
   return { path, files: blocks.filter(({ name }) => name !== ''), commands }
 })
-const reasonFor = ({ text }: Command) => NOT_RUN.find(({ begins }) => text.startsWith(begins))
+const isListed = ({ text }: Command): boolean => NOT_RUN.some(({ begins }) => text.startsWith(begins))
 const isScript = ({ text }: Command): boolean => SCRIPT.test(text) && !text.includes('&&')
+const isRun = (command: Command): boolean => RUN.test(command.text) && !isListed(command)
 
 describe('documents', () => {
-  test('have commands only in blocks that are marked as such, and every reason not to run one is still needed', () => {
+  test('have no command that is neither run nor listed with a reason, and no reason that is not needed', () => {
     for (const path of DOCUMENTS) {
       for (const { language, line } of codeBlocks(readDocument(path))) {
         assert.ok(!['shell', 'bash', 'console'].includes(language), `${path}:${line} is marked sh`)
@@ -228,6 +226,12 @@ describe('documents', () => {
     }
     const all = documents.flatMap(({ commands }) => commands)
     assert.ok(all.length > 40, 'commands are found')
+    for (const { path, commands } of documents) {
+      for (const command of commands) {
+        const isKnown = isRun(command) || isScript(command) || isListed(command)
+        assert.ok(isKnown, `${path}:${command.line}: ${command.text}\nis neither run nor listed with a reason`)
+      }
+    }
     for (const { begins } of [...NOT_RUN, ...ENDS_WITH]) {
       assert.ok(
         all.some(({ text }) => text.startsWith(begins)),
@@ -255,7 +259,7 @@ describe('documents', () => {
       await (await postgres)?.[Symbol.asyncDispose]()
     })
     for (const { path, files, commands } of documents) {
-      const run = commands.filter((command) => reasonFor(command) === undefined && !isScript(command))
+      const run = commands.filter(isRun)
       if (run.length === 0) continue
       test(`each command of ${path} runs (${run.length}), and prints what is shown`, {
         timeout: TIMEOUT_MS,
