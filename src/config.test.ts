@@ -97,17 +97,4 @@ describe('settings', () => {
     ])
     assert.match(compose, /"127\.0\.0\.1:\$\{PORT:-8000\}:8000"/, 'only this host can reach it')
   })
-
-  for (const file of ['README.md', '.env.example']) {
-    test(`are all in ${file} with their defaults`, () => {
-      const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
-      for (const [name, { byDefault, meaning }] of Object.entries(SETTINGS)) {
-        const expected =
-          file === 'README.md'
-            ? `| \`${name}\` | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${meaning} |`.replace(/ {2}/, ' ')
-            : `# ${meaning}\n# ${name}=${byDefault}`
-        assert.ok(text.replace(/ +/g, ' ').includes(expected), `${file} lacks: ${expected}`)
-      }
-    })
-  }
 })
