@@ -792,7 +792,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -971,7 +971,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1068,7 +1068,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
+                     *       "title": "The Copilot service timed out",
                      *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
@@ -1238,7 +1238,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1310,7 +1310,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1389,7 +1389,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
+                     *       "title": "The Copilot service timed out",
                      *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
@@ -1484,7 +1484,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1677,7 +1677,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1731,7 +1731,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -1859,7 +1859,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2070,7 +2070,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2124,7 +2124,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2203,7 +2203,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
+                     *       "title": "The Copilot service timed out",
                      *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
@@ -2303,7 +2303,7 @@ export interface operations {
                                 readonly rule: string;
                                 /**
                                  * @description The rule in words.
-                                 * @example Each word of this length.
+                                 * @example Charged per word of this length.
                                  */
                                 readonly why: string;
                             }[];
@@ -2455,7 +2455,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2608,7 +2608,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2755,7 +2755,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2809,7 +2809,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -2907,7 +2907,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3073,7 +3073,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3127,7 +3127,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3314,7 +3314,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3528,7 +3528,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3674,7 +3674,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3855,7 +3855,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -3909,7 +3909,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4035,7 +4035,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4175,7 +4175,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4323,7 +4323,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4359,7 +4359,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
+                     *       "title": "Unsupported media type",
                      *       "detail": "Content-Type must be application/json; it is text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4431,7 +4431,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4673,7 +4673,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
@@ -4957,7 +4957,7 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
+                     *       "title": "Permission denied",
                      *       "detail": "This key needs the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }

@@ -113,7 +113,8 @@ export const createIntakeGate = (bytesMax: number): IntakeGate => {
   return { open }
 }
 
-export const BUSY = 'More is arriving at once than the service takes in (INTAKE_QUEUE): send this again in a second.'
+export const BUSY =
+  'The service is already receiving as much as it accepts at once (INTAKE_QUEUE). Send this request again in a second.'
 
 /** Sockets are cheap and not free: what Node.js has read ahead of each is up to 64 KiB. */
 const OPEN_MAX = 4096

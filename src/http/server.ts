@@ -76,7 +76,8 @@ export const createHttpServer = ({
 
   /** What follows in a body cannot be made out: its request is answered if it still can be, and a stream ends in order. */
   const breakOffBody = ({ request, response }: Exchange, { code }: NodeJS.ErrnoException): void => {
-    if (!response.headersSent) refuse(request, response, 'invalid-request', `The body is not valid HTTP (${code}).`)
+    if (!response.headersSent)
+      refuse(request, response, 'invalid-request', `The request body is not valid HTTP (${code}).`)
     else if (!tellUnreadable(request)) request.socket.destroy()
   }
 
@@ -86,7 +87,12 @@ export const createHttpServer = ({
     if (!hasBody(headers) || isNdjson(headers)) return
     const timer = setTimeout(() => {
       if (request.complete || response.headersSent) return
-      refuse(request, response, 'request-timed-out', `The body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`)
+      refuse(
+        request,
+        response,
+        'request-timed-out',
+        `The request body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`,
+      )
     }, REQUEST_MAX_MS)
     response.on('close', () => clearTimeout(timer))
   }
@@ -115,7 +121,7 @@ export const createHttpServer = ({
     else if (response.headersSent) {
       if (socket.timeout !== STALLED_MAX_MS) socket.setTimeout(STALLED_MAX_MS)
     } else if (exchange !== undefined && !exchange.request.complete) {
-      refuse(exchange.request, response, 'shutting-down', NOT_TAKEN, { 'retry-after': '1' })
+      refuse(exchange.request, response, 'shutting-down', NOTHING_PROCESSED, { 'retry-after': '1' })
     }
   }
 
@@ -140,7 +146,7 @@ export const createHttpServer = ({
     server.on('close', () => clearInterval(timer))
   })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    refuse(request, response, 'expectation-failed', 'The header Expect must be absent or 100-continue.'),
+    refuse(request, response, 'expectation-failed', 'The Expect header must be absent or 100-continue.'),
   )
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     const response = new ServerResponse(request)
@@ -194,10 +200,10 @@ const whatIsWrong = ({ rawHeaders, url = '', httpVersion, method }: IncomingMess
     const name = rawHeaders[index] ?? ''
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  if (hosts > 1) return 'The header Host must be sent once.'
-  if (hosts === 0 && httpVersion === '1.1') return 'The header Host is missing.'
+  if (hosts > 1) return 'The Host header must be sent only once.'
+  if (hosts === 0 && httpVersion === '1.1') return 'The Host header is missing.'
   if (url.startsWith('/') || (url === '*' && method === 'OPTIONS')) return undefined
-  return 'The request target must be a path, such as /usage, without the scheme and the host.'
+  return 'The request target must be a path such as /usage, without a scheme and host.'
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
@@ -206,14 +212,14 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
 }
 
 const HTTP_DETAILS: Readonly<Partial<Record<ProblemKind, string>>> = {
-  'headers-too-large': 'The request line and headers are larger than 16 KiB.',
-  'request-timed-out': 'The headers did not arrive within 30 seconds.',
+  'headers-too-large': 'The request line and headers must be at most 16 KiB together.',
+  'request-timed-out': 'The request headers did not arrive within 30 seconds.',
 }
 
 /** Once the service is leaving: time for what is arriving to arrive, and for a reader to read something. */
 const ARRIVAL_GRACE_MS = 1000
 const STALLED_MAX_MS = 2000
-const NOT_TAKEN = 'The service is shutting down. It has taken nothing of this request: send it again.'
+const NOTHING_PROCESSED = 'The service is shutting down and has processed nothing of this request. Send it again.'
 
 /** Time for the head of a request, and for a body that is no stream, to arrive whole. */
 const REQUEST_MAX_MS = 30_000

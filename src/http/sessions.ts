@@ -88,9 +88,9 @@ export const createSiteGuard =
     throw new Forbidden(page === null || host === undefined ? ONLY_OWN_PAGES : hostDiffers(page, host))
   }
 
-const ONLY_OWN_PAGES = 'Without a key, only pages of the service itself may change anything.'
+const ONLY_OWN_PAGES = "Without an API key, only the service's own pages can make changes."
 
 /** It is said to the page itself; a page elsewhere cannot read it. */
 const hostDiffers = ({ origin }: URL, host: string): string =>
-  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, and the request reached the service as ${host.slice(0, 200)}. ` +
-  'If a proxy in between changes the header Host, make it keep Host, or set PUBLIC_URL to the address of this page.'
+  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, but the request arrived with Host ${host.slice(0, 200)}. ` +
+  "If a proxy changes the Host header, configure it to keep Host, or set PUBLIC_URL to this page's address."

@@ -6,7 +6,7 @@ export class ShuttingDown extends ServiceError {
   constructor() {
     super(
       'shutting_down',
-      'The service is shutting down. What is counted here is committed; send everything else again.',
+      'The service is shutting down. Everything counted here is committed; send everything else again.',
     )
   }
 }
@@ -16,7 +16,7 @@ export class LineTimedOut extends ServiceError {
   constructor() {
     super(
       'line_timed_out',
-      'The rest of a line did not arrive within 30 seconds. What is counted here is committed; send everything else again.',
+      'The rest of a line did not arrive within 30 seconds. Everything counted here is committed; send everything else again.',
     )
   }
 }
@@ -29,7 +29,7 @@ export const tellUnreadable = (request: IncomingMessage): boolean => request.emi
 /** Aborted with the error that says why. */
 export const stopOf = (request: IncomingMessage, leaving: AbortSignal): AbortSignal => {
   const unreadable = new AbortController()
-  request.once(UNREADABLE, () => unreadable.abort(new InvalidRequest('body', 'valid HTTP chunks')))
+  request.once(UNREADABLE, () => unreadable.abort(new InvalidRequest('body', 'sent in valid HTTP chunks')))
   return AbortSignal.any([leaving, unreadable.signal])
 }
 

@@ -18,7 +18,7 @@ export const eventOfHeaders = (headers: Readonly<NodeJS.Dict<readonly string[]>>
   const attributes = Object.entries(headers).flatMap(([name, values = []]) => {
     if (!name.startsWith('ce-')) return []
     const [value = '', ...more] = values
-    if (more.length > 0) throw new InvalidRequest(`header ${name}`, 'sent once')
+    if (more.length > 0) throw new InvalidRequest(`header ${name}`, 'sent only once')
     return [[name.slice(3), decodeHeader(name, value)] as const]
   })
   return { ...Object.fromEntries(attributes), data }
@@ -33,9 +33,9 @@ const decodeHeader = (name: string, sent: string): string => {
   try {
     return unquoted(readBytes(sent)).replace(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent)
   } catch (error) {
-    if (error instanceof URIError) throw new InvalidRequest(`header ${name}`, 'UTF-8 where it is percent-encoded')
+    if (error instanceof URIError) throw new InvalidRequest(`header ${name}`, 'valid UTF-8 after percent-decoding')
     if (error instanceof Unquotable)
-      throw new InvalidRequest(`header ${name}`, 'quoted as a whole and closed, or not at all')
+      throw new InvalidRequest(`header ${name}`, 'either one complete quoted string or unquoted')
     throw error
   }
 }
@@ -58,24 +58,28 @@ const unquoted = (value: string): string => {
 /** The entry that an event stands for. The message's id is the event's identity: its source, a space, and its id. */
 export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    return { field: '', reason: 'must be a CloudEvent' }
+    return { field: '', reason: 'must be a CloudEvent, which is a JSON object' }
   }
   const { specversion, type, source, id, time, subject } = event as Event
   if (specversion !== '1.0') return { field: 'specversion', reason: 'must be "1.0"' }
   if (type !== MESSAGE_TYPE) return { field: 'type', reason: `must be "${MESSAGE_TYPE}"` }
   if (typeof source !== 'string' || source === '' || /\s/.test(source)) {
-    return { field: 'source', reason: 'must be a URI reference, which has no white space' }
+    return { field: 'source', reason: 'must be a URI reference, without whitespace' }
   }
-  if (typeof id !== 'string' || id === '') return { field: 'id', reason: 'must be a string that is not empty' }
+  if (typeof id !== 'string' || id === '') return { field: 'id', reason: 'must be a non-empty string' }
   const messageId = `${source} ${id}`
   if ([...messageId].length > 200) {
-    return { field: 'id', reason: 'must have, together with source, at most 199 characters' }
+    return { field: 'id', reason: 'must be at most 199 characters long together with source' }
   }
   const { content, reason } = dataOf(event as Event)
   if (content === undefined) return { id: messageId, field: 'data', reason }
   for (const field of Object.keys(content)) {
     if (field !== 'text' && field !== 'report_id')
-      return { id: messageId, field: `data.${field.slice(0, 50)}`, reason: 'is not a field of the data' }
+      return {
+        id: messageId,
+        field: `data.${field.slice(0, 50)}`,
+        reason: 'must be absent: data has only text and report_id',
+      }
   }
   const { text, report_id: reportId } = content
   return {
@@ -94,10 +98,10 @@ type Data =
 /** In `data`, or as the base64 of its JSON in `data_base64`; null is absent, as for every attribute. */
 const dataOf = ({ data, data_base64: base64 }: Event): Data => {
   if (base64 === undefined || base64 === null) return toData(data)
-  if (data !== undefined) return { reason: 'must be absent if data_base64 is there' }
+  if (data !== undefined) return { reason: 'must be absent if data_base64 is present' }
   const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined
   if (bytes === undefined || bytes.toString('base64') !== base64) {
-    return { reason: 'must be JSON in base64 (RFC 4648, with its padding) if it is in data_base64' }
+    return { reason: 'must be base64-encoded JSON (RFC 4648, padded) if sent as data_base64' }
   }
   try {
     return toData(readJson(bytes))

@@ -8,7 +8,7 @@ import type { Intake, IntakeCounts, IntakeResult } from '#metering/intake.ts'
 import { countsOf } from '#metering/intake.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
-import { brokenOff } from '../bodies.ts'
+import { bodyIncomplete } from '../bodies.ts'
 import { BUSY, type IntakeShare } from '../intake-gate.ts'
 import type { Problem } from '../schemas/problem.ts'
 import { chunksUntil, LineTimedOut } from '../stopping.ts'
@@ -74,7 +74,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
 
   const gone = new AbortController()
   const over = AbortSignal.any([stop, gone.signal])
-  response.on('close', () => gone.abort(brokenOff()))
+  response.on('close', () => gone.abort(bodyIncomplete()))
   const bytesOfPart = (): number => share.held() - bytesUnderWay
 
   /** Without room nobody else may be able to go on either, if all hold a part of a line: then it is given up. */

@@ -134,8 +134,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
     async (request) => {
       const { organization } = await callers.identify(request)
       const revoked = await access.revokeKey(organization.id, request.params.id)
-      if (revoked === undefined)
-        throw new NotFound(`there is no key ${JSON.stringify(request.params.id.slice(0, 100))}`)
+      if (revoked === undefined) throw new NotFound(`No such key: ${JSON.stringify(request.params.id.slice(0, 100))}.`)
       return toResponse(revoked)
     },
   )

@@ -302,7 +302,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         const charges = await queries.charges(organization, messageId)
         if (charges.length > 0) return toCharges(messageId, charges, organization)
       }
-      throw new NotFound(`there is no message ${JSON.stringify(id.slice(0, 200))}`)
+      throw new NotFound(`No such message: ${JSON.stringify(id.slice(0, 200))}.`)
     },
   )
 
@@ -332,17 +332,17 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
   const number = Number(text)
   const isInteger = Number.isSafeInteger(number) && String(number) === text
   if (type === 'integer') {
-    if (!isInteger) throw new InvalidRequest('path id', 'an integer')
+    if (!isInteger) throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
     return [number]
   }
-  if (!isId(text)) throw new InvalidRequest('path id', 'the id of a message')
+  if (!isId(text)) throw new InvalidRequest('path parameter "id"', 'a message id of 1 to 200 characters')
   return isInteger && type === undefined ? [number, text] : [text]
 }
 
 const positionIn = (cursor: string): PagePosition => {
   const [at, messageId, ...more] = readCursor(cursor) ?? []
   if (!isInstant(at) || !isId(messageId) || more.length > 0) {
-    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
   }
   return { at, messageId }
 }
@@ -350,7 +350,7 @@ const positionIn = (cursor: string): PagePosition => {
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
   const [at, ...more] = readCursor(page) ?? []
   if (!isInstant(at) || at < from || at >= to || more.length > 0) {
-    throw new InvalidRequest('query parameter "page"', 'a next_page as it was answered to the same question')
+    throw new InvalidRequest('query parameter "page"', 'a next_page from a previous page of the same query, unchanged')
   }
   return at
 }
@@ -434,13 +434,13 @@ const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
 })
 
 const WHY: Readonly<Record<ChargeLine['rule'], string>> = {
-  report: 'The message asked for a report, whose price takes the place of all other rules.',
-  base: 'Every message.',
-  characters: 'Each character of the text, counted as Unicode code points.',
-  words: 'Each word of this length.',
-  'third-vowels': 'Each third character that is a vowel.',
-  'length-penalty': 'The text is longer than the limit.',
-  'unique-words': 'No two words of the text are equal.',
-  minimum: 'What was missing to the least that a message costs.',
-  palindrome: 'The text reads the same in both directions, which doubles the total.',
+  report: 'The message requested a report, whose price replaces all other rules.',
+  base: 'Charged for every message.',
+  characters: 'Charged per character (Unicode code point) of the text.',
+  words: 'Charged per word of this length.',
+  'third-vowels': 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
+  'length-penalty': 'Charged because the text is longer than the limit.',
+  'unique-words': 'Discount: no word occurs twice in the text.',
+  minimum: 'Raises the total to the minimum cost of a message.',
+  palindrome: 'Doubles the total: the text reads the same in both directions.',
 }

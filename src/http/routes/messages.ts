@@ -60,7 +60,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
 
   const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<readonly IntakeResult[]> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
-    if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax}`)
+    if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax} messages`)
     return intake.take(caller.organization, entries)
   }
 
@@ -117,8 +117,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       if (!isObject) throw new InvalidRequest('body', 'an object {"messages":[…]}')
       const unknown = Object.keys(body).find((field) => field !== 'messages')
       if (unknown !== undefined)
-        throw new InvalidRequest(`body.${unknown.slice(0, 50)}`, 'absent: it is not known here')
-      const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body.messages')
+        throw new InvalidRequest(`body/${unknown.slice(0, 50)}`, 'absent: the only field is messages')
+      const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body/messages')
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
     },
   )
@@ -160,7 +160,10 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       const isBinary = type === JSON_TYPE
       if (isBatch && !Array.isArray(body)) throw new InvalidRequest('body', 'an array of CloudEvents')
       if (isBinary && request.headers['ce-specversion'] === undefined) {
-        throw new InvalidRequest('header ce-specversion', `1.0, or content-type ${STRUCTURED} or ${BATCH}`)
+        throw new InvalidRequest(
+          'header ce-specversion',
+          `1.0 if Content-Type is ${JSON_TYPE}; to send whole events, use ${STRUCTURED} or ${BATCH}`,
+        )
       }
       const events: readonly unknown[] = isBatch
         ? (body as unknown[])
@@ -179,9 +182,9 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       })
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
-        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^must be /, ''))
+        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
       if (!isBatch && only?.status === 'conflict') {
-        const detail = `event ${JSON.stringify(only.id)} was charged before, with other content`
+        const detail = `The message ${JSON.stringify(only.id)} was already charged, with different content.`
         return sendProblem(reply, toProblem('conflict', detail, request.id))
       }
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))

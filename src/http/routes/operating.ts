@@ -49,7 +49,7 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
       reply.header('cache-control', 'no-store')
       await checkStore()
       if (!hasUpstream || (await currentUsage.isReady())) return reply.send({ status: 'ready' as const })
-      const detail = 'The Copilot service fails and no good answer is at hand; GET /usage says how.'
+      const detail = 'The Copilot service is failing and no recent response is cached. GET /usage returns the error.'
       return sendProblem(reply, toProblem('not-ready', detail, request.id))
     },
   )

@@ -109,7 +109,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       checkTimeZone(timeZone)
       const created = await organizations.create({ id, name, timeZone, anchorDay })
       if (created === undefined) {
-        return sendProblem(reply, toProblem('conflict', `there is an organization ${id} already`, request.id))
+        return sendProblem(reply, toProblem('conflict', `The organization "${id}" already exists.`, request.id))
       }
       return reply.code(201).header('location', `/v1/organizations/${id}`).send(toOrganization(created, clock()))
     },
@@ -145,7 +145,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
-        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
       }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
@@ -216,7 +216,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
+const unknown = (id: string): NotFound => new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')

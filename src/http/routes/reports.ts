@@ -72,7 +72,8 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       await callers.identify(request)
       const id = reportIdIn(request.params.id)
       const { id: named, name, credit_cost: cost } = request.body
-      if (named !== undefined && String(named) !== String(id)) throw new InvalidRequest('body/id', 'the id of the path')
+      if (named !== undefined && String(named) !== String(id))
+        throw new InvalidRequest('body/id', 'the same as the id in the path')
       const report = parseReport({ id, name, credit_cost: cost })
       if (isReportProblem(report)) throw new InvalidRequest(`body/${report.field}`, report.expected)
       const outcome = await reports.put(report)
@@ -128,10 +129,11 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`there is no report ${JSON.stringify(id)}`)
+const unknown = (id: string): NotFound => new NotFound(`No such report: ${JSON.stringify(id)}.`)
 
 const reportIdIn = (text: string): Id => {
-  if (!isReportId(text)) throw new InvalidRequest('path id', 'the id of a report')
+  if (!isReportId(text))
+    throw new InvalidRequest('path parameter "id"', 'a report id of 1 to 200 characters, other than "." and ".."')
   return canonicalReportId(text)
 }
 

@@ -148,7 +148,7 @@ export const ChargesSchema = Type.Object({
           quantity: count('How many.'),
           rate: CreditsSchema,
           credits: CreditsSchema,
-          why: Type.String({ description: 'The rule in words.', examples: ['Each word of this length.'] }),
+          why: Type.String({ description: 'The rule in words.', examples: ['Charged per word of this length.'] }),
         }),
         { description: 'They add up to `credits`, exactly.' },
       ),
