@@ -30,7 +30,17 @@ import { OrganizationSchema, organizationRoutes } from './routes/organizations.t
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import { CloudEventSchema, MessageSchema } from './schemas/intake.ts'
+import { CloudEventSchema, MessageResultSchema, MessageSchema, ReportedMessagesSchema } from './schemas/intake.ts'
+import {
+  BucketSchema,
+  ChargeSchema,
+  ChargesSchema,
+  CurrentPeriodSchema,
+  DetailedUsageLineSchema,
+  PeriodSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from './schemas/ledger-usage.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
@@ -158,7 +168,17 @@ export const createApp = async (needs: AppNeeds) => {
     ProblemSchema,
     UsageLineSchema,
     UsageResponseSchema,
+    DetailedUsageLineSchema,
+    UsagePageSchema,
+    BucketSchema,
+    TotalsSchema,
+    PeriodSchema,
+    CurrentPeriodSchema,
+    ChargeSchema,
+    ChargesSchema,
     MessageSchema,
+    MessageResultSchema,
+    ReportedMessagesSchema,
     CloudEventSchema,
     OrganizationSchema,
     ReportSchema,

@@ -1,4 +1,4 @@
-/** `POST /v1/messages` and `POST /v1/events`: messages are reported to us. */
+/** `POST /v1/messages` and `POST /v1/events`: clients report messages. */
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import type {
@@ -22,7 +22,7 @@ import { toAnswerText } from '../intake/result-text.ts'
 import type { IntakeGate } from '../intake-gate.ts'
 import { isGzip, isNdjson, JSON_TYPE, mediaTypeOf, NDJSON, NDJSON_TYPES } from '../media-types.ts'
 import { organizationQuery } from '../schemas/common.ts'
-import { CloudEventSchema, IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
+import { CloudEventSchema, MessagesSchema } from '../schemas/intake.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import { stopOf } from '../stopping.ts'
 
@@ -71,7 +71,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       schema: {
         operationId: 'reportMessages',
         tags: ['Messages'],
-        summary: 'Report messages, each charged once',
+        summary: 'Report messages',
         description: MESSAGES_DESCRIPTION,
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
         body: {
@@ -82,8 +82,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         },
         response: {
           200: {
-            description: 'What became of each message, in order.',
-            content: { 'application/json': { schema: IntakeAnswerSchema } },
+            description: 'One result per message, in the order of the request.',
+            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
           },
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
         },
@@ -136,14 +136,14 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         body: {
           content: {
             [STRUCTURED]: { schema: Type.Ref('CloudEvent#') },
-            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'Events.' }) },
+            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'A batch of events.' }) },
             [JSON_TYPE]: { schema: CloudEventSchema.properties.data },
           },
         },
         response: {
           200: {
-            description: 'What became of each message, in order.',
-            content: { 'application/json': { schema: IntakeAnswerSchema } },
+            description: 'One result per message, in the order of the request.',
+            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
           },
           ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
         },
@@ -226,16 +226,19 @@ const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
 }
 
 const MESSAGES_DESCRIPTION =
-  'Each message is measured, priced and charged once, permanently: its id is its identity, and `1000` and `"1000"` are two. ' +
-  'The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no ' +
-  'effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field ' +
-  'and the reason. What is answered is committed and synced. To repeat a request is always safe.\n\n' +
-  'As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each ' +
-  'message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be ' +
-  'sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.'
+  'Prices each message and charges it once, identified by its id. The response has one result per message, in the order of ' +
+  'the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with ' +
+  'different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one ' +
+  'rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is ' +
+  'always safe. Requires the scope `messages:write`.\n\n' +
+  'To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one ' +
+  'message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message ' +
+  'is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the ' +
+  'rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.'
 
 const EVENTS_DESCRIPTION =
-  'CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with ' +
-  '`application/json`. `type` is `copilot.message`; `source`, a space and `id` together ' +
-  'are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single ' +
-  'event that is rejected is answered with 400, one in conflict with 409.'
+  'Accepts CloudEvents 1.0 in structured, batch and binary mode. `Content-Type` selects the mode; `ce-…` headers are read only ' +
+  'with `application/json` (binary mode). The `type` must be `copilot.message`. `source`, a space and `id` together are the id ' +
+  'of the message, `time` is its timestamp, `subject` its member and `data` its content, `{text, report_id?}`. Results are ' +
+  'those of `POST /v1/messages`, except that a single event gets 400 if it is rejected and 409 if it conflicts. Requires ' +
+  'the scope `messages:write`.'
