@@ -420,15 +420,15 @@ describe('a client of a service that fails', { concurrency: true }, () => {
 
   test('what is not the service is not taken for it', async () => {
     const bodies: readonly (readonly [status: number, body: string, expected: RegExp])[] = [
-      [200, '<html>Welcome to the hotel</html>', /its answer is not JSON/],
+      [200, '<html>Welcome to the hotel</html>', /it is not JSON/],
       [200, '', /no "start"/],
       [200, 'null', /no "start"/],
       [200, '{"start":null}', /no "start"/],
       [200, '[1]', /no "start"/],
-      [404, '<h1>Not found</h1>', /it said 404 without a reason/],
-      [401, '{"error":"no"}', /it said 401 without a reason/],
-      [403, 'null', /it said 403 without a reason/],
-      [500, JSON.stringify(problem(404)), /it said 500 without a reason/],
+      [404, '<h1>Not found</h1>', /status 404 without a problem document/],
+      [401, '{"error":"no"}', /status 401 without a problem document/],
+      [403, 'null', /status 403 without a problem document/],
+      [500, JSON.stringify(problem(404)), /status 500 without a problem document/],
     ]
     for (const [status, body, expected] of bodies) {
       await using server = await startServer((_, response) => send(response, status, body))
@@ -463,9 +463,9 @@ describe('a client of a service that fails', { concurrency: true }, () => {
       send(response, 200, { usage: [], buckets: [], periods: [], time_zone: 'UTC', ...next })
     })
     const client = createClient({ baseUrl: server.url })
-    await assert.rejects(all(client.usage()), isConnectionError(/the same again/))
-    await assert.rejects(all(client.periods()), isConnectionError(/the same again/))
-    await assert.rejects(client.totals(), isConnectionError(/the same again/))
+    await assert.rejects(all(client.usage()), isConnectionError(/the same page again/))
+    await assert.rejects(all(client.periods()), isConnectionError(/the same page again/))
+    await assert.rejects(client.totals(), isConnectionError(/the same page again/))
   })
 
   test('a stale bill says so, and how old it is', async () => {
@@ -623,6 +623,17 @@ test('client/src/openapi.ts is what openapi.json says (write it again with: npm 
   rmSync(folder, { recursive: true })
 })
 
+test('every API type of the client has the name of its schema in openapi.json', () => {
+  const text = readFileSync(join(clientFolder, 'src', 'types.ts'), 'utf8')
+  const { components } = readJson(join(root, 'openapi.json')) as { components: { schemas: Record<string, unknown> } }
+  const types = [...text.matchAll(/^export type (\w+) = (.+)$/gm)]
+  assert.ok(types.length > 10)
+  for (const [, name = '', definition] of types) {
+    assert.equal(definition, `components['schemas']['${name}']`)
+    assert.ok(name in components.schemas, name)
+  }
+})
+
 describe('the package that is published', () => {
   const readme = readFileSync(join(clientFolder, 'README.md'), 'utf8')
   let folder: string
@@ -726,6 +737,12 @@ describe('the package that is published', () => {
       assert.notEqual(program, code)
       assert.equal(await runProgram(`run-${index}.ts`, program), output)
     }
+  })
+
+  test('the README installs the archive that npm pack writes, not a package from a registry', () => {
+    const { name, version } = readJson(join(clientFolder, 'package.json')) as { name: string; version: string }
+    const installs = [...readme.matchAll(/npm install (\S+)/g)].map(([, what]) => what)
+    assert.deepEqual(installs, [`path/to/${name}-${version}.tgz`])
   })
 
   test('the README names every method, with the request that it makes', () => {
