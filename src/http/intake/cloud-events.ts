@@ -1,4 +1,4 @@
-/** CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2): events → entries as `POST /v1/messages` takes them. */
+/** Converts CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2) to the messages of `POST /v1/messages`. */
 import { isUtf8 } from 'node:buffer'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
@@ -8,12 +8,12 @@ export const STRUCTURED = 'application/cloudevents+json'
 export const BATCH = 'application/cloudevents-batch+json'
 export const MESSAGE_TYPE = 'copilot.message'
 
-/** Attributes and `data` of an event, as its JSON form has them. */
+/** Attributes and `data` of an event, as in its JSON format. */
 type Event = Readonly<Record<string, unknown>>
 
 export type MessageEntry = Readonly<Record<string, unknown>>
 
-/** An event in binary mode: attributes in headers `ce-…`, the data in the body. Throws InvalidRequest. */
+/** Reads an event in binary mode: attributes from `ce-…` headers, data from the body. Throws InvalidRequest. */
 export const eventOfHeaders = (headers: Readonly<NodeJS.Dict<readonly string[]>>, data: unknown): Event => {
   const attributes = Object.entries(headers).flatMap(([name, values = []]) => {
     if (!name.startsWith('ce-')) return []
@@ -25,9 +25,9 @@ export const eventOfHeaders = (headers: Readonly<NodeJS.Dict<readonly string[]>>
 }
 
 /**
- * HTTP binding, 3.1.3.2: what stands in quotes is unquoted, then percent-encoded UTF-8 is decoded, once. Not everyone encodes,
- * the SDK for JavaScript among them: a percent sign that begins no code stands for itself, and bytes beyond ASCII are UTF-8,
- * or ISO-8859-1 if they cannot be.
+ * HTTP protocol binding, 3.1.3.2: removes quotes, then decodes percent-encoded UTF-8 once. Some senders do not encode, the
+ * JavaScript SDK among them. So a percent sign that starts no valid code stands for itself, and non-ASCII bytes are read as
+ * UTF-8, or as ISO-8859-1 if they are not valid UTF-8.
  */
 const decodeHeader = (name: string, sent: string): string => {
   try {
@@ -40,7 +40,7 @@ const decodeHeader = (name: string, sent: string): string => {
   }
 }
 
-/** Node.js hands bytes on as the characters of ISO-8859-1. */
+/** Node.js decodes header bytes as ISO-8859-1. */
 const readBytes = (latin1: string): string => {
   const bytes = Buffer.from(latin1, 'latin1')
   return isUtf8(bytes) ? bytes.toString('utf8') : latin1
@@ -55,7 +55,7 @@ const unquoted = (value: string): string => {
   return inner.replace(/\\(.)/g, '$1')
 }
 
-/** The entry that an event stands for. The message's id is the event's identity: its source, a space, and its id. */
+/** The message that an event describes. Its id is the identity of the event: source, a space and id. */
 export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     return { field: '', reason: 'must be a CloudEvent, which is a JSON object' }
@@ -95,7 +95,7 @@ type Data =
   | { readonly content: Readonly<Record<string, unknown>>; readonly reason?: undefined }
   | { readonly content?: undefined; readonly reason: string }
 
-/** In `data`, or as the base64 of its JSON in `data_base64`; null is absent, as for every attribute. */
+/** Reads `data`, or base64-encoded JSON from `data_base64`. `null` means absent, as for every attribute. */
 const dataOf = ({ data, data_base64: base64 }: Event): Data => {
   if (base64 === undefined || base64 === null) return toData(data)
   if (data !== undefined) return { reason: 'must be absent if data_base64 is present' }
@@ -125,7 +125,7 @@ const EVENT_FIELDS: Readonly<Record<string, string>> = {
   report_id: 'data.report_id',
 }
 
-/** A rejection in the words of the event. */
+/** Renames the field of a rejection to that of the event. */
 export const toEventRejection = <T extends { readonly field: string }>(rejection: T): T => ({
   ...rejection,
   field: EVENT_FIELDS[rejection.field] ?? rejection.field,

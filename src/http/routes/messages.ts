@@ -30,7 +30,7 @@ export type MessageRoutesOptions = {
   readonly intake: Intake
   readonly callers: Callers
   readonly gate: IntakeGate
-  /** Aborted, with the error that says so, once the service shuts down. */
+  /** Aborts with ShuttingDown when the service shuts down. */
   readonly leaving: AbortSignal
   readonly limits: { readonly bodyBytesMax: number; readonly batchMax: number; readonly textBytesMax: number }
 }
@@ -41,12 +41,12 @@ type WithCaller = FastifyRequest & { [CALLER]?: Caller }
 export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, options, done) => {
   const { intake, callers, gate, leaving, limits } = options
   const { bodyBytesMax, batchMax, textBytesMax } = limits
-  /** A text is escaped to six times its bytes at the most. */
+  /** JSON escapes make a text at most six times as long. */
   const lineBytesMax = textBytesMax * 6 + LINE_BYTES_BESIDE_TEXT
 
   keepBodiesAsTheyAre(app)
 
-  // Before the body is read, which the routes do: who may not report, or comes when there is no room, costs nothing.
+  // The routes read the body themselves, so a caller without permission, or one for whom there is no room, costs little.
   app.addHook('onRequest', callers.may('messages:write'))
   app.addHook('preParsing', async (request) => {
     ;(request as WithCaller)[CALLER] = await callers.identify(request)
@@ -95,7 +95,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       using share = gate.open(sendersOf(caller, request))
       if (isNdjson(request.headers)) {
         const lines = request.body as Readable
-        // What is no gzip from its start can still be refused as a whole.
+        // Before the response starts, a body that is not gzip can still be rejected as a whole.
         if (isGzip(request.headers)) await once(lines, 'readable')
         reply.hijack()
         reply.raw.writeHead(200, { 'content-type': NDJSON, 'x-request-id': request.id, 'cache-control': 'no-store' })
@@ -155,7 +155,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       using share = gate.open(sendersOf(caller, request))
       const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
       const type = mediaTypeOf(request.headers)
-      // The content type decides: beside a body that is an event, headers are copies of its attributes or nothing at all.
+      // Content-Type selects the mode. In structured and batch mode, `ce-` headers are at most copies and are ignored.
       const isBatch = type === BATCH
       const isBinary = type === JSON_TYPE
       if (isBatch && !Array.isArray(body)) throw new InvalidRequest('body', 'an array of CloudEvents')
@@ -195,14 +195,14 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
-/** Under what a request counts: its key or session, and the organization of that; where nobody is asked, its address. */
+/** The names under which a request counts: key or session and organization, or the address if no key is required. */
 const sendersOf = ({ principal }: Caller, { headers, socket }: FastifyRequest): readonly string[] => {
   if (principal.by === 'nobody') return [`address ${socket.remoteAddress}`]
   const shown = principal.by === 'key' ? headers.authorization : headers.cookie
   return [`key ${shown}`, `organization ${principal.organizationId}`]
 }
 
-/** What is wrong with a body is said by the route, message by message. */
+/** Schemas check the query only. The routes check the body, message by message. */
 const checkQueryOnly: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   if (httpPart !== 'querystring') return () => true
   const check = Compile(schema)
@@ -219,7 +219,7 @@ const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
 
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
 
-/** Bodies reach the route while they come. */
+/** Passes bodies to the routes as streams. */
 const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) => done(null, payload))
