@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openApiText } from './openapi-text.ts'
 
-test('openapi.json is what the service says of itself (write it again with: npm run openapi)', async () => {
+test('openapi.json is up to date with the routes (to update: npm run openapi)', async () => {
   assert.equal(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'), await openApiText())
 })
 

@@ -1,5 +1,5 @@
 /** What is shown: bars and lines, made of the service's answers. Amounts are whole millionths of a credit. */
-import type { Totals, UsageLine } from 'copilot-credits-client'
+import type { DetailedUsageLine, Totals } from 'copilot-credits-client'
 import { toMicros, type Width } from './format.ts'
 import type { View } from './view.ts'
 
@@ -41,7 +41,7 @@ export const widthOf = (ms: number): Width => {
   return days <= 366.1 ? 'week' : 'month'
 }
 
-export const lineOf = (line: UsageLine): Line => ({
+export const lineOf = (line: DetailedUsageLine): Line => ({
   id: line.message_id,
   at: Date.parse(line.timestamp),
   timestamp: line.timestamp,

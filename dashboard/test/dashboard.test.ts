@@ -470,7 +470,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
   test('does not offer to try again what can never be asked for', async () => {
     await using opened = await open('&message=..')
     const failure = opened.page.getByRole('dialog').getByRole('alert')
-    await failure.filter({ hasText: 'a message with the id ".." cannot be asked for' }).waitFor()
+    await failure.filter({ hasText: 'the id ".." cannot be part of a URL' }).waitFor()
     assert.equal(await failure.getByRole('button').count(), 0)
   })
 

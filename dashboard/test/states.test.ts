@@ -83,7 +83,7 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
       await page.getByRole('alert').filter({ hasText: 'This key is unknown or was revoked.' }).waitFor()
     }
     await signIn(page, (await keyed.keyOf('messages:write')).key)
-    await page.getByRole('alert').filter({ hasText: 'This key needs the scope usage:read.' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'The API key lacks the scope usage:read.' }).waitFor()
     assert.deepEqual(await page.context().cookies(), [])
     await signIn(page, (await keyed.keyOf('usage:read')).key)
     await settled(page)

@@ -1,4 +1,4 @@
-/** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
+/** The HTTP application: Fastify with its routes, error handling, API documents, metrics and request log. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { type FastifyCompressOptions, fastifyCompress } from '@fastify/compress'
@@ -31,7 +31,17 @@ import { OrganizationSchema, organizationRoutes } from './routes/organizations.t
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import { CloudEventSchema, MessageSchema } from './schemas/intake.ts'
+import { CloudEventSchema, MessageResultSchema, MessageSchema, ReportedMessagesSchema } from './schemas/intake.ts'
+import {
+  BucketSchema,
+  ChargeSchema,
+  ChargesSchema,
+  CurrentPeriodSchema,
+  DetailedUsageLineSchema,
+  PeriodSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from './schemas/ledger-usage.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
@@ -50,7 +60,7 @@ export type AppNeeds = {
   readonly access: Access
   readonly reports: OwnReports
   readonly checkStore: () => Promise<void>
-  /** Where the built dashboard is. */
+  /** Folder of the built dashboard. */
   readonly dashboardFolder: string
   readonly intakeLimits: {
     readonly bodyBytesMax: number
@@ -64,7 +74,7 @@ export type AppNeeds = {
   readonly clock: () => EpochMs
   readonly publicUrl: URL | undefined
   readonly keepAliveTimeoutMs: number
-  /** The longest that an answer may have to be waited for. */
+  /** The longest time that a client may have to wait for a response. */
   readonly waitMaxMs: number
 }
 
@@ -75,13 +85,13 @@ export const createApp = async (needs: AppNeeds) => {
   const refuseOtherSites = createSiteGuard(needs.publicUrl)
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
-  /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
+  /** Counts and logs a response. The path comes without the query, which may hold personal data such as a member. */
   const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
     metrics.observeRequest(method, route, status, ms)
     logger.info({ reqId: id, method, path, status, ms: round(ms) }, 'answered')
   }
 
-  /** The fast lane: a reader of usage that is at hand is answered before Fastify has looked at the request. */
+  /** The fast lane: answers `GET /usage` from memory, if it can, before Fastify sees the request. */
   const answerFromMemory = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method = '', url } = request
     if (!hasUpstream) return false
@@ -105,7 +115,7 @@ export const createApp = async (needs: AppNeeds) => {
     ajv: { customOptions: { removeAdditional: false, strict: false, coerceTypes: false } },
     bodyLimit: BODY_MAX_BYTES,
     return503OnClosing: false,
-    // Ids of messages are up to 200 characters, each of up to twelve when it is encoded.
+    // A message id has up to 200 characters, each up to 12 bytes when percent-encoded.
     routerOptions: { maxParamLength: 2400 },
     serverFactory: (handler) =>
       createHttpServer({
@@ -116,7 +126,7 @@ export const createApp = async (needs: AppNeeds) => {
         keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
-    // What is no HTTP is answered where the server is made. Fastify's own handler would add a second answer, and log what came.
+    // `server.ts` answers invalid HTTP. Fastify's own handler would send a second response and log the received bytes.
     clientErrorHandler: () => {},
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
@@ -129,13 +139,13 @@ export const createApp = async (needs: AppNeeds) => {
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
-    // What a session is answered with says nothing to caches between that it is one's own.
+    // A request with a session cookie does not tell shared caches that the response is private, as Authorization does.
     reply.header('cache-control', 'private, no-cache')
     refuseOtherSites(request)
     next()
   })
   answerUnknownRoutes(app)
-  // After the routes' own hooks, which authenticate the caller.
+  // Runs after the `onRequest` hooks of the routes, which authenticate the caller.
   app.addHook('preParsing', (request, _, __, next) => {
     if (request.routeOptions.config.isFile !== true) checkAddress(request)
     next()
@@ -152,13 +162,23 @@ export const createApp = async (needs: AppNeeds) => {
   })
   closeConnectionsInOrder()
 
-  // What is answered is written by us: amounts keep the digits that they have.
+  // Fastify's serializer works from the schemas. Responses are already exact, so plain JSON keeps their digits.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
   const shared = [
     ProblemSchema,
     UsageLineSchema,
     UsageResponseSchema,
+    DetailedUsageLineSchema,
+    UsagePageSchema,
+    BucketSchema,
+    TotalsSchema,
+    PeriodSchema,
+    CurrentPeriodSchema,
+    ChargeSchema,
+    ChargesSchema,
     MessageSchema,
+    MessageResultSchema,
+    ReportedMessagesSchema,
     CloudEventSchema,
     OrganizationSchema,
     ReportSchema,
@@ -199,15 +219,15 @@ export const createApp = async (needs: AppNeeds) => {
   return app
 
   /**
-   * Once closing, every answer asks its reader to close the connection, and for a moment that is all that happens: a reader
-   * that is just sending its next request gets an answer and not a reset. An answer whose head was sent before leaves its
-   * connection idle: such ones are looked for, as closing would wait for them.
+   * Closes in two steps. First, every response asks its client to close the connection, for a short time in which a client
+   * that is just sending its next request gets a response and not a reset. Then idle connections are closed repeatedly:
+   * a response whose head was sent before the shutdown leaves its connection open, and closing would wait for it.
    */
   function closeConnectionsInOrder(): void {
     let sweeping: NodeJS.Timeout | undefined
     app.addHook('preClose', async () => {
       isClosing = true
-      // A stream of messages has no end of its own: it is asked to end.
+      // An NDJSON stream may never end by itself.
       leaving.abort(new ShuttingDown())
       await setTimeout(app.server.listening ? DRAIN_MS : 0)
       sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
@@ -219,13 +239,13 @@ export const createApp = async (needs: AppNeeds) => {
   }
 }
 
-/** Of pages of usage and totals: `GET /usage` is compressed by its own writer, and streams are not. */
+/** For pages of usage and totals. `GET /usage` has its own compression, and NDJSON streams are not compressed. */
 const COMPRESSION = {
   globalDecompression: false,
   encodings: ['br', 'gzip'],
 } satisfies FastifyCompressOptions
 
-/** As strict as Swagger UI allows. Its own asks for https, which leaves the page blank over plain HTTP. */
+/** As strict as Swagger UI allows. Its default policy upgrades to https, which leaves the page blank over plain HTTP. */
 const DOCS_POLICY = {
   'default-src': "'self'",
   'base-uri': "'self'",
@@ -238,7 +258,7 @@ const DOCS_POLICY = {
 
 const DRAIN_MS = 100
 const SWEEP_EVERY_MS = 50
-/** How long a connection may be silent beyond the time that an answer may take. */
+/** How long a connection may be silent beyond `waitMaxMs`. */
 const IDLE_MAX_MS = 60_000
 const BODY_MAX_BYTES = 1024 * 1024
 

@@ -1,4 +1,4 @@
-/** What the service counts, in the format of Prometheus. */
+/** The service's metrics, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageSum } from '#metering/listing.ts'
@@ -23,28 +23,28 @@ export const createMetrics = () => {
   })
   const upstreamDurations = new Histogram({
     name: 'copilot_credits_upstream_call_duration_seconds',
-    help: 'Time an attempt to call the Copilot service took, by call.',
+    help: 'Duration of an attempt to call the Copilot service, by call.',
     labelNames: ['call'],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
   const refreshes = new Counter({
     name: 'copilot_credits_refreshes_total',
-    help: 'Times the current period was brought up to date, by outcome (changed, unchanged, failed).',
+    help: 'Refreshes of the current period, by outcome (changed, unchanged, failed).',
     labelNames: ['outcome'],
     registers,
   })
   const refreshDurations = new Histogram({
     name: 'copilot_credits_refresh_duration_seconds',
-    help: 'Time it took to bring the current period up to date.',
+    help: 'Duration of a refresh of the current period.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
-  /** Counted here and handed over when the metrics are read: answers from memory are too many to look labels up each time. */
+  /** Plain counters, copied to the metric when it is read: looking up labels for each answer from memory would be too slow. */
   const served = { memory: 0, refresh: 0, stale: 0, none: 0 }
   new Counter({
     name: 'copilot_credits_usage_answers_total',
-    help: 'Answers of the current usage, by where they came from (memory, refresh, stale, none).',
+    help: 'Responses with the current usage, by origin (memory, refresh, stale, none).',
     labelNames: ['from'],
     registers,
     collect() {
@@ -59,50 +59,50 @@ export const createMetrics = () => {
   })
   const duplicateEntries = new Counter({
     name: 'copilot_credits_duplicate_entries_total',
-    help: 'Entries that a listing held again, identical, and that were charged once.',
+    help: 'Identical repetitions of an entry within a listing; the entry was charged once.',
     registers,
   })
 
   const taken = new Counter({
     name: 'copilot_credits_messages_taken_total',
-    help: 'Messages reported to us, by outcome (accepted, duplicate, conflict, rejected).',
+    help: 'Messages reported by clients, by outcome (accepted, duplicate, conflict, rejected).',
     labelNames: ['outcome'],
     registers,
   })
   const recorded = new Counter({
     name: 'copilot_credits_upstream_recordings_total',
-    help: 'Messages that the Copilot service listed, by outcome: recorded (accepted, amended), no longer listed before they could be (lost), left at the end of the process (abandoned); and attempts to record that failed (failed).',
+    help: 'Messages listed by the Copilot service, by outcome: recorded (accepted, amended), no longer listed when they could be recorded (lost), unrecorded at shutdown (abandoned). Also failed attempts to record (failed).',
     labelNames: ['outcome'],
     registers,
   })
   const notListedMessages = new Gauge({
     name: 'copilot_credits_not_listed_messages',
-    help: 'Messages charged within the listed days or the current period that the Copilot service does not list.',
+    help: 'Messages charged within the listed days or the current period but not listed by the Copilot service.',
     registers,
   })
   const notListedCredits = new Gauge({
     name: 'copilot_credits_not_listed_credits',
-    help: 'What the messages that the Copilot service does not list cost, in credits, as a rounded number.',
+    help: 'Cost in credits, rounded, of the charged messages that the Copilot service does not list.',
     registers,
   })
   const longReadings = new Gauge({
     name: 'copilot_credits_long_readings',
-    help: 'Readings of the ledger under way that look through many records: large answers, hourly totals, filtered pages.',
+    help: 'Long ledger reads in progress: large responses, hourly totals, filtered pages.',
     registers,
   })
   const renderings = new Gauge({
     name: 'copilot_credits_renderings',
-    help: 'Answers of GET /usage from the ledger that are being rendered.',
+    help: 'GET /usage responses from the ledger being rendered.',
     registers,
   })
   const renderedBytes = new Gauge({
     name: 'copilot_credits_rendered_bytes',
-    help: 'Bytes of answers of GET /usage from the ledger that are rendered, being read, or kept for the next reader.',
+    help: 'Bytes of GET /usage responses from the ledger that are being rendered, being sent, or cached.',
     registers,
   })
   const rendered = new Counter({
     name: 'copilot_credits_renderings_total',
-    help: 'Answers of GET /usage from the ledger that were rendered, by outcome (complete, abandoned, failed).',
+    help: 'GET /usage responses rendered from the ledger, by outcome (complete, abandoned, failed).',
     labelNames: ['outcome'],
     registers,
   })
@@ -116,7 +116,7 @@ export const createMetrics = () => {
   }
   const soundness = new Gauge({
     name: 'copilot_credits_database_sound',
-    help: 'Whether the last check of the whole database found nothing: 1, or 0 if it is damaged. -1 until one has ended.',
+    help: 'Result of the last full database check: 1 if sound, 0 if damaged, -1 if none has finished yet.',
     registers,
   })
   soundness.set(-1)

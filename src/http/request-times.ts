@@ -1,7 +1,6 @@
 /**
- * Requests and their durations, counted at every request. prom-client looks its labels up by a string that it builds each
- * time, twice for a request, which took a fifth of the time of an answer from memory; here a request is a few additions,
- * and Prometheus' series are made of them when they are read.
+ * Counts requests and their durations. prom-client builds a string to look up labels, twice per request, which took a fifth of
+ * the time of a response from memory. Here a request costs a few additions, and the Prometheus series are built when read.
  */
 import type { Metric, MetricObjectWithValues, MetricValue, Registry } from 'prom-client'
 
@@ -25,7 +24,7 @@ export class RequestTimes {
     )
   }
 
-  /** `method` and `route` must come from bounded sets: each pair is kept for ever. */
+  /** `method` and `route` must come from bounded sets: every combination is kept until the process ends. */
   count(method: string, route: string, status: number, seconds: number): void {
     const key = `${method} ${status} ${route}`
     const answers = this.#answers.get(key) ?? this.#add(key, method, route, status)
@@ -80,7 +79,7 @@ type Answers = {
 type Times = { count: number; sum: number; readonly buckets: number[] }
 type Values = (MetricValue<string> & { readonly metricName?: string })[]
 
-/** What a registry asks of a metric: a name, and its values when they are read. */
+/** The part of a metric that a registry uses: its name, and its values when they are read. */
 const metric = (name: string, help: string, type: 'counter' | 'histogram', values: () => Values): Metric => {
   const read = async (): Promise<MetricObjectWithValues<MetricValue<string>>> =>
     ({ name, help, type, values: values(), aggregator: 'sum' }) as unknown as MetricObjectWithValues<
