@@ -525,7 +525,7 @@ export interface components {
         readonly Problem: {
             /**
              * @description What went wrong this time, for people.
-             * @example GET /reports/5392 failed after 3 attempts: it answered with status 503
+             * @example GET /reports/5392 failed after 3 attempts: the response status was 503
              */
             readonly detail: string;
             /** @description Only with 400: each thing that was wrong. */
@@ -581,7 +581,7 @@ export interface components {
                 readonly failure: "connection" | "timeout" | "status" | "bad-answer";
                 /**
                  * @description How, in words; names the field that was wrong, never its content.
-                 * @example it answered with status 503
+                 * @example the response status was 503
                  */
                 readonly reason: string;
                 /**
@@ -1026,12 +1026,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1069,12 +1069,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -1347,12 +1347,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1390,12 +1390,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -2161,12 +2161,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -2204,12 +2204,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }

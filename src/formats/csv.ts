@@ -54,7 +54,7 @@ export class CsvReader {
     }
     const rest = text.slice(from)
     if (rest.length > RECORD_MAX) {
-      const reason = `${QUOTE_UNCLOSED}: the record has more than ${RECORD_MAX} characters and does not end`
+      const reason = `the record that starts here is longer than ${RECORD_MAX} characters; a quote may be unclosed`
       throw new CsvTooLong({ line: this.#line, column: 1, reason })
     }
     this.#pending = rest === '' ? [] : [rest]
@@ -144,11 +144,10 @@ const [QUOTE, LF, CR] = [0x22, 0x0a, 0x0d]
 const LONG = 256 * 1024
 const RECORD_MAX = 64 * 1024 * 1024
 
-const QUOTE_UNCLOSED = 'a quote is opened here and never closed'
+const QUOTE_UNCLOSED = 'this quote is never closed'
 const AFTER_QUOTE =
-  'text follows a closing quote: a quote within a field in quotes must be doubled, and nothing may stand between the closing quote and the next delimiter'
-const QUOTE_INSIDE =
-  'a quote stands inside a field that does not begin with one: put the field in quotes and double the quotes within it'
+  'text after a closing quote: double any quote inside a quoted field, and put nothing between the closing quote and the next delimiter'
+const QUOTE_INSIDE = 'a quote inside an unquoted field: put the whole field in quotes and double the quotes inside it'
 
 const closingQuote = (text: string, from: number): number => {
   for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 2)) {

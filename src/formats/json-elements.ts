@@ -86,7 +86,7 @@ export class JsonElements {
       return
     }
     if (this.#begin !== undefined) elements.push(this.#cut(chunk, at))
-    else if (!isEnd || this.#isAfterComma) throw this.#bad(at, 'a value is missing beside a comma')
+    else if (!isEnd || this.#isAfterComma) throw this.#bad(at, 'a value is missing before or after a comma')
     this.#drop()
     this.#isAfterComma = !isEnd
     this.#from = at + 1
@@ -99,7 +99,7 @@ export class JsonElements {
 
   #readInObject(chunk: Buffer, at: number, byte: number, elements: JsonElement[]): void {
     if (byte === OPEN_BRACKET && this.#depth === 1 && this.#isListNext()) {
-      if (this.#state === 'around') throw this.#bad(at, `"${this.#name}" is there twice`)
+      if (this.#state === 'around') throw this.#bad(at, `duplicate key: ${this.#name}`)
       this.#around = [...this.#pending, Buffer.from(chunk.subarray(this.#from, at + 1))]
       this.#drop()
       this.#state = 'listing'
@@ -121,7 +121,7 @@ export class JsonElements {
   }
 
   #readBetween(at: number, byte: number): void {
-    if (this.#state === 'done') throw this.#bad(at, 'something follows the end of the JSON')
+    if (this.#state === 'done') throw this.#bad(at, 'unexpected content after the end of the JSON')
     if (byte === OPEN_BRACKET && !this.#hadObject) {
       this.#state = 'array'
       this.#from = at + 1
@@ -140,15 +140,15 @@ export class JsonElements {
   end(): void {
     if (this.#state === 'between' || this.#state === 'done') return
     const { line, column } = this.#begin ?? this.#placeOf(0)
-    const what = this.#begin === undefined ? 'the array or object' : 'the value that begins here'
-    throw new BadJsonList(line, column, `${what} does not end: is the file cut off?`)
+    const what = this.#begin === undefined ? 'the array or object' : 'the value that starts here'
+    throw new BadJsonList(line, column, `${what} is never closed; the file may be cut off`)
   }
 
   #passByte(at: number, byte: number): void {
     if (byte === QUOTE) this.#inString = true
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#depth++
     else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --this.#depth < 0) {
-      throw this.#bad(at, 'a bracket closes that was not opened')
+      throw this.#bad(at, 'unmatched closing bracket')
     }
   }
 
@@ -211,7 +211,7 @@ export class JsonElements {
     this.#pendingBytes += chunk.length - from
     if (this.#pendingBytes <= VALUE_MAX) return
     const { line, column } = this.#begin ?? this.#placeOf(0)
-    throw new BadJsonList(line, column, `the value that begins here has more than ${VALUE_MAX} bytes and does not end`)
+    throw new BadJsonList(line, column, `the value that starts here is longer than ${VALUE_MAX} bytes`)
   }
 
   #placeOf(at: number): { readonly line: number; readonly column: number } {

@@ -3,7 +3,7 @@
  * of two; others keep the first. Where a value decides what is charged, neither may be guessed.
  */
 
-export type JsonFault = 'not-utf-8' | 'not-json' | 'key-twice'
+export type JsonFault = 'not-utf-8' | 'not-json' | 'duplicate-key'
 
 /** From 1 but for `byte`, which counts from 0. `column` is in UTF-16 units, as editors have it. */
 export type JsonPlace = { readonly byte: number; readonly line: number; readonly column: number }
@@ -33,7 +33,7 @@ export class InvalidJson extends Error {
 const expectedOf = (fault: JsonFault, path: JsonPath = []): string => {
   if (fault === 'not-utf-8') return 'valid UTF-8'
   if (fault === 'not-json') return 'valid JSON'
-  return `JSON in which no object has a key twice: ${toPathText(path)} is there twice`
+  return `JSON without duplicate keys; ${toPathText(path)} appears twice`
 }
 
 /** `messages[3].id`; a key that is no plain name stands in quotes: `["a b"]`. */
@@ -73,7 +73,7 @@ export const readJson = (bytes: Uint8Array, { isStart = true }: ReadJsonOptions 
   // Each key that is written is held once, or it was written twice: equal counts tell, and no names are compared.
   if (keysAtMost(text) !== keysHeld(value)) {
     const twice = findKeyTwice(text)
-    if (twice !== undefined) throw new InvalidJson('key-twice', { place: placeAt(twice.index), path: twice.path })
+    if (twice !== undefined) throw new InvalidJson('duplicate-key', { place: placeAt(twice.index), path: twice.path })
   }
   return value
 }

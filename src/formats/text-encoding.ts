@@ -61,9 +61,7 @@ export async function* toUtf8(chunks: Chunks, encoding: string): AsyncGenerator<
     const nul = bytes.indexOf(0)
     if (nul >= 0) {
       place.pass(bytes.subarray(0, nul))
-      throw place.error(
-        'U+0000 is here, which no text holds: is a part of the file of another encoding, or the file damaged?',
-      )
+      throw place.error('U+0000 is not allowed in text; the file may be damaged, or partly in another encoding')
     }
     place.pass(bytes)
     return bytes
@@ -98,8 +96,8 @@ const readUtf8 = (): Read => {
     const length = goodUtf8(good)
     const isCutOff = isEnd && bytes.length - length < 4 && wholeCharacters(bytes) < bytes.length
     if (isCutOff)
-      return { good: good.subarray(0, length), bad: 'the file ends in the middle of a character: is it cut off?' }
-    return { good: good.subarray(0, length), bad: `is not UTF-8: ${likelyEncoding(good.subarray(length))}` }
+      return { good: good.subarray(0, length), bad: 'the file ends in the middle of a character; it may be cut off' }
+    return { good: good.subarray(0, length), bad: `not valid UTF-8; ${likelyEncoding(good.subarray(length))}` }
   }
 }
 
@@ -140,10 +138,10 @@ const likelyEncoding = (from: Buffer): string => {
     if (byte > 0x80 && byte < 0xa0 && byte !== 0x85 && !(byte >= 0x91 && byte <= 0x97)) macintosh++
   }
   if (inRows > alone) {
-    return 'it may be windows-1251, shift_jis, gb18030 or another encoding. Save it as UTF-8, or name its encoding with --encoding'
+    return 'the file may be windows-1251, shift_jis, gb18030 or another encoding. Save it as UTF-8, or name its encoding with --encoding'
   }
   const likely = macintosh > alone / 2 ? 'macintosh' : 'windows-1252'
-  return `it is probably ${likely}, as Excel writes CSV. Save it as "CSV UTF-8", or say --encoding ${likely}`
+  return `the file is probably ${likely}, which Excel writes as "CSV". Save it as "CSV UTF-8", or use --encoding ${likely}`
 }
 
 const readUtf16 = (encoding: string): Read => {
@@ -162,10 +160,10 @@ const readUtf16 = (encoding: string): Read => {
     if (good < whole.length)
       return {
         good: Buffer.from(whole.slice(0, good)),
-        bad: `is not ${encoding}: half of a surrogate pair stands alone`,
+        bad: `not valid ${encoding}: unpaired surrogate`,
       }
     if (isEnd && cut.length > 0)
-      return { good: Buffer.from(whole), bad: 'the file ends in the middle of a character: is it cut off?' }
+      return { good: Buffer.from(whole), bad: 'the file ends in the middle of a character; it may be cut off' }
     return { good: Buffer.from(whole) }
   }
 }
@@ -184,7 +182,7 @@ const readLegacy = (encoding: string): Read => {
     if (bad < 0) return { good: Buffer.from(text) }
     return {
       good: Buffer.from(text.slice(0, bad)),
-      bad: `a byte here is no character of ${encoding}: is the file of another encoding?`,
+      bad: `not valid ${encoding}; the file may be in another encoding`,
     }
   }
 }

@@ -72,14 +72,14 @@ const readReports = async (path: string): Promise<ReadonlyMap<string, Report>> =
   try {
     const root = parseJson([await readFile(path)], 'the file')
     const reports = typeof root === 'object' && root !== null && 'reports' in root ? root.reports : undefined
-    if (!Array.isArray(reports)) throw new MalformedAnswer('it must be an object with an array "reports"')
+    if (!Array.isArray(reports)) throw new MalformedAnswer('must be an object with a "reports" array')
     const catalogue = new Map<string, Report>()
     for (const each of reports as readonly unknown[]) {
       const id = idOf(each)
       const report = parseReport(each, id)
       const before = catalogue.get(id) ?? report
       if (before.name !== report.name || before.creditCost !== report.creditCost) {
-        throw new MalformedAnswer(`report ${JSON.stringify(report.id)} is there twice, with different content`)
+        throw new MalformedAnswer(`report ${JSON.stringify(report.id)} is listed twice, with different contents`)
       }
       catalogue.set(id, report)
     }

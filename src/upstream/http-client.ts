@@ -86,7 +86,9 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     const encoding = response.headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') {
       giveUp(body)
-      throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${JSON.stringify(encoding)}`)
+      throw new MalformedAnswer(
+        `the response has content-encoding ${JSON.stringify(encoding)}, which was not requested`,
+      )
     }
     const header = response.headers['content-length']
     const total = header === undefined ? undefined : Number(header)
@@ -160,7 +162,7 @@ class FailedStatus extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(status: number, waitMs: number | undefined) {
-    super(`it answered with status ${status}`)
+    super(`the response status was ${status}`)
     this.status = status
     this.retryAfterMs = waitMs
   }
@@ -168,7 +170,7 @@ class FailedStatus extends Error {
 
 class TooLarge extends Error {
   constructor(bytesMax: number) {
-    super(`its answer is larger than the ${bytesMax} bytes that are allowed`)
+    super(`the response is larger than the limit of ${bytesMax} bytes`)
   }
 }
 
@@ -220,11 +222,13 @@ const brokenBy = (cause: unknown): Failed => {
   const { name, code } =
     cause instanceof Error ? (cause as NodeJS.ErrnoException) : { name: 'unknown', code: undefined }
   if (name === 'TimeoutError') {
-    return { failure: 'timeout', reason: 'it did not answer completely in time', isWorthRetrying: true }
+    return { failure: 'timeout', reason: 'no complete response arrived in time', isWorthRetrying: true }
   }
   // A name or code says what happened; a message could quote what was sent.
   const what = name === 'AbortError' ? 'closing' : (code ?? name)
-  const reason = what.startsWith('HPE_') ? `its answer is not valid HTTP (${what})` : `the connection failed (${what})`
+  const reason = what.startsWith('HPE_')
+    ? `the response is not valid HTTP (${what})`
+    : `the connection failed (${what})`
   return { failure: 'connection', reason, isWorthRetrying: true }
 }
 

@@ -113,10 +113,10 @@ describe('a listing', () => {
     ] as const) {
       const bytes = Buffer.from(json)
       for (const ends of [[], everyByte(bytes)]) {
-        assert.throws(() => read(bytes, ends), { message: `the listing has a key twice: ${name}` }, json)
+        assert.throws(() => read(bytes, ends), { message: `the listing has a duplicate key: ${name}` }, json)
       }
     }
-    assert.throws(() => read(Buffer.from('{"messages":[1],"messages":[2]}')), /"messages" twice/)
+    assert.throws(() => read(Buffer.from('{"messages":[1],"messages":[2]}')), /duplicate key: messages/)
   })
 
   test('that is not UTF-8 is refused, not repaired', () => {
@@ -125,6 +125,9 @@ describe('a listing', () => {
   })
 
   test('with endless things beside its messages is refused', () => {
-    assert.throws(() => read(Buffer.from(`{"x":"${'x'.repeat(5_000_000)}","messages":[]}`)), /beside its messages/)
+    assert.throws(
+      () => read(Buffer.from(`{"x":"${'x'.repeat(5_000_000)}","messages":[]}`)),
+      /outside its "messages" array/,
+    )
   })
 })

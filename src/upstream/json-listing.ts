@@ -38,11 +38,11 @@ export class JsonListing {
 
   /** Nothing more will come: throws MalformedAnswer where the listing is not complete or is not one. */
   end(): void {
-    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends in the middle of its messages')
+    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends inside its "messages" array')
     const root = parseJson(this.#around, 'the listing')
     const messages = typeof root === 'object' && root !== null && 'messages' in root ? root.messages : undefined
     if (!Array.isArray(messages) || this.#state === 'before') {
-      throw new MalformedAnswer('the listing must be an object with an array "messages"')
+      throw new MalformedAnswer('the listing must be an object with a "messages" array')
     }
   }
 
@@ -59,7 +59,7 @@ export class JsonListing {
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         this.#depth++
         if (byte === OPEN_BRACE || this.#depth !== 2 || !this.#isMessagesNext()) continue
-        if (this.#state === 'behind') throw new MalformedAnswer('the listing has "messages" twice')
+        if (this.#state === 'behind') throw new MalformedAnswer('the listing has a duplicate key: messages')
         this.#keepAround(chunk.subarray(from, at + 1))
         this.#state = 'inside'
         this.#depth = 0
@@ -85,7 +85,7 @@ export class JsonListing {
   #keepAround(bytes: Uint8Array): void {
     this.#aroundBytes += bytes.length
     if (this.#aroundBytes > AROUND_MAX) {
-      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes beside its messages`)
+      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes outside its "messages" array`)
     }
     this.#around.push(bytes.slice())
   }
@@ -143,7 +143,7 @@ export class JsonListing {
     this.#isCut = !isLast
     const parts = [...this.#pending, bytes]
     this.#pending = []
-    const where = this.#count === 0 ? 'messages' : `messages, from messages[${this.#count}] on,`
+    const where = `the "messages" array${this.#count === 0 ? '' : ` from messages[${this.#count}] on`}`
     if (parts.every(isBlank)) {
       if (isLast && !wasCut && this.#count === 0) return
       throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
@@ -161,7 +161,7 @@ const [OPENING, CLOSING] = [Uint8Array.of(OPEN_BRACKET), Uint8Array.of(CLOSE_BRA
 /** Longer strings in the root cannot be `messages`, however it is escaped. */
 const KEY_MAX = 64
 const AROUND_MAX = 4 * 1024 * 1024
-const IS_NOT_JSON = 'is not JSON'
+const IS_NOT_JSON = 'is not valid JSON'
 
 /** `first` is the place of the first element, where the bytes are elements of `messages`. Throws MalformedAnswer. */
 export const parseJson = (parts: readonly Uint8Array[], where: string, first?: number): unknown => {
@@ -176,9 +176,9 @@ export const parseJson = (parts: readonly Uint8Array[], where: string, first?: n
 const reasonOf = ({ fault, path = [] }: InvalidJson, where: string, first: number | undefined): string => {
   if (fault === 'not-utf-8') return `${where} is not valid UTF-8`
   if (fault === 'not-json') return `${where} ${IS_NOT_JSON}`
-  if (first === undefined) return `${where} has a key twice: ${toPathText(path)}`
+  if (first === undefined) return `${where} has a duplicate key: ${toPathText(path)}`
   const [index, ...rest] = path
-  return `the listing has a key twice: ${toPathText(['messages', first + Number(index), ...rest])}`
+  return `the listing has a duplicate key: ${toPathText(['messages', first + Number(index), ...rest])}`
 }
 
 const parseKey = (escaped: string): unknown => {

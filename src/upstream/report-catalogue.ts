@@ -115,7 +115,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     const failLate = (): void => {
       const id = queue[next]
       if (id === undefined) return
-      const reason = `no time was left to ask, with ${answers.size} of ${wanted.size} reports answered`
+      const reason = `the deadline passed with ${answers.size} of ${wanted.size} reports received`
       fail(new UpstreamError({ call: `GET ${pathOf(id)}`, failure: 'timeout', reason, attempts: 0 }))
     }
 

@@ -10,9 +10,9 @@ import { isTimestamp } from '#model/timestamp.ts'
 
 Format.Set('timestamp', isTimestamp)
 
-const ID = 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'
+const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
 
-const COST = 'a number from 0 to below 8589934592 with at most six decimals'
+const COST = 'a number of at least 0 and less than 8589934592, with at most six decimals'
 
 const IdSchema = Type.Union([
   Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
@@ -60,7 +60,7 @@ const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message 
   if (reportId === undefined || reportId === null) return withMember({ id, text, timestamp }, userId)
   if (!isPlain(reportId)) throw new MalformedAnswer(`messages[${index}].report_id must be ${PLAIN_TEXT}`)
   if (!canBeInPath(reportId)) {
-    throw new MalformedAnswer(`messages[${index}].report_id cannot be part of a URL: it must not be "." or ".."`)
+    throw new MalformedAnswer(`messages[${index}].report_id must not be "." or "..": it becomes part of a URL path`)
   }
   return withMember({ id, text, timestamp, reportId }, userId)
 }
@@ -76,7 +76,7 @@ export const parseReport = (input: unknown, asked: Id): Report => {
   if (!reportCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(ReportSchema, input, 'report'))
   const { id, name, credit_cost: cost } = input
   if (String(id) !== String(asked))
-    throw new MalformedAnswer(`report.id must be the ${JSON.stringify(asked)} that was asked for`)
+    throw new MalformedAnswer(`report.id must be ${JSON.stringify(asked)}, the requested id`)
   if (!isPlain(id)) throw new MalformedAnswer(`report.id must be ${PLAIN_TEXT}`)
   if (!isPlainText(name)) throw new MalformedAnswer(`report.name must be ${PLAIN_TEXT}`)
   const creditCost = creditsFromDecimal(cost)
@@ -100,7 +100,7 @@ const whatIsWrong = (schema: ObjectSchema, input: unknown, where: string): strin
     const check = Compile(schema.properties[field] as TSchema)
     if (values.has(field) && !check.Check(values.get(field))) return `${where}.${field} must be ${description}`
   }
-  return `${where} must be as documented`
+  return `${where} does not match its schema`
 }
 
 type ObjectSchema = {

@@ -17,7 +17,7 @@ export const ProblemSchema = Type.Object(
     status: Type.Integer({ description: 'The HTTP status code.', examples: [502] }),
     detail: Type.String({
       description: 'What went wrong this time, for people.',
-      examples: ['GET /reports/5392 failed after 3 attempts: it answered with status 503'],
+      examples: ['GET /reports/5392 failed after 3 attempts: the response status was 503'],
     }),
     request_id: Type.String({
       description: 'Finds this request in the logs; also sent as the header `X-Request-Id`.',
@@ -37,7 +37,7 @@ export const ProblemSchema = Type.Object(
           ),
           reason: Type.String({
             description: 'How, in words; names the field that was wrong, never its content.',
-            examples: ['it answered with status 503'],
+            examples: ['the response status was 503'],
           }),
           attempts: Type.Integer({
             minimum: 0,

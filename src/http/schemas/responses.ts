@@ -58,12 +58,12 @@ const PROBLEMS = {
     description:
       'The Copilot service could not be reached, answered with an error, or with something that cannot be billed; and no good answer is recent enough.',
     kind: 'upstream-failed',
-    detail: 'GET /reports/5392 failed after 3 attempts: it answered with status 503',
+    detail: 'GET /reports/5392 failed after 3 attempts: the response status was 503',
     more: {
       upstream: {
         call: 'GET /reports/5392',
         failure: 'status',
-        reason: 'it answered with status 503',
+        reason: 'the response status was 503',
         attempts: 3,
         status: 503,
       },
@@ -80,12 +80,12 @@ const PROBLEMS = {
   504: {
     description: 'The Copilot service did not answer in time, and no good answer is recent enough.',
     kind: 'upstream-timed-out',
-    detail: 'GET /messages/current-period failed after 3 attempts: it did not answer completely in time',
+    detail: 'GET /messages/current-period failed after 3 attempts: no complete response arrived in time',
     more: {
       upstream: {
         call: 'GET /messages/current-period',
         failure: 'timeout',
-        reason: 'it did not answer completely in time',
+        reason: 'no complete response arrived in time',
         attempts: 3,
       },
     },
