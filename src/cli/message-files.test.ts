@@ -367,7 +367,7 @@ describe('a file that is no text', () => {
     ['XML', 'a.csv', `<?xml version="1.0"?><a>${SECRET}</a>`, /is XML/],
     ['rich text', 'a.json', `{\\rtf1 ${SECRET}}`, /rich text/],
     ['compressed otherwise', 'a.csv', Buffer.from('28b52ffd00', 'hex'), /Zstandard/],
-    ['compressed twice', 'a.csv.gz', gzipSync(gzipSync(CSV.join('\n'))), /gzip twice/],
+    ['compressed twice', 'a.csv.gz', gzipSync(gzipSync(CSV.join('\n'))), /twice with gzip/],
     ['something else', 'a.csv', Buffer.from([1, 0, 2, 0, 0, 3]), /U\+0000/],
     ['UTF-32', 'a.csv', Buffer.from('fffe000069000000', 'hex'), /UTF-32/],
   ] as const) {

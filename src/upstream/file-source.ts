@@ -1,6 +1,6 @@
 /**
- * A current period that lies in two files, in the shape in which the Copilot service answers: `{"messages":[…]}` and
- * `{"reports":[…]}`. The bundled sample is one; it is read with the same checks as an upstream's answers.
+ * Reads the current period from two files shaped like the Copilot service's responses, `{"messages":[…]}` and
+ * `{"reports":[…]}`, with the same checks. The bundled sample is read this way.
  */
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { readListing } from './upstream.ts'
 
 export type PeriodFiles = { readonly messages: string; readonly reports: string | undefined }
 
-/** A file that is absent, cannot be read or does not hold what it should. */
+/** A file is missing, unreadable or has invalid content. */
 export class UnusableFile extends ServiceError {
   constructor(path: string, reason: string, options?: ErrorOptions) {
     super('unusable_file', `${path}: ${reason}`, options)
@@ -58,7 +58,7 @@ export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPer
   }
 }
 
-/** `version` changes when the file does. */
+/** `version` changes whenever the file changes. */
 const stateOf = async (path: string): Promise<{ readonly version: string; readonly size: number }> => {
   try {
     const { mtimeMs, size, ino } = await stat(path)

@@ -1,4 +1,4 @@
-/** What the Copilot service answers, and the one place where it is checked. Its fields beyond these are ignored. */
+/** The responses of the Copilot service, and the only place where they are validated. Other fields are ignored. */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Format } from 'typebox/format'
@@ -19,7 +19,7 @@ const IdSchema = Type.Union([
   Type.String({ minLength: 1, maxLength: 200 }),
 ])
 
-/** `description` says what is expected, in the words of the error. */
+/** Each `description` is the text that an error shows after "must be". */
 const MessageSchema = Type.Object({
   id: Type.Union([...IdSchema.anyOf], { description: ID }),
   text: Type.String({ description: 'a string' }),
@@ -40,7 +40,7 @@ const ReportSchema = Type.Object({
 const messageCheck = Compile(MessageSchema)
 const reportCheck = Compile(ReportSchema)
 
-/** Names the field and what was expected of it; never quotes a value, which could be a text. */
+/** Names the field and what it must be. Never quotes a value, which could be a message's text. */
 export class MalformedAnswer extends Error {
   constructor(reason: string) {
     super(reason)
@@ -48,7 +48,7 @@ export class MalformedAnswer extends Error {
   }
 }
 
-/** Throws MalformedAnswer. `index` is the entry's place in the listing. */
+/** Throws MalformedAnswer. `index` is the message's position in the listing. */
 export const parseMessage = (input: unknown, index: number): Message => {
   if (!messageCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(MessageSchema, input, `messages[${index}]`))
   return toMessage(input, index)
@@ -65,18 +65,18 @@ const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message 
   return withMember({ id, text, timestamp, reportId }, userId)
 }
 
-/** Who sent it is not part of what was agreed: it is taken if it can be. */
+/** `user_id` is not part of the Copilot API's contract, so an unusable value is ignored instead of failing the listing. */
 const withMember = (message: Message, userId: unknown): Message =>
   typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
     ? { ...message, member: userId }
     : message
 
-/** Throws MalformedAnswer. `asked` is the id that the catalogue was asked for. */
-export const parseReport = (input: unknown, asked: Id): Report => {
+/** Throws MalformedAnswer. `requested` is the id that the report must have. */
+export const parseReport = (input: unknown, requested: Id): Report => {
   if (!reportCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(ReportSchema, input, 'report'))
   const { id, name, credit_cost: cost } = input
-  if (String(id) !== String(asked))
-    throw new MalformedAnswer(`report.id must be ${JSON.stringify(asked)}, the requested id`)
+  if (String(id) !== String(requested))
+    throw new MalformedAnswer(`report.id must be ${JSON.stringify(requested)}, the requested id`)
   if (!isPlain(id)) throw new MalformedAnswer(`report.id must be ${PLAIN_TEXT}`)
   if (!isPlainText(name)) throw new MalformedAnswer(`report.name must be ${PLAIN_TEXT}`)
   const creditCost = creditsFromDecimal(cost)
@@ -86,7 +86,7 @@ export const parseReport = (input: unknown, asked: Id): Report => {
   return { id, name, creditCost }
 }
 
-/** A path segment is encoded, but "." and ".." would still mean another path. */
+/** Ids are percent-encoded in paths, but "." and ".." would still be resolved as path segments. */
 const canBeInPath = (id: Id): boolean => id !== '.' && id !== '..'
 
 const isPlain = (id: Id): boolean => typeof id === 'number' || isPlainText(id)
