@@ -87,7 +87,7 @@ export class AppendQueue {
   }
 }
 
-const LATE = 'PostgreSQL: it waited behind others for too long'
+const LATE = 'PostgreSQL: timed out in the queue of writes'
 
 /** From the front, those that can go in one statement. */
 const takeTogether = (line: Line): readonly Waiting[] => {

@@ -34,7 +34,7 @@ const refusalOf = async (url: string): Promise<string> => {
 for (const encoding of ['SQL_ASCII', 'LATIN1', 'EUC_JP']) {
   test(`a database of the encoding ${encoding} is refused at the start, and left alone`, async () => {
     const url = await server.createDatabase(encoding)
-    assert.match(await refusalOf(url), new RegExp(`encoding .* is ${encoding}, and must be UTF8: create a database`))
+    assert.match(await refusalOf(url), new RegExp(`encoding .* is ${encoding}, but must be UTF8: create a database`))
     const client = new pg.Client({ connectionString: url })
     await client.connect()
     const { rows } = await client.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
@@ -84,13 +84,16 @@ describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
   test('that pools statements it is refused at the start', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'statement')
-    assert.match(await refusalOf(pooler.behind(url)), /PgBouncer pools statements.*set its pool_mode to transaction/)
+    assert.match(await refusalOf(pooler.behind(url)), /PgBouncer uses statement pooling.*set pool_mode to transaction/)
   })
 
   test('a parameter of the URL that PgBouncer refuses is named at the start', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'transaction')
-    assert.match(await refusalOf(`${pooler.behind(url)}?options=-c%20work_mem=8MB`), /refuses the parameter options/)
+    assert.match(
+      await refusalOf(`${pooler.behind(url)}?options=-c%20work_mem=8MB`),
+      /rejects the startup parameter options/,
+    )
   })
 
   test('the server limits every statement as it does without, and the limits stay ours', async () => {

@@ -131,7 +131,7 @@ export class Connection {
     let failure: Error | undefined
     // The request to cancel may come when another statement runs: the connection is not used again.
     const left = (): void => {
-      failure ??= new Error('nobody waits for it')
+      failure ??= new Error('the caller no longer waits for the result')
       cancelStatementOf(client)
     }
     signal?.addEventListener('abort', left, { once: true })
@@ -194,13 +194,13 @@ export class Connection {
     const { is_direct: isDirect, server_encoding: encoding, client_encoding: clientEncoding } = rows[0]
     if (encoding !== 'UTF8') {
       throw new StoreError(
-        `the encoding of the PostgreSQL database is ${encoding}, and must be UTF8: create a database with ` +
-          `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and name it in DATABASE_URL`,
+        `the encoding of the PostgreSQL database is ${encoding}, but must be UTF8: create a database with ` +
+          `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and set DATABASE_URL to it`,
       )
     }
     if (clientEncoding !== 'UTF8') {
       throw new StoreError(
-        `client_encoding of the connection to PostgreSQL is ${clientEncoding}, and must be UTF8: remove the setting from the pooler`,
+        `the connection's client_encoding is ${clientEncoding}, but must be UTF8: remove the setting from the connection pooler`,
       )
     }
     this.#isDirect.set(client, isDirect as boolean)
@@ -256,7 +256,7 @@ const CANCEL_REQUEST = 80877102
 class TimedOut extends Error {
   override readonly name = 'TimedOut'
   constructor() {
-    super('it did not answer in time')
+    super('the database did not respond in time')
   }
 }
 
@@ -285,11 +285,11 @@ const isLost = (error: unknown): boolean =>
 const refusalOf = (error: unknown): string | undefined => {
   const message = messageOf(error)
   if (/statement pooling mode/.test(message)) {
-    return 'PgBouncer pools statements, which leaves no transactions: set its pool_mode to transaction or session'
+    return 'PgBouncer uses statement pooling, which does not support transactions: set pool_mode to transaction or session'
   }
   const parameter = /unsupported startup parameter: (\S+)/.exec(message)?.[1]
   if (parameter === undefined) return undefined
-  return `PgBouncer refuses the parameter ${parameter}: remove it from DATABASE_URL, or add it to PgBouncer's ignore_startup_parameters`
+  return `PgBouncer rejects the startup parameter ${parameter}: remove it from DATABASE_URL, or add it to PgBouncer's ignore_startup_parameters`
 }
 
 /**

@@ -53,7 +53,7 @@ const versionOf = async (client: ClientBase): Promise<number> => {
   const newest = migrations.at(-1)?.version ?? 0
   if (at > newest) {
     throw new StoreError(
-      `the database has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
+      `the database has schema version ${at}, but this program supports versions up to ${newest}: use a newer release`,
     )
   }
   return at

@@ -96,7 +96,7 @@ export class RecordWriter {
     for (const [revision, rows] of amendment.rowsByRevision) {
       const written = await this.#insert(client, INSERT_ONLY, organizationId, rows, revision)
       if (written.size < rows.length)
-        throw new NotYetVisible('a message was amended by another server at the same time')
+        throw new NotYetVisible('another process amended the same message at the same time')
     }
     if (amendment.superseded.length > 0) await supersede(client, organizationId, amendment.superseded)
     await amendment.totals.write(client, organizationId)
@@ -212,7 +212,7 @@ const isSameCharge = (current: Current, record: NewRecord): boolean =>
 
 /** On Citus what a transaction of several nodes has written may come to be seen a moment after it has ended. */
 const found = (current: Current | undefined, id: Id): Current => {
-  if (current === undefined) throw new NotYetVisible(`message ${JSON.stringify(id)} was neither written nor found`)
+  if (current === undefined) throw new NotYetVisible(`message ${JSON.stringify(id)} was neither inserted nor found`)
   return current
 }
 

@@ -58,8 +58,8 @@ export const readMarker = (path: string): DatabaseMark | undefined => {
   const [, databaseId, generation] = /"database_id": "([\w-]+)",\s*"generation": (\d+)/.exec(text) ?? []
   if (databaseId === undefined) {
     throw new StoreError(
-      `${markerPath} is damaged. It says which database belongs to ${path}: if that file is the right one, ` +
-        'remove the marker and start again; a new one is written',
+      `${markerPath} is damaged. It identifies the database that belongs at ${path}. If that file is the right one, delete the ` +
+        'marker and start again; a new one is written',
     )
   }
   return { databaseId, generation: Number(generation) }

@@ -36,7 +36,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   const database = open(path)
   try {
     // Before anything is written: even the journal mode is.
-    if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'holds no database of this program')
+    if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'is not a Copilot Credits database')
     const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
     database.exec(`
       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -47,7 +47,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
     if (identity === undefined) throw gone(path, 'is missing')
     const opened = { ...identity, databaseId: mark.databaseId }
     if (known !== undefined && (known.inode !== opened.inode || known.databaseId !== opened.databaseId)) {
-      throw gone(path, 'is another file now')
+      throw gone(path, 'is now a different file')
     }
     // So that the file itself, not only its write-ahead log, says which database it is.
     database.exec('PRAGMA wal_checkpoint(PASSIVE)')
@@ -85,13 +85,16 @@ const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotic
   const findings = isNew ? [] : [...checkStructure(database, 'quick_check')]
   if (!isNew && findings.length === 0) findings.push(...checkTotals(database))
   if (findings.length > 0) throw damaged(path, findings)
-  return [{ severity: 'info', message: `${path} was checked and is sound`, isSound: true }]
+  return [{ severity: 'info', message: `${path} was checked: no damage found`, isSound: true }]
 }
+
+export const summaryOf = (findings: readonly string[]): string =>
+  `${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}`
 
 export const damaged = (path: string, findings: readonly string[]): StoreError =>
   new StoreError(
-    `${path} is damaged: ${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}. ` +
-      'Nothing is taken or answered. "copilot-credits db check" lists what is wrong; restore a backup with ' +
+    `${path} is damaged: ${summaryOf(findings)}. ` +
+      'All requests to the database are refused. List the damage with "copilot-credits db check", and restore a backup with ' +
       '"copilot-credits db restore"',
   )
 
@@ -100,9 +103,9 @@ const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark |
   database.exec('BEGIN IMMEDIATE')
   try {
     const found = readMark(database)
-    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds another database')
+    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds a different database')
     if (marker !== undefined && found !== undefined && found.generation < marker.generation) {
-      throw gone(path, 'holds an older copy of the database, or lacks the write-ahead log with what was written last')
+      throw gone(path, 'holds an older copy of the database, or its write-ahead log with the latest writes is missing')
     }
     const mark = advanceMark(database)
     database.exec('COMMIT')
@@ -116,8 +119,8 @@ const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark |
 
 const gone = (path: string, what: string): StoreError =>
   new StoreError(
-    `${path} ${what}, but ${markerPathOf(path)} says that there was a database. Put it back, or restore a backup with ` +
-      '"copilot-credits db restore". To go on with what is there, or to start over with nothing, remove the marker file',
+    `${path} ${what}, but ${markerPathOf(path)} shows that a database was in use here. Put it back, or restore a backup with ` +
+      '"copilot-credits db restore". To continue with the current file, or to start with an empty database, delete the marker file',
   )
 
 /** How long a writer waits for one of another process. */
@@ -147,7 +150,7 @@ export const migrate = (database: DatabaseSync, path: string, upTo = Number.POSI
       const at = versionOf(database)
       if (at > newest) {
         throw new StoreError(
-          `${path} has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
+          `${path} has schema version ${at}, but this program supports versions up to ${newest}: use a newer release`,
         )
       }
       if (at < version) database.exec(`${sql}\n; PRAGMA user_version = ${version}`)

@@ -62,11 +62,11 @@ export class FileGuard {
   check(): void {
     this.#checkedAt = performance.now()
     const file = statSync(this.#path, { bigint: true, throwIfNoEntry: false })
-    if (file === undefined) throw this.#lost('is no longer there')
-    if (file.dev !== this.#opened.device || file.ino !== this.#opened.inode) throw this.#lost('is another file now')
+    if (file === undefined) throw this.#lost('no longer exists')
+    if (file.dev !== this.#opened.device || file.ino !== this.#opened.inode) throw this.#lost('is now a different file')
     const wal = statSync(this.#walPath, { bigint: true, throwIfNoEntry: false })
     if (wal?.dev !== this.#wal?.device || wal?.ino !== this.#wal?.inode) {
-      throw this.#lost(`has lost its write-ahead log ${this.#walPath}, which holds what was written last`)
+      throw this.#lost(`has lost its write-ahead log ${this.#walPath}, which holds the latest writes`)
     }
     if (wal !== undefined) this.#checkWal(wal.size)
     // A checkpoint writes to the file, of whichever process. Anything else that does has overwritten it.
@@ -90,7 +90,7 @@ export class FileGuard {
       const least = log <= 0 ? 0 : WAL_HEADER_BYTES + log * (WAL_FRAME_HEADER_BYTES + this.#pageBytes)
       if ((statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0) >= least) return
       // Someone may have started it over between the two looks: what was cut stays short.
-      if (attempt === READ_ATTEMPTS) throw this.#lost(`has a write-ahead log, ${this.#walPath}, that was cut short`)
+      if (attempt === READ_ATTEMPTS) throw this.#lost(`has a truncated write-ahead log, ${this.#walPath}`)
       pause()
     }
   }
@@ -99,7 +99,7 @@ export class FileGuard {
     const mark = this.#readMarkOfFile()
     const before = this.#mark
     const isOurs = mark === undefined ? before === undefined : mark.databaseId === this.#opened.databaseId
-    if (!isOurs) throw this.#lost('was overwritten with something else')
+    if (!isOurs) throw this.#lost('was overwritten with other content')
     if (before !== undefined && mark !== undefined && mark.generation < before.generation) {
       throw this.#lost('was overwritten with an older copy of itself')
     }
@@ -136,8 +136,8 @@ export class FileGuard {
 
   #lost(what: string): StoreError {
     return new StoreError(
-      `${this.#path} ${what}. Nothing is taken or answered until the file that was open is back in its place; ` +
-        'if it is gone, stop the service and restore a backup with "copilot-credits db restore"',
+      `${this.#path} ${what}. All requests to the database are refused until the original file is back in place. ` +
+        'If it is gone, stop the service and restore a backup with "copilot-credits db restore"',
     )
   }
 }

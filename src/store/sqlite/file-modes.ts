@@ -34,7 +34,7 @@ const tighten = (path: string): readonly StoreNotice[] => {
   return [
     {
       severity: 'warn',
-      message: `${path} had mode ${before}, which lets others at it: now it is open to its owner only`,
+      message: `${path} had mode ${before}, which gives other users access; it is now accessible to its owner only`,
     },
   ]
 }

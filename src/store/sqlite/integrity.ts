@@ -28,13 +28,13 @@ export const checkRevisions = (database: DatabaseSync): readonly string[] =>
   )
 
 const BROKEN_REVISIONS = `
-  SELECT organization_id, message_id, 'revision ' || revision || ' is superseded by one that is not there' AS finding
+  SELECT organization_id, message_id, 'revision ' || revision || ' is superseded by a revision that does not exist' AS finding
   FROM usage_record AS old
   WHERE superseded_by IS NOT NULL AND (superseded_by <> revision + 1 OR NOT EXISTS (
     SELECT 1 FROM usage_record AS new WHERE new.organization_id = old.organization_id
       AND new.message_id = old.message_id AND new.revision = old.superseded_by))
   UNION ALL
-  SELECT organization_id, message_id, 'revision ' || revision || ' supersedes none'
+  SELECT organization_id, message_id, 'revision ' || revision || ' does not supersede the one before it'
   FROM usage_record AS new
   WHERE revision > 0 AND NOT EXISTS (
     SELECT 1 FROM usage_record AS old WHERE old.organization_id = new.organization_id
@@ -119,16 +119,17 @@ const compareDay = (database: DatabaseSync, organizationId: string, from: number
   const ofRecords = sumOf(records)
   const findings = isSame(total, ofRecords)
     ? []
-    : [`${day}: the total is ${text(total)}, the records are ${text(ofRecords)}`]
+    : [`${day}: the total says ${text(total)}, the records add up to ${text(ofRecords)}`]
   const byKey = new Map(groups.map((group) => [keyOf(group), group]))
   for (const record of records) {
     const group = byKey.get(keyOf(record)) ?? NOTHING
     byKey.delete(keyOf(record))
     if (!isSame(group, record))
-      findings.push(`${day}, ${keyOf(record)}: the total is ${text(group)}, the records are ${text(record)}`)
+      findings.push(`${day}, ${keyOf(record)}: the total says ${text(group)}, the records add up to ${text(record)}`)
   }
   for (const [key, group] of byKey) {
-    if (!isSame(group, NOTHING)) findings.push(`${day}, ${key}: the total is ${text(group)}, and there are no records`)
+    if (!isSame(group, NOTHING))
+      findings.push(`${day}, ${key}: the total says ${text(group)}, but there are no records`)
   }
   return findings
 }
@@ -149,7 +150,7 @@ const keyOf = ({ report_id: report, member }: SumRow): string =>
   `report ${report === '' ? 'none' : JSON.stringify(report)}, member ${member === '' ? 'none' : JSON.stringify(member)}`
 
 const dayText = (start: number): string =>
-  start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `the day from ${new Date(start).toISOString()}`
+  start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `day starting ${new Date(start).toISOString()}`
 
 const shown = (id: unknown): string => (typeof id === 'string' ? JSON.stringify(id) : String(id))
 

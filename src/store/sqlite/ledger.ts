@@ -40,7 +40,7 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
   check?.result.then(({ findings, durationMs }) => {
     const isSound = findings.length === 0
     if (!isSound) damage = damaged(file.path, findings)
-    const message = damage?.message ?? `${file.path} was checked in ${Math.round(durationMs)} ms and is sound`
+    const message = damage?.message ?? `${file.path} was checked in ${Math.round(durationMs)} ms: no damage found`
     observe?.({ severity: isSound ? 'info' : 'error', message, isSound })
   })
 
@@ -106,7 +106,9 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
       const after = change(before)
       if (await write<boolean>('replaceOrganization', before, after)) return after
     }
-    throw new StoreError(`organization ${id} is being changed by others all the time`)
+    throw new StoreError(
+      `organization ${id} was changed concurrently in each of ${UPDATE_ATTEMPTS} attempts to update it`,
+    )
   }
 
   return {

@@ -84,7 +84,7 @@ const perform = (call: ReaderRequest['call']): unknown => {
   if (call.method === 'end') return end(call.session)
   const session = sessions.get(call.session) ?? begin(call.session)
   if (session === 'ended') {
-    throw new StoreBusy('this took too long while much was being written: ask again, or for less at a time')
+    throw new StoreBusy('The read took too long while many writes were waiting. Try again, or request a shorter range.')
   }
   return (session.usage[call.method] as (...args: readonly unknown[]) => unknown).apply(session.usage, [...call.args])
 }

@@ -29,7 +29,7 @@ export class Thread<Call, Ready, Event = never> {
         for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port)) {
           if (isAnswers(last.message)) this.#settleAll(last.message)
         }
-        this.#fail(new StoreError('the store is closed'))
+        this.#fail(new StoreError('the database is closed'))
         resolve()
       })
     })

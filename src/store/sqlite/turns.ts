@@ -28,7 +28,7 @@ export class Turns {
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.size >= this.#waitingMax) {
-      throw new StoreBusy('Too many questions wait for the database: try again in a second.')
+      throw new StoreBusy('Too many reads are waiting for the database. Try again in a second.')
     }
     return new Promise((resolve, reject) => {
       const enter = (): void => {

@@ -33,8 +33,8 @@ export class WalLimit {
   beforeWriting(): void {
     if (this.#guard.walBytes < this.#bytesMax || this.#startOver()) return
     throw new StoreBusy(
-      `the write-ahead log has ${Math.round(this.#guard.walBytes / MIB)} MiB and cannot start over while someone reads: ` +
-        'a long query, or a backup of another program. Try again when it has ended',
+      `The write-ahead log has grown to ${Math.round(this.#guard.walBytes / MIB)} MiB and cannot be reset while a long ` +
+        'read is running, such as a query or a backup by another program. Try again once it has finished.',
     )
   }
 
