@@ -179,7 +179,7 @@ describe('a PostgreSQL database with', () => {
     }
     assert.match(
       await found('UPDATE usage_record SET revision = 1 WHERE message_number = 100000'),
-      /message 100000 .*follow/,
+      /message 100000 .*not consecutive/,
     )
     assert.match(await found("UPDATE daily_group_total SET messages = 9 WHERE member = 'user-3'"), /member user-3/)
     assert.match(

@@ -1,4 +1,4 @@
-/** Copies of a database that may be at work, and putting one back. A copy is checked before it is called one. */
+/** Backs up a database, even one in use, and restores a backup. Every copy is checked before it gets its final name. */
 import {
   chmodSync,
   closeSync,
@@ -23,7 +23,7 @@ export type Copying = { readonly overwrite: boolean }
 
 const OWNER_ONLY = 0o600
 
-/** Everything that could be wrong in a file that may be at work. Throws StoreError if there is none. */
+/** Runs all checks on a file, which may be in use, and returns the findings. Throws StoreError if the file does not exist. */
 export const checkFile = (path: string): readonly string[] => {
   using database = openExisting(path)
   const structure = checkStructure(database, 'integrity_check')
@@ -32,8 +32,8 @@ export const checkFile = (path: string): readonly string[] => {
 }
 
 /**
- * Copies in one step, which is one reading: a copy in many would begin anew with every commit of another process. Resolves
- * once the copy is checked, synced and in its place. Throws StoreError.
+ * Copies the database in one step. A copy in several steps would start over whenever another process commits. Resolves once the
+ * copy is checked, synced and in place. Throws StoreError.
  */
 export const backupTo = async (path: string, target: string, { overwrite }: Copying): Promise<void> => {
   if (existsSync(target) && !overwrite)
@@ -58,8 +58,8 @@ export const backupTo = async (path: string, target: string, { overwrite }: Copy
 }
 
 /**
- * Puts a backup in the place of the database, which must not be in use. What was there is kept under another name, to which it
- * resolves. Throws StoreError.
+ * Replaces the database, which must not be in use, with a backup. The old file is kept under a new name, which is returned.
+ * Throws StoreError.
  */
 export const restoreFrom = (source: string, path: string, { overwrite }: Copying): string | undefined => {
   if (!existsSync(source)) throw new StoreError(`${source} does not exist`)
@@ -116,14 +116,14 @@ const refuseIfInUse = (path: string, overwrite: boolean): void => {
   let hasContent = true
   try {
     using database = openExisting(path)
-    // Needs the file for itself alone, and leaves all of it in one file.
+    // Changing the journal mode needs exclusive access, so it fails if the file is in use. It also merges the log into the file.
     database.exec('PRAGMA query_only = OFF; PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE')
     hasContent = readVersion(database) > 0 && database.prepare(HAS_CONTENT).get() !== undefined
   } catch (error) {
     if ((error as { errcode?: number }).errcode === BUSY) {
       throw new StoreError(`${path} is in use: stop the service and any command that uses it, then restore`)
     }
-    // What cannot even be read is kept under another name, as everything else is.
+    // An unreadable file is kept under a new name like any other.
   }
   if (hasContent && !overwrite) {
     throw new StoreError(
@@ -140,7 +140,7 @@ const generationOf = (path: string): number => {
     using database = openExisting(path)
     return readMark(database)?.generation ?? 0
   } catch {
-    // Damaged: the marker alone tells.
+    // The file is damaged, so only the marker tells the generation.
     return 0
   }
 }
@@ -148,7 +148,7 @@ const generationOf = (path: string): number => {
 const moveAside = (path: string): string => {
   const kept = `${path}.before-restore-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
   renameSync(path, kept)
-  // A log that stayed behind would be taken for that of the restored file.
+  // SQLite would apply a leftover log to the restored file.
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${kept}${suffix}`)
   }

@@ -1,4 +1,4 @@
-/** Opens the file: durable settings, then the migrations that it has not seen. */
+/** Opens the file with durable settings and applies missing migrations. */
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -12,7 +12,7 @@ import { checkStructure, checkTotals } from './integrity.ts'
 
 export type SqliteFile = {
   readonly path: string
-  /** From here on the write-ahead log takes no more: readings are ended from half of it. */
+  /** When the write-ahead log reaches this size, writes are refused. From half of it, long readings are ended. */
   readonly walBytesMax?: number
 }
 
@@ -24,8 +24,8 @@ export type OpenedWriter = {
 }
 
 /**
- * A connection that writes. Acknowledged means synced: WAL alone would not sync at a commit.
- * `known` is the file that must be there, if it was open before: then none is made.
+ * Opens a connection that writes. Acknowledged means synced, so `synchronous` is FULL: with less, WAL does not sync at a commit.
+ * `known` is the file if it was open before: it must still be there, and no new one is created.
  */
 export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWriter => {
   const marker = readMarker(path)
@@ -35,7 +35,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   }
   const database = open(path)
   try {
-    // Before anything is written: even the journal mode is.
+    // Must come before any write, and setting the journal mode is one.
     if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'is not a Copilot Credits database')
     const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
     database.exec(`
@@ -49,7 +49,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
     if (known !== undefined && (known.inode !== opened.inode || known.databaseId !== opened.databaseId)) {
       throw gone(path, 'is now a different file')
     }
-    // So that the file itself, not only its write-ahead log, says which database it is.
+    // Copies the mark from the write-ahead log to the file, so that the file itself identifies the database.
     database.exec('PRAGMA wal_checkpoint(PASSIVE)')
     return { database, guard: new FileGuard(path, database, opened), opened, notices }
   } catch (error) {
@@ -58,14 +58,14 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   }
 }
 
-/** A connection that only reads; it waits for no writer. */
+/** Opens a connection that only reads and never waits for a writer. */
 export const openReader = ({ path }: SqliteFile): DatabaseSync => {
   const database = open(path)
   database.exec('PRAGMA query_only = ON')
   return database
 }
 
-/** Never makes a file: a path that leads nowhere is an error. */
+/** Never creates a file: it is an error if the path does not exist. */
 const open = (path: string): DatabaseSync => {
   const url = `${pathToFileURL(realpathSync(path)).href}?mode=rw`
   const database = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
@@ -75,10 +75,10 @@ const open = (path: string): DatabaseSync => {
 
 const isMissingOrEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
 
-/** A large one is checked while it is at work (`check-thread.ts`). */
+/** A larger file is checked in the background instead, by `check-thread.ts`. */
 export const isCheckedAtOpening = (path: string): boolean => statSync(path).size <= CHECKED_AT_OPENING_BYTES
 
-/** Throws StoreError if it is damaged. */
+/** Throws StoreError if the file is damaged. */
 const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotice[] => {
   if (!isCheckedAtOpening(path)) return []
   const isNew = versionOf(database) === 0
@@ -98,7 +98,7 @@ export const damaged = (path: string, findings: readonly string[]): StoreError =
       '"copilot-credits db restore"',
   )
 
-/** Says in the database and beside it that it was opened. Throws StoreError if it is not the one that was there before. */
+/** Advances the mark in the database and the marker file. Throws StoreError if this is not the database that was there before. */
 const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): DatabaseMark => {
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -123,24 +123,24 @@ const gone = (path: string, what: string): StoreError =>
       '"copilot-credits db restore". To continue with the current file, or to start with an empty database, delete the marker file',
   )
 
-/** How long a writer waits for one of another process. */
+/** How long a connection waits for a writer in another process. */
 export const BUSY_TIMEOUT_MS = 5000
 const CACHE_KIB = 8192
 const CHECKPOINT_PAGES = 4000
 const CHECKED_AT_OPENING_BYTES = 32 * 1024 * 1024
-/** The write-ahead log keeps so much of its size when it starts over. */
+/** The size to which SQLite truncates the write-ahead log when it is reset. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 type Migration = { readonly version: number; readonly sql: string }
 
 const folder = join(import.meta.dirname, 'migrations')
 
-/** Numbered files, applied in their order, each once. */
+/** Numbered files, applied in order, each once. */
 export const migrations: readonly Migration[] = readdirSync(folder)
   .sort()
   .map((file) => ({ version: Number.parseInt(file, 10), sql: readFileSync(join(folder, file), 'utf8') }))
 
-/** Each migration in a transaction of its own; another process that migrates meanwhile is waited for. */
+/** Applies each migration in its own transaction, after waiting for any other process that is migrating. */
 export const migrate = (database: DatabaseSync, path: string, upTo = Number.POSITIVE_INFINITY): void => {
   const newest = migrations.at(-1)?.version ?? 0
   for (const { version, sql } of migrations) {

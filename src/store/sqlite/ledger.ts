@@ -1,6 +1,6 @@
 /**
- * The ledger in one SQLite file. One thread writes and another reads, so that neither holds up the one that serves HTTP
- * nor each other.
+ * The ledger in one SQLite file. One thread writes and another reads, so that neither blocks the other or the main thread, which
+ * serves HTTP.
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#metering/ledger.ts'
@@ -18,15 +18,16 @@ import type { Part } from './usage-reader.ts'
 import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
- * Opens or makes the file. Throws StoreError if it cannot be written, is damaged, is not the one that was there, or is of a
- * newer program. Who observes it has a large file checked in the background; from the moment that damage is found all fails.
+ * Opens or creates the file. Throws StoreError if it cannot be written, is damaged, is not the file that was there before, or was
+ * written by a newer release. If `observe` is given, a large file is checked in the background; once damage is found, every call
+ * fails.
  */
 export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserver): Promise<Ledger> => {
-  // First the writer: it makes the file and its tables.
+  // The writer starts first because it creates the file and its tables.
   const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
     new URL('./writer-thread.ts', import.meta.url),
     file,
-    // Nobody waits for it, and a reader that has failed has said so.
+    // Not awaited. If the reader has failed, its other calls report it.
     ({ readingsMaxMs }) => void reader.call({ method: 'endLongReadings', maxMs: readingsMaxMs }).catch(() => {}),
   )
   const { opened, notices } = writer.ready
@@ -90,7 +91,7 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
         span: () => call('span'),
       })
     } finally {
-      // Nobody waits for it, and a reader that has failed has said so.
+      // Not awaited, as above.
       reader.call({ session, method: 'end' }).catch(() => {})
       leave()
     }
@@ -148,11 +149,11 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
 }
 
 const UPDATE_ATTEMPTS = 1000
-/** Each open reading has a connection with a cache of its own. */
+/** Limited because each reading has its own connection with its own page cache. */
 const READINGS_MAX = 32
 const WAITING_MAX = 1000
 
-/** A range that was read in pieces has one total for each piece and group. */
+/** A range that was read in pieces has a total per group for each piece. Adds them up. */
 const mergePieces = (totals: readonly RangeTotal[], group: readonly GroupField[]): readonly RangeTotal[] => {
   const keyOf = ({ reportId, member }: RangeTotal): readonly string[] =>
     group.map((field) => (field === 'report' ? String(reportId ?? '') : (member ?? '')))

@@ -1,6 +1,6 @@
 /**
- * The thread that reads. A session is a connection with a transaction: all that is read in it is of one moment. Sessions
- * take turns call by call, and no call lasts, so that a long answer holds nobody up.
+ * The thread that reads. A session is a connection with a transaction, so everything read in it is from one moment. Sessions
+ * take turns after each call, and every call is short, so a long read does not hold up the others.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, workerData } from 'node:worker_threads'
@@ -11,7 +11,7 @@ import { FileGuard, type OpenedFile } from './file-guard.ts'
 import { type Answer, toFailure } from './thread-messages.ts'
 import { UsageReader } from './usage-reader.ts'
 
-/** `opened` is what the writer has opened: nothing else may be read. */
+/** `opened` is the file that the writer has opened. No other file may be read. */
 export type ReaderFile = { readonly path: string; readonly opened: OpenedFile }
 export type ReaderData = { readonly file: ReaderFile; readonly port: MessagePort }
 
@@ -34,7 +34,7 @@ const { file, port } = workerData as ReaderData
 const database = openReader(file)
 const guard = new FileGuard(file.path, database, file.opened)
 const catalogue = new Catalogue(database)
-/** A session that was ended before its reading was through stays until its reader hears of it. */
+/** A session that was ended early stays here as `ended` until its caller has been told. */
 const sessions = new Map<number, Session | 'ended'>()
 const idle: Connection[] = []
 const IDLE_MAX = 4
@@ -45,7 +45,7 @@ const begin = (id: number): Session => {
   if (connection === undefined) {
     const opened = openReader(file)
     connection = { database: opened, usage: new UsageReader(opened) }
-    // What was opened is what was looked at.
+    // Check again: the file could have been replaced just before it was opened.
     guard.check()
   }
   connection.database.exec('BEGIN')
@@ -66,7 +66,7 @@ const end = (id: number): void => {
   if (session !== undefined && session !== 'ended') release(session)
 }
 
-/** They keep the write-ahead log from starting over. */
+/** Ends long readings, because they keep the write-ahead log from being reset. */
 const endLongReadings = (maxMs: number): void => {
   for (const [id, session] of sessions) {
     if (session === 'ended' || performance.now() - session.begunAt < maxMs) continue
@@ -97,7 +97,7 @@ const answerTo = ({ id, call }: ReaderRequest): Answer => {
   }
 }
 
-/** Those whose reading has been served least come first: a short question waits for no more than a piece of a long one. */
+/** The session that has been served the least comes first, so a short read waits for at most one piece of a long one. */
 const waiting: ReaderRequest[] = []
 let isServing = false
 
