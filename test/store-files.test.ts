@@ -169,7 +169,10 @@ describe('at a start, a SQLite file that', () => {
     spawnSync(process.execPath, ['--eval', module])
     assert.ok(statSync(`${folder.database}-wal`).size > 0)
     shell('rm "$1-wal"', folder.database)
-    await assert.rejects(createSqliteLedger({ path: folder.database }), /lacks the write-ahead log/)
+    await assert.rejects(
+      createSqliteLedger({ path: folder.database }),
+      /write-ahead log with the latest writes is missing/,
+    )
   })
 
   test('was made before there were markers is opened, and gets one', async () => {
