@@ -1,13 +1,13 @@
-/** Do the kept totals equal the sum of the records, and is every amended charge followed by another? */
+/** Checks whether the stored totals equal the sums of the records, and whether every superseded charge has a successor. */
 import pg from 'pg'
 import { StoreError } from '#model/errors.ts'
 
-/** Each finding is a sentence; none is good. Throws StoreError if the database cannot be reached. */
+/** Returns the findings, one sentence each; none if all is well. Throws StoreError if the database cannot be reached. */
 export const checkPostgres = async (url: string): Promise<readonly string[]> => {
   const client = new pg.Client({ connectionString: url })
   try {
     await client.connect()
-    // One moment for the records and the totals.
+    // One snapshot, so that the records and totals are from the same moment.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const findings: string[] = []
     for (const sql of [DAYS, GROUPS, REVISIONS]) {
