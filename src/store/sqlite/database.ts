@@ -12,7 +12,7 @@ import { checkStructure, checkTotals } from './integrity.ts'
 
 export type SqliteFile = {
   readonly path: string
-  /** When the write-ahead log reaches this size, writes are refused. From half of it, long readings are ended. */
+  /** When the write-ahead log reaches this size, writes are refused. From half of it, long reads are ended. */
   readonly walBytesMax?: number
 }
 

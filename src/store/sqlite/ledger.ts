@@ -10,7 +10,7 @@ import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { CheckResult } from './check-thread.ts'
 import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
-import type { LookingUpMethod, ReaderFile, ReaderRequest, ReadingMethod } from './reader-thread.ts'
+import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
 import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
 import { Turns } from './turns.ts'
@@ -28,7 +28,7 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     new URL('./writer-thread.ts', import.meta.url),
     file,
     // Not awaited. If the reader has failed, its other calls report it.
-    ({ readingsMaxMs }) => void reader.call({ method: 'endLongReadings', maxMs: readingsMaxMs }).catch(() => {}),
+    ({ readsMaxMs }) => void reader.call({ method: 'endLongReads', maxMs: readsMaxMs }).catch(() => {}),
   )
   const { opened, notices } = writer.ready
   const reader = await startReader({ path: file.path, opened }).catch(async (error) => {
@@ -45,10 +45,10 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     observe?.({ severity: isSound ? 'info' : 'error', message, isSound })
   })
 
-  const lookUp = <T>(method: LookingUpMethod, ...args: readonly unknown[]): Promise<T> =>
+  const lookUp = <T>(method: LookUpMethod, ...args: readonly unknown[]): Promise<T> =>
     damage === undefined ? reader.call<T>({ method, args }) : Promise.reject(damage)
-  type WritingCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
-  const write = <T>(method: WritingCall['method'], ...args: readonly unknown[]): Promise<T> =>
+  type WriteCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
+  const write = <T>(method: WriteCall['method'], ...args: readonly unknown[]): Promise<T> =>
     damage === undefined ? writer.call<T>({ method, args }) : Promise.reject(damage)
 
   let lastSession = 0
@@ -62,17 +62,17 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     return writer.call({ method: 'append', args: [columns] }, transfer)
   }
 
-  const turns = new Turns(READINGS_MAX, WAITING_MAX)
+  const turns = new Turns(READS_MAX, WAITING_MAX)
 
   const read: Ledger['read'] = async (organizationId, reading, { signal } = {}) => {
     if (damage !== undefined) throw damage
     const leave = await turns.enter(signal)
     const session = ++lastSession
-    const call = async <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> => {
+    const call = async <R>(method: ReadMethod, ...args: readonly unknown[]): Promise<R> => {
       signal?.throwIfAborted()
       return reader.call<R>({ session, method, args: [organizationId, ...args] })
     }
-    const piecewise = async <R, Query>(method: ReadingMethod, query: Query): Promise<R[]> => {
+    const piecewise = async <R, Query>(method: ReadMethod, query: Query): Promise<R[]> => {
       const all: R[] = []
       for (let rest: Query | undefined = query; rest !== undefined; ) {
         const part: Part<R, Query> = await call(method, rest)
@@ -149,8 +149,8 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
 }
 
 const UPDATE_ATTEMPTS = 1000
-/** Limited because each reading has its own connection with its own page cache. */
-const READINGS_MAX = 32
+/** Limited because each read has its own connection with its own page cache. */
+const READS_MAX = 32
 const WAITING_MAX = 1000
 
 /** A range that was read in pieces has a total per group for each piece. Adds them up. */

@@ -18,14 +18,14 @@ export type ReaderData = { readonly file: ReaderFile; readonly port: MessagePort
 export type ReaderRequest = {
   readonly id: number
   readonly call:
-    | { readonly session: number; readonly method: ReadingMethod; readonly args: readonly unknown[] }
+    | { readonly session: number; readonly method: ReadMethod; readonly args: readonly unknown[] }
     | { readonly session: number; readonly method: 'end' }
-    | { readonly method: 'endLongReadings'; readonly maxMs: number }
-    | { readonly method: LookingUpMethod; readonly args: readonly unknown[] }
+    | { readonly method: 'endLongReads'; readonly maxMs: number }
+    | { readonly method: LookUpMethod; readonly args: readonly unknown[] }
 }
 
-export type ReadingMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
-export type LookingUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
+export type ReadMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
+export type LookUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
 
 type Connection = { readonly database: DatabaseSync; readonly usage: UsageReader }
 type Session = Connection & { readonly begunAt: number; servedMs: number }
@@ -66,8 +66,8 @@ const end = (id: number): void => {
   if (session !== undefined && session !== 'ended') release(session)
 }
 
-/** Ends long readings, because they keep the write-ahead log from being reset. */
-const endLongReadings = (maxMs: number): void => {
+/** Ends long reads, because they keep the write-ahead log from being reset. */
+const endLongReads = (maxMs: number): void => {
   for (const [id, session] of sessions) {
     if (session === 'ended' || performance.now() - session.begunAt < maxMs) continue
     sessions.set(id, 'ended')
@@ -76,7 +76,7 @@ const endLongReadings = (maxMs: number): void => {
 }
 
 const perform = (call: ReaderRequest['call']): unknown => {
-  if (call.method === 'endLongReadings') return endLongReadings(call.maxMs)
+  if (call.method === 'endLongReads') return endLongReads(call.maxMs)
   if (!('session' in call)) {
     guard.checkAgain()
     return (catalogue[call.method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...call.args])

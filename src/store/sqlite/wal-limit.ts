@@ -46,7 +46,7 @@ export class WalLimit {
   }
 
   /** The longest a read may last now. Undefined if there is no limit. */
-  get readingsMaxMs(): number | undefined {
+  get readsMaxMs(): number | undefined {
     const { walBytes } = this.#guard
     if (walBytes >= this.#bytesMax) return READING_MAX_WHEN_FULL_MS
     return walBytes > this.#bytesMax / 2 ? READING_MAX_MS : undefined

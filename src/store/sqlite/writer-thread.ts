@@ -18,17 +18,17 @@ export type WriterData = { readonly file: SqliteFile; readonly port: MessagePort
 
 export type WriterReady = { readonly opened: OpenedFile; readonly notices: readonly StoreNotice[] }
 
-/** Sent to end readings that have lasted longer. */
-export type WriterEvent = { readonly readingsMaxMs: number }
+/** Sent to end reads that have lasted longer. */
+export type WriterEvent = { readonly readsMaxMs: number }
 
 export type WriterRequest = {
   readonly id: number
   readonly call:
     | { readonly method: 'append'; readonly args: readonly [RecordColumns] }
-    | { readonly method: WritingMethod; readonly args: readonly unknown[] }
+    | { readonly method: WriteMethod; readonly args: readonly unknown[] }
 }
 
-type WritingMethod =
+type WriteMethod =
   | 'createOrganization'
   | 'replaceOrganization'
   | 'createKey'
@@ -124,9 +124,9 @@ class Writer {
     }
   }
 
-  /** Readings that have lasted longer must end, because they keep the write-ahead log from being reset. Undefined: no limit. */
-  get readingsMaxMs(): number | undefined {
-    return this.#open?.walLimit.readingsMaxMs
+  /** Reads that have lasted longer must end, because they keep the write-ahead log from being reset. Undefined: no limit. */
+  get readsMaxMs(): number | undefined {
+    return this.#open?.walLimit.readsMaxMs
   }
 
   /**
@@ -222,8 +222,8 @@ port.on('message', (first: WriterRequest | 'close') => {
     }
     port.postMessage(writer.write(group))
     writer.afterWriting()
-    const { readingsMaxMs } = writer
-    if (readingsMaxMs !== undefined) port.postMessage({ readingsMaxMs } satisfies WriterEvent)
+    const { readsMaxMs } = writer
+    if (readsMaxMs !== undefined) port.postMessage({ readsMaxMs } satisfies WriterEvent)
     next ??= takeMore()
   }
   if (next !== 'close') return
