@@ -132,7 +132,7 @@ describe('billing periods', () => {
     assert.deepEqual(
       changedCalendar(changed, { timeZone: 'UTC' }, now + 1),
       calendarOf('UTC', 1),
-      'it can be taken back',
+      'a pending change can be undone',
     )
     const both = changedCalendar(changed, { anchorDay: 9 }, now + 1)
     assert.deepEqual([both.length, both[1]?.timeZone, both[1]?.anchorDay], [2, 'America/New_York', 9])

@@ -23,7 +23,7 @@ type Needs = ReportCatalogueSettings & {
   readonly now: () => number
 }
 
-/** Throws UpstreamError from `answers`. */
+/** The `answers` of a lookup can throw UpstreamError. */
 export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, concurrency }: Needs) => {
   const known = createCache()
   const requested = new Map<Id, Promise<Report | undefined>>()
