@@ -91,7 +91,7 @@ describe('a duplicate key', () => {
       const headers = type === 'binary' ? CE_HEADERS : { 'content-type': type ?? 'application/json' }
       const answer = await post(service, path, body, headers, method)
       assert.equal(answer.status, 400, `${path} ${body} ${JSON.stringify(answer.body)}`)
-      const twice = `body must be JSON in which no object has a key twice: ${name} is there twice`
+      const twice = `body must be JSON without duplicate keys; ${name} appears twice`
       assert.ok(answer.body.detail.startsWith(twice), answer.body.detail)
       assert.doesNotMatch(answer.body.detail, /lease/)
     }
@@ -108,7 +108,7 @@ describe('a duplicate key', () => {
       line: 2,
       status: 'rejected',
       field: '',
-      reason: 'must be JSON in which no object has a key twice: id is there twice',
+      reason: 'must be JSON without duplicate keys; id appears twice',
     })
     assert.equal(streamed.body[3].accepted, 2)
     const packed = (json: string) => ({ ...EVENT, data: undefined, data_base64: Buffer.from(json).toString('base64') })

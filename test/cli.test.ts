@@ -113,7 +113,7 @@ describe('copilot-credits usage', () => {
     writeFileSync(file, JSON.stringify({ messages: [of(1, '2024-05-01T00:00:00Z', { report_id: 5 })] }))
     const twice = await run(['usage', file, reports])
     assert.equal(twice.code, 1)
-    assert.match(twice.err, /report 5 is there twice, with different content/)
+    assert.match(twice.err, /report 5 is listed twice, with different contents/)
 
     await using upstream = await startCopilot({
       listing: sendListing([of(1, '2024-05-01T00:00:00Z', { report_id: '\u001b[31m' })]),

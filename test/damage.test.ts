@@ -49,7 +49,7 @@ const WRONG: readonly { readonly name: string; readonly sql: string; readonly sa
   {
     name: 'records that are missing',
     sql: 'DELETE FROM usage_record WHERE at_ms > 1715300000000 AND at_ms < 1715900000000 AND message_id % 2 = 0',
-    says: /the total is 20 messages and \d+ micro-credits, the records are 10 messages/,
+    says: /the total says 20 messages and \d+ micro-credits, the records add up to 10 messages/,
   },
   {
     name: 'a record with another amount',
@@ -59,7 +59,7 @@ const WRONG: readonly { readonly name: string; readonly sql: string; readonly sa
   {
     name: 'a total of a day that is missing',
     sql: 'DELETE FROM daily_total WHERE day_start = 1715299200000',
-    says: /the total is 0 messages/,
+    says: /the total says 0 messages/,
   },
   {
     name: 'a total of a member that is wrong',
@@ -76,7 +76,10 @@ describe('a SQLite file with', () => {
       assert.deepEqual(checkFile(folder.database), [])
       run(folder.database, sql)
       assert.match(checkFile(folder.database).join('\n'), says)
-      await assert.rejects(createSqliteLedger({ path: folder.database }), /is damaged: .*Nothing is taken or answered/)
+      await assert.rejects(
+        createSqliteLedger({ path: folder.database }),
+        /is damaged: .*All requests to the database are refused/,
+      )
       await assert.rejects(backupTo(folder.database, join(folder.path, 'copy.db'), { overwrite: false }), /is damaged/)
       assert.throws(() => restoreFrom(folder.database, join(folder.path, 'new.db'), { overwrite: false }), /is damaged/)
     })
@@ -86,7 +89,10 @@ describe('a SQLite file with', () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 2)
     run(folder.database, 'UPDATE usage_record SET revision = 1 WHERE message_id = 100000')
-    assert.match(checkFile(folder.database).join('\n'), /message 100000 .*revision 1 supersedes none/)
+    assert.match(
+      checkFile(folder.database).join('\n'),
+      /message 100000 .*revision 1 does not supersede the one before it/,
+    )
   })
 
   test('pages of garbage does not start', async () => {
@@ -173,12 +179,12 @@ describe('a PostgreSQL database with', () => {
     }
     assert.match(
       await found('UPDATE usage_record SET revision = 1 WHERE message_number = 100000'),
-      /message 100000 .*follow/,
+      /message 100000 .*not consecutive/,
     )
     assert.match(await found("UPDATE daily_group_total SET messages = 9 WHERE member = 'user-3'"), /member user-3/)
     assert.match(
       await found('DELETE FROM usage_record WHERE day_start = 1715299200000'),
-      /2024-05-10T00:00:00Z: the total is 20 messages .*, the records are 0/,
+      /2024-05-10T00:00:00Z: the total says 20 messages .*, the records add up to 0/,
     )
     await client.end()
   })

@@ -61,22 +61,22 @@ const MISHAPS: readonly {
   readonly says: RegExp
   readonly undo?: string
 }[] = [
-  { name: 'removed', does: 'rm "$1"', says: /is no longer there/ },
-  { name: 'renamed', does: 'mv "$1" "$1.old"', says: /is no longer there/, undo: 'mv "$1.old" "$1"' },
-  { name: 'replaced by a copy', does: 'cp "$1" "$1.new"; mv "$1.new" "$1"', says: /is another file now/ },
+  { name: 'removed', does: 'rm "$1"', says: /no longer exists/ },
+  { name: 'renamed', does: 'mv "$1" "$1.old"', says: /no longer exists/, undo: 'mv "$1.old" "$1"' },
+  { name: 'replaced by a copy', does: 'cp "$1" "$1.new"; mv "$1.new" "$1"', says: /is now a different file/ },
   { name: 'emptied', does: ': > "$1"', says: /was overwritten|cannot be read/ },
   { name: 'overwritten with text', does: 'printf %9000d 1 > "$1"', says: /cannot be read/ },
-  { name: 'overwritten with another database', does: 'cat "$2" > "$1"', says: /was overwritten with something else/ },
+  { name: 'overwritten with another database', does: 'cat "$2" > "$1"', says: /was overwritten with other content/ },
   { name: 'overwritten with an older copy', does: 'cat "$3" > "$1"', says: /was overwritten/ },
-  { name: 'moved with its folder', does: 'mv "$(dirname "$1")" "$(dirname "$1").old"', says: /is no longer there/ },
+  { name: 'moved with its folder', does: 'mv "$(dirname "$1")" "$(dirname "$1").old"', says: /no longer exists/ },
   {
     name: 'hidden by another folder',
     does: 'd=$(dirname "$1"); mv "$d" "$d.old"; mkdir "$d"; cp "$2" "$1"',
-    says: /is another file now/,
+    says: /is now a different file/,
     undo: 'd=$(dirname "$1"); rm -r "$d"; mv "$d.old" "$d"',
   },
   { name: 'robbed of its write-ahead log', does: 'rm "$1-wal"', says: /has lost its write-ahead log/ },
-  { name: 'left with an empty write-ahead log', does: ': > "$1-wal"', says: /was cut short/ },
+  { name: 'left with an empty write-ahead log', does: ': > "$1-wal"', says: /truncated write-ahead log/ },
 ]
 
 describe('while the service runs, its SQLite file is', () => {
@@ -100,7 +100,7 @@ describe('while the service runs, its SQLite file is', () => {
       assert.equal(await report(service), 503)
       for (const path of READS) assert.equal(await statusOf(service, path), 503, path)
       assert.match(service.logged(), says)
-      assert.match(service.logged(), /Nothing is taken or answered/)
+      assert.match(service.logged(), /All requests to the database are refused/)
       if (undo === undefined) return
       shell(undo, folder.database)
       assert.equal(await report(service), 200)
@@ -133,7 +133,7 @@ describe('at a start, a SQLite file that', () => {
     { name: 'is missing', does: 'rm "$1"', says: /is missing or empty/ },
     { name: 'is missing with all that begins with its name', does: 'rm "$1"*', says: /is missing or empty/ },
     { name: 'is empty', does: ': > "$1"', says: /is missing or empty/ },
-    { name: 'is another installation’s', does: 'cp "$2" "$1"', says: /holds another database/ },
+    { name: 'is another installation’s', does: 'cp "$2" "$1"', says: /holds a different database/ },
     { name: 'is an older copy', does: 'cp "$3" "$1"', says: /holds an older copy/ },
   ]
   for (const { name, does, says } of mishaps) {
@@ -169,7 +169,10 @@ describe('at a start, a SQLite file that', () => {
     spawnSync(process.execPath, ['--eval', module])
     assert.ok(statSync(`${folder.database}-wal`).size > 0)
     shell('rm "$1-wal"', folder.database)
-    await assert.rejects(createSqliteLedger({ path: folder.database }), /lacks the write-ahead log/)
+    await assert.rejects(
+      createSqliteLedger({ path: folder.database }),
+      /write-ahead log with the latest writes is missing/,
+    )
   })
 
   test('was made before there were markers is opened, and gets one', async () => {

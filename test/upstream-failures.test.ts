@@ -55,20 +55,20 @@ const cases: readonly Case[] = [
     name: 'always 500',
     answers: { listing: (_, response) => send(response, 500, SECRET) },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 500', attempts: 3, status: 500 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 500', attempts: 3, status: 500 },
   },
   {
     name: 'slow beyond the time limit',
     answers: { listing: stall },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
     name: 'slow beyond the time limit for all attempts together',
     answers: { listing: stall },
     environment: { UPSTREAM_ATTEMPT_TIMEOUT: '1s', UPSTREAM_TIMEOUT: '200ms' },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 1 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 1 },
   },
   {
     name: 'slow beyond the time limit in the middle of the body',
@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
       },
     },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
     name: 'a body that is cut off',
@@ -100,16 +100,20 @@ const cases: readonly Case[] = [
     name: 'not JSON',
     answers: { listing: (_, response) => send(response, 200, `<html>${SECRET}</html>`) },
     status: 502,
-    says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not JSON', attempts: 3 },
+    says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not valid JSON', attempts: 3 },
   },
   ...(
     [
-      ['"messages" twice', `{"messages":[],"messages":["${SECRET}"]}`, 'the listing has "messages" twice'],
-      ['a key twice around them', `{"next":"${SECRET}","next":1,"messages":[]}`, 'the listing has a key twice: next'],
+      ['"messages" twice', `{"messages":[],"messages":["${SECRET}"]}`, 'the listing has a duplicate key: messages'],
+      [
+        'a key twice around them',
+        `{"next":"${SECRET}","next":1,"messages":[]}`,
+        'the listing has a duplicate key: next',
+      ],
       [
         'a key twice in a message',
         `{"messages":[{"id":1,"text":"${SECRET}","timestamp":"2024-05-01T00:00:00Z","\\u0069d":2}]}`,
-        'the listing has a key twice: messages[0].id',
+        'the listing has a duplicate key: messages[0].id',
       ],
       [
         'U+0000 in an id',
@@ -135,14 +139,14 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'the listing must be an object with an array "messages"',
+      reason: 'the listing must be an object with a "messages" array',
       attempts: 3,
     },
   },
   ...(
     [
-      ['id', { id: 1.5 }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
-      ['id', { id: '' }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
+      ['id', { id: 1.5 }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
+      ['id', { id: '' }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
       ['text', { text: null }, 'a string'],
       [
         'timestamp',
@@ -157,7 +161,7 @@ const cases: readonly Case[] = [
       [
         'report_id',
         { report_id: {} },
-        'an integer of at most 2^53 - 1 or a string of 1 to 200 characters, null or absent',
+        'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters, null or absent',
       ],
     ] as const
   ).map(([field, wrong, expected]) => ({
@@ -207,43 +211,43 @@ const cases: readonly Case[] = [
     name: '503 for one report: no answer, not one without it',
     answers: { listing: withReport, report: (_, __, response) => send(response, 503, 'later') },
     status: 502,
-    says: { call: REPORT, failure: 'status', reason: 'it answered with status 503', attempts: 3, status: 503 },
+    says: { call: REPORT, failure: 'status', reason: 'the response status was 503', attempts: 3, status: 503 },
   },
   {
     name: 'a report that never answers',
     answers: { listing: withReport, report: stall },
     status: 504,
-    says: { call: REPORT, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: REPORT, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
     name: '403 for a report is not 404, and asking again would not help',
     answers: { listing: withReport, report: (_, __, response) => send(response, 403, 'no') },
     status: 502,
-    says: { call: REPORT, failure: 'status', reason: 'it answered with status 403', attempts: 1, status: 403 },
+    says: { call: REPORT, failure: 'status', reason: 'the response status was 403', attempts: 1, status: 403 },
   },
   ...(
     [
-      ['not JSON', '<xml/>', 'the report is not JSON'],
-      ['another report', { ...lease, id: 1 }, 'report.id must be the 5392 that was asked for'],
+      ['not JSON', '<xml/>', 'the report is not valid JSON'],
+      ['another report', { ...lease, id: 1 }, 'report.id must be 5392, the requested id'],
       [
         'a negative price',
         { ...lease, credit_cost: -1 },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'seven decimals',
         { ...lease, credit_cost: 0.0000001 },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'a price in a string',
         { ...lease, credit_cost: '79' },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'a key twice',
         `{"id":5392,"name":"${SECRET}","credit_cost":0,"credit_cost":79}`,
-        'the report has a key twice: credit_cost',
+        'the report has a duplicate key: credit_cost',
       ],
       ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be free of U+0000 and lone surrogates'],
       ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be free of U+0000 and lone surrogates'],
@@ -274,7 +278,7 @@ const cases: readonly Case[] = [
     name: '429 with a Retry-After past the time that is left: fails at once',
     answers: { listing: (_, response) => send(response, 429, 'slow down', { 'retry-after': '60' }) },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 429', attempts: 1, status: 429 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 429', attempts: 1, status: 429 },
   },
   {
     name: 'a listing of 50 MB, larger than is allowed: given up before it is read',
@@ -288,7 +292,7 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      reason: 'the response is larger than the limit of 33554432 bytes',
       attempts: 1,
     },
   },
@@ -307,7 +311,7 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      reason: 'the response is larger than the limit of 33554432 bytes',
       attempts: 1,
     },
   },
@@ -330,7 +334,7 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'it has a content-encoding that was not asked for: "gzip"',
+      reason: 'the response has content-encoding "gzip", which was not requested',
       attempts: 3,
     },
   },
@@ -338,7 +342,7 @@ const cases: readonly Case[] = [
     name: 'a listing that is said not to have changed since never',
     answers: { listing: (_, response) => response.writeHead(304).end() },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 304', attempts: 1, status: 304 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 304', attempts: 1, status: 304 },
   },
   {
     name: 'an empty period',
@@ -462,7 +466,7 @@ describe('when what listens at UPSTREAM_URL answers', () => {
       assert.equal(response.status, 502, JSON.stringify(body))
       const { reason, ...upstream } = body.upstream
       assert.deepEqual(upstream, { call: LISTING, failure: 'connection', attempts: 3 })
-      assert.match(String(reason), /^(the connection failed|its answer is not valid HTTP) \(\w+\)$/)
+      assert.match(String(reason), /^(the connection failed|the response is not valid HTTP) \(\w+\)$/)
       assert.ok(!(service.logged() + JSON.stringify(body)).includes(SECRET))
     })
   }

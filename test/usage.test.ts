@@ -84,7 +84,7 @@ describe('GET /usage', () => {
       errorRate: 0,
       brokenRate: 0,
       missingReports: new Set(),
-      tell: () => {},
+      log: () => {},
     })
     await using upstream = await startUpstream((incoming, response) => sandbox.emit('request', incoming, response))
     await using service = await startService({ UPSTREAM_URL: upstream.url })

@@ -102,7 +102,7 @@ test('while another program reads, messages are refused once the log is at its l
       )
     }
     assert.ok(isBusy(refused), String(refused))
-    assert.match(String(refused), /write-ahead log has \d+ MiB/)
+    assert.match(String(refused), /write-ahead log has grown to \d+ MiB/)
     await assert.rejects(append(ledger), isBusy)
     assert.ok(walBytes() < BOUND, `${walBytes()} bytes`)
   }
@@ -176,7 +176,7 @@ describe('a backup that is made at work', () => {
     const { path, folder } = opened
     const target = join(folder, 'backup.db')
     await backupTo(path, target, { overwrite: false })
-    await assert.rejects(backupTo(path, target, { overwrite: false }), /is there already/)
+    await assert.rejects(backupTo(path, target, { overwrite: false }), /already exists/)
     await backupTo(path, target, { overwrite: true })
     await assert.rejects(backupTo(path, path, { overwrite: true }), /is the database itself/)
   })
@@ -214,7 +214,7 @@ describe('a restore', () => {
     await backupTo(path, target, { overwrite: false })
     await append(first, 4)
     await first.close()
-    assert.throws(() => restoreFrom(target, path, { overwrite: false }), /is there and not empty/)
+    assert.throws(() => restoreFrom(target, path, { overwrite: false }), /exists and is not empty/)
     const kept = restoreFrom(target, path, { overwrite: true })
     assert.ok(kept !== undefined)
     const second = await createSqliteLedger({ path })

@@ -956,7 +956,7 @@ export interface components {
         readonly Problem: {
             /**
              * @description What went wrong with this request. For people; the wording may change.
-             * @example GET /reports/5392 failed after 3 attempts: it answered with status 503
+             * @example GET /reports/5392 failed after 3 attempts: the response status was 503
              */
             readonly detail: string;
             /** @description Only for 400: every invalid field that was found. */
@@ -1012,7 +1012,7 @@ export interface components {
                 readonly failure: "connection" | "timeout" | "status" | "bad-answer";
                 /**
                  * @description Explanation of the failure. May name an invalid field, but never quotes its value.
-                 * @example it answered with status 503
+                 * @example the response status was 503
                  */
                 readonly reason: string;
                 /**
@@ -1588,12 +1588,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1631,12 +1631,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -1854,12 +1854,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1897,12 +1897,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -2613,12 +2613,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -2656,12 +2656,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -3789,12 +3789,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -3832,12 +3832,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -4898,12 +4898,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -4941,12 +4941,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -5127,12 +5127,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -5170,12 +5170,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }

@@ -269,7 +269,7 @@ const parseEntry = (bytes: Buffer, at: Place, column: number): FileEntry => {
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
     const place = placeWithin(error, at.line, column)
-    if (error.fault === 'key-twice') return { ...at, ...place, problem: error.message }
+    if (error.fault === 'duplicate-key') return { ...at, ...place, problem: error.message }
     throw new WrongPlace({ ...place, reason: error.message })
   }
 }

@@ -39,7 +39,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
         errorRate: options.errorRate,
         brokenRate: options.brokenRate,
         missingReports: new Set(options.missing),
-        tell: (line) => {
+        log: (line) => {
           if (options.quiet !== true) out.write(`${shown(line)}\n`)
         },
       })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { laterBy, monotonicNow } from '#model/clock.ts'
 import { type CallAttempt, createHttpClient } from './http-client.ts'
 
-test('what our own reader throws by mistake is thrown as it is, at once: it is no failure of the upstream', async () => {
+test('a bug in our own body reader is thrown at once, not retried or reported as an upstream failure', async () => {
   const server = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const attempts: CallAttempt[] = []
@@ -19,9 +19,9 @@ test('what our own reader throws by mistake is thrown as it is, at once: it is n
     random: () => 0,
     observe: (attempt) => attempts.push(attempt),
   })
-  const mistake = new TypeError('x is not a function')
+  const bug = new TypeError('x is not a function')
   const fail = (): never => {
-    throw mistake
+    throw bug
   }
   for (const reader of [
     { push: fail, end: () => {} },
@@ -35,7 +35,7 @@ test('what our own reader throws by mistake is thrown as it is, at once: it is n
       deadline: laterBy(monotonicNow(), 10_000),
       start: () => reader,
     } as const
-    await assert.rejects(client.get(call), (error) => error === mistake)
+    await assert.rejects(client.get(call), (error) => error === bug)
   }
   assert.deepEqual(attempts, [])
   await client.close()

@@ -30,7 +30,7 @@ export const createUpstream = (needs: UpstreamNeeds): CopilotService => {
   }
 }
 
-/** Reads the bytes of a listing into a reader of messages. */
+/** Parses the bytes of a listing and passes its messages to `reader`. */
 export const readListing = <T>(reader: ListingReader<T>): BodyReader<T> => {
   const listing = new JsonListing((elements, first) =>
     reader.take(elements.map((element, index) => parseMessage(element, first + index))),

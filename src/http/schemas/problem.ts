@@ -17,7 +17,7 @@ export const ProblemSchema = Type.Object(
     status: Type.Integer({ description: 'The HTTP status code.', examples: [502] }),
     detail: Type.String({
       description: 'What went wrong with this request. For people; the wording may change.',
-      examples: ['GET /reports/5392 failed after 3 attempts: it answered with status 503'],
+      examples: ['GET /reports/5392 failed after 3 attempts: the response status was 503'],
     }),
     request_id: Type.String({
       description: 'Identifies this request in the service log. Also sent in the `X-Request-Id` header.',
@@ -38,7 +38,7 @@ export const ProblemSchema = Type.Object(
           ),
           reason: Type.String({
             description: 'Explanation of the failure. May name an invalid field, but never quotes its value.',
-            examples: ['it answered with status 503'],
+            examples: ['the response status was 503'],
           }),
           attempts: Type.Integer({
             minimum: 0,

@@ -62,12 +62,12 @@ const PROBLEMS = {
       'The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good ' +
       'response is recent enough to use instead.',
     kind: 'upstream-failed',
-    detail: 'GET /reports/5392 failed after 3 attempts: it answered with status 503',
+    detail: 'GET /reports/5392 failed after 3 attempts: the response status was 503',
     more: {
       upstream: {
         call: 'GET /reports/5392',
         failure: 'status',
-        reason: 'it answered with status 503',
+        reason: 'the response status was 503',
         attempts: 3,
         status: 503,
       },
@@ -83,12 +83,12 @@ const PROBLEMS = {
   504: {
     description: 'The Copilot service timed out, and no good response is recent enough to use instead.',
     kind: 'upstream-timed-out',
-    detail: 'GET /messages/current-period failed after 3 attempts: it did not answer completely in time',
+    detail: 'GET /messages/current-period failed after 3 attempts: no complete response arrived in time',
     more: {
       upstream: {
         call: 'GET /messages/current-period',
         failure: 'timeout',
-        reason: 'it did not answer completely in time',
+        reason: 'no complete response arrived in time',
         attempts: 3,
       },
     },

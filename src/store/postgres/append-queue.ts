@@ -1,7 +1,9 @@
 /**
- * Appends of one organization that come while others are written go together: one statement and one sync for all of them.
- * When many rows wait, some statements are under way at once: only at their ends do they wait for each other, for the totals
- * of the day. With few rows a second statement costs more than it brings.
+ * Batches the appends of each organization. While append A is being written, B, C and D arrive: when A is done, one statement
+ * with one sync writes all three.
+ *
+ * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, where each
+ * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
  */
 
 import type { AppendBatch, AppendOutcome } from '#metering/ledger.ts'
@@ -12,7 +14,7 @@ import type { AppendGroup, RecordWriter } from './record-writer.ts'
 
 type Waiting = {
   readonly batch: AppendBatch
-  /** Until when it is answered, whatever happens. Those that wait in a lane came in this order. */
+  /** The deadline for its outcome. Appends in a lane are ordered by it. */
   readonly deadline: MonotonicMs
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void
   readonly reject: (error: unknown) => void
@@ -20,7 +22,7 @@ type Waiting = {
 
 const ROWS_TOGETHER = 1000
 const STATEMENTS_AT_ONCE = 4
-/** With fewer rows that wait, one statement after the other carries all of them. */
+/** With fewer rows waiting, only one statement runs at a time. */
 const ROWS_FOR_ANOTHER = 500
 
 type Lane = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
@@ -31,7 +33,7 @@ export class AppendQueue {
   readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<Promise<void>>()
 
-  /** `deadline` is when an append that begins now has to be over. */
+  /** `deadline` returns the deadline of an append that starts now. */
   constructor(writer: RecordWriter, deadline: () => MonotonicMs) {
     this.#writer = writer
     this.#deadline = deadline
@@ -49,14 +51,14 @@ export class AppendQueue {
     })
   }
 
-  /** Resolves once nothing is waiting. */
+  /** Resolves once the queue is empty and nothing is in flight. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
   async #run(organizationId: string, lane: Lane): Promise<void> {
     lane.running++
-    // What comes in the same turn goes with the first.
+    // Appends made in the same tick of the event loop join the first one.
     await Promise.resolve()
     for (;;) {
       const together = takeTogether(lane)
@@ -81,16 +83,16 @@ export class AppendQueue {
         from += batch.records.length
       }
     } catch (error) {
-      // If one of them may be to blame: each by itself then, which is safe as none of them has been written.
+      // One of them may have caused the failure, so each is retried alone. That is safe: none of them has been written.
       if (together.length > 1 && isAboutData(error)) for (const each of together) await this.#write([each])
       else for (const { reject } of together) reject(error)
     }
   }
 }
 
-const LATE = 'PostgreSQL: it waited behind others for too long'
+const LATE = 'PostgreSQL: timed out in the queue of writes'
 
-/** From the front, those that can go in one statement. */
+/** Takes the appends at the front of the lane that fit into one statement. */
 const takeTogether = (lane: Lane): readonly Waiting[] => {
   const { waiting } = lane
   const onChange = waiting[0]?.batch.onChange
