@@ -87,7 +87,7 @@ test('writes amounts in CSV with every digit, and no cell that a spreadsheet wou
   assert.equal(
     csv,
     [
-      'message_id,timestamp,report_name,credits_used,member',
+      'message_id,timestamp,report_name,credits_used,user_id',
       `'=1+1,1970-01-01T00:00:00Z,"A, ""B""",0.000001,'@sum`,
       '-7,1970-01-01T00:00:00Z,,2264.4,',
       `"a\nb",1970-01-01T00:00:00Z,,9007199254.74,'+49`,

@@ -110,8 +110,9 @@ const cell = (value: string | number): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
+/** The columns have the names of the API's fields. */
 export const toCsv = (lines: Iterable<Line>): string => {
-  const rows = ['message_id,timestamp,report_name,credits_used,member']
+  const rows = ['message_id,timestamp,report_name,credits_used,user_id']
   for (const { id, timestamp, report = '', micros, member = '' } of lines) {
     rows.push([id, timestamp, report, micros / 1e6, member].map(cell).join(','))
   }

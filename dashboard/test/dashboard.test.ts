@@ -488,7 +488,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
       .toSorted((one, other) => byCredits(one, other, -1))
       .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},`)
     assert.ok(expected.length > 5)
-    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,member', ...expected, ''].join('\r\n'))
+    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,user_id', ...expected, ''].join('\r\n'))
   })
 
   test('prices a text at every keystroke, line by line, without sending or storing it', async () => {
