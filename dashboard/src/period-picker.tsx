@@ -80,7 +80,7 @@ const RangeFields = ({ range }: { readonly range: Range }) => {
     setTyped(range)
   }
   const isInvalid = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
-  const problem = typed.from > typed.to ? 'Choose a day on or before the end.' : 'Choose a range of at most 30 years.'
+  const problem = typed.from > typed.to ? 'Choose a day on or before the end' : 'Choose a range of at most 30 years'
   const type = (change: Partial<Range>): void => {
     const next = { ...typed, ...change }
     setTyped(next)

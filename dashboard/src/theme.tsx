@@ -3,10 +3,7 @@ import { Field } from './field.tsx'
 
 type Theme = 'system' | 'light' | 'dark'
 const THEMES: readonly Theme[] = ['system', 'light', 'dark']
-const NAMES = { system: 'System theme', light: 'Light theme', dark: 'Dark theme' } as const satisfies Record<
-  Theme,
-  string
->
+const NAMES: Readonly<Record<Theme, string>> = { system: 'System theme', light: 'Light theme', dark: 'Dark theme' }
 
 /** Follows the system if the browser allows no storage. */
 const savedTheme = (): Theme => {
