@@ -56,7 +56,7 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
   readonly observeRenderings: RenderingObserver
   readonly ledger: Ledger
-  /** Of the upstream, or of the bundled sample. */
+  /** Holds the upstream's listing, or the bundled sample. */
   readonly listingCache: ListingCache<T>
   readonly recorder: Pick<UpstreamRecorder, 'settled' | 'rewrite' | 'gap'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>

@@ -53,7 +53,7 @@ const CHARGES_PER_TURN = 5000
 const RETRY_AFTER_MS = 1000
 /** Half of the default time limit for a shutdown. */
 const CLOSE_WITHIN_MS = 5000
-/** About 40 MB, and a second of writing. */
+/** About 40 MB, and about a second to write. */
 const WAITING_MAX = 100_000
 const IDS_REPORTED = 10
 
