@@ -744,21 +744,23 @@ describe('the Copilot service is asked', () => {
   })
 
   test('not by the date of its last change alone, where a second change could have the same', async () => {
-    const now = Math.floor(Date.now() / 1000) * 1000
-    for (const [changedAt, isTrusted] of [
-      [now, false],
-      [now - 60_000, true],
+    for (const [ageMs, isTrusted] of [
+      [0, false],
+      [60_000, true],
     ] as const) {
+      // Taken at the first request: a service that is slow to start must not make the change look settled.
+      let changed: string | undefined
       const conditions: (string | undefined)[] = []
       await using upstream = await startCopilot({
         listing: (request, response) => {
           conditions.push(request.headers['if-modified-since'])
-          send(response, 200, { messages: [] }, { 'last-modified': new Date(changedAt).toUTCString() })
+          changed ??= new Date(Date.now() - ageMs).toUTCString()
+          send(response, 200, { messages: [] }, { 'last-modified': changed })
         },
       })
       await using service = await startService({ UPSTREAM_URL: upstream.url })
       for (let time = 0; time < 2; time++) await fetch(`${service.url}/usage`)
-      assert.deepEqual(conditions, [undefined, isTrusted ? new Date(changedAt).toUTCString() : undefined])
+      assert.deepEqual(conditions, [undefined, isTrusted ? changed : undefined])
     }
   })
 

@@ -88,8 +88,8 @@ export type AccessNeeds = {
   readonly now: MonotonicClock
 }
 
-const REMEMBERED_MS = 5000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 5000
+const CACHED_MAX = 10_000
 
 const OPERATOR: Principal = {
   organizationId: DEFAULT_ORGANIZATION,
@@ -102,25 +102,25 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   /** By hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
   const known = new Map<string, { readonly principal: Principal; readonly until: MonotonicMs }>()
   let wasOpen: { readonly until: MonotonicMs } | undefined
-  let isEverKeyed = demand === 'required'
+  let requiresKey = demand === 'required'
 
   const mode = async (): Promise<AccessMode> => {
     if (demand === 'none') return 'open'
-    if (isEverKeyed) return 'keys'
+    if (requiresKey) return 'keys'
     if (wasOpen !== undefined && now() < wasOpen.until) return 'open'
-    isEverKeyed = await store.any()
-    wasOpen = isEverKeyed ? undefined : { until: laterBy(now(), REMEMBERED_MS) }
-    return isEverKeyed ? 'keys' : 'open'
+    requiresKey = await store.any()
+    wasOpen = requiresKey ? undefined : { until: laterBy(now(), CACHED_MS) }
+    return requiresKey ? 'keys' : 'open'
   }
 
   const recall = ({ authorization, host }: Claim): Principal | undefined => {
     if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
-    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
+    if (!requiresKey && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
-    return key === undefined ? undefined : remembered(hash('sha256', key, 'latin1'))
+    return key === undefined ? undefined : cached(hash('sha256', key, 'latin1'))
   }
 
-  const remembered = (name: string): Principal | undefined => {
+  const cached = (name: string): Principal | undefined => {
     const entry = known.get(name)
     return entry !== undefined && now() < entry.until ? entry.principal : undefined
   }
@@ -133,33 +133,33 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
 
   const principalOf = async ({ organizationId, hash: digest }: KeyHash): Promise<Principal> => {
     const name = Buffer.from(digest).toString('latin1')
-    const found = remembered(name)
+    const found = cached(name)
     if (found !== undefined) return found
     const entry = await store.find(organizationId, digest)
     const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
     if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
-    known.set(name, { principal, until: laterBy(now(), REMEMBERED_MS) })
-    forgetOldest(known)
+    known.set(name, { principal, until: laterBy(now(), CACHED_MS) })
+    evictOldest(known)
     return principal
   }
 
   /** A sign-out is stored as a key that never worked: every process finds it, and it needs no table of its own. */
   const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: MonotonicMs }>()
 
-  const rememberSignedOut = (id: string, hasEnded: boolean): void => {
+  const cacheSignOut = (id: string, hasEnded: boolean): void => {
     // A lookup that began before the sign-out must not undo it.
     if (signedOut.get(id)?.hasEnded === true) return
-    signedOut.set(id, { hasEnded, until: laterBy(now(), REMEMBERED_MS) })
-    forgetOldest(signedOut)
+    signedOut.set(id, { hasEnded, until: laterBy(now(), CACHED_MS) })
+    evictOldest(signedOut)
   }
 
   const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
     const entry = signedOut.get(id)
     if (entry !== undefined && (entry.hasEnded || now() < entry.until)) return entry.hasEnded
     const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
-    rememberSignedOut(id, isKept)
+    cacheSignOut(id, isKept)
     return isKept
   }
 
@@ -180,7 +180,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       }
       await store.revoke(organizationId, entry.id, clock())
     }
-    rememberSignedOut(id, true)
+    cacheSignOut(id, true)
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
@@ -232,7 +232,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
         hash: hash('sha256', key, 'buffer'),
       }
       await store.create(entry)
-      isEverKeyed = demand !== 'none'
+      requiresKey = demand !== 'none'
       wasOpen = undefined
       return { key, entry }
     },
@@ -247,10 +247,10 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
 }
 
 /** Forgetting costs a lookup and changes no answer. */
-const forgetOldest = (remembered: Map<string, unknown>): void => {
-  for (const oldest of remembered.keys()) {
-    if (remembered.size <= REMEMBERED_MAX) break
-    remembered.delete(oldest)
+const evictOldest = (cache: Map<string, unknown>): void => {
+  for (const oldest of cache.keys()) {
+    if (cache.size <= CACHED_MAX) break
+    cache.delete(oldest)
   }
 }
 

@@ -30,7 +30,7 @@ export const ID_CHARACTERS_MAX = 200
 
 const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
 
-/** Parses one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
+/** Validates one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
 export const parseIncoming = (input: unknown, limits: IntakeLimits, time: EpochMs): IncomingMessage | Rejection => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }

@@ -9,7 +9,7 @@ export type ReportProblem = { readonly field: string; readonly expected: string 
 
 export const REPORT_NAME_CHARACTERS_MAX = 1000
 
-/** Parses `{id, name, credit_cost}`. Never throws. */
+/** Validates `{id, name, credit_cost}`. Never throws. */
 export const parseReport = (input: unknown): Report | ReportProblem => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { field: '', expected: 'an object {id, name, credit_cost}' }

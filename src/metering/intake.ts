@@ -83,11 +83,11 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const reports = await findReports(messages)
     const dayStartOf = dayFinderOf(organization.calendar)
     const records: NewRecord[] = []
-    const share = turns()
+    const isTurnOver = createTurns()
     for (const message of messages) {
       const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
       records.push({ ...pricer.price(message, message.at, report), dayStart: dayStartOf(message.at) })
-      if (share(message.text.length)) await letOthersRun()
+      if (isTurnOver(message.text.length)) await letOthersRun()
     }
     const outcomes = await append(organization, records, 'refuse')
     const results = merge(parsed, outcomes, reports)
@@ -129,16 +129,16 @@ export const countsOf = (results: readonly IntakeResult[]): IntakeCounts => {
 }
 
 /** Says when enough characters have been measured in one stretch that other work should run. */
-const turns = () => {
+const createTurns = () => {
   let characters = 0
   return (more: number): boolean => {
-    characters += more + CHARACTERS_A_MESSAGE
-    if (characters < CHARACTERS_A_TURN) return false
+    characters += more + CHARACTERS_PER_MESSAGE
+    if (characters < CHARACTERS_PER_TURN) return false
     characters = 0
     return true
   }
 }
 
 /** The work that a message takes beyond its text, in characters. */
-const CHARACTERS_A_MESSAGE = 200
-const CHARACTERS_A_TURN = 500_000
+const CHARACTERS_PER_MESSAGE = 200
+const CHARACTERS_PER_TURN = 500_000

@@ -74,7 +74,7 @@ type ListingBuilderNeeds = {
 type Entry = {
   /** Index in the listing, duplicates included. */
   readonly index: number
-  /** What it costs unless a report sets the price. */
+  /** The charge by text, which applies unless a report sets the price. */
   readonly byText: Priced
   readonly reportId: Id | undefined
 }

@@ -34,9 +34,9 @@ export type ListingCache<T> = {
   /** Throws the upstream's error if no listing may be served. */
   readonly read: () => Promise<CachedListing<T>>
   /**
-   * Resolves to the listing once it is as young as `read` requires; with `anew`, once the upstream has been asked for all of it
+   * Resolves to the listing once it is as young as `read` requires; with `refetch`, once the upstream has been asked for all of it
    * after this call. Never throws. If the upstream fails, resolves to the last good listing if that may still be served, or to
-   * undefined with `anew`. While the upstream keeps failing, callers do not wait for it.
+   * undefined with `refetch`. While the upstream keeps failing, callers do not wait for it.
    */
   readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>
   /** Whether a read would succeed now. Asks the upstream if necessary. */
@@ -61,16 +61,16 @@ export type ListingCacheNeeds<T> = {
 
 export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache<T> => {
   const { observer, now, maxAgeMs, staleLimitMs, timeoutMs } = needs
-  let kept: Kept<T> | undefined
-  let refreshing: Promise<Kept<T>> | undefined
+  let cached: CacheEntry<T> | undefined
+  let refreshing: Promise<CacheEntry<T>> | undefined
   let failed: { readonly since: MonotonicMs; readonly error: unknown } | undefined
 
-  const refresh = async (how: Freshness): Promise<Kept<T>> => {
+  const refresh = async (how: Freshness): Promise<CacheEntry<T>> => {
     const started = now()
     try {
-      const next = await bringUpToDate(needs, kept, laterBy(started, timeoutMs), how)
-      const outcome = next.usage === kept?.usage ? 'unchanged' : 'changed'
-      kept = next
+      const next = await bringUpToDate(needs, cached, laterBy(started, timeoutMs), how)
+      const outcome = next.usage === cached?.usage ? 'unchanged' : 'changed'
+      cached = next
       failed = undefined
       const { listing, duplicates } = next
       needs.seen?.(listing)
@@ -96,38 +96,38 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     }
   }
 
-  const shareRefresh = (how: Freshness = REMEMBERED_WILL_DO): Promise<Kept<T>> => {
+  const shareRefresh = (how: Freshness = CACHE_ALLOWED): Promise<CacheEntry<T>> => {
     refreshing ??= refresh(how)
     return refreshing
   }
 
-  const isYoung = (): boolean => kept !== undefined && elapsedMs(kept.lastConfirmed, now()) < maxAgeMs
+  const isFresh = (): boolean => cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < maxAgeMs
 
   const peek = (): CachedListing<T> | undefined => {
-    if (kept === undefined || !isYoung()) return undefined
+    if (cached === undefined || !isFresh()) return undefined
     observer.served('memory')
-    return toCachedListing(kept, 'memory')
+    return toCachedListing(cached, 'memory')
   }
 
   /** Limits how often a failing upstream is asked: no more often than a healthy one, yet soon enough to notice its recovery. */
   const hasJustFailed = (): boolean =>
     failed !== undefined &&
     refreshing === undefined &&
-    elapsedMs(failed.since, now()) < Math.min(maxAgeMs, FAILURE_KEPT_MS)
+    elapsedMs(failed.since, now()) < Math.min(maxAgeMs, FAILURE_CACHED_MS)
 
   /** The last good listing if it may still be served. Throws the error otherwise. */
   const fallBack = (error: unknown): CachedListing<T> => {
-    if (kept === undefined || elapsedMs(kept.lastConfirmed, now()) > staleLimitMs) {
+    if (cached === undefined || elapsedMs(cached.lastConfirmed, now()) > staleLimitMs) {
       observer.served('none')
       throw error
     }
     observer.served('stale')
-    return toCachedListing(kept, 'stale')
+    return toCachedListing(cached, 'stale')
   }
 
   const read = async (): Promise<CachedListing<T>> => {
-    const atHand = peek()
-    if (atHand !== undefined) return atHand
+    const fresh = peek()
+    if (fresh !== undefined) return fresh
     if (hasJustFailed()) return fallBack(failed?.error)
     try {
       const refreshed = await shareRefresh()
@@ -138,20 +138,20 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     }
   }
 
-  const catchUp: ListingCache<T>['catchUp'] = async (how = REMEMBERED_WILL_DO) => {
-    const { anew } = how
+  const catchUp: ListingCache<T>['catchUp'] = async (how = CACHE_ALLOWED) => {
+    const { refetch } = how
     const started = now()
-    if (anew) await refreshing?.catch(() => {})
-    if (anew || !(isYoung() || hasJustFailed())) {
+    if (refetch) await refreshing?.catch(() => {})
+    if (refetch || !(isFresh() || hasJustFailed())) {
       const refreshed = shareRefresh(how).catch(() => {})
       if (failed === undefined) await refreshed
     }
-    const since = anew ? started : laterBy(now(), -Math.max(maxAgeMs, staleLimitMs))
-    return kept !== undefined && kept.lastConfirmed >= since ? kept.listing : undefined
+    const since = refetch ? started : laterBy(now(), -Math.max(maxAgeMs, staleLimitMs))
+    return cached !== undefined && cached.lastConfirmed >= since ? cached.listing : undefined
   }
 
   const isReady = async (): Promise<boolean> => {
-    if (kept !== undefined && elapsedMs(kept.lastConfirmed, now()) < Math.max(maxAgeMs, staleLimitMs)) return true
+    if (cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < Math.max(maxAgeMs, staleLimitMs)) return true
     if (hasJustFailed()) return false
     return shareRefresh().then(
       () => true,
@@ -163,7 +163,7 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
 }
 
 const toCachedListing = <T>(
-  { usage, listing, lastConfirmed }: Kept<T>,
+  { usage, listing, lastConfirmed }: CacheEntry<T>,
   from: RenderedUsage<T>['from'],
 ): CachedListing<T> => ({
   usage,
@@ -172,11 +172,11 @@ const toCachedListing = <T>(
   from,
 })
 
-const FAILURE_KEPT_MS = 1000
-const REMEMBERED_WILL_DO: Freshness = { anew: false }
+const FAILURE_CACHED_MS = 1000
+const CACHE_ALLOWED: Freshness = { refetch: false }
 
 /** A cached listing, and what is needed to find out whether it is still current. */
-type Kept<T> = {
+type CacheEntry<T> = {
   readonly usage: T
   readonly lastConfirmed: MonotonicMs
   readonly validators: Validators | undefined
@@ -188,21 +188,21 @@ type Kept<T> = {
 
 const bringUpToDate = async <T>(
   needs: ListingCacheNeeds<T>,
-  kept: Kept<T> | undefined,
+  cached: CacheEntry<T> | undefined,
   deadline: Deadline,
   how: Freshness,
-): Promise<Kept<T>> => {
-  if (kept?.validators !== undefined) {
-    const fetched = await fetchListing(needs, kept, kept.validators, deadline, how)
-    if (fetched !== 'unchanged') return renderListing(needs, kept, fetched)
+): Promise<CacheEntry<T>> => {
+  if (cached?.validators !== undefined) {
+    const fetched = await fetchListing(needs, cached, cached.validators, deadline, how)
+    if (fetched !== 'unchanged') return renderListing(needs, cached, fetched)
     const lastConfirmed = needs.now()
-    const reports = await lookUpAll(needs.copilot, kept.reports.keys(), deadline, how)
-    if (await areSame(reports, kept.reports)) return { ...kept, lastConfirmed }
+    const reports = await lookUpAll(needs.copilot, cached.reports.keys(), deadline, how)
+    if (await areSame(reports, cached.reports)) return { ...cached, lastConfirmed }
   }
   // Nothing is cached to compare with, or a report has changed although the listing has not.
-  const fetched = await fetchListing(needs, kept, undefined, deadline, how)
+  const fetched = await fetchListing(needs, cached, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('the upstream answered "unchanged" to an unconditional request')
-  return renderListing(needs, kept, fetched)
+  return renderListing(needs, cached, fetched)
 }
 
 type Fetched = {
@@ -214,7 +214,7 @@ type Fetched = {
 
 const fetchListing = async <T>(
   { copilot, pricer, now, progress }: ListingCacheNeeds<T>,
-  kept: Kept<T> | undefined,
+  cached: CacheEntry<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
   how: Freshness,
@@ -225,7 +225,7 @@ const fetchListing = async <T>(
     latest?.cancel()
     const lookup = copilot.lookUpReports(deadline, how)
     latest = lookup
-    const builder = createListingBuilder({ pricer, wantReport: lookup.want, before: kept?.listing.byId })
+    const builder = createListingBuilder({ pricer, wantReport: lookup.want, before: cached?.listing.byId })
     return { take: builder.take, finish: () => ({ builder, lookup }) }
   }
   const listing = await copilot.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
@@ -241,22 +241,22 @@ const fetchListing = async <T>(
 
 const renderListing = async <T>(
   { render }: ListingCacheNeeds<T>,
-  kept: Kept<T> | undefined,
+  cached: CacheEntry<T> | undefined,
   { builder, reports, validators, lastConfirmed }: Fetched,
-): Promise<Kept<T>> => {
+): Promise<CacheEntry<T>> => {
   const byId = new Map<Id, Priced>()
   for (const charge of builder.charges(reports)) {
     byId.set(charge.messageId, charge)
-    if (byId.size % CHARGES_A_TURN === 0) await letOthersRun()
+    if (byId.size % CHARGES_PER_TURN === 0) await letOthersRun()
   }
   // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
-  if (kept !== undefined && areSameCharges(kept.listing.byId, byId))
-    return { ...kept, lastConfirmed, validators, reports }
+  if (cached !== undefined && areSameCharges(cached.listing.byId, byId))
+    return { ...cached, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
   return { usage, lastConfirmed, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
 }
 
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_TURN = 5000
 
 /** The same objects in the same order: the builder reuses those that have not changed. */
 const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {
@@ -276,12 +276,12 @@ const lookUpAll = async (
   let count = 0
   for (const id of ids) {
     lookup.want(id)
-    if (++count % REPORTS_A_TURN === 0) await letOthersRun()
+    if (++count % REPORTS_PER_TURN === 0) await letOthersRun()
   }
   return lookup.reports()
 }
 
-const REPORTS_A_TURN = 5000
+const REPORTS_PER_TURN = 5000
 
 const areSame = async (
   one: ReadonlyMap<Id, Report | undefined>,
@@ -289,7 +289,7 @@ const areSame = async (
 ): Promise<boolean> => {
   let count = 0
   for (const [id, report] of one) {
-    if (++count % REPORTS_A_TURN === 0) await letOthersRun()
+    if (++count % REPORTS_PER_TURN === 0) await letOthersRun()
     const before = other.get(id)
     if (report?.name !== before?.name || report?.creditCost !== before?.creditCost) return false
   }

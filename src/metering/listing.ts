@@ -65,7 +65,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
       const sums = days.get(dayStart) ?? createSums(group)
       days.set(dayStart, sums)
       sums.add(charge)
-      if (++count % CHARGES_A_TURN === 0) await letOthersRun()
+      if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
     }
     return [...days].flatMap(([dayStart, sums]) => sums.totals().map((total): DayTotal => ({ dayStart, ...total })))
   }
@@ -82,7 +82,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
           (member === undefined || charge.member === member) &&
           (reportId === undefined || String(charge.reportId ?? '') === String(reportId))
         if (isWanted) found.push(charge)
-        if ((index - start) % CHARGES_A_TURN === CHARGES_A_TURN - 1) await letOthersRun()
+        if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }
       return found
     },
@@ -112,7 +112,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
   }
 }
 
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_TURN = 5000
 
 /** The index of the first charge at or after an instant. */
 const indexFrom = (charges: readonly Priced[], at: EpochMs): number => firstThat(charges, (charge) => charge.at >= at)

@@ -45,12 +45,12 @@ export const notListedIn = (
   let messages = 0
   let credits = 0n
   for (const line of notListed) {
-    const isMeant =
+    const matches =
       line.at >= from &&
       line.at < to &&
       (member === undefined || line.member === member) &&
       (reportId === undefined || String(line.reportId ?? '') === String(reportId))
-    if (!isMeant) continue
+    if (!matches) continue
     messages++
     credits += BigInt(line.credits)
   }
@@ -111,7 +111,7 @@ const compare = async (
   return { comparison: { notListed, differing }, equalDays: equal }
 }
 
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_TURN = 5000
 
 const linesByDay = async (
   calendar: Organization['calendar'],
@@ -124,7 +124,7 @@ const linesByDay = async (
     const day = days.get(dayStart)
     if (day === undefined) days.set(dayStart, [charge])
     else day.push(charge)
-    if (index % CHARGES_A_TURN === CHARGES_A_TURN - 1) await letOthersRun()
+    if (index % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
   }
   return days
 }

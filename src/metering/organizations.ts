@@ -37,21 +37,21 @@ type Needs = {
   readonly now: MonotonicClock
 }
 
-const REMEMBERED_MS = 5000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 5000
+const CACHED_MAX = 10_000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
   const store = ledger.organizations
   const known = new Map<string, { readonly organization: Organization; readonly until: MonotonicMs }>()
 
-  const remember = (organization: Organization): Organization => {
+  const cache = (organization: Organization): Organization => {
     const before = known.get(organization.id)?.organization
     // Keep the same object if nothing changed: callers cache by its identity.
     const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
     known.delete(organization.id)
-    known.set(organization.id, { organization: kept, until: laterBy(now(), REMEMBERED_MS) })
+    known.set(organization.id, { organization: kept, until: laterBy(now(), CACHED_MS) })
     for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_MAX) break
+      if (known.size <= CACHED_MAX) break
       known.delete(oldest)
     }
     return kept
@@ -59,7 +59,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
 
   const findNow = async (id: string): Promise<Organization | undefined> => {
     const organization = await store.find(id)
-    return organization && remember(organization)
+    return organization && cache(organization)
   }
 
   /** A clock that was set back must not move a period that has begun or has usage. */
@@ -78,7 +78,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
     create: async ({ id, name, timeZone, anchorDay }) => {
       const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay }] as const
       const organization: Organization = { id, name, createdAt: clock(), calendar }
-      return (await store.create(organization)) ? remember(organization) : undefined
+      return (await store.create(organization)) ? cache(organization) : undefined
     },
     change: async (id, { name, timeZone, anchorDay }) => {
       const latest = timeZone === undefined && anchorDay === undefined ? clock() : await latestKnown(id)
@@ -94,7 +94,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
                 latest,
               ),
       }))
-      return changed && remember(changed)
+      return changed && cache(changed)
     },
   }
 }

@@ -12,8 +12,8 @@ export type OwnReports = {
   readonly remove: ReportStore['remove']
 }
 
-const REMEMBERED_MS = 1000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 1000
+const CACHED_MAX = 10_000
 const FOUND_AT_ONCE = 16
 
 export const createOwnReports = ({
@@ -29,8 +29,8 @@ export const createOwnReports = ({
     const entry = known.get(key)
     if (entry !== undefined && now() < entry.until) return entry.report
     const report = store.find(id)
-    if (known.size >= REMEMBERED_MAX) known.clear()
-    known.set(key, { report, until: laterBy(now(), REMEMBERED_MS) })
+    if (known.size >= CACHED_MAX) known.clear()
+    known.set(key, { report, until: laterBy(now(), CACHED_MS) })
     report.catch(() => known.delete(key))
     return report
   }

@@ -11,7 +11,7 @@ export type CopilotService = {
    * `since`. Throws UpstreamError.
    */
   list<T>(request: ListRequest<T>): Promise<ListResult<T> | 'unchanged'>
-  /** Looks up what reports cost. Uses cached entries unless `anew` is set. */
+  /** Looks up what reports cost. Uses cached entries unless `refetch` is set. */
   lookUpReports(deadline: Deadline, how?: Freshness): ReportLookup
   /** Aborts requests in flight and closes connections. */
   close(): Promise<void>
@@ -30,7 +30,7 @@ export type ReportLookup = {
   readonly cancel: () => void
 }
 
-export type Freshness = { readonly anew: boolean }
+export type Freshness = { readonly refetch: boolean }
 
 export type ListRequest<T> = {
   readonly start: () => ListingReader<T>

@@ -246,7 +246,7 @@ const totalsOf = async (
   const cuts: { readonly range: Range; readonly bucket: number }[] = []
   /** The part of each bucket that consists of whole days; empty if there is none. */
   const cores: Range[] = []
-  const dayOf = rememberingDays(calendar)
+  const dayOf = createDayCache(calendar)
   for (const [bucket, { from, to }] of buckets.entries()) {
     const first = dayOf(from)
     const last = dayOf(to)
@@ -289,7 +289,7 @@ const totalsOf = async (
 }
 
 /** Caches the latest day: many buckets lie within one, and finding it takes a time zone lookup. */
-const rememberingDays = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
+const createDayCache = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
   let latest: UsageDay = { start: 0, end: 0 }
   return (at) => {
     if (at < latest.start || at >= latest.end) latest = dayAt(calendar, at)

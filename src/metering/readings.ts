@@ -56,9 +56,9 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
   readonly observeRenderings: RenderingObserver
   readonly ledger: Ledger
-  /** Of the upstream, or of the bundled sample. */
+  /** Holds the upstream's listing, or the bundled sample. */
   readonly listingCache: ListingCache<T>
-  readonly recorder: Pick<UpstreamRecorder, 'settled' | 'again' | 'gap'>
+  readonly recorder: Pick<UpstreamRecorder, 'settled' | 'rewrite' | 'gap'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
@@ -104,10 +104,10 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
    * still differ, records the differing charges again. Resolves to the latest listing.
    */
   const settleDifferences = async (organization: Organization): Promise<Listing | undefined> => {
-    const listing = await listingCache.catchUp({ anew: true })
+    const listing = await listingCache.catchUp({ refetch: true })
     await recorder.settled()
     if (listing === undefined) return undefined
-    recorder.again(await differing(organization, listing))
+    recorder.rewrite(await differing(organization, listing))
     await recorder.settled()
     return listing
   }

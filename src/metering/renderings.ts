@@ -72,7 +72,7 @@ export class Renderings<T> {
 
   /** The caller must hold it and then render it. Throws StoreBusy if there is no room. */
   begin({ key, version, messages, ending }: NewRendering): Rendering<T> {
-    const bytes = messages * BYTES_A_MESSAGE
+    const bytes = messages * BYTES_PER_MESSAGE
     if (isLong(messages)) this.#makeRoom(bytes)
     const endReading = isLong(messages) ? this.#needs.longReadings.begin() : () => {}
     const settle = Promise.withResolvers<T>()
@@ -85,7 +85,7 @@ export class Renderings<T> {
     this.#entries.set(nameOf(key, version), entry)
     this.#bytes += bytes
     this.#underWay++
-    this.#tell()
+    this.#report()
     return entry
   }
 
@@ -122,7 +122,7 @@ export class Renderings<T> {
       this.#drop(entry)
       entry.ending.abort(new Error('every reader has left'))
     }
-    this.#tell()
+    this.#report()
   }
 
   #settled(entry: Entry<T>, outcome: 'complete' | 'abandoned' | 'failed'): void {
@@ -135,7 +135,7 @@ export class Renderings<T> {
     }
     this.#trim()
     this.#needs.observe.rendered(outcome)
-    this.#tell()
+    this.#report()
   }
 
   #measure(entry: Entry<T>): void {
@@ -176,13 +176,13 @@ export class Renderings<T> {
     }
   }
 
-  #tell(): void {
+  #report(): void {
     this.#needs.observe.renderings({ underWay: this.#underWay, bytes: this.#bytes })
   }
 }
 
 /** An entry of `GET /usage` with a timestamp, a report and an id of typical lengths. */
-const BYTES_A_MESSAGE = 110
+const BYTES_PER_MESSAGE = 110
 
 const nameOf = (key: string, version: number): string => `${version} ${key}`
 

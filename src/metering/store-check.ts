@@ -9,7 +9,7 @@ type Needs = {
   readonly waitMaxMs?: number
 }
 
-const KEPT_MS = 1000
+const CACHED_MS = 1000
 const WAIT_MAX_MS = 2000
 
 export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs): (() => Promise<void>) => {
@@ -26,7 +26,7 @@ export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs)
 
   return () => {
     // Join a check that is still running: another one would only make the queue longer.
-    const isKept = current !== undefined && (!current.isSettled || elapsedMs(current.started, now()) < KEPT_MS)
+    const isKept = current !== undefined && (!current.isSettled || elapsedMs(current.started, now()) < CACHED_MS)
     if (current === undefined || !isKept) current = start()
     return inTime(current.result, waitMaxMs)
   }

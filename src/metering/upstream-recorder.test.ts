@@ -134,6 +134,6 @@ test('closing does not wait for a slow ledger, and reports what is left', async 
 
 test('writing no charges again settles at once', async () => {
   const { recorder } = startRecorder()
-  recorder.again([])
+  recorder.rewrite([])
   await recorder.settled()
 })

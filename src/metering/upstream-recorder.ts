@@ -18,7 +18,7 @@ export type UpstreamRecorder = {
   /** Takes each listing that the upstream has confirmed. */
   readonly seen: (listing: Listing) => void
   /** Writes charges of the latest listing again, because the ledger lacks them or has other values. */
-  readonly again: (charges: readonly Priced[]) => void
+  readonly rewrite: (charges: readonly Priced[]) => void
   /** Resolves once everything seen so far is written. Throws the error of the first attempt that fails. */
   readonly settled: () => Promise<void>
   /** What was listed but never recorded, because it was no longer listed when there was room for it. */
@@ -48,20 +48,20 @@ export type UpstreamRecorderNeeds = {
   readonly waitingMax?: number
 }
 
-const CHARGES_A_PIECE = 500
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_PIECE = 500
+const CHARGES_PER_TURN = 5000
 const RETRY_AFTER_MS = 1000
 /** Half of the default time limit for a shutdown. */
 const CLOSE_WITHIN_MS = 5000
-/** About 40 MB, and a second of writing. */
+/** About 40 MB, and about a second to write. */
 const WAITING_MAX = 100_000
-const IDS_TOLD = 10
+const IDS_REPORTED = 10
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
   const { intake, findOrganization, observe, now, waitingMax = WAITING_MAX } = needs
   /** The latest listing that was merged. Each of its charges is written, waits in the backlog, or found no room there. */
   let latest: ReadonlyMap<Id, Priced> = new Map()
-  let withoutRoom: ReadonlySet<Id> = new Set()
+  let overflow: ReadonlySet<Id> = new Set()
   /** The listing that was seen last. */
   let newest: ReadonlyMap<Id, Priced> | undefined
   const pending = new Map<Id, Priced>()
@@ -84,33 +84,33 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     const missed = new Set<Id>()
     let count = 0
     for (const [id, charge] of listing) {
-      const known = withoutRoom.has(id) ? undefined : latest.get(id)
+      const known = overflow.has(id) ? undefined : latest.get(id)
       if ((known === undefined || !isSameCharge(known, charge)) && !offer(charge)) missed.add(id)
-      if (++count % CHARGES_A_TURN === 0) await letOthersRun()
+      if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
     }
-    const lost = [...withoutRoom].flatMap((id) => (listing.has(id) ? [] : (latest.get(id) ?? [])))
+    const lost = [...overflow].flatMap((id) => (listing.has(id) ? [] : (latest.get(id) ?? [])))
     latest = listing
-    withoutRoom = missed
+    overflow = missed
     if (lost.length === 0) return
     gap = lost.reduce(widened, gap)
-    observe({ lost: lost.length, ids: lost.slice(0, IDS_TOLD).map(({ messageId }) => messageId) })
+    observe({ lost: lost.length, ids: lost.slice(0, IDS_REPORTED).map(({ messageId }) => messageId) })
   }
 
   /** Adds the charges that found no room before, now that there is some. */
   const refill = (): void => {
-    const missed = new Set(withoutRoom)
-    for (const id of withoutRoom) {
+    const missed = new Set(overflow)
+    for (const id of overflow) {
       const charge = latest.get(id)
       if (charge !== undefined && !offer(charge)) break
       missed.delete(id)
     }
-    withoutRoom = missed
+    overflow = missed
   }
 
   const writePiece = async (): Promise<void> => {
     const organization = await findOrganization(DEFAULT_ORGANIZATION)
     if (organization === undefined) throw new Error('the organization "default" does not exist')
-    const piece = [...pending.values().take(CHARGES_A_PIECE)]
+    const piece = [...pending.values().take(CHARGES_PER_PIECE)]
     const outcomes = await intake.record(organization, piece)
     for (const each of piece) if (pending.get(each.messageId) === each) pending.delete(each.messageId)
     const countOf = (status: string): number => outcomes.filter((each) => each.status === status).length
@@ -119,22 +119,22 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   }
 
   const write = async (): Promise<void> => {
-    while (now() < deadline && (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0)) {
+    while (now() < deadline && (isMerging > 0 || pending.size > 0 || overflow.size > 0)) {
       if (pending.size === 0) await merging
-      if (pending.size < waitingMax / 2 && withoutRoom.size > 0) refill()
+      if (pending.size < waitingMax / 2 && overflow.size > 0) refill()
       if (pending.size === 0) continue
       try {
         await writePiece()
       } catch (error) {
-        observe({ error, waiting: pending.size + withoutRoom.size })
-        tellWaiting(error)
+        observe({ error, waiting: pending.size + overflow.size })
+        settleWaiting(error)
         if (closing.signal.aborted) break
         await wait(RETRY_AFTER_MS, undefined, { ref: false, signal: closing.signal }).catch(() => {})
       }
     }
     writing = undefined
-    const isWritten = pending.size === 0 && withoutRoom.size === 0
-    tellWaiting(
+    const isWritten = pending.size === 0 && overflow.size === 0
+    settleWaiting(
       isWritten ? undefined : new StoreError('the service is shutting down before the listing is fully recorded'),
     )
   }
@@ -144,10 +144,10 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     writing ??= Promise.resolve().then(write)
   }
 
-  const tellWaiting = (error?: unknown): void => {
-    const told = waiting
+  const settleWaiting = (error?: unknown): void => {
+    const waiters = waiting
     waiting = []
-    for (const { resolve, reject } of told) error === undefined ? resolve() : reject(error)
+    for (const { resolve, reject } of waiters) error === undefined ? resolve() : reject(error)
   }
 
   const settled = (): Promise<void> =>
@@ -161,7 +161,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       merging = merging.then(() => merge(byId)).finally(() => isMerging--)
       start()
     },
-    again: (charges) => {
+    rewrite: (charges) => {
       // A charge that finds no room here is found again by the next comparison.
       for (const charge of charges) offer(charge)
       start()
@@ -172,7 +172,7 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       deadline = laterBy(now(), CLOSE_WITHIN_MS)
       closing.abort()
       await settled().catch(() => {})
-      const abandoned = pending.size + withoutRoom.size
+      const abandoned = pending.size + overflow.size
       if (abandoned > 0) observe({ abandoned })
     },
   }

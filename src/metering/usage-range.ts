@@ -8,7 +8,7 @@ import type { Range } from './ledger.ts'
 import type { Reading } from './readings.ts'
 
 export type RangeQuery = {
-  /** `current`, `previous`, or `2024-05` or `2024-05-15`: the period that starts in that month or on that day. */
+  /** `current`, `previous`, or the month or day in which a period starts: `2024-05`, `2024-05-15`. */
   readonly period?: string | undefined
   /** Instants, or dates, which stand for the midnight at their start. `to` is exclusive. */
   readonly from?: string | undefined

@@ -19,7 +19,7 @@ export type BillingCalendar = readonly [CalendarEntry, ...CalendarEntry[]]
 /** The earliest instant that a Date can represent. */
 export const CALENDAR_BEGINS: EpochMs = -8_640_000_000_000_000
 
-/** The customer who is billed. */
+/** A customer, which is billed as a whole. */
 export type Organization = {
   readonly id: string
   readonly name: string

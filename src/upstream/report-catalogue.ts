@@ -66,8 +66,8 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     return answer
   }
 
-  const recall = (id: Id, { anew }: Freshness): Known | undefined => {
-    const entry = anew ? undefined : known.get(id)
+  const recall = (id: Id, { refetch }: Freshness): Known | undefined => {
+    const entry = refetch ? undefined : known.get(id)
     return entry !== undefined && now() < entry.until ? entry : undefined
   }
 
@@ -93,7 +93,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     }
   }
 
-  return (deadline: Deadline, how: Freshness = CACHED_IS_FINE): ReportLookup => {
+  return (deadline: Deadline, how: Freshness = CACHE_ALLOWED): ReportLookup => {
     const answers = new Map<Id, Report | undefined>()
     const wanted = new Set<Id>()
     let queue: Id[] = []
@@ -176,7 +176,7 @@ type Waiting = {
 }
 
 const ANSWERS_A_TURN = 2000
-const CACHED_IS_FINE: Freshness = { anew: false }
+const CACHE_ALLOWED: Freshness = { refetch: false }
 
 const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 
