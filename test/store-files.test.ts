@@ -151,7 +151,7 @@ describe('at a start, a SQLite file that', () => {
       await assert.rejects(createSqliteLedger({ path: folder.database }), (error: Error) => {
         assert.match(error.message, says)
         assert.match(error.message, /db restore/)
-        assert.match(error.message, /remove the marker file/)
+        assert.match(error.message, /delete the marker file/)
         return true
       })
       // As the error says: without the marker it is deliberate.

@@ -77,7 +77,7 @@ export class Connection {
     return this.#repeat(reading, undefined, this.deadline(), signal)
   }
 
-  /** On a direct connection, the session's timeouts apply. Behind a pooler, the transaction sets its own. */
+  /** Uses the session's timeouts if it can. Behind a pooler, or with another `statementMs`, the transaction sets its own. */
   async transaction<T>(
     client: pg.PoolClient,
     operation: () => Promise<T>,

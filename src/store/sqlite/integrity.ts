@@ -18,7 +18,7 @@ export function* checkTotals(database: DatabaseSync): Generator<string> {
   for (const organizationId of organizationsOf(database)) yield* checkOrganization(database, organizationId)
 }
 
-/** Checks that every superseded charge has its successor. */
+/** Checks that every superseded charge has its successor, and every later revision its predecessor. */
 export const checkRevisions = (database: DatabaseSync): readonly string[] =>
   attempt(() =>
     database
