@@ -24,11 +24,11 @@ const REASONS: Readonly<Record<string, string>> = {
   report: 'fixed price, replaces all other rules',
   base: 'every message',
   characters: 'including whitespace',
-  'third-vowels': 'every third character that is a vowel',
-  'length-penalty': 'text over the length limit',
-  'unique-words': 'no word is repeated',
+  'third-vowels': 'each vowel among the 3rd, 6th, 9th, … characters',
+  'length-penalty': 'text longer than the limit',
+  'unique-words': 'discount, no word occurs twice',
   minimum: 'raises the total to the minimum',
-  palindrome: 'reads the same backward, doubles the total',
+  palindrome: 'reads the same in both directions, doubles the total',
 }
 
 const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>
