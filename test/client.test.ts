@@ -117,7 +117,9 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.equal(toMicros(whole.buckets[0]?.credits ?? 0), micros)
     const bill = await client.bill({ ...own, ...MAY })
     assert.equal(sumOf(bill.usage.map((line) => line.credits_used)), micros)
-    assert.deepEqual([bill.ageSeconds, bill.isStale], [0, false])
+    // On a busy machine a second may pass between rendering and sending.
+    assert.ok(bill.ageSeconds <= 10, `${bill.ageSeconds}`)
+    assert.equal(bill.isStale, false)
     const periods = await all(client.periods({ ...own, limit: 2 }))
     const may = periods.find(({ start }) => start === '2024-05-01T00:00:00.000Z')
     assert.equal(toMicros(may?.credits ?? 0), micros)

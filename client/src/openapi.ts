@@ -203,7 +203,7 @@ export interface paths {
         };
         /**
          * List organizations
-         * @description Returns all organizations for an operator key, otherwise the key's own, ordered by id. Requires the scope `usage:read`.
+         * @description Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.
          */
         readonly get: operations["listOrganizations"];
         readonly put?: never;
@@ -227,7 +227,7 @@ export interface paths {
         };
         /**
          * Get an organization
-         * @description Requires the scope `usage:read`.
+         * @description Returns the organization, with its pending change if there is one. Requires the scope `usage:read`.
          */
         readonly get: operations["getOrganization"];
         readonly put?: never;
@@ -291,7 +291,7 @@ export interface paths {
         };
         /**
          * Get the price of a report
-         * @description Requires the scope `usage:read`.
+         * @description Returns the report from the catalogue of this service. Requires the scope `usage:read`.
          */
         readonly get: operations["getReport"];
         /**
@@ -324,13 +324,13 @@ export interface paths {
         readonly get: operations["getSession"];
         readonly put?: never;
         /**
-         * Sign in
-         * @description Signs in to the dashboard with an API key that has the scope `usage:read`. The response sets a cookie that scripts cannot read and that only the service's own pages send. The session ends after `SESSION_LIFETIME` (12 hours by default), on sign-out, or when the key is revoked. Programs send their key with each request instead.
+         * Sign in to the dashboard
+         * @description Starts a session with an API key that has the scope `usage:read`. The response sets a cookie that scripts cannot read and that only the service's own pages send. The session ends after `SESSION_LIFETIME` (12 hours by default), on sign-out, or when the key is revoked. Programs send their key with each request instead.
          */
         readonly post: operations["signIn"];
         /**
-         * Sign out
-         * @description Ends the session, for every copy of its cookie: immediately in this process, within 5 seconds in other processes on the same database. Succeeds without a session, too.
+         * Sign out of the dashboard
+         * @description Ends the session for every copy of its cookie: immediately in this process, within 5 seconds in other processes on the same database. Has no effect without a session.
          */
         readonly delete: operations["signOut"];
         readonly options?: never;
@@ -426,7 +426,7 @@ export interface components {
             /**
              * Format: date-time
              * @description End of the bucket, exclusive.
-             * @example 2024-05-01T00:00:00.000Z
+             * @example 2024-05-02T00:00:00.000Z
              */
             readonly end: string;
             /** @description Only with `group_by`: the groups that have usage. They add up to the bucket. */
@@ -554,7 +554,7 @@ export interface components {
                 /**
                  * Format: date-time
                  * @description End of the period, exclusive.
-                 * @example 2024-05-01T00:00:00.000Z
+                 * @example 2024-06-01T00:00:00.000Z
                  */
                 readonly end: string;
                 /**
@@ -660,7 +660,7 @@ export interface components {
              */
             readonly specversion: "1.0";
             /**
-             * @description Id of the member of the organization who sent the message.
+             * @description Id of the member of the organization who sent the message. `null` means absent.
              * @example ada
              */
             readonly subject?: string | null;
@@ -687,7 +687,7 @@ export interface components {
             /**
              * Format: date-time
              * @description End of the period, exclusive.
-             * @example 2024-05-01T00:00:00.000Z
+             * @example 2024-06-01T00:00:00.000Z
              */
             readonly end: string;
             /** @description Only if the response comes from the listing of the Copilot service (its current period). */
@@ -913,7 +913,7 @@ export interface components {
             /**
              * Format: date-time
              * @description End of the period, exclusive.
-             * @example 2024-05-01T00:00:00.000Z
+             * @example 2024-06-01T00:00:00.000Z
              */
             readonly end: string;
             /**
@@ -1505,7 +1505,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1717,7 +1717,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1963,7 +1963,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2156,7 +2156,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2338,7 +2338,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2494,7 +2494,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2730,7 +2730,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2883,7 +2883,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2997,7 +2997,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Created. */
+            /** @description The organization was created. */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3030,7 +3030,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3206,7 +3206,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3372,7 +3372,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3566,7 +3566,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3706,7 +3706,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3901,7 +3901,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4082,7 +4082,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4262,7 +4262,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4402,7 +4402,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4519,7 +4519,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Signed in. */
+            /** @description The session was started. */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4550,7 +4550,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4669,7 +4669,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Signed out. */
+            /** @description The session was ended. */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4815,7 +4815,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5044,7 +5044,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API key is missing, unknown or revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -106,7 +106,10 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
           '`admin` on the organization `default`).',
         body: NewSchema,
         response: {
-          201: { description: 'Created.', content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+          201: {
+            description: 'The organization was created.',
+            content: { 'application/json': { schema: Type.Ref('Organization#') } },
+          },
           ...problemResponses(400, 401, 403, 409, 413, 415, 500, 503),
         },
       },
@@ -132,7 +135,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         tags,
         summary: 'List organizations',
         description:
-          "Returns all organizations for an operator key, otherwise the key's own, ordered by id. Requires the scope `usage:read`.",
+          "Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.",
         querystring: ListQuery,
         response: {
           200: {
@@ -183,7 +186,8 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         operationId: 'getOrganization',
         tags,
         summary: 'Get an organization',
-        description: 'Requires the scope `usage:read`.',
+        description:
+          'Returns the organization, with its pending change if there is one. Requires the scope `usage:read`.',
         params: pathSchema,
         response: { ...answers('The organization.'), ...problemResponses(400, 401, 403, 404, 500, 503) },
       },

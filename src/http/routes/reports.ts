@@ -96,7 +96,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
         operationId: 'getReport',
         tags,
         summary: 'Get the price of a report',
-        description: 'Requires the scope `usage:read`.',
+        description: 'Returns the report from the catalogue of this service. Requires the scope `usage:read`.',
         params: path,
         querystring: query,
         response: { 200: schema('The report.'), ...problemResponses(400, 401, 403, 404, 500, 503) },

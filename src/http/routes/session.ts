@@ -98,14 +98,14 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         ...WITHOUT_KEY,
         operationId: 'signIn',
         tags: ['Session'],
-        summary: 'Sign in',
+        summary: 'Sign in to the dashboard',
         description:
-          'Signs in to the dashboard with an API key that has the scope `usage:read`. The response sets a cookie that scripts ' +
+          'Starts a session with an API key that has the scope `usage:read`. The response sets a cookie that scripts ' +
           "cannot read and that only the service's own pages send. The session ends after `SESSION_LIFETIME` (12 hours by " +
           'default), on sign-out, or when the key is revoked. Programs send their key with each request instead.',
         body: SignIn,
         response: {
-          204: { description: 'Signed in.', type: 'null' },
+          204: { description: 'The session was started.', type: 'null' },
           ...problemResponses(400, 401, 403, 413, 415, 500, 503),
         },
       },
@@ -128,11 +128,11 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         ...WITHOUT_KEY,
         operationId: 'signOut',
         tags: ['Session'],
-        summary: 'Sign out',
+        summary: 'Sign out of the dashboard',
         description:
-          'Ends the session, for every copy of its cookie: immediately in this process, within 5 seconds in other processes ' +
-          'on the same database. Succeeds without a session, too.',
-        response: { 204: { description: 'Signed out.', type: 'null' }, ...problemResponses(403, 500, 503) },
+          'Ends the session for every copy of its cookie: immediately in this process, within 5 seconds in other processes on ' +
+          'the same database. Has no effect without a session.',
+        response: { 204: { description: 'The session was ended.', type: 'null' }, ...problemResponses(403, 500, 503) },
       },
     },
     async (request, reply) => {

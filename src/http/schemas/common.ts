@@ -59,8 +59,8 @@ export const limitQuery = (byDefault: number, most: number) => ({
   ),
 })
 
-export const TimestampSchema = (description: string) =>
-  Type.String({ format: 'date-time', description, examples: ['2024-05-01T00:00:00.000Z'] })
+export const TimestampSchema = (description: string, example = '2024-05-01T00:00:00.000Z') =>
+  Type.String({ format: 'date-time', description, examples: [example] })
 
 export const creditsSchema = (description: string) => Type.Number({ description, examples: [11.25] })
 

@@ -66,7 +66,7 @@ export const CloudEventSchema = Type.Object(
     }),
     subject: Type.Optional(
       Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
-        description: 'Id of the member of the organization who sent the message.',
+        description: 'Id of the member of the organization who sent the message. `null` means absent.',
         examples: ['ada'],
       }),
     ),

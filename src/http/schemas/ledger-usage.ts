@@ -81,7 +81,7 @@ export const UsagePageSchema = Type.Object(
 export const BucketSchema = Type.Object(
   {
     start: TimestampSchema('Start of the bucket, inclusive.'),
-    end: TimestampSchema('End of the bucket, exclusive.'),
+    end: TimestampSchema('End of the bucket, exclusive.', '2024-05-02T00:00:00.000Z'),
     messages: messageCount,
     credits: CreditsSchema,
     groups: Type.Optional(
@@ -120,7 +120,7 @@ const periodFields = {
     examples: ['2024-05'],
   }),
   start: TimestampSchema('Start of the period, inclusive.'),
-  end: TimestampSchema('End of the period, exclusive.'),
+  end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
   state: Type.Literal('open', {
     description: 'Always `open`: late messages are still charged to the period.',
     examples: ['open'],
@@ -200,7 +200,7 @@ export const ChargeSchema = Type.Object(
     period: Type.Object(
       {
         start: TimestampSchema('Start of the period, inclusive.'),
-        end: TimestampSchema('End of the period, exclusive.'),
+        end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
       },
       { description: 'The billing period of the charge.' },
     ),

@@ -18,7 +18,7 @@ const PROBLEMS = {
     more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not accept it' }] },
   },
   401: {
-    description: 'The API key is missing, unknown or revoked.',
+    description: 'The API key is missing, invalid or revoked.',
     kind: 'unauthenticated',
     detail: 'Send an API key as `Authorization: Bearer cck_…`.',
   },
