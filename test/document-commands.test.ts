@@ -66,7 +66,9 @@ const isComplete = (text: string): boolean => !/['"]|\\$/.test(text.replace(QUOT
 /** Whether what was printed is what is shown: … stands for anything, and only JSON is wrapped. */
 const isAsShown = (shown: string, printed: string): boolean => {
   const normal = (text: string): string => text.trim().replace(/\s+/g, /^\s*[{[]/.test(shown) ? '' : ' ')
-  const parts = normal(shown).split('…').map(RegExp.escape)
+  const parts = normal(shown)
+    .split(/\s*…\s*/)
+    .map(RegExp.escape)
   return new RegExp(`^${parts.join('[\\s\\S]*?')}$`).test(normal(printed))
 }
 
