@@ -75,7 +75,7 @@ describe('the server process', () => {
       [
         [],
         { UPSTREAM_MAX_AGE: '1 s' },
-        'copilot-credits: UPSTREAM_MAX_AGE must be a duration of 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
+        'copilot-credits: UPSTREAM_MAX_AGE must be a duration from 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
       ],
       [['--prot', '1'], {}, /^error: unknown option '--prot'/],
     ] as const) {
