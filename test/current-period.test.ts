@@ -352,7 +352,10 @@ test('what is charged beside the listing is counted by a metric and told in the 
   await getJson(`${service.url}/v1/usage?period=previous`)
   assert.equal(await notListed(), 1)
   assert.equal(await service.metric('copilot_credits_not_listed_credits'), 79)
-  assert.match(service.logged(), /"credits":"79".*messages are charged that the Copilot service does not list/)
+  assert.match(
+    service.logged(),
+    /"credits":"79".*the ledger has charged messages that the Copilot service does not list/,
+  )
 })
 
 test('while the ledger cannot be written the listing is answered, and nothing of the ledger', async () => {

@@ -582,7 +582,7 @@ describe('while the Copilot service fails', () => {
     assert.equal(await run.service.metric('copilot_credits_usage_answers_total{from="stale"}'), 1)
     assert.match(
       run.service.logged(),
-      /"level":40,.*could not be brought up to date: GET \/messages\/current-period failed/,
+      /"level":40,.*cannot refresh the current period: GET \/messages\/current-period failed/,
     )
     run.state.works = true
     const again = await fetch(`${run.service.url}/usage`)
@@ -808,7 +808,7 @@ describe('a ledger that cannot be written', () => {
         const answer = (await (await fetch(`${service.url}/usage`)).json()) as { usage: unknown[] }
         assert.equal(answer.usage.length, length)
       }
-      assert.doesNotMatch(service.logged(), /could not be recorded/, 'it was not waited for')
+      assert.doesNotMatch(service.logged(), /cannot record listed messages/, 'it was not waited for')
       other.exec('ROLLBACK')
     } finally {
       rmSync(folder, { recursive: true })
