@@ -19,20 +19,20 @@ const dockerfile = read('Dockerfile')
 
 describe('the Docker image', () => {
   test('has every file and package that tests need, in the target test', () => {
-    assert.ok(neededFiles().length > 150, 'files are found')
-    assert.ok(packages({ dev: true }).length > 150, 'packages are found')
+    assert.ok(neededFiles().length > 150, 'no files found')
+    assert.ok(packages({ dev: true }).length > 150, 'no packages found')
     assert.deepEqual(missingFrom('test', dockerfile), [])
   })
 
   test('lacks a file or package if any COPY line of the target test is removed', () => {
     const [, stage = ''] = /^FROM \S+ AS test$(.*?)(?=^FROM )/ms.exec(dockerfile) ?? []
     const lines = stage.match(/^COPY .*$/gm) ?? []
-    assert.ok(lines.length > 0, 'lines are found')
+    assert.ok(lines.length > 0, 'no lines found')
     for (const line of lines) assert.notDeepEqual(missingFrom('test', dockerfile.replace(`${line}\n`, '')), [], line)
   })
 
   test('has every package that production needs, in the target runtime', () => {
-    assert.ok(packages({ dev: false }).length > 100, 'packages are found')
+    assert.ok(packages({ dev: false }).length > 100, 'no packages found')
     assert.deepEqual(missingFrom('runtime', dockerfile), [])
   })
 })
@@ -40,7 +40,7 @@ describe('the Docker image', () => {
 test('compose.yaml overrides only HOST and PORT of .env', () => {
   const [, block = ''] = /^ {4}environment:\n((?: {6}.*\n)+)/m.exec(read('compose.yaml')) ?? []
   const settings = [...block.matchAll(/^ {6}(\w+): (.*)$/gm)]
-  assert.ok(settings.length > 0, 'settings are found')
+  assert.ok(settings.length > 0, 'no settings found')
   const overridden = settings.filter(([, name = '', value = '']) => !value.startsWith(`\${${name}:-`))
   assert.deepEqual(
     overridden.map(([, name]) => name),
