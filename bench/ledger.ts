@@ -246,7 +246,7 @@ const fillLedger = async (
   await Promise.all(underWay)
 }
 
-/** Streams messages in one NDJSON request and measures the server's peak memory. */
+/** So many messages in one NDJSON request, and the most memory that the server had until then. */
 export const benchStream = (report: Report, count: number): Promise<void> =>
   withStores(async (store) => {
     report.heading(`${count.toLocaleString('en')} messages streamed into ${store.name} as NDJSON`)

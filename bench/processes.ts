@@ -23,7 +23,7 @@ export const startProcess = async (file: string, ...args: readonly string[]): Pr
   return running(child, port)
 }
 
-/** The service as `npm start` runs it, logging to a file. Without a database of its own it gets a temporary one. */
+/** The service as `npm start` runs it, with its log in a file. Its database, too, goes with it where none is given. */
 export const startService = async (environment: Readonly<Record<string, string>>): Promise<Running> => {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))

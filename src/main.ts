@@ -11,7 +11,7 @@ import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
-/** The service and its HTTP application, not yet listening. */
+/** The service and its HTTP application, put together and not yet listening. */
 export const openApp = async (config: Config, logger: Logger) => {
   const metrics = createMetrics()
   const now = () => performance.now()
@@ -63,8 +63,8 @@ export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
   const { logger, flush } = createLog(config)
   const { app, service } = await openApp(config, logger)
-  const isProtected = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
-  if (!isProtected) {
+  const isGuarded = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
+  if (!isGuarded) {
     await Promise.allSettled([app.close(), service.close()])
     throw new InvalidConfig(
       `HOST=${config.host} can be reached from other machines, but there is no API key yet. Create one with ` +

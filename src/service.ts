@@ -46,10 +46,10 @@ export type CurrentPeriodNeeds<T> = {
 
 export type CurrentPeriod<T> = { readonly currentUsage: CurrentUsage<T>; readonly close: () => Promise<void> }
 
-/** The current period of the upstream, of files or of the bundled sample, without a database. */
+/** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
 export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPeriod<T> => {
   const source = createSource(needs)
-  // Any key will do: nothing is stored, so no digest is compared later.
+  // Nothing is kept, so nothing has to be recognised later: any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
   return { currentUsage: currentUsageOf(needs, source, pricer), close: () => source.close() }
 }
@@ -113,7 +113,7 @@ export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> 
 }
 
 export type Service<T> = {
-  /** From the upstream or the bundled sample. */
+  /** Of the upstream, or of the bundled sample. */
   readonly currentUsage: CurrentUsage<T>
   readonly hasUpstream: boolean
   /** Whether the bundled sample is served, because the database has no messages and no keys. */
@@ -162,12 +162,12 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
   })
-  const noteTime = (): void => {
+  const seeTime = (): void => {
     // Every other use of the store reports its failure.
     ledger.latestInstant(clock()).catch(() => {})
   }
-  noteTime()
-  const noting = setInterval(noteTime, NOTE_TIME_EVERY_MS).unref()
+  seeTime()
+  const seeing = setInterval(seeTime, TIME_SEEN_EVERY_MS).unref()
   let wasTouched = hasUpstream
   const isSample = async (): Promise<boolean> => {
     wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
@@ -208,7 +208,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     hasKey: () => ledger.keys.any(),
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
-      clearInterval(noting)
+      clearInterval(seeing)
       await source.close()
       await recorder.close()
       await ledger.close()
@@ -221,7 +221,7 @@ const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Conf
   database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
 
 /** How often the store records the time. It stops a calendar change from moving a period that began before a clock was set back. */
-const NOTE_TIME_EVERY_MS = 60_000
+const TIME_SEEN_EVERY_MS = 60_000
 
 const reportsFrom =
   (source: CurrentPeriodSource, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>

@@ -1,4 +1,4 @@
-/** Request bodies that are compressed, of another media type, or have a duplicate key, sent over real connections. */
+/** Bodies that are packed, of another type, or hold a key twice, sent over real connections. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as rawRequest } from 'node:http'
@@ -9,7 +9,7 @@ import { createGzip, deflateSync, gzipSync } from 'node:zlib'
 import { CloudEvent, HTTP } from 'cloudevents'
 import { type Running, startService } from './harness.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
+// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
 type Answer = { readonly status: number; readonly body: any; readonly headers: Headers }
 
 type Body = string | Uint8Array
@@ -69,8 +69,8 @@ const chargedIn = async (service: Running): Promise<number> => {
   return buckets[0]?.messages ?? Number.NaN
 }
 
-describe('a duplicate key', () => {
-  test('anywhere in a body rejects the whole request, and nothing is charged or changed', async () => {
+describe('a key that is there twice', () => {
+  test('in a body is refused as a whole, wherever it is, and nothing is charged or changed', async () => {
     await using service = await startService({})
     const one = JSON.stringify(message(1))
     const event = JSON.stringify(EVENT)
@@ -99,7 +99,7 @@ describe('a duplicate key', () => {
     assert.equal((await fetch(`${service.url}/v1/reports/1`)).status, 404)
   })
 
-  test('in an NDJSON line or the base64 of an event rejects only that message', async () => {
+  test('in a line or in the base64 of an event costs that message, and not its neighbours', async () => {
     await using service = await startService({})
     const line = (id: number) => JSON.stringify(message(id))
     const lines = [line(1), `${line(2).slice(0, -1)},"id":3}`, line(4)].join('\n')
@@ -135,7 +135,7 @@ describe('a duplicate key', () => {
   })
 })
 
-test('a byte order mark is ignored only at the start of a body', async () => {
+test('a byte order mark is ignored at the start of a body, and nowhere else', async () => {
   await using service = await startService({})
   assert.equal((await post(service, '/v1/messages', `\ufeff${messages(1)}`)).body.accepted, 1)
   assert.equal((await post(service, '/v1/organizations', '\ufeff{"id":"acme"}')).status, 201)
@@ -148,8 +148,8 @@ test('a byte order mark is ignored only at the start of a body', async () => {
   )
 })
 
-describe('a gzip body', () => {
-  test('works on every route with a request body, exactly like the uncompressed body', async () => {
+describe('a body that is packed with gzip', () => {
+  test('is taken on every route that takes a body, and is the same as the body that it packs', async () => {
     await using service = await startService({})
     const gzip = { 'content-encoding': 'gzip' }
     const line = (id: number) => JSON.stringify(message(id))
@@ -190,7 +190,7 @@ describe('a gzip body', () => {
     }
   })
 
-  test('that is invalid or truncated gets 400, and nothing is charged', async () => {
+  test('that is broken or cut off is refused with 400, and nothing of it is charged', async () => {
     await using service = await startService({})
     const whole = gzipSync(
       JSON.stringify({ messages: Array.from({ length: 500 }, (_, id) => message(id, { text: `${id ** 5}` })) }),
@@ -217,21 +217,21 @@ describe('a gzip body', () => {
     assert.equal(await chargedIn(service), 0)
     const ndjson = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' }
     const noGzip = await post(service, '/v1/messages', JSON.stringify(message(1)), ndjson)
-    assert.equal(noGzip.status, 400, 'a body that is not gzip is rejected as a whole')
+    assert.equal(noGzip.status, 400, 'lines that are no gzip from their start are refused as a whole')
     const lines = gzipSync(
       Array.from({ length: 5000 }, (_, id) => JSON.stringify(message(id, { text: `${id ** 5}` }))).join('\n'),
     )
     const cut = await post(service, '/v1/messages', lines.subarray(0, -2000), ndjson)
     const last = cut.body.at(-1)
-    assert.equal(last.done, false, 'a truncated stream reports that it is not done')
+    assert.equal(last.done, false, 'a stream that breaks off says that it is not done')
     assert.equal(last.problem.status, 400)
     assert.equal(await chargedIn(service), last.accepted)
   })
 
-  test('that expands beyond the limit gets 413 without being held in memory', async () => {
+  test('and unpacks to more than may come is refused with 413, and costs no more memory than that', async () => {
     await using service = await startService({ INTAKE_MAX_BYTES: '2MiB' })
     const bomb = await bombOf(800_000_000)
-    assert.ok(bomb.length < 1_000_000, `${bomb.length} bytes of gzip must be within every limit`)
+    assert.ok(bomb.length < 1_000_000, `${bomb.length} bytes of gzip are within every limit`)
     const before = process.memoryUsage.rss()
     for (const [path, type] of [
       ['/v1/messages', 'application/json'],
@@ -245,12 +245,12 @@ describe('a gzip body', () => {
     assert.equal(
       (await post(service, '/v1/messages', within, { 'content-encoding': 'gzip' })).status,
       400,
-      'read and rejected',
+      'read, and refused',
     )
-    assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'the expanded body is not held in memory')
+    assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'what it unpacks to is not held')
   })
 
-  test('is the only encoding: any other gets 415 and the list of supported ones', async () => {
+  test('or in any other way is refused with 415, and the answer says what is taken', async () => {
     await using service = await startService({})
     for (const coding of ['br', 'deflate', 'zstd', 'compress', 'gzip, gzip', 'gzip, br', 'aws-chunked', '*']) {
       for (const [path, type, method] of [
@@ -269,7 +269,7 @@ describe('a gzip body', () => {
   })
 })
 
-/** That many zeros, compressed. */
+/** So many zeros, packed. */
 const bombOf = async (bytes: number): Promise<Buffer> => {
   const gzip = createGzip()
   const packed: Buffer[] = []
@@ -281,7 +281,7 @@ const bombOf = async (bytes: number): Promise<Buffer> => {
   return Buffer.concat(packed)
 }
 
-/** The response can arrive before the whole body has been sent. */
+/** The answer may come before all has been sent: then the rest is of no interest. */
 const postRaw = (service: Running, path: string, body: Uint8Array, headers: Record<string, string>) =>
   new Promise<{ readonly status: number; readonly body: string }>((resolve, reject) => {
     const { hostname, port } = new URL(service.url)
@@ -292,7 +292,7 @@ const postRaw = (service: Running, path: string, body: Uint8Array, headers: Reco
     outgoing.end(body)
   })
 
-test('an unsupported media type gets 415 and the list of supported ones', async () => {
+test('a body of a type that is not taken is refused with 415, and the answer names the types that are', async () => {
   await using service = await startService({})
   for (const [path, method, types] of [
     ['/v1/messages', 'POST', ['application/json', 'application/x-ndjson', 'application/ndjson', 'application/jsonl']],
@@ -325,7 +325,7 @@ test('an unsupported media type gets 415 and the list of supported ones', async 
 describe('a CloudEvent', () => {
   const event = new CloudEvent({ ...EVENT, id: 'structured' })
 
-  test('in structured or batch mode is read from the body, whatever the headers say', async () => {
+  test('in structured or batch mode is its body, whatever headers stand beside it', async () => {
     await using service = await startService({})
     const { body, headers } = HTTP.structured(event)
     const beside = { ...CE_HEADERS, 'ce-id': 'of-the-header', 'ce-subject': 'header', 'ce-specversion': '0.3' }
@@ -345,7 +345,7 @@ describe('a CloudEvent', () => {
     )
   })
 
-  test('in binary mode has the same id whatever the encoding of its headers', async () => {
+  test('in binary mode has the same id however its headers are written', async () => {
     await using service = await startService({})
     const idOf = async (headers: Record<string, string>, beside: object = CE_HEADERS): Promise<unknown> => {
       const sent = { ...beside, ...headers }
@@ -391,7 +391,7 @@ describe('a CloudEvent', () => {
     }
   })
 
-  test('in binary mode with a duplicate attribute is rejected as ambiguous', async () => {
+  test('in binary mode with an attribute twice is refused: nobody can tell which was meant', async () => {
     await using service = await startService({})
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)

@@ -160,6 +160,8 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         pathOf('messages.current-period.json'),
         '--reports',
         pathOf('reports.current-period.json'),
+        '--rejects',
+        join(folder.path, 'rejects.ndjson'),
       ]
       const environment = { PATH: process.env['PATH'], DATABASE_URL }
       const killed = spawn(process.execPath, ['bin/copilot-credits.js', ...args], { cwd: root, env: environment })

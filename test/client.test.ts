@@ -1,4 +1,4 @@
-/** The published client with the service, with failing servers, and as the package that users install. */
+/** The published client against the service, against servers that fail, and as the package that a user installs. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { getEventListeners } from 'node:events'
@@ -33,7 +33,7 @@ const message = (id: number | string, more: Partial<Message> = {}): Message => (
 
 const MAY = { from: '2024-05-01', to: '2024-06-01' } as const
 
-/** Messages on the days of May, with texts of different lengths, so that amounts have many digits. */
+/** Texts of many lengths, so that amounts have many digits, on the days of May. */
 const messagesOfMay = (count: number): readonly Message[] =>
   Array.from({ length: count }, (_, index) =>
     message(index % 3 === 0 ? `m-${index}` : index, {
@@ -51,7 +51,7 @@ const all = async <T>(items: AsyncIterable<T>): Promise<readonly T[]> => {
 
 const sumOf = (amounts: readonly number[]): number => amounts.reduce((sum, amount) => sum + toMicros(amount), 0)
 
-/** A client whose requests are recorded. */
+/** A client whose requests are written down on their way. */
 const clientThatNotes = (options: ClientOptions) => {
   const sent: string[] = []
   const client = createClient({
@@ -64,7 +64,7 @@ const clientThatNotes = (options: ClientOptions) => {
   return { client, sent }
 }
 
-/** For requests that the client has no method for. */
+/** What the client has no method for. */
 const post = async (service: Running, path: string, body: unknown, key?: string): Promise<Record<string, unknown>> => {
   const response = await fetch(`${service.url}${path}`, {
     method: 'POST',
@@ -85,13 +85,13 @@ describe('a client of the service', { concurrency: true }, () => {
   })
   after(() => service[Symbol.asyncDispose]())
 
-  /** A separate organization for each test. */
+  /** An organization of the test's own. */
   const found = async (organization: string): Promise<{ readonly organization: string }> => {
     await post(service, '/v1/organizations', { id: organization })
     return { organization }
   }
 
-  test('iterating pages yields each line once, and lines add up exactly to totals, groups, bill and period', async () => {
+  test('lines come page by page, each once, and add up exactly to totals, groups, bill and period', async () => {
     const own = await found('lines')
     const client = createClient({ baseUrl: service.url })
     const messages = messagesOfMay(200)
@@ -125,13 +125,13 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.equal(new Set(periods.map(({ start }) => start)).size, periods.length)
   })
 
-  test('pages of totals combine to the same result as one page', async () => {
+  test('pages of totals are joined to what one page would say', async () => {
     const own = await found('totals')
     const { client, sent } = clientThatNotes({ baseUrl: service.url })
     await client.reportMessages(messagesOfMay(40), own)
     sent.length = 0
     const joined = await client.totals({ ...own, ...MAY, limit: 4, time_zone: 'Europe/London', group_by: 'report' })
-    assert.equal(sent.length, 8, '31 days and a partial one are eight pages of four')
+    assert.equal(sent.length, 8, '31 days and a cut one are eight pages of four')
     assert.deepEqual(
       joined,
       await client.totals({ ...own, ...MAY, limit: 1000, time_zone: 'Europe/London', group_by: 'report' }),
@@ -142,7 +142,7 @@ describe('a client of the service', { concurrency: true }, () => {
     })
   })
 
-  test('1000 and "1000" are different messages, and any id finds its own message', async () => {
+  test('the messages 1000 and "1000" are two, and any other id finds its own', async () => {
     const own = await found('ids')
     const client = createClient({ baseUrl: service.url })
     const ids = [1000, '1000', -3, 'a/b?c#d', '100%', '%2F', 'é ü', '...']
@@ -163,7 +163,7 @@ describe('a client of the service', { concurrency: true }, () => {
     for (const id of ['.', '..']) await assert.rejects(client.charges(id), RangeError)
   })
 
-  test('reports a result per message, and an invalid message does not affect the others', async () => {
+  test('says of each message what became of it, and a bad one costs its neighbours nothing', async () => {
     const own = await found('results')
     const client = createClient({ baseUrl: service.url })
     const { results, ...counts } = await client.reportMessages(
@@ -190,7 +190,7 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.deepEqual((await client.reportMessages([], own)).results, [])
   })
 
-  test('messages whose response was lost are sent again and charged once', async () => {
+  test('messages whose answer was lost are sent again and charged once', async () => {
     const own = await found('lost')
     let count = 0
     await using between = await startUpstream(async (request, response) => {
@@ -218,7 +218,7 @@ describe('a client of the service', { concurrency: true }, () => {
     )
   })
 
-  test('a 4xx response is an ApiError with the whole problem and is not retried', async () => {
+  test('a no is an ApiError with the whole problem, and is not asked for again', async () => {
     await using service = await startService({})
     const admin = await createKey(service, ['admin'])
     const reader = await createKey(service, ['usage:read'], admin)
@@ -248,7 +248,7 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.deepEqual([session.organization.id, session.scopes], ['default', ['usage:read']])
   })
 
-  test('signs in and out with one request each', async () => {
+  test('signs in and out, each with one request', async () => {
     await using service = await startService({})
     const key = await createKey(service, ['admin'])
     const { client, sent } = clientThatNotes({ baseUrl: service.url })
@@ -257,7 +257,7 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.deepEqual(sent, ['POST /v1/session', 'DELETE /v1/session'])
   })
 
-  test('micro-credits stay exact where decimals do not', () => {
+  test('whole millionths hold where decimals do not', () => {
     assert.notEqual(0.1 + 0.2, 0.3)
     assert.equal(toMicros(0.1) + toMicros(0.2), toMicros(0.3))
     for (const micros of [0, 1, 999_999, 1_850_000, 35_000_001, 4_294_970_288_042_686, 2 ** 33 * 1e6 - 1]) {
@@ -271,7 +271,7 @@ type Listener = (request: IncomingMessage, response: ServerResponse, time: numbe
 
 const LET_GO_MS = 5000
 
-/** A server that responds depending on the number of earlier requests. It drops idle connections, so no test hangs. */
+/** A server that answers by how often it was asked before. Who does not let go of it is let go: no test hangs. */
 const startServer = (listener: Listener) => {
   let time = 0
   return startUpstream((request, response) => {
@@ -296,7 +296,7 @@ const problem = (status: number) => ({
   request_id: 'r-1',
 })
 
-/** Fails a number of times, then responds. */
+/** Says no some times, then answers. */
 const failFirst =
   (times: number, status: number, headers: Record<string, string> = {}): Listener =>
   (_, response, time) =>
@@ -308,8 +308,8 @@ const isConnectionError = (text: RegExp) => (error: unknown) => {
   return true
 }
 
-describe('a client of a failing service', { concurrency: true }, () => {
-  test('retries while the service is briefly unavailable', async () => {
+describe('a client of a service that fails', { concurrency: true }, () => {
+  test('asks again where the service is not there for a moment', async () => {
     for (const status of [408, 429, 502, 503, 504]) {
       await using server = await startServer(failFirst(2, status))
       assert.deepEqual(await createClient({ baseUrl: server.url }).currentPeriod(), PERIOD, `${status}`)
@@ -317,7 +317,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     }
   })
 
-  test('does not retry errors that would repeat', async () => {
+  test('does not ask again where the same would be answered', async () => {
     for (const status of [400, 401, 403, 404, 405, 409, 413, 500]) {
       await using server = await startServer(failFirst(1, status))
       const client = createClient({ baseUrl: server.url })
@@ -326,7 +326,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     }
   })
 
-  test('gives up after the maximum number of attempts, with the last error', async () => {
+  test('gives up after as many attempts as it may make, with what was answered last', async () => {
     for (const attempts of [1, 2]) {
       await using server = await startServer(failFirst(9, 503))
       const client = createClient({ baseUrl: server.url, attempts })
@@ -335,7 +335,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     }
   })
 
-  test('waits for Retry-After in seconds or until its date', async () => {
+  test('waits as long as Retry-After says, in seconds or as a date', async () => {
     const arrivals = async (headers: () => Record<string, string>): Promise<readonly number[]> => {
       const times: number[] = []
       await using server = await startServer((request, response, time) => {
@@ -350,12 +350,12 @@ describe('a client of a failing service', { concurrency: true }, () => {
       arrivals(() => ({ 'retry-after': '1' })),
       arrivals(() => ({ 'retry-after': date })),
     ])
-    // A timer can be a millisecond early by the wall clock.
+    // A timer may be a millisecond early by the clock of the wall.
     assert.ok(Number(bySeconds[1]) - Number(bySeconds[0]) > 980, bySeconds.join())
     assert.ok(Number(byDate[1]) > Date.parse(date) - 20, byDate.join())
   })
 
-  test('reads Retry-After only as seconds or as a date', () => {
+  test('reads Retry-After as seconds or as a date, and nothing else', () => {
     const now = Date.parse('2024-05-10T12:00:00Z')
     for (const [text, expected] of [
       [null, undefined],
@@ -370,14 +370,14 @@ describe('a client of a failing service', { concurrency: true }, () => {
     }
   })
 
-  test('if Retry-After is too long to wait, the error is immediate and says when to retry', async () => {
+  test('where Retry-After is longer than one waits in a call, the error comes at once and says when', async () => {
     await using server = await startServer(failFirst(1, 429, { 'retry-after': '31' }))
     const client = createClient({ baseUrl: server.url })
     await assert.rejects(client.currentPeriod(), { name: 'ApiError', status: 429, retryAfterMs: 31_000 })
     assert.equal(server.asked.length, 1)
   })
 
-  test('never retries sign-in or sign-out', async () => {
+  test('what changes something and is no report is sent once, whatever happens to it', async () => {
     for (const listener of [failFirst(1, 503), ((_, response) => response.destroy()) satisfies Listener]) {
       await using server = await startServer(listener)
       const client = createClient({ baseUrl: server.url })
@@ -392,7 +392,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     assert.equal(server.asked.length, 1)
   })
 
-  test('a refused connection is a ConnectionError that says so', async () => {
+  test('where nobody listens it is a ConnectionError that says so', async () => {
     const server = await startServer(failFirst(0, 500))
     await server[Symbol.asyncDispose]()
     await assert.rejects(createClient({ baseUrl: server.url }).currentPeriod(), (error) => {
@@ -403,7 +403,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     })
   })
 
-  test('a truncated response is retried and never treated as complete', async () => {
+  test('an answer that is cut off is asked for again, and is never taken for a whole one', async () => {
     const cutOff: Listener = (_, response, time) => {
       if (time > 1) return send(response, 200, PERIOD)
       const text = JSON.stringify(PERIOD)
@@ -418,7 +418,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     await assert.rejects(client.currentPeriod(), isConnectionError(/could not be reached/))
   })
 
-  test('a response from another server is an error', async () => {
+  test('what is not the service is not taken for it', async () => {
     const bodies: readonly (readonly [status: number, body: string, expected: RegExp])[] = [
       [200, '<html>Welcome to the hotel</html>', /its answer is not JSON/],
       [200, '', /no "start"/],
@@ -440,7 +440,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     await assert.rejects(createClient({ baseUrl: server.url }).signIn('cck_x'), ConnectionError)
   })
 
-  test('an iterator requests a page only when needed, and none after the loop ends', async () => {
+  test('an iterator asks for a page when it is needed, and for nothing more when the loop is left', async () => {
     await using server = await startServer((_, response, time) => {
       const usage = [0, 1, 2].map((index) => ({ message_id: time * 3 + index, credits_used: 1 }))
       send(response, 200, { usage, next_cursor: `after-${time}` })
@@ -457,7 +457,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     assert.deepEqual(taken, [0, 1, 2])
   })
 
-  test('pages whose cursors form a loop end in an error', async () => {
+  test('pages that lead back to themselves end in an error and not in an endless loop', async () => {
     await using server = await startServer((_, response, time) => {
       const next = time < 20 ? { next_cursor: 'x', next_page: 'x' } : {}
       send(response, 200, { usage: [], buckets: [], periods: [], time_zone: 'UTC', ...next })
@@ -468,7 +468,7 @@ describe('a client of a failing service', { concurrency: true }, () => {
     await assert.rejects(client.totals(), isConnectionError(/the same again/))
   })
 
-  test('a stale bill says that it is stale and how old it is', async () => {
+  test('a stale bill says so, and how old it is', async () => {
     await using server = await startServer((_, response) =>
       send(response, 200, { usage: [] }, { age: '42', 'cache-status': 'copilot-credits; hit; detail=stale' }),
     )
@@ -476,13 +476,13 @@ describe('a client of a failing service', { concurrency: true }, () => {
     assert.deepEqual(bill, { usage: [], ageSeconds: 42, isStale: true })
   })
 
-  test('the base URL can have a path and trailing slashes', async () => {
+  test('the base URL may have a path and slashes at its end', async () => {
     await using server = await startServer(failFirst(0, 500))
     await createClient({ baseUrl: `${server.url}/behind/proxy//` }).currentPeriod({ organization: 'acme' })
     assert.deepEqual(server.asked, ['/behind/proxy/v1/periods/current?organization=acme'])
   })
 
-  test('sends the key, and rejects a key that cannot be sent', async () => {
+  test('the key is sent, and what cannot be sent is an error of the caller', async () => {
     const seen: (string | undefined)[] = []
     await using server = await startServer((request, response) => {
       seen.push(request.headers.authorization)
@@ -504,10 +504,10 @@ describe('a client of a failing service', { concurrency: true }, () => {
   })
 })
 
-describe('a client with an abort signal or a timeout', { concurrency: true }, () => {
+describe('a client that does not want to wait', { concurrency: true }, () => {
   const reason = new Error('the user has left')
 
-  test('sends nothing if it was aborted before', async () => {
+  test('sends nothing where it was aborted before', async () => {
     await using server = await startServer(failFirst(0, 500))
     const client = createClient({ baseUrl: server.url })
     const signal = AbortSignal.abort(reason)
@@ -518,7 +518,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     assert.deepEqual(server.asked, [])
   })
 
-  test('stops waiting for a response, and the service sees it disconnect', async () => {
+  test('is let go while nothing is answered, and the service sees it leave', async () => {
     const controller = new AbortController()
     const { promise: hasLeft, resolve } = Promise.withResolvers<void>()
     await using server = await startServer((_, response) => {
@@ -529,11 +529,11 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     const begin = performance.now()
     await assert.rejects(client.currentPeriod({}, { signal: controller.signal }), reason)
     await hasLeft
-    assert.ok(performance.now() - begin < LET_GO_MS, 'the client disconnected by itself')
+    assert.ok(performance.now() - begin < LET_GO_MS, 'it left by itself')
     assert.equal(server.asked.length, 1)
   })
 
-  test('stops waiting for a retry', async () => {
+  test('is let go while it waits to ask again', async () => {
     const controller = new AbortController()
     await using server = await startServer((request, response, time) => {
       response.on('finish', () => setTimeout(() => controller.abort(reason), 50))
@@ -546,7 +546,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     assert.equal(server.asked.length, 1)
   })
 
-  test('stops reading a body', async () => {
+  test('is let go while the body is on its way', async () => {
     const controller = new AbortController()
     const { promise: hasLeft, resolve } = Promise.withResolvers<void>()
     await using server = await startServer((_, response) => {
@@ -557,7 +557,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
       baseUrl: server.url,
       fetch: async (input, init) => {
         const response = await fetch(input, init)
-        // Only once the client has the headers and reads the body.
+        // Not before the client has the head and reads the body.
         setImmediate(() => controller.abort(reason))
         return response
       },
@@ -565,10 +565,10 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     const begin = performance.now()
     await assert.rejects(client.currentPeriod({}, { signal: controller.signal }), reason)
     await hasLeft
-    assert.ok(performance.now() - begin < LET_GO_MS, 'the client disconnected by itself')
+    assert.ok(performance.now() - begin < LET_GO_MS, 'it left by itself')
   })
 
-  test('yields no further line after an abort', async () => {
+  test('gets no further line once it was aborted', async () => {
     await using server = await startServer((_, response) =>
       send(response, 200, { usage: [{ message_id: 1 }, { message_id: 2 }], next_cursor: 'more' }),
     )
@@ -580,7 +580,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     assert.equal(server.asked.length, 1)
   })
 
-  test('leaves no listener on a long-lived signal', async () => {
+  test('leaves no listener on a signal that lives longer than the calls', async () => {
     await using server = await startServer(failFirst(1, 503))
     const { signal } = new AbortController()
     await createClient({ baseUrl: server.url }).currentPeriod({}, { signal })
@@ -588,7 +588,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
-  test('applies the timeout to each attempt, headers and body', async () => {
+  test('gives each attempt its time, for the head and for the body', async () => {
     const silent: Listener = (_, response, time) => {
       if (time > 0) response.writeHead(200).write('{"start":')
     }
@@ -602,7 +602,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
     assert.equal(server.asked.length, 2)
   })
 
-  test('retries an attempt that timed out', async () => {
+  test('asks again where an attempt took too long', async () => {
     await using server = await startServer((_, response, time) => {
       if (time > 0) send(response, 200, PERIOD)
     })
@@ -611,7 +611,7 @@ describe('a client with an abort signal or a timeout', { concurrency: true }, ()
   })
 })
 
-test('client/src/openapi.ts matches openapi.json (update it with: npm run types -w client)', async () => {
+test('client/src/openapi.ts is what openapi.json says (write it again with: npm run types -w client)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-types-'))
   const { scripts } = readJson(join(clientFolder, 'package.json')) as { scripts: { types: string } }
   const [command = '', ...words] = scripts.types.split(' ')
@@ -623,7 +623,7 @@ test('client/src/openapi.ts matches openapi.json (update it with: npm run types 
   rmSync(folder, { recursive: true })
 })
 
-describe('the published package', () => {
+describe('the package that is published', () => {
   const readme = readFileSync(join(clientFolder, 'README.md'), 'utf8')
   let folder: string
   let project: string
@@ -635,7 +635,7 @@ describe('the published package', () => {
     folder = mkdtempSync(join(tmpdir(), 'copilot-credits-package-'))
     project = join(folder, 'project')
     installed = join(project, 'node_modules', 'copilot-credits-client')
-    // A copy of the sources, so that earlier build output has no effect.
+    // A copy of the sources as they are in the repository, so that what has been built there before plays no part.
     const copy = join(folder, 'client')
     const isSource = (path: string): boolean => !['dist', 'node_modules'].includes(basename(path))
     cpSync(clientFolder, copy, { recursive: true, filter: isSource })
@@ -667,7 +667,7 @@ describe('the published package', () => {
     return stdout
   }
 
-  test('contains only JavaScript, types, README and license', () => {
+  test('holds JavaScript, types, README and licence, and nothing else', () => {
     const parts = ['errors', 'http', 'index', 'openapi', 'types']
     const built = parts.flatMap((part) => [`dist/${part}.d.ts`, `dist/${part}.js`])
     const files = readdirSync(installed, { recursive: true, withFileTypes: true })
@@ -683,7 +683,7 @@ describe('the published package', () => {
     assert.deepEqual([manifest['dependencies'], manifest['license'], manifest['type']], [undefined, 'MIT', 'module'])
   })
 
-  test('runs in plain JavaScript and does not keep the process alive', async () => {
+  test('runs in a program in plain JavaScript, which then ends at once', async () => {
     const begin = performance.now()
     const stdout = await runProgram(
       'plain.js',
@@ -695,14 +695,14 @@ describe('the published package', () => {
 `,
     )
     assert.equal(stdout, 'key true 404\n')
-    assert.ok(performance.now() - begin < 15_000, 'no timer keeps the process alive')
+    assert.ok(performance.now() - begin < 15_000, 'no timer holds the process')
   })
 
   const examples = [...readme.matchAll(/```ts\n(.*?)```\n\n```text\n(.*?)```/gs)].map(([, code = '', output = '']) => {
     return { code, output }
   })
 
-  test('every README example states its output and type-checks for Node.js and browsers', async () => {
+  test('every example of the README says what it prints, and its types are right in Node.js and in a browser', async () => {
     assert.equal(examples.length, readme.split('```ts\n').length - 1)
     assert.ok(examples.length > 0)
     for (const [index, { code }] of examples.entries()) writeFileSync(join(project, `example-${index}.ts`), code)
@@ -720,7 +720,7 @@ describe('the published package', () => {
     await check('node', { lib: ['es2022'], types: ['node'], skipLibCheck: true }, files)
   })
 
-  test('every README example prints the output that the README states', async () => {
+  test('every example of the README prints what the README says', async () => {
     for (const [index, { code, output }] of examples.entries()) {
       const program = code.replaceAll('http://127.0.0.1:8000', service.url).replaceAll('cck_…', key)
       assert.notEqual(program, code)
@@ -728,7 +728,7 @@ describe('the published package', () => {
     }
   })
 
-  test('the README lists every method with its request', () => {
+  test('the README names every method, with the request that it makes', () => {
     const rows = [...readme.matchAll(/^\| `(\w+)\(.*?\)` \| `(\w+) (\S+)` \|/gm)]
     assert.deepEqual(rows.map(([, name]) => name).toSorted(), Object.keys(createClient()).toSorted())
     const { paths } = readJson(join(root, 'openapi.json')) as { paths: Record<string, Record<string, unknown>> }

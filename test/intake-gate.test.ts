@@ -1,4 +1,4 @@
-/** How much of INTAKE_QUEUE one sender can use, tested with slow, silent and greedy raw sockets. */
+/** What one sender of messages can take of the room for all: over raw sockets that are slow, silent or greedy. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -43,7 +43,7 @@ type Client = {
 
 const CHUNKED = 'Transfer-Encoding: chunked'
 
-/** A connection that has sent the headers of a request. */
+/** A connection that has sent the head of a request. */
 const begin = async (
   service: Running,
   { type = JSON_TYPE, framing = CHUNKED, key = '' }: { type?: string; framing?: string; key?: string } = {},
@@ -76,7 +76,7 @@ const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const LAST_CHUNK = '0\r\n\r\n'
 
-/** Repeats a request with a body of this size until it gets this status: until earlier bytes have arrived, or are released. */
+/** Asks with a body of that size until it is answered so: until what was sent before has arrived, or is gone. */
 const untilAnswered = async (service: Running, status: number, textLength: number): Promise<void> => {
   for (let id = 0; ; id++) {
     const answer = await post(service, bodyOf(`probe ${status} ${id}`, textLength))
@@ -84,11 +84,11 @@ const untilAnswered = async (service: Running, status: number, textLength: numbe
   }
 }
 
-describe('a message is accepted immediately despite', () => {
+describe('a message gets in at once beside', () => {
   for (const [name, count, head] of [
     ['sixteen streams that send nothing', 16, { type: NDJSON }],
-    ['four bodies that announce 16 MiB and never arrive', 4, { framing: `Content-Length: ${16 * 1024 * 1024}` }],
-    ['hundreds of chunked bodies that never arrive', 300, {}],
+    ['four bodies that announce 16 MiB and do not come', 4, { framing: `Content-Length: ${16 * 1024 * 1024}` }],
+    ['hundreds of bodies in chunks that do not come', 300, {}],
     [
       'packed bodies that could unpack to anything',
       16,
@@ -109,7 +109,7 @@ describe('a message is accepted immediately despite', () => {
     })
   }
 
-  test('streams that hold the longest possible partial line', async () => {
+  test('streams that hold as much of a line as they may', async () => {
     await using service = await startService({ INTAKE_QUEUE: '1MiB' })
     const streams = await times(16, () => begin(service, { type: NDJSON }))
     for (const { socket } of streams) socket.write(chunk(`{"text":"${'x'.repeat(150_000)}`))
@@ -119,7 +119,7 @@ describe('a message is accepted immediately despite', () => {
   })
 })
 
-test('64 concurrent chunked bodies of 80 bytes are all accepted', async () => {
+test('64 bodies of 80 bytes in chunks that come at the same time are all taken', async () => {
   for (const queue of ['64MiB', '1MiB']) {
     await using service = await startService({ INTAKE_QUEUE: queue })
     const clients = await times(64, () => begin(service))
@@ -132,7 +132,7 @@ test('64 concurrent chunked bodies of 80 bytes are all accepted', async () => {
   }
 })
 
-test('a key with a thousand concurrent requests does not block another key of its organization', async () => {
+test('a key with a thousand requests at once takes no more than its share: another key of its organization gets in', async () => {
   await using service = await startService({ INTAKE_QUEUE: '4MiB' })
   const [operator, greedy, modest] = await times(3, (index) => createKey(service, index))
     .then(async ([first = '']) => [first, await createKey(service, 1, first), await createKey(service, 2, first)])
@@ -149,7 +149,7 @@ test('a key with a thousand concurrent requests does not block another key of it
   for (const { socket } of clients) socket.write(body.slice(-10))
   const answers = await Promise.all(clients.map(({ until }) => until(/\r\n\r\n\{.*\}/)))
   const statuses = new Set(answers.map((answer) => answer.slice(9, 12)))
-  assert.deepEqual([...statuses].sort(), ['200', '503'], 'each gets a response, and some are accepted')
+  assert.deepEqual([...statuses].sort(), ['200', '503'], 'every one is answered, and some of them are taken')
   for (const { socket } of clients) socket.destroy()
 })
 
@@ -162,8 +162,8 @@ const createKey = async (service: Running, index: number, key?: string): Promise
   return ((await response.json()) as { key: string }).key
 }
 
-describe('while INTAKE_QUEUE is full', () => {
-  /** Incomplete bodies, one of them larger than its share, that leave room for about 10 KB. */
+describe('while there is no room', () => {
+  /** Bodies that wait for their last bytes, one of them too large for its share, and leave room for about 10 KB. */
   const fill = async (service: Running): Promise<readonly Client[]> => {
     const clients = await times(3, () => begin(service, { framing: 'Content-Length: 60000' }))
     clients[0]?.socket.write(`{"messages":[],"padding":"${'x'.repeat(30_000)}`)
@@ -175,19 +175,19 @@ describe('while INTAKE_QUEUE is full', () => {
     return clients
   }
 
-  test('a stream is paused, and resumes when there is room', async () => {
+  test('a stream is paused, and goes on when there is', async () => {
     await using service = await startService({ INTAKE_QUEUE: '64KiB' })
     const slow = await fill(service)
     const stream = await begin(service, { type: NDJSON })
     const lines = Array.from({ length: 500 }, (_, id) => `${JSON.stringify(message(id))}\n`)
     stream.socket.write(chunk(lines.join('')) + LAST_CHUNK)
-    assert.equal((await post(service, bodyOf('small'))).status, 200, 'a small body overtakes it')
+    assert.equal((await post(service, bodyOf('small'))).status, 200, 'what is small goes past it')
     for (const { socket } of slow) socket.destroy()
     assert.match(await stream.until(/"done"/), /"done":true,"accepted":500/)
     stream.socket.destroy()
   })
 
-  test('a body gets 503, readable once it is sent completely, and the connection stays open', async () => {
+  test('a body is refused with 503, which its sender can read when all is sent, and the connection goes on', async () => {
     await using service = await startService({ INTAKE_QUEUE: '64KiB' })
     const slow = await fill(service)
     const body = bodyOf('large', 8_000_000)
@@ -208,7 +208,7 @@ describe('while INTAKE_QUEUE is full', () => {
   })
 })
 
-test('a body larger than its share of a small queue is accepted on its own', async () => {
+test('a body too large for its share of a small queue comes in alone', async () => {
   await using service = await startService({ INTAKE_QUEUE: '64KiB' })
   for (const body of [bodyOf(1, 900_000), bodyOf(2, 900_000)]) assert.equal((await post(service, body)).status, 200)
   const packed = await fetch(`${service.url}/v1/messages`, {
@@ -224,7 +224,7 @@ test('a body larger than its share of a small queue is accepted on its own', asy
   stream.socket.destroy()
 })
 
-test('the service never holds more than INTAKE_QUEUE, however much is sent at once', async () => {
+test('no more is held than INTAKE_QUEUE, however much is sent at once', async () => {
   await using service = await startService({ INTAKE_QUEUE: '1MiB' })
   const part = Buffer.alloc(1_000_000, 0x20)
   const before = bytesHeld()
@@ -232,7 +232,7 @@ test('the service never holds more than INTAKE_QUEUE, however much is sent at on
   const sent = clients.map(({ socket }) => new Promise((resolve) => socket.write(part, resolve)))
   await Promise.all(sent)
   await untilAnswered(service, 503, 600_000)
-  // Bytes just read may be about to be dropped; held bytes stay as long as their sender.
+  // What was read last is on its way to be dropped; what is held stays for as long as its sender does.
   const deadline = performance.now() + 30_000
   let grown = bytesHeld() - before
   while (grown >= 10_000_000 && performance.now() < deadline) {
@@ -246,7 +246,7 @@ test('the service never holds more than INTAKE_QUEUE, however much is sent at on
   await untilAnswered(service, 200, 100_000)
 })
 
-/** Excludes memory that is no longer referenced. */
+/** Without what nobody holds any more. */
 const bytesHeld = (): number => {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()

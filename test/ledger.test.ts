@@ -1,4 +1,4 @@
-/** Reporting messages over HTTP and querying their usage for any period, on each store. */
+/** Messages are reported over HTTP and answered for any period, on each store. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -11,7 +11,7 @@ import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { readMessages, readReports, skipWithout } from './shared-data.ts'
 
 type Json = Record<string, unknown>
-// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
+// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
 type Answer = any
 
 const request = async (
@@ -58,7 +58,7 @@ for (const [name, environment] of Object.entries(STORES)) {
     startService({ ...(await environment()), ...more })
 
   describe(`a service on ${name}`, () => {
-    test('reports a result per message, and an invalid message does not affect the others', async () => {
+    test('says of each message what became of it, and one bad message costs its neighbours nothing', async () => {
       await using service = await start()
       await request(service, '/v1/reports/5392', {
         method: 'PUT',
@@ -124,7 +124,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.doesNotMatch(service.logged(), /lease term|latibro/, 'no text is logged')
     })
 
-    test('truncates the first and last bucket to the range, and finds a string id of digits', async () => {
+    test('cuts the first and the last bucket where the range begins and ends, and finds an id of digits that is a text', async () => {
       await using service = await start()
       const timestamps = [
         '2024-05-10T12:00:00Z',
@@ -149,7 +149,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal((await request(service, '/v1/messages/3?id_type=integer')).status, 404)
     })
 
-    test('gives 2,264.40 for the published period as a period, as totals and by message', {
+    test('answers the published period by period, by totals and by message: 2,264.40', {
       skip: skipWithout('messages.current-period.json'),
     }, async () => {
       await using service = await start()
@@ -212,7 +212,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       )
     })
 
-    test('accepts NDJSON of any length as a stream, with a result per line', async () => {
+    test('takes NDJSON of any length as a stream, and says of each line what became of it', async () => {
       await using service = await start()
       const lines = Array.from({ length: 5000 }, (_, id) => JSON.stringify(message(id)))
       lines[17] = '{"id": 17, "text"'
@@ -242,7 +242,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal(minimal[1].duplicate, 4998)
     })
 
-    test('accepts every mode of the CloudEvents SDK', async () => {
+    test('takes what the CloudEvents SDK sends, in every mode', async () => {
       await using service = await start()
       const event = (id: string, more: Json = {}) =>
         new CloudEvent({
@@ -293,7 +293,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal(charge.body.charges[0].user_id, 'zoë ü')
     })
 
-    test('limits a key to its scopes and its organization', async () => {
+    test('lets a key see and do what it carries, and nothing of another organization', async () => {
       await using service = await start()
       await request(service, '/v1/organizations', {
         body: { id: 'acme', time_zone: 'Asia/Tokyo', billing_anchor_day: 31 },
@@ -308,7 +308,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         return { authorization: `Bearer ${body.key}` }
       }
       const operator = await keyFor('', ['admin'])
-      assert.equal((await request(service, '/usage')).status, 401, 'once a key exists, requests need one')
+      assert.equal((await request(service, '/usage')).status, 401, 'once there is a key, one is needed')
       const reader = await keyFor('?organization=acme', ['usage:read'], operator)
       const writer = await keyFor('?organization=acme', ['messages:write'], operator)
       const admin = await keyFor('?organization=acme', ['admin'], operator)
@@ -343,11 +343,11 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.ok(keys.every((each: Json) => !('key' in each) && !('hash' in each)))
       const readerKey = keys.find(({ scopes }: Answer) => scopes[0] === 'usage:read')
       await request(service, `/v1/keys/${readerKey.id}`, { method: 'DELETE', headers: admin })
-      assert.equal((await request(service, '/usage', { headers: reader })).status, 401, 'revoked immediately')
+      assert.equal((await request(service, '/usage', { headers: reader })).status, 401, 'revoked at once')
       assert.doesNotMatch(service.logged(), /cck_[a-z]+_[\w-]{10}/, 'no key is logged')
     })
 
-    test('a change of time zone or billing day takes effect with the next period', async () => {
+    test('a change of zone and billing day waits for the next period', async () => {
       await using service = await start()
       await request(service, '/v1/organizations', {
         body: { id: 'acme', name: 'Acme', time_zone: 'Asia/Tokyo', billing_anchor_day: 31 },
@@ -379,7 +379,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       }
     })
 
-    test('records and amends listed messages, and still serves them when they are no longer listed', async () => {
+    test('records what the Copilot service lists, amends what changes, and answers it when the upstream has moved on', async () => {
       let messages: Json[] = [
         { id: 1, text: 'What is the lease term?', timestamp: '2024-05-10T12:00:00Z' },
         { id: 2, text: 'x', timestamp: '2024-05-11T12:00:00Z', report_id: 7 },
@@ -409,10 +409,10 @@ for (const [name, environment] of Object.entries(STORES)) {
       const { body } = await request(service, '/v1/usage/totals?from=2024-05-01&to=2024-06-01&bucket=none')
       assert.deepEqual([body.buckets[0].messages, body.buckets[0].credits], [2, 9.1])
       const reported = await request(service, '/v1/messages', { body: { messages: [message(3, { report_id: 7 })] } })
-      assert.equal(reported.body.results[0].credits, 7, 'reports are priced by the upstream')
+      assert.equal(reported.body.results[0].credits, 7, 'the upstream prices reports')
     })
 
-    test('rejects an invalid request without effect and says what was expected', async () => {
+    test('refuses what is not valid before it does anything, and says what was expected', async () => {
       await using service = await start({ INTAKE_MAX_BATCH: '2', INTAKE_MAX_BYTES: '2KiB', INTAKE_MAX_TEXT: '1KiB' })
       for (const [path, options, status, detail] of [
         ['/v1/messages', { body: '{' }, 400, /body must be valid JSON/],
@@ -459,7 +459,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.match(await invalid.text(), /body must be valid UTF-8/)
     })
 
-    test('a client that disconnects in the middle of a body leaves nothing half-processed', async () => {
+    test('a client that vanishes in the middle of its body leaves nothing half-taken', async () => {
       await using service = await start()
       const { port } = new URL(service.url)
       const body = JSON.stringify({ messages: [message(1), message(2)] })
@@ -486,7 +486,7 @@ for (const [name, environment] of Object.entries(STORES)) {
   })
 }
 
-test('the sample is served, and marked as such, until there is data', async () => {
+test('the sample is answered until somebody puts something in, and says so', async () => {
   await using service = await startService({})
   const sample = await request(service, '/usage')
   assert.equal(sample.headers.get('usage-source'), 'bundled-sample')
@@ -497,7 +497,7 @@ test('the sample is served, and marked as such, until there is data', async () =
   assert.equal(own.body.usage.length, 1)
 })
 
-test('without keys only requests to a local host name succeed, which prevents DNS rebinding', async () => {
+test('without keys it answers only who calls it by a local name: no web page may lead its readers here under its own', async () => {
   const statusFor = async (service: Running, host: string): Promise<number> => {
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)
@@ -516,7 +516,7 @@ test('without keys only requests to a local host name succeed, which prevents DN
   }
 })
 
-test('with AUTH=none only requests to local names, IP addresses and allowed hosts succeed, which prevents DNS rebinding', async () => {
+test('with AUTH=none it answers to local names, IP addresses and names that the operator knows: no page may lead its readers here', async () => {
   const ask = async (service: Running, host: string, path: string, method = 'GET', body = '') => {
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)
@@ -556,7 +556,7 @@ test('with AUTH=none only requests to local names, IP addresses and allowed host
     await using every = await startService({ ...environment, AUTH: 'none', ALLOWED_HOSTS: '*' })
     assert.equal((await ask(every, 'evil.example', '/usage')).status, 200)
   }
-  // With keys, an allowed host does not replace a key.
+  // With keys, a name lets nobody in.
   await using keyed = await startService({ ALLOWED_HOSTS: '*', PUBLIC_URL: 'https://public.example' })
   for (const host of ['evil.example', 'public.example', '192.168.0.1']) {
     assert.equal((await ask(keyed, host, '/usage')).status, 401, host)

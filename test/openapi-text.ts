@@ -1,4 +1,4 @@
-/** The text of openapi.json: the service's /openapi.json, formatted. */
+/** The text of openapi.json: what the service answers at /openapi.json, laid out for reading. */
 import { startService } from './harness.ts'
 
 export const openApiText = async (): Promise<string> => {

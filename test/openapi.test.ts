@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openApiText } from './openapi-text.ts'
 
-test('openapi.json is up to date (update it with: npm run openapi)', async () => {
+test('openapi.json is what the service says of itself (write it again with: npm run openapi)', async () => {
   assert.equal(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'), await openApiText())
 })
 
-test('openapi.json is OpenAPI 3.1, and every field has a description and an example', () => {
+test('openapi.json is 3.1 and every field in it has a description and an example', () => {
   const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'))
   assert.equal(document.openapi, '3.1.0')
   const lacking: string[] = []

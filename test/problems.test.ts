@@ -1,4 +1,4 @@
-/** Every problem response as it arrives: status, type, title, and a detail that says what to do. */
+/** Every problem that the service answers, as it arrives: its status, type and title, and a detail that says what to do. */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -29,10 +29,10 @@ const json = (method: string, path: string, body: unknown): string => {
 }
 const get = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\n${H}${headers}\r\n`
 
-/** The exact bytes to send, the end of the problem's type, and its detail or a pattern of it. */
+/** What is sent, byte for byte; the end of the problem's type; its whole detail, or what it must hold. */
 const cases: readonly (readonly [name: string, sent: string, kind: string, detail: string | RegExp])[] = [
-  // Invalid HTTP, and requests that two servers could read differently.
-  ['invalid HTTP', 'HELLO\r\n\r\n', 'invalid-request', /^The request is not valid HTTP \(HPE_\w+\)\.$/],
+  // What is no HTTP, or what two servers would read differently.
+  ['no HTTP', 'HELLO\r\n\r\n', 'invalid-request', /^The request is not valid HTTP \(HPE_\w+\)\.$/],
   ['no Host', 'GET /usage HTTP/1.1\r\n\r\n', 'invalid-request', 'The header Host is missing.'],
   ['two hosts', get('/usage', 'Host: other\r\n'), 'invalid-request', 'The header Host must be sent once.'],
   ['the same host twice', get('/v1/usage', 'hOsT: localhost\r\n'), 'invalid-request', /Host must be sent once/],
@@ -42,7 +42,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
   ['*', `OPTIONS * HTTP/1.1\r\n${H}\r\n`, 'not-found', /\/docs/],
   ['a broken percent-encoding', get('/v1/messages/%zz'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
   ['half a character', get('/v1/messages/%F0%9F'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
-  ['a path that is not UTF-8', get('/%ff'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
+  ['a path that is no UTF-8', get('/%ff'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
   [
     'a length and chunks',
     `POST /v1/messages HTTP/1.1\r\n${H}${J}Content-Length: 3\r\n${CHUNKED}\r\n0\r\n\r\n`,
@@ -79,7 +79,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'expectation-failed',
     'The header Expect must be absent or 100-continue.',
   ],
-  // Unknown paths and resources.
+  // What is not there.
   ['an unknown path', get('/nothing?x=1'), 'not-found', 'GET /nothing: see /docs for what there is'],
   ['a file above the folder', get('/../package.json'), 'not-found', /\/docs/],
   ['another method', `PATCH /usage HTTP/1.1\r\n${H}\r\n`, 'method-not-allowed', '/usage takes GET, HEAD'],
@@ -87,7 +87,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
   ['no such report', get('/v1/reports/none'), 'not-found', 'there is no report "none"'],
   ['no such organization', get('/usage?organization=none'), 'not-found', 'there is no organization "none"'],
   ['no such key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'there is no key "none"'],
-  // Invalid fields.
+  // What a field must be.
   [
     'an unknown parameter',
     get('/usage?colour=x'),
@@ -132,7 +132,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'invalid-request',
     'body/x must be absent: /v1/keys does not know it',
   ],
-  ['a body that is not an object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
+  ['a body that is no object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
   [
     'a long key',
     json('POST', '/v1/session', { key: 'x'.repeat(501) }),
@@ -140,12 +140,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'body/key must be at most 500 characters long',
   ],
   ['an empty key', json('POST', '/v1/session', { key: '' }), 'invalid-request', 'body/key must be not empty'],
-  [
-    'invalid JSON',
-    json('POST', '/v1/keys', '{"secret'),
-    'invalid-request',
-    'body must be valid JSON (line 1, column 9)',
-  ],
+  ['no JSON', json('POST', '/v1/keys', '{"secret'), 'invalid-request', 'body must be valid JSON (line 1, column 9)'],
   [
     '__proto__',
     json('POST', '/v1/keys', '{"scopes":["admin"],"__proto__":{}}'),
@@ -178,16 +173,11 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'unauthenticated',
     /keys begin with cck_/,
   ],
-  ['a foreign host name', 'GET /usage HTTP/1.1\r\nHost: evil.example\r\n\r\n', 'unauthenticated', /localhost/],
-  [
-    'a request from another site',
-    `DELETE /v1/session HTTP/1.1\r\n${H}Sec-Fetch-Site: cross-site\r\n\r\n`,
-    'forbidden',
-    /./,
-  ],
+  ['a name of another', 'GET /usage HTTP/1.1\r\nHost: evil.example\r\n\r\n', 'unauthenticated', /localhost/],
+  ['another site', `DELETE /v1/session HTTP/1.1\r\n${H}Sec-Fetch-Site: cross-site\r\n\r\n`, 'forbidden', /./],
 ]
 
-describe('the problem for', { concurrency: 4 }, () => {
+describe('the problem that is answered to', { concurrency: 4 }, () => {
   let service: Running
   before(async () => {
     service = await startService({})
@@ -221,7 +211,7 @@ describe('the problem for', { concurrency: 4 }, () => {
     })
   }
 
-  test('an invalid chunk in a stream ends the stream with what was committed', async () => {
+  test('a broken chunk in the middle of a stream, the stream ends in order and says what was committed', async () => {
     const line = '{"id":"streamed","text":"x","timestamp":"2024-05-01T00:00:00Z"}\n'
     const head = `POST /v1/messages HTTP/1.1\r\n${H}${N}${CHUNKED}\r\n${line.length.toString(16)}\r\n${line}\r\n`
     const answer = await exchange(service, head, (so) => (so.includes('"accepted"') ? 'zz\r\n' : undefined))
@@ -229,11 +219,11 @@ describe('the problem for', { concurrency: 4 }, () => {
     assert.deepEqual([last.done, last.accepted, last.problem.status], [false, 1, 400])
     assert.equal(last.problem.detail, 'body must be valid HTTP chunks')
     assert.ok(answer.endsWith('\r\n0\r\n\r\n'))
-    assert.doesNotMatch(service.logged(), /rawPacket/, 'the raw request must not reach the log')
+    assert.doesNotMatch(service.logged(), /rawPacket/, 'what came reached the log')
   })
 })
 
-/** Sends a request, and its rest once the service asks for it. Resolves to everything received until the service closes. */
+/** Sends, then once what came asks for it sends more; resolves to all that came until the service ended it. */
 const exchange = async (
   service: Running,
   sent: string,
@@ -250,7 +240,7 @@ const exchange = async (
       isDone = true
       socket.write(next)
     }
-    // After some problems the connection stays open, so a complete problem also ends the exchange.
+    // The connection stays open where nothing is wrong with it: a whole problem is the end then.
     if (/"request_id":"[\w-]+"[^\n]*\}$/.test(received)) socket.end()
   })
   socket.write(sent)

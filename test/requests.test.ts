@@ -1,4 +1,4 @@
-/** What every route accepts and rejects, driven by the service's own OpenAPI description. */
+/** What every route takes and refuses of a request, walked by the service's own description of itself. */
 import assert from 'node:assert/strict'
 import { request as rawRequest } from 'node:http'
 import { after, before, describe, test } from 'node:test'
@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { type Running, startService } from './harness.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of responses and schemas
+// biome-ignore lint/suspicious/noExplicitAny: what is answered and described is looked at field by field
 type Json = any
 
 type Answer = {
@@ -21,7 +21,7 @@ type Sent = {
   readonly headers?: Record<string, string | string[]>
 }
 
-/** Sends the request as given; fetch would normalize paths and headers. */
+/** As it is given: fetch would put paths and headers right. */
 const send = (service: Running, path: string, { method = 'GET', body, headers = {} }: Sent = {}): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(service.url)
@@ -77,7 +77,7 @@ const pathWith = (path: string, id: string): string => path.replace('{id}', id)
 const resolved = (document: Json, schema: Json): Json =>
   schema?.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1)]
 
-/** A valid body, made from the examples. */
+/** A body that is right, made of the examples. */
 const exampleOf = (document: Json, described: Json): Json => {
   const schema = resolved(document, described)
   if (schema.examples !== undefined) return schema.examples[0]
@@ -132,7 +132,7 @@ const isOfKind = (kind: string, kinds: readonly string[]): boolean =>
   kinds.includes(kind) || (kind === 'integer' && kinds.includes('number'))
 
 const message = { id: 'm', text: 'What is the lease term?', timestamp: '2024-05-10T12:00:00Z' }
-/** The error in the response: of the request, or of the one message in it. */
+/** What the answer says is wrong: as a whole, or of the one message that was sent. */
 const saidOf = ({ status, body }: Answer): { readonly refused: boolean; readonly field: string } => {
   const result = status === 200 ? body.results?.[0] : undefined
   if (result !== undefined) return { refused: result.status === 'rejected', field: result.field ?? '' }
@@ -152,7 +152,7 @@ const STORES = {
 
 const NEEDS_NO_KEY = ['GET /healthz', 'GET /readyz', 'GET /metrics', 'POST /v1/session', 'DELETE /v1/session']
 
-test('without a key or its scope, a request gets 401 or 403 and no validation error', async () => {
+test('who has no key, or one that does not allow it, hears that and nothing of what else is wrong with the request', async () => {
   await using service = await startService({})
   const operations = operationsOf(await documentOf(service))
   const { body: made } = await sendJson(service, 'POST', '/v1/keys', { scopes: ['admin'] })
@@ -208,7 +208,7 @@ test('without a key or its scope, a request gets 401 or 403 and no validation er
   assert.equal((await send(service, '/usage', { method: 'HEAD' })).status, 401)
 })
 
-test('a value of the wrong type is rejected, never coerced, and the error names its field, for every field of every body', async () => {
+test('a value of another kind than its field has is refused by name, in every field of every body, and never turned into one', async () => {
   await using service = await startService({ AUTH: 'none' })
   const document = await documentOf(service)
   let walked = 0
@@ -244,7 +244,7 @@ test('a value of the wrong type is rejected, never coerced, and the error names 
         const kinds = kindsOf(field.schema)
         for (const [kind, value] of WRONG) {
           if (isOfKind(kind, kinds)) continue
-          // In the attributes of an event null means absent (JSON format, 2.2), so the other form of data can be present.
+          // Null is absent for the attributes of an event (JSON format, 2.2): of the two forms of data the other may be there.
           if (isEvent && value === null && ['data_base64', 'subject'].includes(`${field.path.at(-1)}`)) continue
           const body = JSON.stringify(replaced(right, field.path, value))
           const answer = await send(service, pathWith(path, '1000'), { method, headers, body })
@@ -261,7 +261,7 @@ test('a value of the wrong type is rejected, never coerced, and the error names 
     }
   }
   assert.ok(walked > 300, `${walked}`)
-  assert.equal((await send(service, '/v1/reports/1000')).body.credit_cost, 35, 'nothing was changed')
+  assert.equal((await send(service, '/v1/reports/1000')).body.credit_cost, 35, 'nothing was set')
   for (const query of ['1e2', '0x10', '%205', '+5', '', '5.0', '05', '-1', '0', '1001', 'NaN', '5&limit=5', '９']) {
     for (const path of ['/v1/periods', '/v1/usage/totals', '/v1/organizations']) {
       const answer = await send(service, `${path}?limit=${encodeURI(query)}`.replace('%2520', '%20'))
@@ -275,7 +275,7 @@ test('a value of the wrong type is rejected, never coerced, and the error names 
   assert.equal((await send(service, '/v1/periods?limit=5')).status, 200)
 })
 
-test('a repeated or badly encoded parameter is rejected, and the error names it, on every route', async () => {
+test('a parameter that is given twice or is not well encoded is refused by name, on every route', async () => {
   await using service = await startService({})
   for (const { method, path, described } of operationsOf(await documentOf(service))) {
     for (const { name, in: place } of described.parameters ?? []) {
@@ -298,7 +298,7 @@ test('a repeated or badly encoded parameter is rejected, and the error names it,
 
 for (const [name, environment] of Object.entries(STORES)) {
   describe(`on ${name}`, () => {
-    test('U+0000 and lone surrogates are rejected in every string, so no client retries what can never succeed', async () => {
+    test('U+0000 and lone surrogates are refused wherever a text can stand: nothing asks to repeat what can never succeed', async () => {
       await using service = await startService(await environment())
       const document = await documentOf(service)
       let walked = 0
@@ -323,7 +323,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         for (const [mediaType, { schema }] of content) {
           if (/ndjson|jsonl/.test(mediaType) || (path === '/v1/events' && mediaType === 'application/json')) continue
           for (const field of fieldsOf(document, schema)) {
-            // A message's text may contain any character: it is measured and never stored.
+            // A text is measured, in whatever characters, and reaches no store.
             if (!kindsOf(field.schema).includes('string') || field.path.at(-1) === 'text') continue
             for (const value of ['\u0000', 'a\u0000', '\ud800', 'a\udc00b']) {
               walked++
@@ -358,7 +358,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       }
     })
 
-    test('an invented cursor is rejected, and no cursor causes a server error', async () => {
+    test('a cursor that was made up is refused, and whatever one is asked with, nothing fails', async () => {
       await using service = await startService(await environment())
       const days = ['0000-01-01T00:00:00Z', '2024-05-10T12:00:00Z', '2024-06-10T12:00:00Z', '2024-07-10T12:00:00Z']
       const messages = days.map((timestamp, id) => ({ ...message, id, timestamp }))
@@ -442,7 +442,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         periods += body.periods.length
         cursor = body.next_cursor === undefined ? '' : `&cursor=${body.next_cursor}`
       } while (cursor !== '')
-      assert.ok(periods > 2024 * 12, 'every cursor from a response is accepted, back to the year 0')
+      assert.ok(periods > 2024 * 12, 'every cursor that was answered is taken, back to the year 0')
     })
   })
 }

@@ -1,4 +1,4 @@
-/** Dashboard sessions: a session has the rights of its key, ends with the key, and cannot be used by another site. */
+/** Signing in to the dashboard: a session is as good as its key, ends with it, and no other site can use it. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,12 +11,12 @@ import { describe, test } from 'node:test'
 import { InvalidConfig, readConfig } from '../src/config.ts'
 import { type Running, sendListing, startCopilot, startService } from './harness.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
+// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
 type Json = any
 type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: Json }
 type Asked = { readonly method?: string; readonly headers?: OutgoingHttpHeaders; readonly body?: unknown }
 
-/** Sends exactly these headers; `fetch` changes some. */
+/** With the very headers that are given: `fetch` has its own opinion of some. */
 const ask = async (service: Running, path: string, { method, headers = {}, body }: Asked = {}): Promise<Answer> => {
   const sent = request(`${service.url}${path}`, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
@@ -31,12 +31,12 @@ const ask = async (service: Running, path: string, { method, headers = {}, body 
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
-/** The headers of a current browser for a request by the dashboard, over http on loopback. */
+/** What a browser of today says of a request by a page of the service, over http at the loopback. */
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8000' }
 
 type Scope = 'usage:read' | 'messages:write' | 'admin'
 
-/** A service with an admin key of `default`, and a function that creates more. */
+/** A service with an admin key of `default`, and a way to make more. */
 const startKeyed = async (environment: Record<string, string> = {}) => {
   const service = await startService(environment)
   const { key: admin } = (await ask(service, '/v1/keys', { body: { scopes: ['admin'] } })).body
@@ -51,14 +51,14 @@ const signIn = (service: Running, key: string, headers: OutgoingHttpHeaders = OW
 
 const cookiesOf = ({ headers }: Answer): readonly string[] => [headers['set-cookie'] ?? []].flat()
 
-/** The cookie that the browser sends back. */
+/** What the browser sends back. */
 const sessionOf = async (service: Running, key: string): Promise<string> => {
   const [cookie = ''] = cookiesOf(await signIn(service, key))
   return cookie.split(';', 1)[0] ?? ''
 }
 
-describe('signing in with a key', { concurrency: true }, () => {
-  test('sets a cookie that is HttpOnly and SameSite and does not contain the key', async () => {
+describe('a sign-in with a key', { concurrency: true }, () => {
+  test('is kept in a cookie that scripts cannot read and no other site sends, and that does not hold the key', async () => {
     await using keyed = await startKeyed({ SESSION_LIFETIME: '2h' })
     const answer = await signIn(keyed.service, keyed.admin)
     assert.equal(answer.status, 204)
@@ -74,7 +74,7 @@ describe('signing in with a key', { concurrency: true }, () => {
     assert.deepEqual([body.organization.id, body.scopes, body.signed_in_by], ['default', ['admin'], 'session'])
   })
 
-  test('sets a __Host- cookie with Secure, unless the browser used http', async () => {
+  test('is sent back over https only and by no neighbouring host, unless the browser says that it came over http', async () => {
     await using keyed = await startKeyed()
     for (const [headers, isSecure] of [
       [{ 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }, true],
@@ -94,7 +94,7 @@ describe('signing in with a key', { concurrency: true }, () => {
     }
   })
 
-  test('cannot be overridden by a cookie from a sibling host', async () => {
+  test('is not to be replaced by the cookie that a neighbouring host has planted', async () => {
     await using keyed = await startKeyed()
     const planted = await sessionOf(keyed.service, (await keyed.keyOf('acme', 'usage:read')).key)
     const https = { 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }
@@ -104,7 +104,7 @@ describe('signing in with a key', { concurrency: true }, () => {
     assert.equal(body.organization.id, 'default')
   })
 
-  test('requires a valid key with usage:read and does not reveal why a key is invalid', async () => {
+  test('needs a good key that may read usage, and says nothing of why it is none', async () => {
     await using keyed = await startKeyed()
     const { service, keyOf, admin } = keyed
     const revoked = await keyOf('acme', 'usage:read')
@@ -132,10 +132,10 @@ describe('signing in with a key', { concurrency: true }, () => {
       body: `key=${admin}`,
       headers: { ...OWN_PAGE, 'content-type': 'application/x-www-form-urlencoded' },
     })
-    assert.equal(form.status, 415, 'an HTML form is rejected')
+    assert.equal(form.status, 415, 'no form can be sent')
   })
 
-  test('is rejected if there are no keys, because no request needs one', async () => {
+  test('is refused where there are no keys, and nobody needs it there', async () => {
     await using service = await startService({})
     assert.equal((await signIn(service, `cck_default_${'A'.repeat(43)}`)).status, 401)
     const { body } = await ask(service, '/v1/session')
@@ -144,7 +144,7 @@ describe('signing in with a key', { concurrency: true }, () => {
 })
 
 describe('a session', { concurrency: true }, () => {
-  test('has the rights of its key and does not see another organization', async () => {
+  test('may what its key may, and sees nothing of another organization', async () => {
     await using keyed = await startKeyed()
     const { service, keyOf, admin } = keyed
     const reader = await sessionOf(service, (await keyOf('acme', 'usage:read')).key)
@@ -170,7 +170,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('ends immediately when its key is revoked', async () => {
+  test('ends with its key, at once', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const { id, key } = await keyed.keyOf('acme', 'usage:read')
@@ -180,10 +180,10 @@ describe('a session', { concurrency: true }, () => {
     assert.equal((await ask(service, '/usage', { headers: { cookie } })).status, 401)
   })
 
-  test('ends after SESSION_LIFETIME, even if the browser keeps the cookie', async () => {
+  test('ends after SESSION_LIFETIME, whether or not the browser forgets it', async () => {
     await using keyed = await startKeyed({ SESSION_LIFETIME: '1ms' })
     const [cookie = ''] = cookiesOf(await signIn(keyed.service, keyed.admin))
-    assert.match(cookie, /Max-Age=1;/, 'a fraction of a second is rounded up: Max-Age=0 would delete the cookie')
+    assert.match(cookie, /Max-Age=1;/, 'a part of a second is no zero, which would end it before it began')
     const headers = { cookie: cookie.split(';', 1)[0] }
     const begun = Date.now()
     let status = 200
@@ -197,7 +197,7 @@ describe('a session', { concurrency: true }, () => {
     assert.equal(readConfig({}).sessionLifetimeMs, 12 * 3_600_000)
   })
 
-  test('is ignored if the request has a key, even an invalid one', async () => {
+  test('is not asked where a key is shown: the key decides, a bad one too', async () => {
     await using keyed = await startKeyed()
     const { service, admin, keyOf } = keyed
     const cookie = await sessionOf(service, admin)
@@ -212,7 +212,7 @@ describe('a session', { concurrency: true }, () => {
     assert.equal((await ask(service, '/v1/session', { headers: withNonsense })).body.signed_in_by, 'key')
   })
 
-  test('is removed from the browser at sign-out, over http and https', async () => {
+  test('ends in the browser when one signs out, over http and over https', async () => {
     await using keyed = await startKeyed()
     const cookie = await sessionOf(keyed.service, keyed.admin)
     for (const origin of ['http://localhost:8000', 'https://localhost:8000']) {
@@ -233,10 +233,10 @@ describe('a session', { concurrency: true }, () => {
       )
     }
     const twice = await ask(keyed.service, '/v1/session', { method: 'DELETE' })
-    assert.equal(twice.status, 204, 'signing out twice is not an error')
+    assert.equal(twice.status, 204, 'who is signed out may sign out')
   })
 
-  test('that was signed out ends for every copy of its cookie in every process; other sessions continue', async () => {
+  test('that was signed out is over for every copy of its cookie, in every process, and no other session is', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
     try {
       const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
@@ -249,7 +249,7 @@ describe('a session', { concurrency: true }, () => {
       const statusOf = async (at: Running, cookie: string): Promise<number> =>
         (await ask(at, '/v1/usage', { headers: { cookie } })).status
       for (const each of [service, other]) assert.equal(await statusOf(each, copied), 200)
-      // Two concurrent requests, as from a double click.
+      // Twice at once, as a double click does.
       const signOut = { method: 'DELETE', headers: { ...OWN_PAGE, cookie: copied } }
       const answers = await Promise.all([1, 2].map(() => ask(service, '/v1/session', signOut)))
       assert.deepEqual(
@@ -258,7 +258,7 @@ describe('a session', { concurrency: true }, () => {
       )
       const { status, body } = await ask(service, '/usage', { headers: { cookie: copied } })
       assert.deepEqual([status, body.detail], [401, 'the session was signed out: sign in again'])
-      // Another process can have cached for some seconds that the session was valid.
+      // Another process may have remembered for some seconds that it was good.
       const begun = Date.now()
       while ((await statusOf(other, copied)) === 200 && Date.now() < begun + 20_000);
       await using later = await startService({ DATABASE_URL })
@@ -266,18 +266,14 @@ describe('a session', { concurrency: true }, () => {
         assert.equal(await statusOf(each, copied), 401)
         assert.equal(await statusOf(each, kept), 200)
       }
-      assert.deepEqual(
-        (await ask(service, '/v1/keys', { headers: bearer(admin) })).body,
-        keys,
-        'a sign-out is not listed as a key',
-      )
+      assert.deepEqual((await ask(service, '/v1/keys', { headers: bearer(admin) })).body, keys, 'it is no key')
       assert.equal((await ask(service, '/v1/session', signOut)).status, 204)
     } finally {
       rmSync(folder, { recursive: true })
     }
   })
 
-  test('is valid in every process on one database, and after a restart', async () => {
+  test('holds in every process at one database, and after a new start', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
     try {
       const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
@@ -297,7 +293,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('that is forged, altered, truncated, duplicated or malformed counts as none and never causes an error', async () => {
+  test('that is forged, changed, cut, doubled or nonsense is none, and never an error', async () => {
     await using keyed = await startKeyed()
     await using elsewhere = await startKeyed()
     const { service, admin } = keyed
@@ -333,7 +329,7 @@ describe('a session', { concurrency: true }, () => {
       ...['', ';', '=', ';;=;;', 'a', name, `${name}`, '__proto__=x', 'constructor=x; toString=y', '\u00ff=\u00fe'].map(
         (each) => [each, each] as const,
       ),
-      ['valid after an invalid one', `${name}=x; ${good}`] as const,
+      ['good after a bad one', `${name}=x; ${good}`] as const,
       ['under another name', good.replace(name, 'session')] as const,
     ]
     for (const [what, cookie] of headers) {
@@ -351,7 +347,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('gets a cached response of the upstream only if its key allows it', async () => {
+  test('is answered what the upstream lists only where its key may see it, though the answer is at hand', async () => {
     await using upstream = await startCopilot({
       listing: sendListing([{ id: 1, text: 'x', timestamp: '2024-05-10T12:00:00Z' }]),
     })
@@ -370,7 +366,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('and its key never appear in the log', async () => {
+  test('and its key never reach a log', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -389,8 +385,8 @@ describe('a session', { concurrency: true }, () => {
   })
 })
 
-describe('requests from other sites', { concurrency: true }, () => {
-  /** Headers that browsers send, and whether they mean a page of the service at `credits.example:8000`. */
+describe('pages of other sites', { concurrency: true }, () => {
+  /** What browsers say of a request, and whether it is by a page of the service at `credits.example:8000`. */
   const cases: readonly (readonly [OutgoingHttpHeaders, boolean])[] = [
     [{ 'sec-fetch-site': 'same-origin' }, true],
     [{ 'sec-fetch-site': 'none' }, true],
@@ -417,7 +413,7 @@ describe('requests from other sites', { concurrency: true }, () => {
     [{}, false],
   ]
 
-  test('cannot use a session to change anything', async () => {
+  test('change nothing in the name of who is signed in', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -432,13 +428,13 @@ describe('requests from other sites', { concurrency: true }, () => {
       assert.equal(answer.status, isOwn ? 201 : 403, what)
       const { status } = await ask(service, `/v1/reports/${index}`, { headers: { cookie } })
       assert.equal(status, isOwn ? 200 : 404, what)
-      // A program with its own key can do it, whatever other headers it sends.
+      // Its own key lets a program do it whatever its headers have been copied from.
       const withKey = { ...asked, headers: { ...asked.headers, ...bearer(admin) } }
       assert.equal((await ask(service, `/v1/reports/${index}`, withKey)).status, isOwn ? 200 : 201, what)
     }
   })
 
-  test('cannot change anything with any method or path, with a session or if no key is needed', async () => {
+  test('change nothing by any method of any path, neither signed in nor where nobody is asked', async () => {
     await using keyed = await startKeyed()
     await using open = await startService({})
     await using guarded = await startService({ AUTH: 'none' })
@@ -453,7 +449,7 @@ describe('requests from other sites', { concurrency: true }, () => {
           [keyed.service, { cookie }],
           [open, {}],
           [guarded, {}],
-          // A browser adds remembered credentials, and a proxy passes on its version of them.
+          // A browser adds what it has once been asked for, a proxy what it has made of that.
           [guarded, { authorization: 'Basic eDp5' }],
           [guarded, { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
         ] as const) {
@@ -468,7 +464,7 @@ describe('requests from other sites', { concurrency: true }, () => {
     assert.ok(tried >= 10, `${tried} methods change something`)
   })
 
-  test('get no CORS permission and cannot sign anyone in or out', async () => {
+  test('are not told that they may try, and cannot sign anybody in or out', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -486,7 +482,7 @@ describe('requests from other sites', { concurrency: true }, () => {
     }
   })
 
-  test('are recognized behind a proxy that changes Host by PUBLIC_URL; without it the problem names this setting', async () => {
+  test('are told from our own behind a proxy that changes Host by PUBLIC_URL; without it the problem says what to set', async () => {
     const origin = 'http://credits.example'
     const headers = { host: 'backend:8000', origin }
     await using unset = await startKeyed()
@@ -509,7 +505,7 @@ describe('requests from other sites', { concurrency: true }, () => {
     }
   })
 
-  test('are rejected if Origin is unusable and there is no Host header', async () => {
+  test('are known by their name even where a proxy tells none of ours', async () => {
     await using service = await startService({ AUTH: 'none' })
     const { hostname, port } = new URL(service.url)
     for (const origin of ['null', 'nonsense']) {
@@ -519,7 +515,7 @@ describe('requests from other sites', { concurrency: true }, () => {
     }
   })
 
-  test('cannot change anything by GET, and no shared cache stores the response of a session', async () => {
+  test('cannot have anything changed by GET, and no cache keeps for others what a session was answered', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const message = { id: 'x', text: 'x', timestamp: new Date().toISOString() }

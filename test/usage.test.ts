@@ -1,4 +1,4 @@
-/** The contract of `GET /usage` and the operational endpoints, over real sockets. */
+/** The contract of `GET /usage` and of what stands around it, over real sockets. */
 import assert from 'node:assert/strict'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
@@ -21,7 +21,7 @@ const linesOf = async (response: Response): Promise<readonly Line[]> => {
   assert.equal(response.status, 200)
   assert.equal(response.headers.get('content-type'), 'application/json; charset=utf-8')
   const body: unknown = await response.json()
-  assert.ok(usageCheck.Check(body), 'the body must have the frozen shape')
+  assert.ok(usageCheck.Check(body), 'the body has the frozen shape')
   return body.usage as readonly Line[]
 }
 
@@ -34,7 +34,7 @@ const problemOf = async (response: Response): Promise<{ type: string; status: nu
 }
 
 describe('GET /usage', () => {
-  test('has exactly the frozen fields in order, with timestamps as received', async () => {
+  test('has exactly the frozen names, in the frozen order, with the timestamp as received', async () => {
     const listing = sendListing([
       { id: 1000, text: 'x', timestamp: '2024-04-29T02:08:29.375Z', report_id: 5392 },
       { id: 'b"\\\u00e9\u2028', text: 'What is the lease term?', timestamp: '2024-04-29t04:08:29.3750+02:00' },
@@ -59,13 +59,13 @@ describe('GET /usage', () => {
     )
   })
 
-  test('returns {"usage":[]} for an empty period', async () => {
+  test('of an empty period is {"usage":[]}', async () => {
     await using upstream = await startCopilot({})
     await using service = await startService({ UPSTREAM_URL: upstream.url })
     assert.equal(await (await fetch(`${service.url}/usage`)).text(), '{"usage":[]}')
   })
 
-  test('without an upstream serves the bundled sample and says so', async () => {
+  test('without an upstream is the bundled sample, and says so', async () => {
     await using service = await startService({})
     const response = await fetch(`${service.url}/usage`)
     assert.equal(response.headers.get('usage-source'), 'bundled-sample')
@@ -74,7 +74,7 @@ describe('GET /usage', () => {
     assert.ok(lines.some((line) => line.report_name !== undefined))
   })
 
-  test('of the published period, from the sandbox, totals 2,264.40 credits', {
+  test('of the published period, served by the sandbox, comes to 2,264.40 credits', {
     skip: skipWithout('messages.current-period.json'),
   }, async () => {
     const sandbox = createSandbox({
@@ -108,7 +108,7 @@ describe('GET /usage', () => {
     )
   })
 
-  test('has an ETag that changes with the response and gives 304 to a matching request', async () => {
+  test('has an ETag that changes with the answer, and answers 304 to who has it', async () => {
     let text = 'one'
     await using upstream = await startCopilot({
       listing: (_, response) => send(response, 200, { messages: [{ id: 1, text, timestamp: '2024-05-01T00:00:00Z' }] }),
@@ -129,7 +129,7 @@ describe('GET /usage', () => {
     assert.notEqual(changed.headers.get('etag'), tag)
   })
 
-  test('is compressed on request if large enough, with a separate ETag; HEAD has the same headers', async () => {
+  test('is compressed for who asks and when it is worth it, with a tag of its own; HEAD says the same without a body', async () => {
     await using service = await startService({ UPSTREAM_MAX_AGE: '1min' })
     const plain = await rawAnswer(`${service.url}/usage`, {})
     assert.equal(plain.headers['content-encoding'], undefined)
@@ -166,7 +166,7 @@ describe('GET /usage', () => {
     )
   })
 
-  test('of a large period is consistent for concurrent clients in every encoding, even while it changes', async () => {
+  test('of a large period is the same to all who read it at once, in every encoding, also while it changes', async () => {
     let version = 0
     const count = 30_000
     await using upstream = await startCopilot({
@@ -191,15 +191,15 @@ describe('GET /usage', () => {
   })
 })
 
-describe('an invalid request', () => {
-  test('with an unknown query parameter gets a problem', async () => {
+describe('what is asked for wrongly is answered with a problem that says so:', () => {
+  test('an unknown query parameter', async () => {
     await using service = await startService({})
     const response = await fetch(`${service.url}/usage?colour=red`)
     assert.equal(response.status, 400)
     assert.match((await problemOf(response)).detail, /query parameter "colour" must be absent/)
   })
 
-  test('to an unknown path gets a problem, with or without a query', async () => {
+  test('an unknown path, with and without a query', async () => {
     await using service = await startService({})
     for (const [path, status] of [
       ['/nothing', 404],
@@ -216,7 +216,7 @@ describe('an invalid request', () => {
     }
   })
 
-  test('with an unsupported method gets a problem', async () => {
+  test('a method that a path does not take', async () => {
     await using service = await startService({})
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const body = method === 'POST' ? { body: '{"not":', headers: { 'content-type': 'application/json' } } : {}
@@ -227,7 +227,7 @@ describe('an invalid request', () => {
     }
   })
 
-  test('that is not valid HTTP gets a problem', async () => {
+  test('what is no HTTP at all, or not quite', async () => {
     await using service = await startService({})
     for (const [sent, status] of [
       ['HELLO\r\n\r\n', 400],
@@ -244,7 +244,7 @@ describe('an invalid request', () => {
     }
   })
 
-  test('that follows another aborts the response in progress instead of writing into it', async () => {
+  test('garbage behind a request whose answer is under way: the answer is broken off, not written into', async () => {
     const many = Array.from({ length: 100_000 }, (_, id) => ({ id, text: '', timestamp: '2024-05-01T00:00:00Z' }))
     await using upstream = await startCopilot({ listing: sendListing(many) })
     await using service = await startService({
@@ -261,7 +261,7 @@ describe('an invalid request', () => {
   })
 })
 
-/** Sends a request and, once the response starts, the rest. Resolves to everything received until the end. */
+/** Sends, and once an answer begins sends the rest without reading on; resolves to all that came until the end. */
 const rawExchange = (url: string, first: string, then = ''): Promise<string> =>
   new Promise((resolve) => {
     const parts: Buffer[] = []
@@ -277,7 +277,7 @@ const rawExchange = (url: string, first: string, then = ''): Promise<string> =>
   })
 
 describe('for operators', () => {
-  test('/healthz succeeds while the upstream is down, /readyz does not', async () => {
+  test('/healthz answers while the upstream is down, /readyz does not', async () => {
     await using upstream = await startCopilot({ listing: (_, response) => send(response, 500, '') })
     await using service = await startService({ UPSTREAM_URL: upstream.url, UPSTREAM_ATTEMPTS: '1' })
     assert.deepEqual(await (await fetch(`${service.url}/healthz`)).json(), { status: 'alive' })
@@ -286,12 +286,12 @@ describe('for operators', () => {
     assert.equal((await problemOf(ready)).type, 'urn:copilot-credits:problem:not-ready')
   })
 
-  test('/readyz succeeds before the first request if the upstream responds', async () => {
+  test('/readyz is ready before the first reader when the upstream answers', async () => {
     await using service = await startService({})
     assert.deepEqual(await (await fetch(`${service.url}/readyz`)).json(), { status: 'ready' })
   })
 
-  test('/metrics counts requests, upstream calls, refreshes, responses and messages, and measures event loop lag', async () => {
+  test('/metrics counts requests, upstream calls, refreshes, answers, messages and the event loop lag', async () => {
     await using upstream = await startCopilot({
       listing: sendListing([{ id: 1, text: '', timestamp: '2024-05-01T00:00:00Z' }]),
     })
@@ -317,7 +317,7 @@ describe('for operators', () => {
     assert.match(text, /^nodejs_eventloop_lag_seconds /m)
   })
 
-  test('each response has a request id, and the log has it without the query string', async () => {
+  test('each answer names its request, and the log tells of it without the query', async () => {
     await using service = await startService({})
     const given = await fetch(`${service.url}/usage?secret=1`, { headers: { 'x-request-id': 'abc-1.2' } })
     assert.equal(given.headers.get('x-request-id'), 'abc-1.2')
@@ -334,14 +334,14 @@ describe('for operators', () => {
 })
 
 describe('the documentation', () => {
-  test('is at /docs and loads nothing from other hosts', async () => {
+  test('is at /docs, and nothing of it comes from elsewhere', async () => {
     await using service = await startService({})
     const page = await fetch(`${service.url}/docs`)
     const html = await page.text()
     assert.equal(page.status, 200)
     const policy = page.headers.get('content-security-policy') ?? ''
     assert.match(policy, /default-src 'self'/)
-    assert.doesNotMatch(policy, /upgrade-insecure-requests|https:/, 'would break over plain HTTP')
+    assert.doesNotMatch(policy, /upgrade-insecure-requests|https:/, 'over plain HTTP it would find nothing')
     const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '')
     assert.ok(assets.length > 3)
     for (const path of assets) {
@@ -352,7 +352,7 @@ describe('the documentation', () => {
   })
 })
 
-/** Gets the raw response, which fetch would decompress. */
+/** As it comes over the wire: fetch would decompress it. */
 const rawAnswer = (url: string, headers: Record<string, string>) =>
   new Promise<{ headers: IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
     request(url, { headers }, (response) => {

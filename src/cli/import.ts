@@ -133,7 +133,7 @@ const runImport = async (
     await target?.close()
   }
   const seconds = (performance.now() - startedAt) / 1000
-  printOutcome({ out, err }, options, { tally, rejects, failures, seconds })
+  say({ out, err }, options, { tally, rejects, failures, seconds })
   return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
 }
 
@@ -325,11 +325,7 @@ type Outcome = {
   readonly seconds: number
 }
 
-const printOutcome = (
-  { out, err }: Terminal,
-  options: Options,
-  { tally, rejects, failures, seconds }: Outcome,
-): void => {
+const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failures, seconds }: Outcome): void => {
   out.write(
     options.json === true ? `${JSON.stringify(summaryJson(tally, failures))}\n` : summary(out, tally.counts, seconds),
   )

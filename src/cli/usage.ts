@@ -54,7 +54,7 @@ const readLines = async (
   err: Terminal['err'],
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
-  // Imported here: the HTTP client takes longer to load than most commands take to run.
+  // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
   const { createCurrentPeriod } = await import('#service.ts')
   const period = createCurrentPeriod({
     config,
