@@ -1,7 +1,7 @@
 /**
- * What the engine takes by itself: the rows of the ledger and the total of the day, made beforehand, with the durability of
- * the ledger, and nothing else. Arguments: `sqlite:` and a file, or a URL of PostgreSQL (its tables are there already); rows a
- * transaction; connections (PostgreSQL); seconds; first id. Prints rows a second as JSON.
+ * Measures the bare engine: it inserts prepared rows of the ledger and the day's total with the durability of the ledger.
+ * Arguments: `sqlite:` and a file, or a PostgreSQL URL whose tables exist; rows per transaction; connections (PostgreSQL);
+ * seconds; first id. Prints rows per second as JSON.
  */
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'

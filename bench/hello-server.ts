@@ -1,4 +1,4 @@
-/** The least a Node.js server can do: a bare `node:http` hello, as a measure for the machine. */
+/** A minimal `node:http` server, the upper bound for this machine. */
 import { createServer } from 'node:http'
 
 const port = Number(process.argv[2])

@@ -1,6 +1,6 @@
 /**
- * How fast are messages taken in over HTTP, next to what the bare engine takes, and how fast is usage answered when there is
- * much of it? The load generator, the server and PostgreSQL share the machine.
+ * Measures intake over HTTP compared with the bare engine, and reads from a large ledger. The load generator, the server and
+ * PostgreSQL share the machine.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -29,12 +29,12 @@ const BATCHES = [1, 100, 1000]
 
 type Store = AsyncDisposable & {
   readonly name: string
-  /** A database of its own, and how its ledger is opened without the service around it. */
+  /** A new database, and a function that opens its ledger without the service. */
   readonly database: () => Promise<{
     readonly url: string
     readonly open: () => Promise<Ledger>
     readonly bytes: (() => number) | undefined
-    /** What the engine does by itself some time after a large change. */
+    /** Maintenance that the engine does on its own some time after a large change. */
     readonly settle: () => Promise<void>
   }>
 }
@@ -99,7 +99,7 @@ export const benchIntake = (report: Report, batches: readonly number[] = BATCHES
         rate,
       ])
       nextId = result.nextId
-      if (result.failures > 0) throw new Error(`${result.failures} requests were not accepted whole`)
+      if (result.failures > 0) throw new Error(`${result.failures} requests were not accepted completely`)
       return result
     }
     const bare = async (batch: number): Promise<number> => {
@@ -134,12 +134,12 @@ export const benchIntake = (report: Report, batches: readonly number[] = BATCHES
     }
     report.table(
       [
-        'messages a request',
+        'messages per request',
         'messages/s (median)',
-        'least to most',
+        'min to max',
         'p99 ms',
         'bare engine, rows/s',
-        'share of it',
+        'share of bare engine',
         'p50 ms at half the load',
         'p99 ms at half the load, each round',
       ],
@@ -163,19 +163,19 @@ export const benchReads = (report: Report, sizes: readonly number[]): Promise<vo
       }
       await fill(['default'], size)
       if (bytes !== undefined)
-        report.line(`${(bytes() / size).toFixed(1)} bytes a record on the disk, indexes included.`)
-      const alone = ['it alone', ...(await timeReads(url))]
+        report.line(`${(bytes() / size).toFixed(1)} bytes per record on disk, including indexes.`)
+      const alone = ['alone', ...(await timeReads(url))]
       const others = Array.from({ length: 1000 }, (_, index) => `other-${index}`)
       await fill(others, 1000)
       const rows = [alone, [`with ${others.length} others of 1,000 records each`, ...(await timeReads(url))]]
       report.table(
-        ['organization', 'a month by day, ms: median (p99)', 'a page of 1,000 lines', 'a month by day and report'],
+        ['organization', 'month by day, ms: median (p99)', 'page of 1,000 lines', 'month by day and report'],
         rows,
       )
     }
   })
 
-/** A month of an organization that has it all in one month, and pages from all over it. */
+/** Totals of a month and pages spread over the whole range. */
 const timeReads = async (url: string): Promise<readonly string[]> => {
   await using service = await startService({ DATABASE_URL: url })
   const month = `from=${dateOf(0)}&to=${dateOf(DAYS)}`
@@ -258,7 +258,7 @@ export const benchStream = (report: Report, count: number): Promise<void> =>
     const seconds = (performance.now() - startedAt) / 1000
     if (!answer.includes(`"done":true,"accepted":${count},`)) throw new Error(`not all was accepted: ${answer}`)
     report.line(
-      `${whole(count / seconds)} messages/s; the most memory was ${(service.peakBytes() / 1e6).toFixed(0)} MB resident.`,
+      `${whole(count / seconds)} messages/s; peak resident memory ${(service.peakBytes() / 1e6).toFixed(0)} MB.`,
     )
   })
 

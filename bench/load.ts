@@ -1,7 +1,7 @@
 /**
- * A load generator in a process of its own: keeps so many connections busy for so long and prints, as JSON, how many
- * answers came, how many bytes, and how long they took. It reads no more of an answer than its length, so that the server
- * and not the generator is what is measured. Arguments: port, path, connections, seconds.
+ * A load generator that keeps connections busy with one GET request. Prints the number, bytes and times of responses as JSON.
+ * It parses only the length of a response, so that the server is the bottleneck, not the generator. Arguments: port, path,
+ * connections, seconds.
  */
 import { connect } from 'node:net'
 

@@ -1,4 +1,4 @@
-/** Servers in processes of their own, as they are run. */
+/** Starts servers as separate processes, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -57,7 +57,7 @@ const running = (child: ChildProcess, port: number): Running => ({
   },
 })
 
-/** From Linux's /proc; NaN on other systems. */
+/** Read from Linux's /proc; NaN on other systems. */
 const memoryOf = (child: ChildProcess, field: 'VmRSS' | 'VmHWM'): number => {
   try {
     return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024

@@ -1,6 +1,6 @@
 /**
- * How fast is `GET /usage` answered, next to a naive server with the same framework and a bare `node:http` hello? The
- * servers run as processes of their own and are loaded in turns; the load generator and the upstream share the machine.
+ * Measures `GET /usage` compared with a naive server on the same framework and a bare `node:http` hello. The servers are
+ * separate processes, loaded in turn; the load generator and the upstream share the machine.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -40,7 +40,7 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
   await using quiet = await startOurs(upstreamUrl, { LOG_LEVEL: 'warn' })
   const servers = [
     ['copilot-credits', oursPort, '/usage', 3],
-    ['copilot-credits, without a log line a request', quiet.port, '/usage', 3],
+    ['copilot-credits, without a log line per request', quiet.port, '/usage', 3],
     ['naive server', naive.port, '/usage', size > 1000 ? 20 : 5],
     ['bare hello', hello.port, '/', 3],
   ] as const
@@ -55,7 +55,7 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
   }
   const rate = (name: string) => median((results.get(name) ?? []).map((each) => each.requestsPerSecond))
   report.table(
-    ['server', 'requests/s (median)', 'least to most', 'p99 ms (median)', 'MB/s', 'failures'],
+    ['server', 'requests/s (median)', 'min to max', 'p99 ms (median)', 'MB/s', 'failures'],
     [...results].map(([name, loads]) => {
       const rates = loads.map((each) => each.requestsPerSecond)
       return [
@@ -101,9 +101,9 @@ const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): P
       (most / 1e6).toFixed(0),
     ])
   }
-  report.table(['readers', 'requests/s', 'MB/s', 'p99 ms', 'most memory, MB resident'], rows)
+  report.table(['clients', 'requests/s', 'MB/s', 'p99 ms', 'peak resident memory, MB'], rows)
   report.line(
-    `The first answer, of ${(bytes / 1e6).toFixed(1)} MB, took ${firstSeconds.toFixed(1)} s; the most memory until then was ${(ours.peakBytes() / 1e6).toFixed(0)} MB.`,
+    `The first response, ${(bytes / 1e6).toFixed(1)} MB, took ${firstSeconds.toFixed(1)} s; peak memory until then ${(ours.peakBytes() / 1e6).toFixed(0)} MB.`,
   )
   await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
   const naiveAt = performance.now()
@@ -113,11 +113,11 @@ const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): P
   )
   const seconds = ((performance.now() - naiveAt) / 1000).toFixed(1)
   report.line(
-    isWhole ? `The naive server took ${seconds} s for one answer.` : `The naive server failed after ${seconds} s.`,
+    isWhole ? `The naive server took ${seconds} s for one response.` : `The naive server failed after ${seconds} s.`,
   )
 }
 
-/** From the moment at which the upstream has answered until a reader has the whole changed answer. */
+/** Measures from the upstream's response to the end of the changed response at a client. */
 const benchChange = async (report: Report): Promise<void> => {
   const listings = [listingOf(10_000, 0), listingOf(10_000, 1)]
   let version = 0
@@ -137,7 +137,7 @@ const benchChange = async (report: Report): Promise<void> => {
   delays.sort((one, other) => one - other)
   report.heading('A changed listing of 10,000 messages')
   report.line(
-    `is in the hands of a reader ${median(delays).toFixed(1)} ms (median of ${delays.length}; most ${delays.at(-1)?.toFixed(1)} ms) after the upstream has answered.`,
+    `reaches a client ${median(delays).toFixed(1)} ms (median of ${delays.length}; max ${delays.at(-1)?.toFixed(1)} ms) after the upstream responded.`,
   )
 }
 
@@ -165,7 +165,7 @@ const listingOf = (size: number, version: number): Buffer => {
 
 type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
 
-/** Without an `etag` every refresh reads and prices the whole listing. */
+/** Sends no `etag`, so that every refresh reads and prices the whole listing. */
 const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions) => {
   const server = createServer((incoming, response) => {
     const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []

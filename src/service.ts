@@ -1,4 +1,4 @@
-/** The composition: the one file that knows every adapter. */
+/** Composes the service from its parts. The only file that knows every adapter. */
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
@@ -36,7 +36,7 @@ import { createUpstream } from './upstream/upstream.ts'
 
 export type ListingNeeds<T> = {
   readonly config: Config
-  /** A period in files, in place of the upstream. */
+  /** A period from files instead of the upstream. */
   readonly files?: PeriodFiles | undefined
   readonly progress?: Progress
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
@@ -116,16 +116,16 @@ export type Service<T> = {
   /** Of the upstream, or of the bundled sample. */
   readonly listingCache: ListingCache<T>
   readonly hasUpstream: boolean
-  /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
+  /** Whether the bundled sample is served, because the database has no messages and no keys. */
   readonly isSample: () => Promise<boolean>
   readonly readings: Readings<T>
-  /** What sessions are signed with: the same for every process at one database. */
+  /** Signs dashboard sessions. Every process on one database has the same secret. */
   readonly sessionSecret: string
   readonly intake: Intake
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
-  /** Whether there ever was an API key, of any organization. */
+  /** Whether any organization ever had an API key. */
   readonly hasKey: () => Promise<boolean>
   /** Tries a write, at most once a second. Throws StoreError if it fails. */
   readonly checkStore: () => Promise<void>
@@ -163,7 +163,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   const seeTime = (): void => {
-    // A store that fails is reported by all else that is asked of it.
+    // Every other use of the store reports its failure.
     ledger.latestInstant(clock()).catch(() => {})
   }
   seeTime()
@@ -175,7 +175,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   }
   const seen = (listing: Listing): void => {
     recorder.seen(listing)
-    // The recorder says what fails, and whoever reads the ledger is told.
+    // The recorder logs failures, and requests to the ledger get them.
     readings.compare(listing).catch(() => {})
   }
   const listingCache = listingCacheOf(needs, copilot, pricer, hasUpstream ? seen : undefined)
@@ -216,11 +216,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   }
 }
 
-/** Readings hold connections while they last: short questions and writing need some, too. */
+/** A long reading holds a connection. Half of the pool stays free for short readings and writes. */
 const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Config): number =>
   database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
 
-/** A period that begins is seen to within this time. */
+/** How often the store records the time. It stops a calendar change from moving a period that began before a clock was set back. */
 const TIME_SEEN_EVERY_MS = 60_000
 
 const reportsFrom =
@@ -237,7 +237,7 @@ export const openLedger = async (
   observe: StoreObserver = () => {},
 ): Promise<Ledger> => {
   if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path }, observe)
-  // Loaded here: most have no PostgreSQL, and its driver takes longer to load than SQLite to open.
+  // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
   const { createPostgresLedger } = await import('./store/postgres/ledger.ts')
   return createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
 }
@@ -254,7 +254,7 @@ export type LedgerIntakeNeeds = {
 export const createLedgerIntake = ({ config, ...needs }: LedgerIntakeNeeds): Intake =>
   createIntake({ ...needs, limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs } })
 
-/** A new store has `default` with no date of birth: it gets one, with the calendar of the settings. */
+/** In a new store, `default` has no creation time yet. Sets it, and the calendar from the settings. */
 export const prepareDefault = async (
   { organizations }: Ledger,
   { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
@@ -278,7 +278,7 @@ export type { PeriodFiles } from './upstream/file-source.ts'
 export { JsonListing } from './upstream/json-listing.ts'
 export { samplePeriod } from './upstream/sample/sample.ts'
 
-/** The store and what works on it without a server, for commands. Throws StoreError. */
+/** The store and its use cases without a server, for commands. Throws StoreError. */
 export const openStore = async (config: Config, observe: (counts: Readonly<IntakeCounts>) => void = () => {}) => {
   const ledger = await openLedger(config)
   const clock = () => Date.now()
@@ -296,7 +296,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
     access: createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now }),
     intake: createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe }),
     reports,
-    /** Undefined where the store is not one that can be distributed. */
+    /** Undefined if the store cannot be distributed. */
     distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,
     close: async (): Promise<void> => {
       await copilot.close()
@@ -307,7 +307,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
 
 export type Store = Awaited<ReturnType<typeof openStore>>
 
-/** What is wrong in the database, each a sentence. Throws StoreError if it cannot be opened. */
+/** Resolves to the problems of the database, one sentence each. Throws StoreError if it cannot be opened. */
 export const checkDatabase = async ({ database }: Pick<Config, 'database'>): Promise<readonly string[]> => {
   if (database.kind === 'sqlite') return checkFile(database.path)
   const { checkPostgres } = await import('./store/postgres/check.ts')

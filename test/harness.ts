@@ -1,4 +1,4 @@
-/** Real parts for whole-service tests: an upstream on a port of its own that does what a test says, and the service. */
+/** Real servers for whole-service tests: the service, and an upstream that a test controls. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
@@ -11,11 +11,11 @@ import { openApp } from '../src/main.ts'
 
 export type StandIn = AsyncDisposable & {
   readonly url: string
-  /** Paths asked for, in order. */
+  /** Requested paths, in order. */
   readonly asked: string[]
 }
 
-/** An HTTP server on a free port of the loopback. */
+/** An HTTP server on a free loopback port. */
 export const startUpstream = async (listener: RequestListener): Promise<StandIn> => {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -39,7 +39,7 @@ export type Answers = {
   readonly report?: (id: string, request: IncomingMessage, response: ServerResponse, time: number) => void
 }
 
-/** An upstream whose two calls are answered by functions, which are told how often they were called before. */
+/** An upstream with a function per endpoint, which gets the number of earlier calls. */
 export const startCopilot = ({ listing = sendListing([]), report = sendMissing }: Answers): Promise<StandIn> => {
   const times = new Map<string, number>()
   return startUpstream((request, response) => {
@@ -68,7 +68,7 @@ export const sendListing =
   (_: IncomingMessage, response: ServerResponse): void =>
     send(response, 200, { messages })
 
-/** 404 as the real service says it: in XML. */
+/** 404 as the real service sends it, in XML. */
 export const sendMissing = (_id: string, _: IncomingMessage, response: ServerResponse): void =>
   send(response, 404, '<?xml version="1.0"?><Error><Code>NoSuchReport</Code></Error>', {
     'content-type': 'application/xml',
@@ -76,13 +76,13 @@ export const sendMissing = (_id: string, _: IncomingMessage, response: ServerRes
 
 export type Running = AsyncDisposable & {
   readonly url: string
-  /** Every line that was logged. */
+  /** All log lines. */
   readonly logged: () => string
-  /** The value of a metric, by name and labels as Prometheus writes them. */
+  /** The value of a metric, by its name and labels in Prometheus format. */
   readonly metric: (name: string) => Promise<number | undefined>
 }
 
-/** The service on a free port, without the process around it. */
+/** The service on a free port, in this process. */
 export const startService = async (environment: Environment): Promise<Running> => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const config = readConfig({ ...QUICK, DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, ...environment })
@@ -106,7 +106,7 @@ export const startService = async (environment: Environment): Promise<Running> =
   }
 }
 
-/** Short enough for tests that wait for them to be over; every request asks the upstream. */
+/** Timeouts short enough for tests to wait for them. Every request asks the upstream. */
 const QUICK = {
   UPSTREAM_MAX_AGE: '0',
   UPSTREAM_ATTEMPT_TIMEOUT: '300ms',
