@@ -103,7 +103,7 @@ class TooLarge extends CommandFailed {}
 class MayBeTooLarge extends TooLarge {}
 
 const isTooLarge = (status: number, reason: string): boolean =>
-  status === 413 || (status === 400 && /body\.messages must be an array of at most \d+/.test(reason))
+  status === 413 || (status === 400 && /body[./]messages must be an array of at most \d+/.test(reason))
 
 /** Splits a request that is too large in half, repeatedly. A single message that is still too large is rejected. */
 const createSplitting = (send: Send): Target['take'] => {

@@ -340,7 +340,7 @@ const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failure
   if (failures.length === 0) return
   if (tally.unanswered() > 0)
     err.write(`${grouped(tally.unanswered())} more messages may or may not have been charged.\n`)
-  err.write('Accepted messages are charged. Fix the problem and run the command again; nothing is charged twice.\n')
+  err.write('Accepted messages are charged. Run the command again to import the rest; nothing is charged twice.\n')
 }
 
 const summaryJson = (tally: Tally, failures: readonly string[]): object => {
