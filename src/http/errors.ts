@@ -97,9 +97,9 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
     headers,
   })
   if (error instanceof UpstreamError) {
-    const { call, failure: how, reason, attempts, status, retryAfterMs } = error.details
-    const kind = how === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
-    const upstream = { call, failure: how, reason, attempts, ...(status === undefined ? {} : { status }) }
+    const { call, failure: upstreamFailure, reason, attempts, status, retryAfterMs } = error.details
+    const kind = upstreamFailure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+    const upstream = { call, failure: upstreamFailure, reason, attempts, ...(status === undefined ? {} : { status }) }
     const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
     return failure(kind, error.message, { upstream }, headers)
   }
