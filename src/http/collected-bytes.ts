@@ -1,6 +1,6 @@
 /**
- * Bytes that arrive in pieces, held in one piece: pieces of one byte, each an object of its own, would take two hundred
- * times the memory that they are counted as.
+ * Bytes that arrive in pieces, held in one piece. Pieces of one byte, each an object of its own, would take far more
+ * memory than they are counted as.
  */
 export class CollectedBytes {
   #bytes: Uint8Array = EMPTY
@@ -14,7 +14,7 @@ export class CollectedBytes {
     const length = this.#length + piece.length
     if (length > this.#bytes.length) {
       // The first piece is often the last: then it is copied once, to its size.
-      const larger = new Uint8Array(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
+      const larger = Buffer.allocUnsafe(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
       larger.set(this.#bytes.subarray(0, this.#length))
       this.#bytes = larger
     }

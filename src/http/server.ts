@@ -66,11 +66,11 @@ export const createHttpServer = ({
     if (answerFromMemory(request, response)) return
     const exchange = { request, response }
     busy.set(request.socket, exchange)
+    const timer = hasBody(request.headers) ? limitBody(request, response) : undefined
     response.on('close', () => {
       if (busy.get(request.socket) === exchange) busy.delete(request.socket)
+      clearTimeout(timer)
     })
-    limitArrival(request, response)
-    limitRest(request, response)
     handler(request, response)
   }
 
@@ -80,15 +80,14 @@ export const createHttpServer = ({
     else if (!tellUnreadable(request)) request.socket.destroy()
   }
 
-  /** A body must arrive in time, but for a stream, which may go on as long as something moves. */
-  const limitArrival = (request: IncomingMessage, response: ServerResponse): void => {
-    const { headers } = request
-    if (!hasBody(headers) || isNdjson(headers)) return
-    const timer = setTimeout(() => {
+  /** A body must arrive in time, but for a stream, which may go on as long as something moves: returns the timer. */
+  const limitBody = (request: IncomingMessage, response: ServerResponse): NodeJS.Timeout | undefined => {
+    limitRest(request, response)
+    if (isNdjson(request.headers)) return undefined
+    return setTimeout(() => {
       if (request.complete || response.headersSent) return
       refuse(request, response, 'request-timed-out', `The body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`)
     }, REQUEST_MAX_MS)
-    response.on('close', () => clearTimeout(timer))
   }
 
   /** The rest of a body that was answered before its end is dropped as it comes, and for so long. */
