@@ -59,6 +59,8 @@ export type AppNeeds = {
   }
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
+  /** Logs an answered request. */
+  readonly answered: (request: Answered) => void
   readonly now: () => number
   /** Milliseconds since 1970. */
   readonly clock: () => EpochMs
@@ -68,17 +70,26 @@ export type AppNeeds = {
   readonly waitMaxMs: number
 }
 
+export type Answered = {
+  readonly reqId: string
+  readonly method: string
+  /** Without the query: what is asked for may be nobody else's business. */
+  readonly path: string
+  readonly status: number
+  readonly ms: number
+}
+
 export const createApp = async (needs: AppNeeds) => {
-  const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
+  const { currentUsage, hasUpstream, access, organizations, metrics, logger, answered, now, clock, waitMaxMs } = needs
   let isClosing = false
   const leaving = new AbortController()
   const refuseOtherSites = createSiteGuard(needs.publicUrl)
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
-  /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
-  const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
+  /** Counts and logs an answer. */
+  const tell = (reqId: string, method: string, path: string, route: string, status: number, ms: number): void => {
     metrics.observeRequest(method, route, status, ms)
-    logger.info({ reqId: id, method, path, status, ms: round(ms) }, 'answered')
+    answered({ reqId, method, path, status, ms: round(ms) })
   }
 
   /** The fast lane: a reader of usage that is at hand is answered before Fastify has looked at the request. */
@@ -93,8 +104,11 @@ export const createApp = async (needs: AppNeeds) => {
     if (answer === undefined) return false
     const startedAt = now()
     const id = requestIdOf(request)
-    response.on('close', () => tell(id, method, url, url, response.statusCode, now() - startedAt))
     writeUsage(request, response, answer, id)
+    const tellOfIt = () => tell(id, method, url, url, response.statusCode, now() - startedAt)
+    // Mostly the operating system has taken the whole answer by now. If not, the client still reads, or will have left.
+    if (response.writableFinished) tellOfIt()
+    else response.on('close', tellOfIt)
     return true
   }
 
