@@ -32,7 +32,7 @@ export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): Write
     const { headers } = request
     const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(headers['accept-encoding'])
     const age = Math.max(0, Math.floor((now() - asOf) / 1000))
-    // A flat list of names and values is what Node.js writes fastest.
+    // Node.js writes a flat list of names and values as it is.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
     for (const [name, note] of Object.entries(notes)) head.push(name, note)

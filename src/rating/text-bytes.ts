@@ -1,9 +1,10 @@
 /**
  * The UTF-8 bytes of the text being measured, in memory that is used again for the next text.
  *
- * Why bytes: a typed array is read about twice as fast as a string is asked for its units. A lone surrogate is encoded as
- * U+FFFD, which, like it, is one code point and neither letter, mark nor number: no rule can tell them apart. Why memory
- * that stays: the compiler turns a constant array into a constant address, which was measured to save a tenth.
+ * Why bytes: scanning 250 characters takes half the time of `charCodeAt`, although they must be encoded first. A lone
+ * surrogate is encoded as U+FFFD, which, like it, is one code point and neither letter, mark nor number: no rule can tell
+ * them apart. Why memory that stays: new memory for each text takes four times as long, and the compiler turns a constant
+ * array into a constant address, which saves a quarter of the scan (bench/text-scan.ts).
  */
 const encoder = new TextEncoder()
 
