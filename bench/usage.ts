@@ -1,18 +1,15 @@
 /**
- * Measures `GET /usage` compared with a naive server on the same framework and a bare `node:http` hello. The servers are
- * separate processes, loaded in turn; the load generator and the upstream share the machine.
+ * Measures `GET /usage` compared with a naive server on the same framework and with a bare `node:http` hello of 17 bytes or of
+ * the size of the response. The servers are separate processes, loaded in turn; the load generator and the upstream share the
+ * machine.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Running, readWhole, startProcess, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
-import { madeUpText } from './texts.ts'
+import { listingOf, startUpstream } from './upstream.ts'
 
 const CONNECTIONS = 16
-const REPORTS = [5392, 8806, 1124, 5447, 3952]
 
 type Load = {
   readonly requestsPerSecond: number
@@ -37,11 +34,14 @@ export const benchUsage = async (report: Report, sizes: readonly number[]): Prom
 const benchSmall = async (report: Report, size: number, upstreamUrl: string, oursPort: number): Promise<void> => {
   await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
   await using hello = await startProcess('bench/hello-server.ts')
+  const bytes = await readWhole(`http://127.0.0.1:${oursPort}/usage`)
+  await using equalHello = await startProcess('bench/hello-server.ts', String(bytes))
   await using quiet = await startOurs(upstreamUrl, { LOG_LEVEL: 'warn' })
   const servers = [
     ['copilot-credits', oursPort, '/usage', 3],
     ['copilot-credits, without a log line per request', quiet.port, '/usage', 3],
     ['naive server', naive.port, '/usage', size > 1000 ? 20 : 5],
+    ['bare hello of equal size', equalHello.port, '/', 3],
     ['bare hello', hello.port, '/', 3],
   ] as const
   const results = new Map<string, Load[]>()
@@ -75,7 +75,7 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
   }
   for (const [name] of servers.slice(0, 2)) {
     report.line(
-      `${name} / naive server: ${ratio(name, 'naive server').toFixed(0)}; / bare hello: ${ratio(name, 'bare hello').toFixed(2)} (median, pair by pair)`,
+      `${name} / naive server: ${ratio(name, 'naive server').toFixed(0)}; / bare hello of equal size: ${ratio(name, 'bare hello of equal size').toFixed(2)}; / bare hello: ${ratio(name, 'bare hello').toFixed(2)} (median, pair by pair)`,
     )
   }
 }
@@ -149,50 +149,6 @@ const startOurs = (upstreamUrl: string, more: Record<string, string> = {}): Prom
     UPSTREAM_TIMEOUT: '4min',
     ...more,
   })
-
-const listingOf = (size: number, version: number): Buffer => {
-  const start = Date.parse('2024-05-01T00:00:00Z')
-  const messages: string[] = []
-  for (let index = 0; index < size; index++) {
-    const timestamp = new Date(start + index * 2).toISOString()
-    const report = index % 4 === 0 ? `,"report_id":${REPORTS[(index / 4) % REPORTS.length]}` : ''
-    messages.push(
-      `{"id":${1000 + index},"text":${JSON.stringify(madeUpText(index + version))},"timestamp":"${timestamp}"${report}}`,
-    )
-  }
-  return Buffer.from(`{"messages":[${messages.join(',')}]}`)
-}
-
-type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
-
-/** Sends no `etag`, so that every refresh reads and prices the whole listing. */
-const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions) => {
-  const server = createServer((incoming, response) => {
-    const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []
-    const body =
-      id === undefined
-        ? listing()
-        : Buffer.from(JSON.stringify({ id: Number(id), name: `Report ${id}`, credit_cost: 79 }))
-    if (id === undefined) response.on('finish', answered)
-    if (id === undefined && etag !== undefined) {
-      if (incoming.headers['if-none-match'] === etag) {
-        response.writeHead(304).end()
-        return
-      }
-      response.setHeader('etag', etag)
-    }
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
 
 const load = async (port: number, path: string, connections: number, seconds: number): Promise<Load> => {
   const args = ['bench/load.ts', port, path, connections, seconds].map(String)

@@ -1,19 +1,18 @@
 /** The server process: reads settings, listens, and shuts down gracefully. */
 import { fileURLToPath } from 'node:url'
-import type { Logger } from 'pino'
 import { monotonicNow } from '#model/clock.ts'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
-import { createLog, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
+import { createLog, type Log, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
 import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
 /** The service and its HTTP application, put together and not yet listening. */
-export const openApp = async (config: Config, logger: Logger) => {
+export const openApp = async (config: Config, { logger, answered }: Pick<Log, 'logger' | 'answered'>) => {
   const metrics = createMetrics()
   const clock = () => Date.now()
   const service = await createService({
@@ -38,6 +37,7 @@ export const openApp = async (config: Config, logger: Logger) => {
       dashboardFolder: DASHBOARD_FOLDER,
       metrics,
       logger,
+      answered,
       now: monotonicNow,
       clock,
       publicUrl: config.publicUrl,
@@ -61,8 +61,9 @@ export const openApp = async (config: Config, logger: Logger) => {
 /** Serves until a signal arrives, then resolves to the exit code. */
 export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
-  const { logger, flush } = createLog(config)
-  const { app, service } = await openApp(config, logger)
+  const log = createLog(config)
+  const { logger, flush } = log
+  const { app, service } = await openApp(config, log)
   const isGuarded = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
   if (!isGuarded) {
     await Promise.allSettled([app.close(), service.close()])

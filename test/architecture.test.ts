@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<
   },
   'env-file.ts': { rooms: [], packages: ['node'] },
   'config.ts': { rooms: ['model', 'calendar/zones', 'metering/content-digest', 'env-file.ts'], packages: [] },
-  'log.ts': { rooms: ['config.ts', 'model', 'metering'], packages: ['pino', 'pino-pretty'] },
+  'log.ts': { rooms: ['config.ts', 'model', 'metering', 'http/app'], packages: ['pino', 'pino-pretty'] },
   'exit-codes.ts': { rooms: [], packages: [] },
   'service.ts': {
     rooms: ['model', 'rating', 'metering', 'store', 'upstream', 'sandbox', 'config.ts'],
@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<
   },
   'main.ts': {
     rooms: ['model', 'service.ts', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'],
-    packages: ['node', 'pino'],
+    packages: ['node'],
   },
   cli: {
     rooms: [

@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pino from 'pino'
 import { type Environment, readConfig } from '../src/config.ts'
+import { createLog } from '../src/log.ts'
 import { openApp } from '../src/main.ts'
 
 export type StandIn = AsyncDisposable & {
@@ -87,12 +87,15 @@ export const startService = async (environment: Environment): Promise<Running> =
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const config = readConfig({ ...QUICK, DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, ...environment })
   const lines: string[] = []
-  const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
-  const { app, service, metrics } = await openApp(config, logger)
+  const log = createLog({ logLevel: 'trace', logFormat: 'json' }, { write: (text) => lines.push(text) })
+  const { app, service, metrics } = await openApp(config, log)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url: urlOf(app.server.address() as AddressInfo),
-    logged: () => lines.join(''),
+    logged: () => {
+      log.flush()
+      return lines.join('')
+    },
     metric: async (name) => {
       const line = (await metrics.text()).split('\n').find((each) => each.startsWith(`${name} `))
       return line === undefined ? undefined : Number(line.slice(name.length + 1))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -330,6 +331,44 @@ describe('for operators', () => {
       .find((each) => each.includes('"reqId":"abc-1.2"') && each.includes('"msg":"answered"'))
     assert.match(line ?? '', /"method":"GET","path":"\/usage","status":400/)
     assert.ok(!service.logged().includes('secret'))
+  })
+
+  test('an answer from memory is logged once it is sent, or once its reader has left in the middle', async () => {
+    const messages = Array.from({ length: 16_000 }, (_, id) => ({
+      id,
+      text: '',
+      timestamp: '2024-05-01T00:00:00Z',
+      report_id: 1,
+    }))
+    await using upstream = await startCopilot({
+      listing: sendListing(messages),
+      report: (_id, _, response) => send(response, 200, { id: 1, name: 'long '.repeat(200), credit_cost: 1 }),
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_MAX_AGE: '5min',
+      UPSTREAM_ATTEMPT_TIMEOUT: '1min',
+      UPSTREAM_TIMEOUT: '2min',
+    })
+    const first = await fetch(`${service.url}/usage`)
+    assert.equal(first.status, 200)
+    assert.ok(
+      (await first.arrayBuffer()).byteLength > 15e6,
+      'more than the system takes for a reader that does not read',
+    )
+    const isLogged = (id: string) => service.logged().includes(`"reqId":"${id}"`)
+
+    await fetch(`${service.url}/usage`, { method: 'HEAD', headers: { 'x-request-id': 'whole' } })
+    assert.ok(isLogged('whole'))
+
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1', () =>
+      socket.write('GET /usage HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: left\r\n\r\n'),
+    )
+    await new Promise((resolve) => socket.once('readable', resolve))
+    assert.ok(!isLogged('left'), 'it was logged while the reader had most of it to read')
+    socket.destroy()
+    for (let waited = 0; !isLogged('left') && waited < 5000; waited += 20) await setTimeout(20)
+    assert.match(service.logged(), /"reqId":"left","method":"GET","path":"\/usage","status":200/)
   })
 })
 

@@ -70,6 +70,8 @@ export type AppNeeds = {
   }
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
+  /** Logs a finished request. */
+  readonly answered: (request: Answered) => void
   readonly now: MonotonicClock
   readonly clock: () => EpochMs
   readonly publicUrl: URL | undefined
@@ -78,17 +80,26 @@ export type AppNeeds = {
   readonly waitMaxMs: number
 }
 
+export type Answered = {
+  readonly reqId: string
+  readonly method: string
+  /** Without the query: what is asked for may be nobody else's business. */
+  readonly path: string
+  readonly status: number
+  readonly ms: number
+}
+
 export const createApp = async (needs: AppNeeds) => {
-  const { listingCache, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
+  const { listingCache, hasUpstream, access, organizations, metrics, logger, answered, now, clock, waitMaxMs } = needs
   let isClosing = false
   const leaving = new AbortController()
   const refuseOtherSites = createSiteGuard(needs.publicUrl)
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
-  /** Counts and logs a response. The path comes without the query, which may hold personal data such as a member. */
-  const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
+  /** Counts and logs a response. */
+  const tell = (reqId: string, method: string, path: string, route: string, status: number, ms: number): void => {
     metrics.observeRequest(method, route, status, ms)
-    logger.info({ reqId: id, method, path, status, ms: round(ms) }, 'answered')
+    answered({ reqId, method, path, status, ms: round(ms) })
   }
 
   /** The fast lane: answers `GET /usage` from memory, if it can, before Fastify sees the request. */
@@ -103,8 +114,11 @@ export const createApp = async (needs: AppNeeds) => {
     if (answer === undefined) return false
     const started = now()
     const id = requestIdOf(request)
-    response.on('close', () => tell(id, method, url, url, response.statusCode, elapsedMs(started, now())))
     writeUsage(request, response, answer, id)
+    const tellOfResponse = () => tell(id, method, url, url, response.statusCode, elapsedMs(started, now()))
+    // Usually the operating system has accepted the whole response by now. If not, the client is still reading, or will leave.
+    if (response.writableFinished) tellOfResponse()
+    else response.on('close', tellOfResponse)
     return true
   }
 

@@ -14,7 +14,7 @@ export class CollectedBytes {
     const length = this.#length + piece.length
     if (length > this.#bytes.length) {
       // The first chunk is often the only one, so it gets a buffer of exactly its size.
-      const larger = new Uint8Array(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
+      const larger = Buffer.allocUnsafe(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
       larger.set(this.#bytes.subarray(0, this.#length))
       this.#bytes = larger
     }

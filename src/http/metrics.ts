@@ -5,7 +5,6 @@ import type { UsageSum } from '#metering/listing.ts'
 import type { ListingObserver, RenderingObserver, StoreNotice } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
-import { RequestTimes } from './request-times.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -14,7 +13,19 @@ export const createMetrics = () => {
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
 
-  const requestTimes = new RequestTimes(registry)
+  const requests = new Counter({
+    name: 'http_requests_total',
+    help: 'Requests answered, by method, route and status.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  })
+  const requestDurations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from a request to the end of its answer, by route.',
+    labelNames: ['route'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
   const upstreamCalls = new Counter({
     name: 'copilot_credits_upstream_calls_total',
     help: 'Attempts to call the Copilot service, by call (listing, report) and outcome.',
@@ -40,18 +51,13 @@ export const createMetrics = () => {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
-  /** Plain counters, copied to the metric when it is read: looking up labels for each answer from memory would be too slow. */
-  const served = { memory: 0, refresh: 0, stale: 0, none: 0 }
-  new Counter({
+  const served = new Counter({
     name: 'copilot_credits_usage_answers_total',
     help: 'Responses with the current usage, by origin (memory, refresh, stale, none).',
     labelNames: ['from'],
     registers,
-    collect() {
-      this.reset()
-      for (const [from, count] of Object.entries(served)) this.inc({ from }, count)
-    },
   })
+  for (const from of ['memory', 'refresh', 'stale', 'none']) served.inc({ from }, 0)
   const priced = new Counter({
     name: 'copilot_credits_messages_priced_total',
     help: 'Messages priced.',
@@ -121,9 +127,7 @@ export const createMetrics = () => {
   })
   soundness.set(-1)
   const observer: ListingObserver = {
-    served: (from) => {
-      served[from]++
-    },
+    served: (from) => served.inc({ from }),
     refreshed: ({ outcome, durationMs, messages, duplicates }) => {
       refreshes.inc({ outcome })
       refreshDurations.observe(durationMs / 1000)
@@ -159,8 +163,11 @@ export const createMetrics = () => {
       upstreamCalls.inc({ call, outcome })
       upstreamDurations.observe({ call }, durationMs / 1000)
     },
-    observeRequest: (method: string, route: string, status: number, durationMs: number): void =>
-      requestTimes.count(method, route, status, durationMs / 1000),
+    /** `method` and `route` must come from bounded sets: each pair is a series of its own. */
+    observeRequest: (method: string, route: string, status: number, durationMs: number): void => {
+      requests.inc({ method, route, status })
+      requestDurations.observe({ route }, durationMs / 1000)
+    },
     contentType: registry.contentType,
     text: (): Promise<string> => registry.metrics(),
   }

@@ -66,11 +66,11 @@ export const createHttpServer = ({
     if (answerFromMemory(request, response)) return
     const exchange = { request, response }
     busy.set(request.socket, exchange)
+    const timer = hasBody(request.headers) ? limitBody(request, response) : undefined
     response.on('close', () => {
       if (busy.get(request.socket) === exchange) busy.delete(request.socket)
+      clearTimeout(timer)
     })
-    limitArrival(request, response)
-    limitRest(request, response)
     handler(request, response)
   }
 
@@ -81,11 +81,11 @@ export const createHttpServer = ({
     else if (!tellUnreadable(request)) request.socket.destroy()
   }
 
-  /** Bounds the time for a body to arrive. An NDJSON stream is exempt: it may go on as long as data flows. */
-  const limitArrival = (request: IncomingMessage, response: ServerResponse): void => {
-    const { headers } = request
-    if (!hasBody(headers) || isNdjson(headers)) return
-    const timer = setTimeout(() => {
+  /** Bounds the time for a body to arrive. An NDJSON stream is exempt: it may go on as long as data flows. Returns the timer. */
+  const limitBody = (request: IncomingMessage, response: ServerResponse): NodeJS.Timeout | undefined => {
+    limitRest(request, response)
+    if (isNdjson(request.headers)) return undefined
+    return setTimeout(() => {
       if (request.complete || response.headersSent) return
       refuse(
         request,
@@ -94,7 +94,6 @@ export const createHttpServer = ({
         `The request body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`,
       )
     }, REQUEST_MAX_MS)
-    response.on('close', () => clearTimeout(timer))
   }
 
   /** If the response finished before the body, discards the rest of the body, for a limited time. */

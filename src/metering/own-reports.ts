@@ -6,7 +6,7 @@ import type { ReportStore } from './ledger.ts'
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>
   /** Every report, or undefined if there is none. Throws StoreError. */
-  readonly findAll: (ids: Iterable<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
+  readonly findAll: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly findNow: (id: Id) => Promise<Report | undefined>
   readonly put: ReportStore['put']
   readonly remove: ReportStore['remove']
@@ -35,8 +35,8 @@ export const createOwnReports = ({
     return report
   }
 
-  /** A few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else's. */
-  const findAll = async (ids: Iterable<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
+  /** A few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else. */
+  const findAll = async (ids: ReadonlySet<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const found = new Map<Id, Report | undefined>()
     const left = ids[Symbol.iterator]()
     let isOver = false
@@ -45,7 +45,7 @@ export const createOwnReports = ({
         found.set(next.value, await find(next.value))
       }
     }
-    const all = Promise.all(Array.from({ length: FOUND_AT_ONCE }, findNext))
+    const all = Promise.all(Array.from({ length: Math.min(FOUND_AT_ONCE, ids.size) }, findNext))
     await all.finally(() => {
       isOver = true
     })

@@ -24,7 +24,7 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
   const priceAs = (message: Message, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
     const { id: messageId, text, timestamp, member } = message
     const measurement = measure(text)
-    const priced: { -readonly [Field in keyof Priced]: Priced[Field] } = {
+    return {
       messageId,
       at,
       timestamp,
@@ -32,14 +32,9 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
       rateCard: rateCard.version,
       measurement: packMeasurement(measurement),
       digest: ownDigest,
+      ...(member !== undefined && { member }),
+      ...(report !== undefined && { reportId: canonicalReportId(report.id), reportName: report.name }),
     }
-    // Assigned, not spread: spreading possibly undefined values took seven times as long, a quarter of a microsecond per message.
-    if (member !== undefined) priced.member = member
-    if (report !== undefined) {
-      priced.reportId = canonicalReportId(report.id)
-      priced.reportName = report.name
-    }
-    return priced
   }
 
   const isTextPriceOf = (known: Priced, { timestamp }: Message, ownDigest: Uint8Array): boolean =>

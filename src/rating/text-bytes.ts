@@ -1,9 +1,10 @@
 /**
  * Encodes the text to measure as UTF-8, into a buffer that is reused for the next text.
  *
- * Why bytes: a typed array is read about twice as fast as the code units of a string. A lone surrogate is encoded as U+FFFD;
- * both are one code point and neither a letter, a mark nor a number, so no rule can tell them apart. Why one buffer: the
- * compiler turns a constant array into a constant address, which saved a tenth in measurements.
+ * Why bytes: scanning 250 characters takes half the time of `charCodeAt`, encoding included. A lone surrogate is encoded as
+ * U+FFFD; both are one code point and neither a letter, a mark nor a number, so no rule can tell them apart. Why one buffer: a
+ * new one for each text takes four times as long, and the compiler turns a constant array into a constant address, which saves
+ * a quarter of the scan (bench/text-scan.ts).
  */
 const encoder = new TextEncoder()
 
