@@ -186,7 +186,7 @@ describe('the server process', () => {
   const messages = 'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n'
   for (const [what, head, answered] of [
     ['the head', 'POST /v1/keys HTTP/1.1\r\nHost: loc', /^$/],
-    ['the body', `${keys}Content-Length: 500\r\n\r\n{"sco`, /^HTTP\/1\.1 503 .*problem:shutting-down.*send it again/s],
+    ['the body', `${keys}Content-Length: 500\r\n\r\n{"sco`, /^HTTP\/1\.1 503 .*problem:shutting-down.*Send it again/s],
     [
       'a compressed stream',
       `${messages}Content-Type: application/x-ndjson\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`,
