@@ -1,6 +1,7 @@
-/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]`, `stream`, `readers [messages]` or `dashboard [messages…]`: a part. */
+/** `npm run bench` runs everything, `npm run bench -- NAME [sizes…]` one part; README.md lists them. */
 import { benchDashboard } from './dashboard.ts'
 import { benchIntake, benchReads, benchStream } from './ledger.ts'
+import { benchPostgresArrays } from './postgres-arrays.ts'
 import { benchRating } from './rating.ts'
 import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
@@ -21,4 +22,5 @@ if (part === 'all' || part === 'readers') await benchReaders(report, Number(size
 if (part === 'all' || part === 'dashboard') {
   await benchDashboard(report, sizes.length > 0 ? sizes.map(Number) : [110, 100_000])
 }
+if (part === 'all' || part === 'arrays') await benchPostgresArrays(report)
 process.exit(0)
