@@ -18,22 +18,26 @@ type Waiting = {
 }
 
 const ROWS_TOGETHER = 1000
-const STATEMENTS_AT_ONCE = 4
-/** With fewer rows that wait, one statement after the other carries all of them. */
-const ROWS_FOR_ANOTHER = 500
+
+/** `rowsForAnother`: with fewer rows that wait, one statement after the other carries all of them. */
+export type QueueLimits = { readonly statementsAtOnce: number; readonly rowsForAnother: number }
+
+const LIMITS: QueueLimits = { statementsAtOnce: 4, rowsForAnother: 500 }
 
 type Line = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
 
 export class AppendQueue {
   readonly #writer: RecordWriter
   readonly #deadline: () => number
+  readonly #limits: QueueLimits
   readonly #lines = new Map<string, Line>()
   readonly #running = new Set<Promise<void>>()
 
   /** `deadline` is when an append that begins now has to be over, as `performance.now` counts. */
-  constructor(writer: RecordWriter, deadline: () => number) {
+  constructor(writer: RecordWriter, deadline: () => number, limits = LIMITS) {
     this.#writer = writer
     this.#deadline = deadline
+    this.#limits = limits
   }
 
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]> {
@@ -42,7 +46,8 @@ export class AppendQueue {
       this.#lines.set(batch.organizationId, line)
       line.waiting.push({ batch, endsAt: this.#deadline(), resolve, reject })
       line.rowsWaiting += batch.records.length
-      if (line.running >= (line.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
+      const { statementsAtOnce, rowsForAnother } = this.#limits
+      if (line.running >= (line.rowsWaiting < rowsForAnother ? 1 : statementsAtOnce)) return
       const running = this.#run(batch.organizationId, line).finally(() => this.#running.delete(running))
       this.#running.add(running)
     })
