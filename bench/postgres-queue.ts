@@ -50,7 +50,7 @@ export const benchPostgresQueue = async (report: Report, batches: readonly numbe
     const variants = Object.fromEntries(
       Object.entries(LIMITS).map(([name, limits]) => [name, () => load(limits, batch, SECONDS)]),
     )
-    await takeTurns(report, 'warming up', 2, variants)
+    await takeTurns(report, 'warming up', 1, variants)
     const rates = await takeTurns(report, `batches of ${batch}`, ROUNDS, variants)
     const [ours = []] = Object.values(rates)
     for (const [name, each] of Object.entries(rates)) {

@@ -47,7 +47,7 @@ export const benchSqliteReadings = async (report: Report, records: number): Prom
     return [
       name,
       (median(all.map(({ cpuMs }) => cpuMs)) / 1000).toFixed(2),
-      String(pieces.length / ROUNDS),
+      (pieces.length / ROUNDS).toFixed(0),
       median(pieces).toFixed(1),
       (pieces[Math.floor(pieces.length * 0.99)] ?? Number.NaN).toFixed(1),
       pieces.at(-1)?.toFixed(1) ?? '',

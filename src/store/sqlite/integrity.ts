@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 
 export const FINDINGS_MAX = 100
 
-/** The structure of the file. `integrity_check` also compares each index with its table, in several times the time. */
+/** The structure of the file. `integrity_check` also compares each index with its table, in twice the time (`npm run bench -- check`). */
 export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | 'integrity_check'): readonly string[] =>
   attempt(() =>
     database
