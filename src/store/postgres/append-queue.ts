@@ -21,22 +21,26 @@ type Waiting = {
 }
 
 const ROWS_TOGETHER = 1000
-const STATEMENTS_AT_ONCE = 4
-/** With fewer rows waiting, only one statement runs at a time. */
-const ROWS_FOR_ANOTHER = 500
+
+/** `rowsForAnother`: with fewer rows waiting, only one statement runs at a time. */
+export type QueueLimits = { readonly statementsAtOnce: number; readonly rowsForAnother: number }
+
+const LIMITS: QueueLimits = { statementsAtOnce: 4, rowsForAnother: 500 }
 
 type Lane = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
 
 export class AppendQueue {
   readonly #writer: RecordWriter
   readonly #deadline: () => MonotonicMs
+  readonly #limits: QueueLimits
   readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<Promise<void>>()
 
   /** `deadline` returns the deadline of an append that starts now. */
-  constructor(writer: RecordWriter, deadline: () => MonotonicMs) {
+  constructor(writer: RecordWriter, deadline: () => MonotonicMs, limits = LIMITS) {
     this.#writer = writer
     this.#deadline = deadline
+    this.#limits = limits
   }
 
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]> {
@@ -45,7 +49,8 @@ export class AppendQueue {
       this.#lanes.set(batch.organizationId, lane)
       lane.waiting.push({ batch, deadline: this.#deadline(), resolve, reject })
       lane.rowsWaiting += batch.records.length
-      if (lane.running >= (lane.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
+      const { statementsAtOnce, rowsForAnother } = this.#limits
+      if (lane.running >= (lane.rowsWaiting < rowsForAnother ? 1 : statementsAtOnce)) return
       const running = this.#run(batch.organizationId, lane).finally(() => this.#running.delete(running))
       this.#running.add(running)
     })

@@ -5,7 +5,7 @@ import type { MonotonicMs } from '#model/clock.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp, isCanonicalTimestamp } from '#model/timestamp.ts'
-import { byteStrings, numbers, texts } from './array-literals.ts'
+import { bigints, byteStrings, integers, smallints, texts } from './binary-arrays.ts'
 import { type Connection, NotYetVisible } from './connection.ts'
 import { messageIdOf, NAMED, type Row, wholeNumber } from './rows.ts'
 import { type Counted, TotalChanges } from './total-changes.ts'
@@ -126,13 +126,13 @@ export class RecordWriter {
       values: [
         organizationId,
         revision,
-        `{${ids.map(([number]) => number).join(',')}}`,
+        bigints(ids.map(([number]) => number)),
         texts(ids.map(([, name]) => name)),
-        numbers(records.map(({ at }) => at)),
-        numbers(records.map(({ dayStart }) => dayStart)),
-        numbers(records.map(({ credits: amount }) => amount)),
-        numbers(rows.map(({ recordedAt }) => recordedAt)),
-        numbers(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
+        bigints(records.map(({ at }) => at)),
+        bigints(records.map(({ dayStart }) => dayStart)),
+        bigints(records.map(({ credits: amount }) => amount)),
+        bigints(rows.map(({ recordedAt }) => recordedAt)),
+        smallints(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
         texts(records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp))),
         texts(records.map(({ member }) => member)),
         texts(records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId)))),
@@ -299,7 +299,7 @@ const supersede = async (client: PoolClient, organizationId: string, records: re
      FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS input (message_number, message_name, revision)
      WHERE record.organization_id = $1 AND record.message_number = input.message_number
        AND record.message_name = input.message_name AND record.revision = input.revision`,
-    [organizationId, ...idColumns(records.map(({ id }) => id)), numbers(records.map(({ revision }) => revision))],
+    [organizationId, ...idColumns(records.map(({ id }) => id)), integers(records.map(({ revision }) => revision))],
   )
 }
 
@@ -329,13 +329,12 @@ const keyOf = (id: Id): string => (typeof id === 'number' ? `#${id}` : `"${id}`)
 
 const idOfKey = (key: string): Id => (key.startsWith('#') ? Number(key.slice(1)) : key.slice(1))
 
-/** The columns `message_number` and `message_name` of an id. Numbers are sent as text, because 2^53 is not a safe integer. */
-export const numberAndName = (id: Id): readonly [string, string] =>
-  typeof id === 'number' ? [String(id), ''] : [String(NAMED), id]
+/** The columns `message_number` and `message_name` of an id. */
+export const numberAndName = (id: Id): readonly [number, string] => (typeof id === 'number' ? [id, ''] : [NAMED, id])
 
-const idColumns = (ids: readonly Id[]): readonly [string, string] => {
+const idColumns = (ids: readonly Id[]): readonly [Buffer, Buffer] => {
   const pairs = ids.map(numberAndName)
-  return [`{${pairs.map(([number]) => number).join(',')}}`, texts(pairs.map(([, name]) => name))]
+  return [bigints(pairs.map(([number]) => number)), texts(pairs.map(([, name]) => name))]
 }
 
 const compareIds = (one: Id, other: Id): number => {

@@ -1,7 +1,7 @@
 /** Adds up how amendments change totals, so that each total is written once. */
 import type { PoolClient } from 'pg'
 import type { Credits } from '#model/credits.ts'
-import { numbers, texts } from './array-literals.ts'
+import { bigints, texts } from './binary-arrays.ts'
 
 /** The totals that a record counts towards. '' means no report or no member. */
 export type Counted = {
@@ -31,19 +31,19 @@ export class TotalChanges {
     const groups = [...this.#groups.values()]
     await client.query(ADD_TO_GROUPS, [
       organizationId,
-      numbers(groups.map(({ of }) => of.dayStart)),
+      bigints(groups.map(({ of }) => of.dayStart)),
       texts(groups.map(({ of }) => of.reportId)),
       texts(groups.map(({ of }) => of.member)),
       texts(groups.map(({ reportName }) => reportName)),
-      numbers(groups.map(({ messages }) => messages)),
-      `{${groups.map(({ credits }) => credits).join(',')}}`,
+      bigints(groups.map(({ messages }) => messages)),
+      bigints(groups.map(({ credits }) => credits)),
     ])
     const days = [...Map.groupBy(groups, ({ of }) => of.dayStart)]
     await client.query(ADD_TO_DAYS, [
       organizationId,
-      numbers(days.map(([dayStart]) => dayStart)),
-      numbers(days.map(([, of]) => of.reduce((sum, { messages }) => sum + messages, 0))),
-      `{${days.map(([, of]) => of.reduce((sum, { credits }) => sum + credits, 0n)).join(',')}}`,
+      bigints(days.map(([dayStart]) => dayStart)),
+      bigints(days.map(([, of]) => of.reduce((sum, { messages }) => sum + messages, 0))),
+      bigints(days.map(([, of]) => of.reduce((sum, { credits }) => sum + credits, 0n))),
     ])
   }
 
