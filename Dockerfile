@@ -38,7 +38,7 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((response) => process.exit(response.ok ? 0 : 1), () => process.exit(1))"]
 # Node.js is process 1 and receives the signals, without a shell or npm in between. The flags are those of `npm start`.
-CMD ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "bin/copilot-credits.js", "serve"]
+CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=50", "bin/copilot-credits.js", "serve"]
 
 FROM base AS test
 # Only /tmp is writable.

@@ -1,9 +1,9 @@
 /** What does the digest of a message cost, and what would it cost with `createHmac` in place of RFC 2104 written out? */
 import { createHmac } from 'node:crypto'
 import { canonicalContent, createContentDigest, DIGEST_BYTES } from '../src/metering/content-digest.ts'
-import { compareInTurns, cpuOfRuns } from './in-turns.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
+import { compareInTurns, cpuOfRuns } from './turns.ts'
 
 const ROUNDS = 40
 const MESSAGES = 20_000

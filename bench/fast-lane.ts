@@ -2,10 +2,11 @@
  * What does the fast lane of `GET /usage` save? `/usage?` is answered with the same bytes from the same memory, and goes
  * through the framework, as the fast lane takes no address but `/usage`.
  */
-import { compareInTurns, cpuOfProcess, type Way } from './in-turns.ts'
+
 import { startProcess, startService } from './processes.ts'
 import type { Report } from './report.ts'
 import { sendRequests } from './requests.ts'
+import { compareInTurns, cpuOf, type Way } from './turns.ts'
 import { listingOf, startUpstream } from './upstream.ts'
 
 const ROUNDS = 25
@@ -20,9 +21,9 @@ export const benchFastLane = async (report: Report): Promise<void> => {
   const asking =
     ({ pid, port }: typeof service, path: string): Way =>
     async () => {
-      const before = cpuOfProcess(pid)
+      const before = cpuOf(pid)
       await sendRequests(port, path, REQUESTS)
-      return (cpuOfProcess(pid) - before) / REQUESTS
+      return (cpuOf(pid) - before) / REQUESTS
     }
   report.heading(
     `The fast lane: an answer of ${bytes} bytes from memory, ${REQUESTS} requests in turns, ${ROUNDS} rounds`,

@@ -1,8 +1,8 @@
 /** What does it cost to refuse JSON in which an object has a key twice, next to JSON.parse, which takes the last of them? */
 import { readJson } from '../src/formats/json.ts'
-import { compareInTurns, cpuOfRuns } from './in-turns.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
+import { compareInTurns, cpuOfRuns } from './turns.ts'
 
 const ROUNDS = 40
 const MESSAGES = 1000

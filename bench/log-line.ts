@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { createLog } from '../src/log.ts'
-import { compareInTurns, cpuOfRuns } from './in-turns.ts'
 import type { Report } from './report.ts'
+import { compareInTurns, cpuOfRuns } from './turns.ts'
 
 const ROUNDS = 40
 const LINES = 50_000

@@ -4,9 +4,9 @@
  */
 import { firstClasses, VOWEL, WORD } from '../src/rating/code-points.ts'
 import { AHEAD, encodeText, textMemory } from '../src/rating/text-bytes.ts'
-import { compareInTurns, cpuOfRuns } from './in-turns.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
+import { compareInTurns, cpuOfRuns } from './turns.ts'
 
 const ROUNDS = 20
 const RUNS = 100_000

@@ -21,6 +21,29 @@ export const takeTurns = async <Name extends string, Figures>(
   return all
 }
 
+/** Does one thing and returns the CPU time it took, in microseconds per operation. */
+export type Way = () => number | Promise<number>
+
+/** Rounds that run first and do not count, because code is still being compiled. */
+const WARM_UP_ROUNDS = 3
+
+/** Prints what each way costs, and its ratio to the first one. */
+export const compareInTurns = async (
+  report: Report,
+  label: string,
+  rounds: number,
+  ways: Readonly<Record<string, Way>>,
+): Promise<void> => {
+  const variants = Object.fromEntries(Object.entries(ways).map(([name, run]) => [name, async () => run()]))
+  const all = await takeTurns(report, label, WARM_UP_ROUNDS + rounds, variants)
+  const costs = Object.entries(all).map(([name, own]) => [name, own.slice(WARM_UP_ROUNDS)] as const)
+  const [[firstName, first] = ['', []]] = costs
+  report.table(
+    ['', 'CPU, µs (median)', `ratio to ${firstName} (95 % interval)`],
+    costs.map(([name, own]) => [name, median(own).toPrecision(3), ratio(own, first)]),
+  )
+}
+
 /** The median of the ratios of neighbors, with the interval that holds the true one in 95 of 100 cases. */
 export const ratio = (ones: readonly number[], others: readonly number[]): string => {
   const ratios = ones.map((one, index) => one / (others[index] ?? Number.NaN)).sort((one, other) => one - other)
@@ -38,6 +61,14 @@ const ranksOutside = (count: number): number => {
     if (sum > 0.025) return Math.max(rank - 1, 0)
     probability *= (count - rank) / (rank + 1)
   }
+}
+
+/** The CPU time of one of `times` runs on this thread, in microseconds. */
+export const cpuOfRuns = (times: number, run: (time: number) => void): number => {
+  const before = process.threadCpuUsage()
+  for (let time = 0; time < times; time++) run(time)
+  const { user, system } = process.threadCpuUsage(before)
+  return (user + system) / times
 }
 
 /** CPU that a process has used, all its threads, in microseconds. From Linux's /proc; NaN on other systems. */

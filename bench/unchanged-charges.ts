@@ -6,9 +6,9 @@ import { createPricer } from '../src/metering/pricing.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'
-import { compareInTurns } from './in-turns.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
+import { compareInTurns } from './turns.ts'
 
 const ROUNDS = 15
 const MESSAGES = 100_000
