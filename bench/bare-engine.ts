@@ -1,11 +1,11 @@
 /**
- * What the engine takes by itself: the rows of the ledger and the total of the day, made beforehand, with the durability of
- * the ledger, and nothing else. Arguments: `sqlite:` and a file, or a URL of PostgreSQL (its tables are there already); rows a
- * transaction; connections (PostgreSQL); seconds; first id. Prints rows a second as JSON.
+ * Measures the bare engine: it inserts prepared rows of the ledger and the day's total with the durability of the ledger.
+ * Arguments: `sqlite:` and a file, or a PostgreSQL URL whose tables exist; rows per transaction; connections (PostgreSQL);
+ * seconds; first id. Prints rows per second as JSON.
  */
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
-import { byteStrings } from '../src/store/postgres/array-literals.ts'
+import { bigints, byteStrings } from '../src/store/postgres/binary-arrays.ts'
 
 const [url = '', ...numbers] = process.argv.slice(2)
 const [batch = 1, connections = 1, seconds = 1, firstId = 0] = numbers.map(Number)
@@ -41,9 +41,8 @@ const runSqlite = (path: string): number => {
 
 const runPostgres = async (): Promise<number> => {
   const endsAt = performance.now() + seconds * 1000
-  const repeated = (value: string | number): string => `{${Array.from({ length: batch }, () => value).join(',')}}`
-  const constant = [repeated(CREDITS), byteStrings(Array.from({ length: batch }, () => measurement))]
-  const digests = byteStrings(Array.from({ length: batch }, () => digest))
+  const repeated = <T>(value: T): readonly T[] => Array.from({ length: batch }, () => value)
+  const constant = [bigints(repeated(CREDITS)), byteStrings(repeated(measurement)), byteStrings(repeated(digest))]
   let next = firstId
   const keepBusy = async (): Promise<void> => {
     const client = new pg.Client({ connectionString: url })
@@ -66,14 +65,7 @@ const runPostgres = async (): Promise<number> => {
             messages = daily_total.messages + excluded.messages,
             credits_micros = daily_total.credits_micros + excluded.credits_micros,
             version = daily_total.version + 1`,
-        values: [
-          ORGANIZATION,
-          DAY,
-          `{${ids.join(',')}}`,
-          `{${ids.map((id) => DAY + (id % 80_000_000)).join(',')}}`,
-          ...constant,
-          digests,
-        ],
+        values: [ORGANIZATION, DAY, bigints(ids), bigints(ids.map((id) => DAY + (id % 80_000_000))), ...constant],
       })
     }
     await client.end()

@@ -1,6 +1,6 @@
 /**
- * How long until the dashboard shows a period whole, and how does it feel with 100,000 rows? The browser, the server and its
- * database share the machine; there is no network between them.
+ * Measures how long the dashboard takes to show a whole period, and how responsive it is with 100,000 rows. The browser, the
+ * server and its database share the machine, without a network.
  */
 import type { Page } from 'playwright-core'
 import { launchBrowser, noBrowser, openPage } from '../dashboard/test/browser.ts'
@@ -54,9 +54,7 @@ export const benchDashboard = async (report: Report, sizes: readonly number[]): 
       of('scripts'),
     ])
   }
-  report.line(
-    'A new profile each time: nothing is in the cache. Milliseconds since the navigation: median (least to most).\n',
-  )
+  report.line('New browser profile per load, empty cache. Milliseconds since navigation: median (min to max).\n')
   report.table(
     [
       'messages',
@@ -68,18 +66,15 @@ export const benchDashboard = async (report: Report, sizes: readonly number[]): 
     ],
     loads,
   )
-  report.line('Of the last of these pages. A sort: from the click to the frame that shows it.\n')
-  report.table(
-    ['messages', 'sorts, ms', `frames while ${FRAMES} steps are scrolled, ms: median, 95th of 100, longest`],
-    uses,
-  )
+  report.line('Last page loaded above. A sort takes from the click to the frame that shows it.\n')
+  report.table(['messages', 'sorts, ms', `frame time over ${FRAMES} scroll steps, ms: median, p95, max`], uses)
 }
 
 const count = (number: number): string => number.toLocaleString('en-GB')
 
 type Loaded = Readonly<Record<'paint' | 'chart' | 'complete' | 'shift' | 'scripts', number>>
 
-/** Notes in the page itself when what was first there: asking from outside would take longer than what is measured. */
+/** Records times inside the page, because polling from outside would take longer than the times measured. */
 const NOTE = (messages: number) => `
   globalThis.seen = { shift: 0 }
   new PerformanceObserver((list) => {
@@ -122,8 +117,8 @@ const use = async (page: Page, messages: number): Promise<readonly string[]> => 
         const before = location.search
         const startedAt = performance.now()
         button.click()
-        if (location.search === before) throw new Error('nothing was sorted')
-        // The first frame after the click has what it changed; the message comes when it has been drawn.
+        if (location.search === before) throw new Error('the sort had no effect')
+        // The first frame after the click shows the change; the message arrives once the frame is painted.
         requestAnimationFrame(() => {
           const { port1, port2 } = new MessageChannel()
           port1.onmessage = () => resolve(performance.now() - startedAt)
@@ -144,13 +139,13 @@ const use = async (page: Page, messages: number): Promise<readonly string[]> => 
     }
     requestAnimationFrame(scroll)
   })`)
-  if (messages > 1000 && (await page.locator('[data-row="0"]').count()) > 1) throw new Error('nothing was scrolled')
+  if (messages > 1000 && (await page.locator('[data-row="0"]').count()) > 1) throw new Error('the scroll had no effect')
   const sorted = frames.toSorted((one, other) => one - other)
   const frame = [sorted[FRAMES / 2], sorted[Math.floor(FRAMES * 0.95)], sorted.at(-1)]
   return [sorts.map(Math.round).join(', '), frame.map((ms) => ms?.toFixed(1)).join(', ')]
 }
 
-/** Spread over the current month until now; one in four is priced by a report, half have one of 50 members. */
+/** Messages spread over the current month until now: a quarter priced by a report, half with one of 50 members. */
 const fill = async (url: string, messages: number): Promise<void> => {
   const { id, ...given } = REPORT
   const send = async (method: string, path: string, body: string, type: string): Promise<string> => {

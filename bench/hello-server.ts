@@ -1,8 +1,12 @@
-/** The least a Node.js server can do: a bare `node:http` hello, as a measure for the machine. */
+/** A minimal `node:http` server, the upper bound for this machine: the same JSON for every request. Arguments: port, bytes of the response. */
 import { createServer } from 'node:http'
 
-const port = Number(process.argv[2])
+const [port, bytes = 17] = process.argv.slice(2).map(Number)
+const text = `{"hello":"${'x'.repeat(bytes - 12)}"}`
+/** A short text goes out in one string with the head; a longer one is kept as bytes, as the service keeps its answers. */
+const body = bytes < 1000 ? text : Buffer.from(text)
+const headers = { 'content-type': 'application/json', 'content-length': bytes }
 createServer((_, response) => {
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': 17 })
-  response.end('{"hello":"world"}')
+  response.writeHead(200, headers)
+  response.end(body)
 }).listen(port, '127.0.0.1', () => process.stdout.write('listening\n'))

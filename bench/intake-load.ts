@@ -1,7 +1,7 @@
 /**
- * Reports messages to `POST /v1/messages` from a process of its own and prints, as JSON, how many were acknowledged as
- * accepted and how long requests took. Arguments: port, messages a request, connections, seconds, first id, and requests a
- * second in all; 0 for as many as there can be. At a given rate a request counts from the moment at which it was due.
+ * A load generator for `POST /v1/messages`. Prints the number of accepted messages and the request times as JSON. Arguments:
+ * port, messages per request, connections, seconds, first id, and total requests per second (0: unlimited). At a given rate,
+ * the time of a request starts when it was due.
  */
 import { connect } from 'node:net'
 import { wireMessages, writeMessage } from './wire-messages.ts'
@@ -17,7 +17,7 @@ let failures = 0
 const largest = Math.max(...messages.map(({ bytes }) => bytes.length)) + 1
 const HEAD_BYTES = 200
 
-/** The whole request in `buffer`; returns where it begins and ends. */
+/** Writes a whole request to `buffer`; returns its start and end. */
 const writeRequest = (buffer: Buffer): readonly [number, number] => {
   const at = new Date().toISOString()
   let end = HEAD_BYTES + buffer.write('{"messages":[', HEAD_BYTES, 'latin1')

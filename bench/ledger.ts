@@ -1,6 +1,6 @@
 /**
- * How fast are messages taken in over HTTP, next to what the bare engine takes, and how fast is usage answered when there is
- * much of it? The load generator, the server and PostgreSQL share the machine.
+ * Measures intake over HTTP compared with the bare engine, and reads from a large ledger. The load generator, the server and
+ * PostgreSQL share the machine.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -9,17 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import pg from 'pg'
-import type { Ledger, NewRecord } from '../src/metering/ledger.ts'
-import { packMeasurement } from '../src/metering/packed-measurement.ts'
-import { measure } from '../src/rating/measure.ts'
-import { price } from '../src/rating/price.ts'
-import { standardRateCard } from '../src/rating/rate-card.ts'
+import type { Ledger } from '../src/metering/ledger.ts'
 import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
 import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
 import { startPostgres } from '../test/postgres-server.ts'
 import { type Running, startService } from './processes.ts'
+import { DAYS, dateOf, FIRST, fillLedger, SPAN_MS } from './records.ts'
 import { median, type Report } from './report.ts'
-import { madeUpText } from './texts.ts'
 import { REPORT, wireMessages, writeMessage } from './wire-messages.ts'
 
 const CONNECTIONS = 16
@@ -29,12 +25,12 @@ const BATCHES = [1, 100, 1000]
 
 type Store = AsyncDisposable & {
   readonly name: string
-  /** A database of its own, and how its ledger is opened without the service around it. */
+  /** A new database, and a function that opens its ledger without the service. */
   readonly database: () => Promise<{
     readonly url: string
     readonly open: () => Promise<Ledger>
     readonly bytes: (() => number) | undefined
-    /** What the engine does by itself some time after a large change. */
+    /** Maintenance that the engine does on its own some time after a large change. */
     readonly settle: () => Promise<void>
   }>
 }
@@ -99,7 +95,7 @@ export const benchIntake = (report: Report, batches: readonly number[] = BATCHES
         rate,
       ])
       nextId = result.nextId
-      if (result.failures > 0) throw new Error(`${result.failures} requests were not accepted whole`)
+      if (result.failures > 0) throw new Error(`${result.failures} requests were not accepted completely`)
       return result
     }
     const bare = async (batch: number): Promise<number> => {
@@ -134,12 +130,12 @@ export const benchIntake = (report: Report, batches: readonly number[] = BATCHES
     }
     report.table(
       [
-        'messages a request',
+        'messages per request',
         'messages/s (median)',
-        'least to most',
+        'min to max',
         'p99 ms',
         'bare engine, rows/s',
-        'share of it',
+        'share of bare engine',
         'p50 ms at half the load',
         'p99 ms at half the load, each round',
       ],
@@ -163,26 +159,26 @@ export const benchReads = (report: Report, sizes: readonly number[]): Promise<vo
       }
       await fill(['default'], size)
       if (bytes !== undefined)
-        report.line(`${(bytes() / size).toFixed(1)} bytes a record on the disk, indexes included.`)
-      const alone = ['it alone', ...(await timeReads(url))]
+        report.line(`${(bytes() / size).toFixed(1)} bytes per record on disk, including indexes.`)
+      const alone = ['alone', ...(await timeReads(url))]
       const others = Array.from({ length: 1000 }, (_, index) => `other-${index}`)
       await fill(others, 1000)
       const rows = [alone, [`with ${others.length} others of 1,000 records each`, ...(await timeReads(url))]]
       report.table(
-        ['organization', 'a month by day, ms: median (p99)', 'a page of 1,000 lines', 'a month by day and report'],
+        ['organization', 'month by day, ms: median (p99)', 'page of 1,000 lines', 'month by day and report'],
         rows,
       )
     }
   })
 
-/** A month of an organization that has it all in one month, and pages from all over it. */
+/** Totals of a month and pages spread over the whole range. */
 const timeReads = async (url: string): Promise<readonly string[]> => {
   await using service = await startService({ DATABASE_URL: url })
   const month = `from=${dateOf(0)}&to=${dateOf(DAYS)}`
   const pathsOf: readonly ((time: number) => string)[] = [
     () => `/v1/usage/totals?bucket=day&limit=31&${month}`,
     (time) =>
-      `/v1/usage?limit=1000&from=${new Date(FIRST + ((time * 7919) % 100) * (SPAN / 110)).toISOString()}&to=${dateOf(DAYS)}`,
+      `/v1/usage?limit=1000&from=${new Date(FIRST + ((time * 7919) % 100) * (SPAN_MS / 110)).toISOString()}&to=${dateOf(DAYS)}`,
     () => `/v1/usage/totals?bucket=day&limit=31&group_by=report&${month}`,
   ]
   const figures: string[] = []
@@ -198,54 +194,6 @@ const timeReads = async (url: string): Promise<readonly string[]> => {
   return figures
 }
 
-const FIRST = Date.parse('2026-10-01T00:00:00Z')
-const DAYS = 31
-const DAY_MS = 86_400_000
-const SPAN = DAYS * DAY_MS
-const dateOf = (day: number): string => new Date(FIRST + day * DAY_MS).toISOString().slice(0, 10)
-
-/** In the order of time, as messages come. */
-const fillLedger = async (
-  ledger: Ledger,
-  organizationId: string,
-  count: number,
-  progress: (done: number) => void,
-): Promise<void> => {
-  const calendar = [{ effectiveFrom: -8.64e15, timeZone: 'UTC', anchorDay: 1 }] as const
-  await ledger.organizations.create({ id: organizationId, name: organizationId, createdAt: 0, calendar })
-  const priced = Array.from({ length: 2000 }, (_, index) => {
-    const measurement = measure(madeUpText(index))
-    return { measurement: packMeasurement(measurement), credits: price(measurement, standardRateCard).credits }
-  })
-  const recordOf = (index: number): NewRecord => {
-    const at = FIRST + Math.floor((index * SPAN) / count)
-    const one = priced[index % priced.length] as (typeof priced)[number]
-    const digest = new Uint8Array(16)
-    new DataView(digest.buffer).setFloat64(0, index)
-    return {
-      messageId: index,
-      at,
-      timestamp: new Date(at).toISOString(),
-      ...(index % 2 === 0 && { member: `user-${index % 50}` }),
-      ...(index % 4 === 0 && { reportId: REPORT.id, reportName: REPORT.name }),
-      credits: one.credits,
-      rateCard: standardRateCard.version,
-      measurement: one.measurement,
-      digest,
-      dayStart: at - ((at - FIRST) % DAY_MS),
-    }
-  }
-  const batch = 2000
-  const underWay: Promise<unknown>[] = []
-  for (let from = 0; from < count; from += batch) {
-    const records = Array.from({ length: Math.min(batch, count - from) }, (_, index) => recordOf(from + index))
-    underWay.push(ledger.append({ organizationId, records, onChange: 'refuse', recordedAt: FIRST }))
-    if (underWay.length >= 6) await underWay.shift()
-    if ((from / batch) % 50 === 0) progress(from)
-  }
-  await Promise.all(underWay)
-}
-
 /** So many messages in one NDJSON request, and the most memory that the server had until then. */
 export const benchStream = (report: Report, count: number): Promise<void> =>
   withStores(async (store) => {
@@ -254,16 +202,16 @@ export const benchStream = (report: Report, count: number): Promise<void> =>
     await using service = await startService({ DATABASE_URL: url })
     await call(service, 'PUT', `/v1/reports/${REPORT.id}`, { name: REPORT.name, credit_cost: REPORT.credit_cost })
     const startedAt = performance.now()
-    const answer = await stream(service, count)
+    const answer = await streamMessages(service, count)
     const seconds = (performance.now() - startedAt) / 1000
     if (!answer.includes(`"done":true,"accepted":${count},`)) throw new Error(`not all was accepted: ${answer}`)
     report.line(
-      `${whole(count / seconds)} messages/s; the most memory was ${(service.peakBytes() / 1e6).toFixed(0)} MB resident.`,
+      `${whole(count / seconds)} messages/s; peak resident memory ${(service.peakBytes() / 1e6).toFixed(0)} MB.`,
     )
   })
 
 /** Resolves to the last line of the answer. */
-const stream = (service: Running, count: number): Promise<string> =>
+export const streamMessages = (service: Running, count: number): Promise<string> =>
   new Promise((resolve, reject) => {
     const outgoing = request(
       {
@@ -304,7 +252,7 @@ const stream = (service: Running, count: number): Promise<string> =>
     writeMore()
   })
 
-type IntakeLoad = {
+export type IntakeLoad = {
   readonly messagesPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -312,13 +260,14 @@ type IntakeLoad = {
   readonly nextId: number
 }
 
-const measured = async <T>(file: string, args: readonly (string | number)[]): Promise<T> => {
+/** What a program of the bench has printed. */
+export const measured = async <T>(file: string, args: readonly (string | number)[]): Promise<T> => {
   const child = spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
   return JSON.parse(await text(child.stdout)) as T
 }
 
 /** Resolves to how long it took, in milliseconds. */
-const call = async ({ port }: Running, method: string, path: string, body?: unknown): Promise<number> => {
+export const call = async ({ port }: Running, method: string, path: string, body?: unknown): Promise<number> => {
   const startedAt = performance.now()
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,

@@ -1,6 +1,6 @@
 /**
- * What one would write first, with the same framework: at each request it fetches the listing and, one after the other,
- * the report of each message that names one, prices with regular expressions and lets the framework make the JSON.
+ * A straightforward implementation with the same framework. For each request it fetches the listing and then, one after another,
+ * the report of each message that names one. It prices with regular expressions and lets the framework serialize the JSON.
  */
 import Fastify from 'fastify'
 import { naivePrice } from '../test/naive-rating.ts'

@@ -1,4 +1,4 @@
-/** Servers in processes of their own, as they are run. */
+/** Starts servers as separate processes, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -16,6 +16,10 @@ export type Running = AsyncDisposable & {
   readonly peakBytes: () => number
 }
 
+/** Those that `npm start` gives to Node.js. */
+export const startFlags: readonly string[] = packageJson.scripts.start.match(/--\S+/g) ?? []
+const serve = packageJson.scripts.start.replace(/^node (--\S+ )*/, '')
+
 export const startProcess = async (file: string, ...args: readonly string[]): Promise<Running> => {
   const port = await freePort()
   const child = spawn(process.execPath, [file, String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -23,13 +27,16 @@ export const startProcess = async (file: string, ...args: readonly string[]): Pr
   return running(child, port)
 }
 
-/** The service as `npm start` runs it, with its log in a file. Its database, too, goes with it where none is given. */
-export const startService = async (environment: Readonly<Record<string, string>>): Promise<Running> => {
+/** The service as `npm start` runs it, unless with other flags; its log and, if none is given, its database go with it. */
+export const startService = async (
+  environment: Readonly<Record<string, string>>,
+  flags: readonly string[] = startFlags,
+): Promise<Running> => {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
   const log = join(folder, 'log')
   const database = `sqlite:${join(folder, 'ledger.db')}`
-  const command = packageJson.scripts.start.replace(/^node/, `"${process.execPath}"`)
+  const command = [`"${process.execPath}"`, ...flags, serve].join(' ')
   const child = spawn('sh', ['-c', `exec ${command} > "${log}"`], {
     env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: database, ...environment },
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -57,7 +64,7 @@ const running = (child: ChildProcess, port: number): Running => ({
   },
 })
 
-/** From Linux's /proc; NaN on other systems. */
+/** Read from Linux's /proc; NaN on other systems. */
 const memoryOf = (child: ChildProcess, field: 'VmRSS' | 'VmHWM'): number => {
   try {
     return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024

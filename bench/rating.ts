@@ -1,4 +1,4 @@
-/** How fast is a text measured and priced, on one core, against the naive rules in the same run? */
+/** Measures how fast one core measures and prices texts, compared with the naive rules in the same run. */
 import { measure } from '../src/rating/measure.ts'
 import { price } from '../src/rating/price.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'
@@ -11,7 +11,9 @@ const ROUNDS = 7
 export const benchRating = (report: Report): void => {
   const { source, texts } = benchTexts()
   const megabytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) / 1e6
-  report.heading(`Rating: ${texts.length} ${source}, ${megabytes.toFixed(1)} MB, median of ${ROUNDS} rounds in turns`)
+  report.heading(
+    `Rating: ${texts.length} ${source}, ${megabytes.toFixed(1)} MB, median of ${ROUNDS} alternating rounds`,
+  )
 
   const ours: number[] = []
   const naive: number[] = []
@@ -27,9 +29,9 @@ export const benchRating = (report: Report): void => {
     `measure + price is ${(median(naive) / median(ours)).toFixed(1)} times as fast as the naive rules (pair by pair).`,
   )
 
-  report.heading('A message of 250 code points, by script (least and median of 60 rounds)')
+  report.heading('A message of 250 code points, by script (min and median of 60 rounds)')
   report.table(
-    ['script', 'messages', 'least ns', 'median ns'],
+    ['script', 'messages', 'min ns', 'median ns'],
     [...scripts(texts)].map(([name, list]) => {
       const rounds = Array.from({ length: 60 }, () => nanosecondsEach(list)).sort((one, other) => one - other)
       return [name, String(list.length), (rounds[0] ?? 0).toFixed(0), median(rounds).toFixed(0)]
@@ -40,7 +42,7 @@ export const benchRating = (report: Report): void => {
 const rateOne = (text: string): number => price(measure(text), standardRateCard).credits
 const naiveOne = (text: string): number => Number(naivePrice(text))
 
-/** The sum keeps the work from being optimised away, and is the same for both. */
+/** Summing up keeps the work from being optimized away, and costs both the same. */
 const secondsOf = (texts: readonly string[], rate: (text: string) => number): number => {
   const startedAt = performance.now()
   let sum = 0
@@ -68,7 +70,7 @@ const SCRIPTS = {
   Hangul: /\p{Script=Hangul}/u,
 } as const
 
-/** Messages of one script, put together and cut to 250 code points; of ASCII, those that have about that length. */
+/** Messages of one script, joined and cut to 250 code points; for ASCII, messages of about that length. */
 const scripts = (texts: readonly string[]): ReadonlyMap<string, readonly string[]> => {
   const found = new Map<string, readonly string[]>()
   for (const [name, pattern] of Object.entries(SCRIPTS)) {

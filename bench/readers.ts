@@ -1,6 +1,6 @@
 /**
- * What do readers of large answers that come, wait a second and leave cost everyone else? Small requests and intake are timed
- * meanwhile, and what the process still does a second after the last reader has left. Readers run in the process of the bench.
+ * Measures how clients that request a large response and disconnect after a second affect others: the times of small requests
+ * and intake meanwhile, and the CPU use a second after the last client has left. These clients run in this process.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
@@ -22,17 +22,19 @@ const READERS = 200
 const STAYS_MS = 1000
 const SECONDS = 10
 
-/** The path that a reader asks for, by its number. */
+/** The path that each client requests, by its number. */
 const KINDS: Readonly<Record<string, (reader: number) => string>> = {
-  'one month, the same for all': () => '/usage?period=2024-05',
-  'another range for each': (reader) =>
+  'the same month for all': () => '/usage?period=2024-05',
+  'a different range for each': (reader) =>
     `/usage?from=2024-05-01&to=${new Date(START + 28 * DAY_MS + (reader % 500) * 60_000).toISOString()}`,
   'totals by hour': (reader) =>
     `/v1/usage/totals?from=2024-05-01&to=2024-06-01&bucket=hour&limit=${700 + (reader % 40)}`,
 }
 
 export const benchReaders = async (report: Report, messages: number): Promise<void> => {
-  report.heading(`${READERS} readers at a time that leave after a second, ${messages.toLocaleString('en')} messages`)
+  report.heading(
+    `${READERS} concurrent clients that disconnect after a second, ${messages.toLocaleString('en')} messages`,
+  )
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
   const path = join(folder, 'ledger.db')
   await fill(path, messages)
@@ -41,15 +43,15 @@ export const benchReaders = async (report: Report, messages: number): Promise<vo
     await using service = await startService({ DATABASE_URL: `sqlite:${path}`, LOG_LEVEL: 'warn' })
     rows.push([kind, ...(await bench(service, pathOf))])
   }
-  const times = (what: string) => `${what}, ms: median, worst`
+  const times = (what: string) => `${what}, ms: median, max`
   report.table(
     [
-      'readers of',
+      'request',
       times('current period'),
       times('small /usage'),
       times('intake'),
-      'grew by, MB',
-      'CPU a second later, %',
+      'memory growth, MB',
+      'CPU after a second, %',
       'answers',
     ],
     rows,
@@ -95,7 +97,7 @@ const bench = async (service: Running, pathOf: (reader: number) => string): Prom
   return [...timings, grown.toFixed(0), cpu.toFixed(0), answers]
 }
 
-/** Waits for an answer or a second, whichever comes first, and closes the connection. Refused, it comes again after a second. */
+/** Closes the connection after the response or a second, whichever is first. Retries a rejected request after a second. */
 const readAndLeave = (port: number, path: string): Promise<string> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
@@ -157,7 +159,7 @@ const fill = async (path: string, messages: number): Promise<void> => {
   await ledger.close()
 }
 
-/** Of all its threads, from Linux's /proc, which counts in hundredths. */
+/** CPU time of all threads, from Linux's /proc, which counts in hundredths of a second. */
 const cpuSecondsOf = ({ pid }: Running): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / 100

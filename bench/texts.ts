@@ -1,18 +1,18 @@
-/** Texts to measure with: real ones where they are at hand, else made here, alike in length and script. */
+/** Texts for benchmarks: real ones if available, otherwise synthetic ones with similar lengths and scripts. */
 import { readLargeTexts, skipWithout } from '../test/shared-data.ts'
 
 export type Texts = { readonly source: string; readonly texts: readonly string[] }
 
 export const benchTexts = (): Texts => {
   if (skipWithout('messages.large.jsonl.gz') === false) return { source: 'real messages', texts: readLargeTexts() }
-  return { source: 'made-up messages', texts: Array.from({ length: 50_000 }, (_, index) => madeUpText(index)) }
+  return { source: 'synthetic messages', texts: Array.from({ length: 50_000 }, (_, index) => madeUpText(index)) }
 }
 
 const WORDS =
   'the lease tenant landlord of rent break clause is what who repair review insurance notice when a deposit'.split(' ')
 const OTHER_WORDS = 'договор аренды арендатор срок 租约 条款 ενοίκιο किराया Résumé défaut Mängel 보증금 عقد'.split(' ')
 
-/** Mostly short, some long, three in ten not ASCII: like the real ones. The same for the same index. */
+/** Like real texts: mostly short, some long, 30 % not ASCII. Deterministic by index. */
 export const madeUpText = (index: number): string => {
   const random = sequence(index + 1)
   const count = random() < 0.05 ? 100 + random() * 100 : 3 + random() * 12

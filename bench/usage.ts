@@ -1,18 +1,15 @@
 /**
- * How fast is `GET /usage` answered, next to a naive server with the same framework and a bare `node:http` hello? The
- * servers run as processes of their own and are loaded in turns; the load generator and the upstream share the machine.
+ * Measures `GET /usage` compared with a naive server on the same framework and with a bare `node:http` hello of 17 bytes or of
+ * the size of the response. The servers are separate processes, loaded in turn; the load generator and the upstream share the
+ * machine.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Running, readWhole, startProcess, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
-import { madeUpText } from './texts.ts'
+import { listingOf, startUpstream } from './upstream.ts'
 
 const CONNECTIONS = 16
-const REPORTS = [5392, 8806, 1124, 5447, 3952]
 
 type Load = {
   readonly requestsPerSecond: number
@@ -37,11 +34,14 @@ export const benchUsage = async (report: Report, sizes: readonly number[]): Prom
 const benchSmall = async (report: Report, size: number, upstreamUrl: string, oursPort: number): Promise<void> => {
   await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
   await using hello = await startProcess('bench/hello-server.ts')
+  const bytes = await readWhole(`http://127.0.0.1:${oursPort}/usage`)
+  await using equalHello = await startProcess('bench/hello-server.ts', String(bytes))
   await using quiet = await startOurs(upstreamUrl, { LOG_LEVEL: 'warn' })
   const servers = [
     ['copilot-credits', oursPort, '/usage', 3],
-    ['copilot-credits, without a log line a request', quiet.port, '/usage', 3],
+    ['copilot-credits, without a log line per request', quiet.port, '/usage', 3],
     ['naive server', naive.port, '/usage', size > 1000 ? 20 : 5],
+    ['bare hello of equal size', equalHello.port, '/', 3],
     ['bare hello', hello.port, '/', 3],
   ] as const
   const results = new Map<string, Load[]>()
@@ -55,7 +55,7 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
   }
   const rate = (name: string) => median((results.get(name) ?? []).map((each) => each.requestsPerSecond))
   report.table(
-    ['server', 'requests/s (median)', 'least to most', 'p99 ms (median)', 'MB/s', 'failures'],
+    ['server', 'requests/s (median)', 'min to max', 'p99 ms (median)', 'MB/s', 'failures'],
     [...results].map(([name, loads]) => {
       const rates = loads.map((each) => each.requestsPerSecond)
       return [
@@ -75,7 +75,7 @@ const benchSmall = async (report: Report, size: number, upstreamUrl: string, our
   }
   for (const [name] of servers.slice(0, 2)) {
     report.line(
-      `${name} / naive server: ${ratio(name, 'naive server').toFixed(0)}; / bare hello: ${ratio(name, 'bare hello').toFixed(2)} (median, pair by pair)`,
+      `${name} / naive server: ${ratio(name, 'naive server').toFixed(0)}; / bare hello of equal size: ${ratio(name, 'bare hello of equal size').toFixed(2)}; / bare hello: ${ratio(name, 'bare hello').toFixed(2)} (median, pair by pair)`,
     )
   }
 }
@@ -101,9 +101,9 @@ const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): P
       (most / 1e6).toFixed(0),
     ])
   }
-  report.table(['readers', 'requests/s', 'MB/s', 'p99 ms', 'most memory, MB resident'], rows)
+  report.table(['clients', 'requests/s', 'MB/s', 'p99 ms', 'peak resident memory, MB'], rows)
   report.line(
-    `The first answer, of ${(bytes / 1e6).toFixed(1)} MB, took ${firstSeconds.toFixed(1)} s; the most memory until then was ${(ours.peakBytes() / 1e6).toFixed(0)} MB.`,
+    `The first response, ${(bytes / 1e6).toFixed(1)} MB, took ${firstSeconds.toFixed(1)} s; peak memory until then ${(ours.peakBytes() / 1e6).toFixed(0)} MB.`,
   )
   await using naive = await startProcess('bench/naive-server.ts', upstreamUrl)
   const naiveAt = performance.now()
@@ -113,11 +113,11 @@ const benchLarge = async (report: Report, ours: Running, upstreamUrl: string): P
   )
   const seconds = ((performance.now() - naiveAt) / 1000).toFixed(1)
   report.line(
-    isWhole ? `The naive server took ${seconds} s for one answer.` : `The naive server failed after ${seconds} s.`,
+    isWhole ? `The naive server took ${seconds} s for one response.` : `The naive server failed after ${seconds} s.`,
   )
 }
 
-/** From the moment at which the upstream has answered until a reader has the whole changed answer. */
+/** Measures from the upstream's response to the end of the changed response at a client. */
 const benchChange = async (report: Report): Promise<void> => {
   const listings = [listingOf(10_000, 0), listingOf(10_000, 1)]
   let version = 0
@@ -137,7 +137,7 @@ const benchChange = async (report: Report): Promise<void> => {
   delays.sort((one, other) => one - other)
   report.heading('A changed listing of 10,000 messages')
   report.line(
-    `is in the hands of a reader ${median(delays).toFixed(1)} ms (median of ${delays.length}; most ${delays.at(-1)?.toFixed(1)} ms) after the upstream has answered.`,
+    `reaches a client ${median(delays).toFixed(1)} ms (median of ${delays.length}; max ${delays.at(-1)?.toFixed(1)} ms) after the upstream responded.`,
   )
 }
 
@@ -149,50 +149,6 @@ const startOurs = (upstreamUrl: string, more: Record<string, string> = {}): Prom
     UPSTREAM_TIMEOUT: '4min',
     ...more,
   })
-
-const listingOf = (size: number, version: number): Buffer => {
-  const start = Date.parse('2024-05-01T00:00:00Z')
-  const messages: string[] = []
-  for (let index = 0; index < size; index++) {
-    const timestamp = new Date(start + index * 2).toISOString()
-    const report = index % 4 === 0 ? `,"report_id":${REPORTS[(index / 4) % REPORTS.length]}` : ''
-    messages.push(
-      `{"id":${1000 + index},"text":${JSON.stringify(madeUpText(index + version))},"timestamp":"${timestamp}"${report}}`,
-    )
-  }
-  return Buffer.from(`{"messages":[${messages.join(',')}]}`)
-}
-
-type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
-
-/** Without an `etag` every refresh reads and prices the whole listing. */
-const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions) => {
-  const server = createServer((incoming, response) => {
-    const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []
-    const body =
-      id === undefined
-        ? listing()
-        : Buffer.from(JSON.stringify({ id: Number(id), name: `Report ${id}`, credit_cost: 79 }))
-    if (id === undefined) response.on('finish', answered)
-    if (id === undefined && etag !== undefined) {
-      if (incoming.headers['if-none-match'] === etag) {
-        response.writeHead(304).end()
-        return
-      }
-      response.setHeader('etag', etag)
-    }
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
 
 const load = async (port: number, path: string, connections: number, seconds: number): Promise<Load> => {
   const args = ['bench/load.ts', port, path, connections, seconds].map(String)

@@ -1,6 +1,6 @@
 /**
- * Reported messages as bytes on the wire, made beforehand, so that a load generator costs little beside what it loads: only
- * the digits of an id and of a timestamp are written anew, in place.
+ * Messages prepared as bytes on the wire, so that the load generator uses little CPU: it only writes the digits of the id and
+ * timestamp in place.
  */
 import { madeUpText } from './texts.ts'
 
@@ -12,7 +12,7 @@ const TEXTS = 2000
 
 export type WireMessage = { readonly bytes: Buffer; readonly idAt: number; readonly timeAt: number }
 
-/** One in four is priced by a report, half have one of 50 members. */
+/** A quarter is priced by a report, half have one of 50 members. */
 export const wireMessages = (): readonly WireMessage[] =>
   Array.from({ length: TEXTS }, (_, index) => {
     const report = index % 4 === 0 ? `,"report_id":${REPORT.id}` : ''

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Builds the dashboard where it has not been built yet, or from other files than the ones that are there now.
+// Builds the dashboard if it has not been built yet or its sources have changed.
 import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = join(root, 'dashboard', 'dist', '.built-from')
-/** All that can change what is built. */
+/** Everything that affects the build. */
 const SOURCES = [
   ...['index.html', 'package.json', 'vite.config.ts', 'src'].map((name) => join('dashboard', name)),
   ...[join('client', 'src'), join('src', 'model'), join('src', 'rating'), 'package-lock.json'],
@@ -31,7 +31,7 @@ const digestOfSources = () => {
 
 const isInstalled = (name) => existsSync(join(root, 'node_modules', name))
 
-/** The dashboard is written there, and what Vite makes of its configuration. */
+/** The build writes to both folders: Vite bundles its configuration into node_modules. */
 const whyNotWritable = () => {
   try {
     for (const folder of ['dashboard', 'node_modules']) accessSync(join(root, folder), constants.W_OK)
@@ -41,20 +41,20 @@ const whyNotWritable = () => {
 }
 
 const main = async () => {
-  // A production install has nothing to build with: it brings the built dashboard, or goes without.
+  // A production install has no build tools. It comes with a built dashboard or runs without one.
   if (!isInstalled('vite') || !existsSync(join(root, 'dashboard', 'index.html'))) return
   const digest = digestOfSources()
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
   const refused = whyNotWritable()
   if (refused !== undefined) {
     process.stderr.write(
-      `copilot-credits: cannot build the dashboard (${refused}). Run "npm run build" as its owner.\n`,
+      `copilot-credits: cannot build the dashboard (${refused}). Run "npm run build" as the owner of these files.\n`,
     )
     process.exitCode = 1
     return
   }
   const { build } = await import('vite')
-  process.stderr.write('building the dashboard…\n')
+  process.stderr.write('Building the dashboard…\n')
   await build({ configFile: join(root, 'dashboard', 'vite.config.ts'), logLevel: 'warn' })
   writeFileSync(stamp, digest)
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// For development: the service, started again at every change, and before it the dashboard, which changes while one looks.
+// Development: runs the service, restarted on every change, and the dashboard with hot reloading in front of it.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createServer } from 'vite'
 import { environmentWithFile, InvalidConfig } from '../src/config.ts'
 
-// The dashboard's proxy must know the same PORT as the service.
+// Loads .env, so that the dashboard's proxy uses the same PORT as the service.
 try {
   environmentWithFile()
 } catch (error) {
@@ -20,7 +20,7 @@ const dashboard = await createServer({ configFile: path('../dashboard/vite.confi
 await dashboard.listen()
 dashboard.printUrls()
 
-// A terminal sends Ctrl-C to the service as well: passing it on would be a second one, which means "leave at once".
+// A terminal sends Ctrl-C to the service as well. Forwarding it would be a second signal, which stops the service immediately.
 process.once('SIGINT', () => dashboard.close())
 process.once('SIGTERM', () => service.kill())
 service.once('exit', (code) => {

@@ -1,10 +1,10 @@
-// Which Node.js can run the service: the one that runs this, if it is new enough, or the bundled one, which the package "node"
-// brings. Everything here also runs on the older Node.js that may have started the installation.
+// Decides which Node.js runs the service: the current one if it is new enough, otherwise the bundled one from the package
+// "node". This file must also run on older versions, because one of them may have started the installation.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const LEAST_MAJOR = 26
+const MIN_MAJOR = 26
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -12,9 +12,9 @@ export const bundledNode = fileURLToPath(
   new URL(`../node_modules/node/bin/node${process.platform === 'win32' ? '.exe' : ''}`, import.meta.url),
 )
 
-export const isNewEnough = (version) => Number.parseInt(version, 10) >= LEAST_MAJOR
+export const isNewEnough = (version) => Number.parseInt(version, 10) >= MIN_MAJOR
 
-/** Undefined if the executable runs; otherwise why not, and what to do about it. */
+/** Returns undefined if the executable runs, otherwise the reason and the remedy. */
 export const whyItCannotRun = (executable) => {
   if (!existsSync(executable)) {
     return { reason: 'is not installed', remedy: `Run "npm ci" with install scripts in ${root}` }
@@ -30,18 +30,18 @@ export const whyItCannotRun = (executable) => {
   }
 }
 
-/** The one line for anyone whose system has no Node.js that can run this. */
+/** The one-line error if no Node.js on this system can run the service. */
 export const refusal = (bundledProblem) =>
-  `copilot-credits: needs Node.js ${LEAST_MAJOR} or newer. This is ${process.versions.node}, and the bundled Node.js ` +
-  `${bundledProblem.reason}. ${bundledProblem.remedy}, or install Node.js ${LEAST_MAJOR}.\n`
+  `copilot-credits: Node.js ${MIN_MAJOR} or newer is required. This is ${process.versions.node}, and the bundled Node.js ` +
+  `${bundledProblem.reason}. ${bundledProblem.remedy}, or install Node.js ${MIN_MAJOR}.\n`
 
 const installing = (library) =>
   library.startsWith('libatomic.')
     ? 'Install it (Debian, Ubuntu: apt-get install libatomic1; elsewhere: the package libatomic) and run "npm ci" again'
-    : 'Install the package that has it and run "npm ci" again'
+    : 'Install the package that provides it and run "npm ci" again'
 
 const causeOf = (error) => {
-  // The file is there: what is missing is the loader that it names.
+  // The file exists, so it is the dynamic loader of its C library that is missing.
   if (error?.code === 'ENOENT') return 'it is built for another C library, glibc'
   return error?.code
 }

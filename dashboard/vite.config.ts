@@ -4,7 +4,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
-/** Compresses once, here, what would otherwise be compressed for every reader. */
+/** Compresses each file once, at build time, not for every request. */
 const compressed = (): Plugin => ({
   name: 'compressed',
   apply: 'build',
@@ -30,12 +30,12 @@ export default defineConfig({
       { find: 'copilot-credits-client', replacement: join(import.meta.dirname, '..', 'client', 'src', 'index.ts') },
     ],
   },
-  // The service's policy lets a page load files only: nothing is put into the markup.
+  // The service's content security policy allows no inline scripts or styles.
   build: {
     target: 'baseline-widely-available',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // Compressing takes longer than bundling, as it should.
+    // Compression takes longer than bundling, which is expected here.
     rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {

@@ -1,4 +1,4 @@
-/** Environment → Config, checked once. The only reader of settings; everything else is handed what it needs. */
+/** Reads and checks every setting once, at start. Nothing else reads the environment; other modules are given what they need. */
 import { isTimeZone } from '#calendar/zones.ts'
 import { isContentKey } from '#metering/content-digest.ts'
 import { ServiceError } from '#model/errors.ts'
@@ -7,7 +7,7 @@ import { readEnvFile } from './env-file.ts'
 export type Config = {
   readonly port: number
   readonly host: string
-  /** Without it the bundled sample period is answered. */
+  /** If undefined, usage comes from the ledger, or from the bundled sample. */
   readonly upstreamUrl: URL | undefined
   readonly upstreamMaxAgeMs: number
   readonly upstreamStaleLimitMs: number
@@ -20,16 +20,16 @@ export type Config = {
   readonly reportMissingTtlMs: number
   readonly database: DatabaseAddress
   readonly databasePoolSize: number
-  /** `none`: something else guards the door, and nobody is asked for a key. */
+  /** `none`: requests need no key, because something in front of the service controls access. */
   readonly auth: 'keys' | 'none'
-  /** Names under which the service answers although nobody is asked for a key. */
+  /** Host names accepted in requests that need no key. */
   readonly allowedHosts: readonly string[]
-  /** Where browsers see the service, if that is not what it sees itself. */
+  /** The URL in browsers, if a proxy hides it from the service. */
   readonly publicUrl: URL | undefined
   readonly sessionLifetimeMs: number
-  /** Without it the store has one of its own. */
+  /** If undefined, the store generates and keeps one. */
   readonly contentKey: string | undefined
-  /** What `default` begins with, where the store is new. */
+  /** Only for the organization `default` of a new store. */
   readonly timeZone: string
   readonly billingAnchorDay: number
   readonly intakeBodyBytesMax: number
@@ -49,10 +49,10 @@ export type DatabaseAddress =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string }
 
-/** A setting: its value where it is not set, how it is read, and what it is for (the README's table says the same). */
+/** The README's table and .env.example repeat `byDefault` and `meaning`; a test compares them. */
 type Setting<T> = { readonly byDefault: string; readonly read: (value: string) => T; readonly meaning: string }
 
-/** Throws InvalidConfig, which names every setting that is wrong in one line. An empty value counts as not set. */
+/** Throws InvalidConfig, one line that names every invalid setting. An empty value counts as unset. */
 export const readConfig = (environment: Environment): Config => {
   const problems: string[] = []
   const read = <T>(name: string, { byDefault, read: parse }: Setting<T>): T => {
@@ -61,7 +61,7 @@ export const readConfig = (environment: Environment): Config => {
       return parse(value)
     } catch (error) {
       if (!(error instanceof Expected)) throw error
-      const found = SECRETS.has(name) ? '; its value is not shown' : `, not ${JSON.stringify(withoutSecrets(value))}`
+      const found = SECRETS.has(name) ? ' (value not shown)' : `, not ${JSON.stringify(withoutSecrets(value))}`
       problems.push(`${name} must be ${error.message}${found}`)
       return parse(byDefault)
     }
@@ -106,7 +106,7 @@ export const readConfig = (environment: Environment): Config => {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment with what a file `.env` in the working directory adds, which never replaces what is set. Throws InvalidConfig. */
+/** The environment, plus the settings in `.env` in the working directory that it lacks. Throws InvalidConfig. */
 export const environmentWithFile = (): Environment => {
   try {
     const added = readEnvFile('.env') ?? {}
@@ -123,7 +123,7 @@ export class InvalidConfig extends ServiceError {
   }
 }
 
-/** What a setting's value should have been. */
+/** Its message completes "must be". */
 class Expected extends Error {}
 
 const wholeNumber =
@@ -147,7 +147,7 @@ const duration =
     const ms = value === '0' ? 0 : Number(number) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS]
     const isTooSmall = least === '1ms' && ms === 0
     if (Number.isNaN(ms) || isTooSmall || ms > most) {
-      throw new Expected(`a duration of ${least} to ${shortDuration(most)}, such as 500ms, 10s or 5min`)
+      throw new Expected(`a duration from ${least} to ${shortDuration(most)}, such as 500ms, 10s or 5min`)
     }
     return ms
   }
@@ -157,7 +157,7 @@ const BYTE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 const bytes = (value: string): number => {
   const [, number, unit] = /^(\d{1,6})(B|KiB|MiB|GiB)$/.exec(value) ?? []
   const count = Number(number) * BYTE_UNITS[unit as keyof typeof BYTE_UNITS]
-  if (!(count >= 1024 && count <= 16 * BYTE_UNITS.GiB)) throw new Expected('a size of 1KiB to 16GiB, such as 32MiB')
+  if (!(count >= 1024 && count <= 16 * BYTE_UNITS.GiB)) throw new Expected('a size from 1KiB to 16GiB, such as 32MiB')
   return count
 }
 
@@ -174,7 +174,7 @@ const httpUrl = (value: string): URL | undefined => {
   const url = URL.parse(value)
   const isPlain = url !== null && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
   if (!isPlain || !/^https?:$/.test(url.protocol)) {
-    throw new Expected('an http or https URL without a query, a fragment or a password')
+    throw new Expected('an http or https URL without query, fragment, user name or password')
   }
   return url
 }
@@ -184,7 +184,7 @@ const databaseUrl = (value: string): DatabaseAddress => {
   if (path !== undefined && path !== ':memory:') return { kind: 'sqlite', path }
   const url = URL.parse(value)
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new Expected('sqlite: and the path of a file, or a postgres:// URL')
+    throw new Expected('sqlite: followed by a file path, or a postgres:// URL')
   }
   return { kind: 'postgres', url: value }
 }
@@ -201,17 +201,16 @@ const timeZone = (value: string): string => {
 }
 
 /**
- * A value that may be shown. Any setting may have been given a URL by mistake: what stands before an `@`, and what follows
- * a `?` or a `#`, can be a password or a token.
+ * Makes a value safe to show. Any setting can hold a URL by mistake, and the part before an `@` or after a `?` or `#` can be a
+ * password or a token.
  */
 const withoutSecrets = (value: string): string =>
   value.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, '$1***@').replace(/([?#]).+$/s, '$1***')
 
-/** Values that are not shown. */
 const SECRETS: ReadonlySet<string> = new Set(['CONTENT_KEY', 'DATABASE_URL'])
 
 const hostName = (value: string): string => {
-  if (!/^[\w.:-]+$/.test(value)) throw new Expected('an address or host name, such as 127.0.0.1')
+  if (!/^[\w.:-]+$/.test(value)) throw new Expected('an IP address or a host name, such as 127.0.0.1')
   return value
 }
 
@@ -233,142 +232,147 @@ const publicUrl = (value: string): URL | undefined => {
 }
 
 export const SETTINGS = {
-  PORT: { byDefault: '8000', read: wholeNumber(0, 65_535), meaning: 'Port to listen on; 0 takes a free one' },
+  PORT: { byDefault: '8000', read: wholeNumber(0, 65_535), meaning: 'Port to listen on; 0 picks a free port' },
   HOST: { byDefault: '127.0.0.1', read: hostName, meaning: 'Address to listen on' },
   UPSTREAM_URL: {
     byDefault: '',
     read: httpUrl,
     meaning:
-      'Base URL of the Copilot service; without it the ledger is answered, or the bundled sample while that is empty',
+      'Base URL of the Copilot service; if unset, usage comes from the ledger, or from the bundled sample while the ledger is empty',
   },
   UPSTREAM_MAX_AGE: {
     byDefault: '1s',
     read: duration('0'),
-    meaning: 'How long an answer is given again before the upstream is asked; 0 asks for every request',
+    meaning: 'How long a response is reused before asking the upstream again; 0 asks every time',
   },
   UPSTREAM_STALE_LIMIT: {
     byDefault: '5min',
     read: duration('0'),
-    meaning: 'How old the last good answer may be that is given while the upstream fails; 0 gives none',
+    meaning: 'Maximum age of the last good response served while the upstream fails; 0 serves none',
   },
   UPSTREAM_TIMEOUT: {
     byDefault: '10s',
     read: duration('1ms'),
-    meaning: 'Time for bringing the period up to date in all, retries included',
+    meaning: 'Deadline for refreshing the current period, retries included',
   },
   UPSTREAM_ATTEMPT_TIMEOUT: {
     byDefault: '3s',
     read: duration('1ms'),
-    meaning: 'Time for one attempt of one call, its whole answer included',
+    meaning: 'Deadline for one attempt of an upstream request, response body included',
   },
-  UPSTREAM_ATTEMPTS: { byDefault: '3', read: wholeNumber(1, 20), meaning: 'Attempts for each call at the most' },
+  UPSTREAM_ATTEMPTS: { byDefault: '3', read: wholeNumber(1, 20), meaning: 'Maximum attempts per upstream request' },
   UPSTREAM_CONCURRENCY: {
     byDefault: '8',
     read: wholeNumber(1, 256),
-    meaning: 'Reports that are asked for at the same time',
+    meaning: 'Maximum concurrent requests for reports',
   },
-  UPSTREAM_MAX_BYTES: { byDefault: '32MiB', read: bytes, meaning: 'Largest answer that is accepted' },
-  REPORT_TTL: { byDefault: '5min', read: duration('0'), meaning: 'How long the price of a report is remembered' },
+  UPSTREAM_MAX_BYTES: { byDefault: '32MiB', read: bytes, meaning: 'Maximum size of an upstream response' },
+  REPORT_TTL: { byDefault: '5min', read: duration('0'), meaning: 'How long a report from the upstream is cached' },
   REPORT_MISSING_TTL: {
     byDefault: '30s',
     read: duration('0'),
-    meaning: 'How long it is remembered that there is no such report',
+    meaning: "How long the upstream's 404 for a report is cached",
   },
   DATABASE_URL: {
     byDefault: 'sqlite:data/copilot-credits.db',
     read: databaseUrl,
-    meaning: 'Where charges are kept: `sqlite:` and a file, or a `postgres://` URL',
+    meaning: 'Database: `sqlite:` followed by a file path, or a `postgres://` URL',
   },
   DATABASE_POOL: {
     byDefault: '10',
     read: wholeNumber(2, 1000),
-    meaning: 'Connections to PostgreSQL at the most',
+    meaning: 'Maximum connections to PostgreSQL per process',
   },
   AUTH: {
     byDefault: 'keys',
     read: oneOf('keys', 'none'),
-    meaning: 'keys, or none: nobody is asked, because something else guards the door',
+    meaning:
+      '`keys`: requests need an API key; on loopback, only once a key exists. `none`: anyone who can reach the service has full access',
   },
   ALLOWED_HOSTS: {
     byDefault: '',
     read: hostNames,
     meaning:
-      'With `AUTH=none`, and for `/metrics`: names under which the service answers, besides localhost and IP addresses; separated by commas, `*` for all',
+      'Host names accepted without an API key, besides localhost and IP addresses: with `AUTH=none`, and for `/metrics` on loopback; comma-separated, `*` for any',
   },
   PUBLIC_URL: {
     byDefault: '',
     read: publicUrl,
-    meaning: 'URL at which browsers reach the dashboard; needed only if a proxy changes the header Host',
+    meaning: 'URL of the dashboard as browsers see it; needed only if a proxy changes the Host header',
   },
   SESSION_LIFETIME: {
     byDefault: '12h',
     read: duration('1ms'),
-    meaning: 'How long one stays signed in to the dashboard',
+    meaning: 'How long a dashboard session lasts after sign-in',
   },
   CONTENT_KEY: {
     byDefault: '',
     read: contentKey,
-    meaning: 'Secret that digests of contents are keyed with; without it one is made and kept in the database',
+    meaning:
+      'Secret key for message digests and dashboard sessions; if unset, one is generated and stored in the database',
   },
   TIME_ZONE: {
     byDefault: 'UTC',
     read: timeZone,
-    meaning: 'IANA time zone that the organization `default` begins with',
+    meaning: 'Initial IANA time zone of the organization `default`',
   },
   BILLING_ANCHOR_DAY: {
     byDefault: '1',
     read: wholeNumber(1, 31),
-    meaning: 'Day of the month on which its billing periods start, to begin with',
+    meaning: 'Initial day of the month on which the billing periods of `default` start',
   },
-  INTAKE_MAX_BYTES: { byDefault: '16MiB', read: bytes, meaning: 'Largest body of reported messages, but for NDJSON' },
+  INTAKE_MAX_BYTES: {
+    byDefault: '16MiB',
+    read: bytes,
+    meaning: 'Maximum request body for reported messages, except NDJSON',
+  },
   INTAKE_MAX_BATCH: {
     byDefault: '10000',
     read: wholeNumber(1, 100_000),
-    meaning: 'Messages of one request at the most',
+    meaning: 'Maximum messages per request, except NDJSON',
   },
-  INTAKE_MAX_TEXT: { byDefault: '1MiB', read: bytes, meaning: 'Longest text of a message, in bytes of UTF-8' },
+  INTAKE_MAX_TEXT: { byDefault: '1MiB', read: bytes, meaning: "Maximum length of a message's text, in UTF-8 bytes" },
   INTAKE_MAX_AHEAD: {
     byDefault: '5min',
     read: duration('0', 5 * 60_000),
-    meaning: 'How far a timestamp may be ahead of the clock; 5min at the most',
+    meaning: 'How far in the future a timestamp can be; at most 5min',
   },
   INTAKE_QUEUE: {
     byDefault: '64MiB',
     read: bytes,
-    meaning:
-      'Bytes of bodies that have arrived and are being taken in; a key that holds more than its share is answered 503',
+    meaning: 'Total size of request bodies in progress; a key that exceeds its share gets 503',
   },
   LONG_READINGS: {
     byDefault: '4',
     read: wholeNumber(1, 1000),
     meaning:
-      'Large answers that are made from the ledger at one time; whoever asks for another then is answered 503. With PostgreSQL at most half of DATABASE_POOL',
+      'Maximum concurrent reads of more than 10,000 messages from the ledger; beyond it, such requests get 503. With PostgreSQL, at most half of DATABASE_POOL',
   },
   ANSWER_MEMORY: {
     byDefault: '128MiB',
     read: bytes,
     meaning:
-      'Bytes of answers from the ledger that are in memory at one time; whoever asks for another large one then is answered 503. Half of it keeps answers for the next reader',
+      'Memory for responses from the ledger; beyond it, requests for more than 10,000 messages get 503. Up to half of it caches finished responses',
   },
   KEEP_ALIVE_TIMEOUT: {
     byDefault: '75s',
     read: duration('1ms'),
     meaning:
-      'How long an idle connection stays open; longer than a load balancer in front keeps its own, which is 60s for most',
+      'How long an idle connection stays open; set it longer than the idle timeout of a load balancer in front, usually 60s',
   },
   LOG_LEVEL: {
     byDefault: 'info',
     read: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
-    meaning: 'Least severe log lines that are written: fatal, error, warn, info, debug, trace or silent',
+    meaning: 'Minimum severity to log: fatal, error, warn, info, debug, trace or silent',
   },
   LOG_FORMAT: {
     byDefault: 'auto',
     read: oneOf('json', 'pretty', 'auto'),
-    meaning: 'json, pretty, or auto: pretty on a terminal',
+    meaning: '`json`, `pretty`, or `auto`: pretty on a terminal, otherwise JSON',
   },
   SHUTDOWN_TIMEOUT: {
     byDefault: '10s',
     read: duration('1ms'),
-    meaning: 'How long requests in flight may take after SIGTERM or SIGINT',
+    meaning: 'How long in-flight requests can take after SIGTERM or SIGINT',
   },
 } as const satisfies Record<string, Setting<unknown>>

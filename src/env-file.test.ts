@@ -16,22 +16,22 @@ for (const [what, bytes] of [
   ['UTF-8', Buffer.from(TEXT)],
   ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${TEXT}`)],
   ['UTF-16 as Notepad writes it', Buffer.from(`\ufeff${TEXT}`, 'utf16le')],
-  ['UTF-16, the other way round', Buffer.from(`\ufeff${TEXT}`, 'utf16le').swap16()],
-  ['CRLF', Buffer.from(TEXT.replaceAll('\n', '\r\n'))],
-  ['CR', Buffer.from(TEXT.replaceAll('\n', '\r'))],
+  ['big-endian UTF-16', Buffer.from(`\ufeff${TEXT}`, 'utf16le').swap16()],
+  ['UTF-8 with CRLF line endings', Buffer.from(TEXT.replaceAll('\n', '\r\n'))],
+  ['UTF-8 with CR line endings', Buffer.from(TEXT.replaceAll('\n', '\r'))],
 ] as const) {
-  test(`settings of a file .env in ${what} are read`, () => {
+  test(`reads a .env file in ${what}`, () => {
     writeFileSync(path, bytes)
     assert.deepEqual({ ...readEnvFile(path) }, settings)
   })
 }
 
-test('a file .env that is no text is an error of one line, and one that is not there is none', () => {
+test('an unreadable .env file is an error of one line; a missing one is no error', () => {
   for (const bytes of [Buffer.from(TEXT, 'utf16le'), Buffer.from('NAME=R\xe9sum\xe9\n', 'latin1')]) {
     writeFileSync(path, bytes)
-    assert.throws(() => readEnvFile(path), /^Error: [^\n]*\.env must be UTF-8[^\n]*$/)
+    assert.throws(() => readEnvFile(path), /^Error: [^\n]*\.env is neither UTF-8 nor UTF-16[^\n]*$/)
   }
   mkdirSync(join(folder, 'folder'))
-  assert.throws(() => readEnvFile(join(folder, 'folder')), /^Error: [^\n]*cannot be read[^\n]*$/)
+  assert.throws(() => readEnvFile(join(folder, 'folder')), /^Error: cannot read [^\n]*$/)
   assert.equal(readEnvFile(join(folder, 'absent')), undefined)
 })

@@ -1,12 +1,12 @@
-/** The file `.env`, in whatever encoding an editor wrote it: settings that are there must not be passed over in silence. */
+/** Reads `.env` in any encoding that editors write: a setting in the file must never be ignored silently. */
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 
-/** The settings of a file, or undefined if there is none. Throws an Error that says in one line what is wrong with it. */
+/** Returns undefined if there is no such file. Throws an Error with a one-line message if the file is unusable. */
 export const readEnvFile = (path: string): Readonly<Record<string, string>> | undefined => {
   const bytes = bytesOf(path)
   if (bytes === undefined) return undefined
-  // Lines that end with CR alone would be one line, and all settings one value.
+  // parseEnv does not split lines at a lone CR: the whole file would become one setting.
   const text = textOf(bytes, path).replace(/\r\n?/g, '\n')
   return parseEnv(text) as Record<string, string>
 }
@@ -16,7 +16,7 @@ const bytesOf = (path: string): Buffer | undefined => {
     return readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : error}`)
+    throw new Error(`cannot read ${path}: ${error instanceof Error ? error.message : error}`)
   }
 }
 
@@ -29,7 +29,7 @@ const textOf = (bytes: Buffer, path: string): string => {
     )
     if (!text.includes('\u0000')) return text
   } catch {
-    // Said below: the error of the decoder says less.
+    // The error below says more than the decoder's.
   }
-  throw new Error(`${path} must be UTF-8, or UTF-16 with a byte order mark: save it as UTF-8`)
+  throw new Error(`${path} is neither UTF-8 nor UTF-16 with a byte order mark; save it as UTF-8`)
 }

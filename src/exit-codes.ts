@@ -1,8 +1,8 @@
 /** The exit codes of the server and of every command. */
 export const EXIT_CODES = {
   ok: 0,
-  /** Could not do it: a port that is taken, an upstream that fails, a file that cannot be read. */
+  /** The command failed: a port is in use, the upstream fails, a file cannot be read. */
   failed: 1,
-  /** Called wrongly: an unknown option or a wrong setting. */
+  /** Invalid arguments or settings. */
   usage: 2,
 } as const

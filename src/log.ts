@@ -1,43 +1,64 @@
-/** Structured logs (pino): JSON lines, or readable ones on a terminal. They hold ids and paths, never a message's text. */
+/** Structured logs (pino): JSON lines, or readable text on a terminal. They contain ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
 import type { UsageSum } from '#metering/listing.ts'
-import type { StoreObserver, UsageObserver } from '#metering/ports.ts'
+import type { ListingObserver, StoreObserver } from '#metering/ports.ts'
 import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
+import type { Answered } from './http/app.ts'
 
 export type Log = {
   readonly logger: Logger
+  /** Logs an answered request. */
+  readonly answered: (request: Answered) => void
   /** Writes what is buffered. */
   readonly flush: () => void
 }
 
-export const createLog = ({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Log => {
+export const createLog = (
+  { logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>,
+  output: Output = process.stdout,
+): Log => {
   const level = { level: logLevel, base: null }
   const isPretty = logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)
   if (isPretty) {
     const stream = pretty({ colorize: process.stdout.isTTY, ignore: 'reqId', translateTime: 'HH:MM:ss', sync: true })
-    return { logger: pino(level, stream), flush: () => {} }
+    const logger = pino(level, stream)
+    return { logger, answered: (request) => logger.info(request, 'answered'), flush: () => {} }
   }
-  const lines = bufferedLines()
-  return { logger: pino({ ...level, timestamp: isoTime() }, lines), flush: lines.flush }
+  const { write, flush } = bufferedLines(output)
+  const timestamp = isoTime()
+  const logger = pino({ ...level, timestamp }, { write })
+  const answered: Log['answered'] = (request) => write(answeredLine(timestamp(), request))
+  return { logger, answered: logger.isLevelEnabled('info') ? answered : () => {}, flush }
 }
 
-/** Also logs what an operator should hear of: a refresh that failed, even where a reader still got the last good answer. */
-export const loggedObserver = (observer: UsageObserver, logger: Pick<Logger, 'warn' | 'error'>): UsageObserver => ({
+/** Where lines go: standard output, or what a test reads. */
+export type Output = { readonly write: (text: string) => void }
+
+/** The line that pino would write for the same fields, in half the time (bench/log-line.ts). Every request has one. */
+const answeredLine = (time: string, { reqId, method, path, status, ms }: Answered): string =>
+  `{"level":30${time},"reqId":${JSON.stringify(reqId)},"method":${JSON.stringify(method)},` +
+  `"path":${JSON.stringify(path)},"status":${status},"ms":${ms},"msg":"answered"}\n`
+
+/** Also logs failed refreshes, which readers may not notice while the last good response is served. */
+export const loggedObserver = (observer: ListingObserver, logger: Pick<Logger, 'warn' | 'error'>): ListingObserver => ({
   served: observer.served,
   refreshed: (refresh) => {
     observer.refreshed(refresh)
     const { outcome, error, duplicates } = refresh
     if (outcome === 'failed' && error instanceof UpstreamError) {
-      logger.warn({ upstream: error.details }, `the period could not be brought up to date: ${error.message}`)
+      logger.warn({ upstream: error.details }, `cannot refresh the current period: ${error.message}`)
     } else if (outcome === 'failed') {
-      logger.error({ err: error }, 'the period could not be brought up to date')
+      logger.error({ err: error }, 'cannot refresh the current period')
     } else if (outcome === 'changed' && duplicates.length > 0) {
       const ids = duplicates.slice(0, IDS_LOGGED)
-      logger.warn({ duplicates: duplicates.length, ids }, 'the listing repeats entries; each is charged once')
+      logger.warn(
+        { duplicates: duplicates.length, ids },
+        'the Copilot service lists messages more than once; each is charged once',
+      )
     }
   },
 })
@@ -46,25 +67,28 @@ const IDS_LOGGED = 10
 
 type RecordingObserver = UpstreamRecorderNeeds['observe']
 
-/** Also logs what became of the messages that the Copilot service lists, if it is not what it should be. */
+/** Also logs whether the messages that the Copilot service lists reach the ledger. */
 export const loggedRecording =
   (observe: RecordingObserver, logger: Pick<Logger, 'error' | 'info'>): RecordingObserver =>
   (outcome) => {
     observe(outcome)
     if ('error' in outcome) {
       const { error: err, waiting } = outcome
-      logger.error({ err, waiting }, 'listed messages could not be recorded; trying again')
+      logger.error({ err, waiting }, 'cannot record listed messages in the ledger; retrying')
     } else if ('lost' in outcome) {
-      logger.error(outcome, 'listed messages were never recorded: the Copilot service no longer lists them')
+      logger.error(
+        outcome,
+        'messages are missing from the ledger: the Copilot service stopped listing them before they were recorded',
+      )
     } else if ('abandoned' in outcome) {
       logger.error(
         outcome,
-        'leaving with listed messages that are not recorded; the next start takes them from the listing',
+        'shutting down before all listed messages were recorded; the next start records those that are still listed',
       )
-    } else logger.info({ ...outcome }, 'recorded what the Copilot service lists')
+    } else logger.info({ ...outcome }, 'recorded listed messages')
   }
 
-/** Also logs when the number of messages that are charged beside the listing has changed. */
+/** Also logs changes in the number of charged messages that the Copilot service does not list. */
 export const loggedNotListed = (
   observe: (sum: UsageSum) => void,
   logger: Pick<Logger, 'warn' | 'info'>,
@@ -76,8 +100,8 @@ export const loggedNotListed = (
     if (messages === known) return
     known = messages
     const fields = { messages, credits: toDecimal(sum.credits) }
-    if (messages === 0) logger.info(fields, 'every charged message is listed by the Copilot service again')
-    else logger.warn(fields, 'messages are charged that the Copilot service does not list')
+    if (messages === 0) logger.info(fields, 'the Copilot service lists every charged message again')
+    else logger.warn(fields, 'the ledger has charged messages that the Copilot service does not list')
   }
 }
 
@@ -89,16 +113,16 @@ export const loggedStore =
   }
 
 /**
- * Collects lines and writes them to standard output when many have come together or a moment has passed: a write a request
- * would cost more than answering it. pino's own buffering was measured at twice the price of the line.
+ * Collects lines and writes them to standard output when many have come together or a moment has passed. A write for each
+ * line costs many times the line, and pino's own buffer more than twice what this one does (bench/log-line.ts).
  */
-const bufferedLines = () => {
+const bufferedLines = (output: Output) => {
   let text = ''
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    if (text !== '') process.stdout.write(text)
+    if (text !== '') output.write(text)
     text = ''
   }
   const write = (line: string): void => {
@@ -112,7 +136,7 @@ const bufferedLines = () => {
 const BUFFERED_CHARACTERS = 64 * 1024
 const FLUSH_AFTER_MS = 100
 
-/** pino's isoTime, but the text is made once for each millisecond and not for each line. */
+/** pino's isoTime, formatted once per millisecond instead of once per line. */
 const isoTime = (): (() => string) => {
   let at = 0
   let text = ''

@@ -1,20 +1,19 @@
-/** The server process: reads the settings, listens, and leaves in order. */
+/** The server process: reads settings, listens, and shuts down gracefully. */
 import { fileURLToPath } from 'node:url'
-import type { Logger } from 'pino'
+import { monotonicNow } from '#model/clock.ts'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
-import { createLog, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
+import { createLog, type Log, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
 import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
 /** The service and its HTTP application, put together and not yet listening. */
-export const openApp = async (config: Config, logger: Logger) => {
+export const openApp = async (config: Config, { logger, answered }: Pick<Log, 'logger' | 'answered'>) => {
   const metrics = createMetrics()
-  const now = () => performance.now()
   const clock = () => Date.now()
   const service = await createService({
     config,
@@ -26,11 +25,11 @@ export const openApp = async (config: Config, logger: Logger) => {
     observeIntake: metrics.observeIntake,
     observeRecording: loggedRecording(metrics.observeRecording, logger),
     observeNotListed: loggedNotListed(metrics.observeNotListed, logger),
-    observeAnswers: metrics.observeAnswers,
+    observeRenderings: metrics.observeRenderings,
     observeStore: loggedStore(metrics.observeStore, logger),
     isLoopback: isLoopback(config.host),
     clock,
-    now,
+    now: monotonicNow,
   })
   try {
     const app = await createApp({
@@ -38,7 +37,8 @@ export const openApp = async (config: Config, logger: Logger) => {
       dashboardFolder: DASHBOARD_FOLDER,
       metrics,
       logger,
-      now,
+      answered,
+      now: monotonicNow,
       clock,
       publicUrl: config.publicUrl,
       keepAliveTimeoutMs: config.keepAliveTimeoutMs,
@@ -58,25 +58,26 @@ export const openApp = async (config: Config, logger: Logger) => {
   }
 }
 
-/** Serves until a signal comes; resolves to the exit code. */
+/** Serves until a signal arrives, then resolves to the exit code. */
 export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
-  const { logger, flush } = createLog(config)
-  const { app, service } = await openApp(config, logger)
+  const log = createLog(config)
+  const { logger, flush } = log
+  const { app, service } = await openApp(config, log)
   const isGuarded = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
   if (!isGuarded) {
     await Promise.allSettled([app.close(), service.close()])
     throw new InvalidConfig(
-      `HOST is ${config.host}, where others can reach it, and there is no API key yet. Make one with ` +
-        '"npx copilot-credits keys create --scope admin", or set AUTH=none where something else guards the door',
+      `HOST=${config.host} can be reached from other machines, but there is no API key yet. Create one with ` +
+        '"npx copilot-credits keys create --scope admin", or set AUTH=none if something else controls access',
     )
   }
 
-  // From here on a signal is waited for: one that comes while the server begins to listen must not cut it off.
+  // Handles signals before listening, so that one that arrives in between does not kill the process.
   const hasNpm = environment['npm_lifecycle_event'] !== undefined
   const firstSignal = Promise.race([nextSignal(), ...(hasNpm ? [endOfParent()] : [])])
   const describe = (address: string) =>
-    `serving on ${address} (the dashboard at /, usage at /usage, documentation at /docs)`
+    `serving on ${address} (dashboard at /, usage at /usage, API documentation at /docs)`
   try {
     await app.listen({ port: config.port, host: config.host, listenTextResolver: describe })
   } catch (error) {
@@ -87,22 +88,26 @@ export const runServer = async (environment: Environment): Promise<number> => {
   }
   if (await service.isSample())
     logger.warn(
-      'answering the bundled sample period: report messages to /v1/messages, or set UPSTREAM_URL, to answer your own',
+      'serving the bundled sample period; report messages to /v1/messages or set UPSTREAM_URL to serve your own',
     )
   if (config.auth === 'none') {
-    logger.warn({ host: config.host }, 'AUTH=none: anyone who can reach the service may read and write everything')
+    logger.warn({ host: config.host }, 'AUTH=none: anyone who can reach the service can read and write everything')
   }
 
   const signal = await firstSignal
-  logger.info({ signal }, 'leaving: finishing what is in flight; a second signal leaves at once')
+  logger.info({ signal }, 'shutting down: finishing in-flight requests; send a second signal to stop now')
   nextSignal().then((second) => {
-    logger.warn({ signal: second }, 'leaving at once')
+    logger.warn({ signal: second }, 'stopping now, without finishing in-flight requests')
     flush()
     process.exit(EXIT_CODES.failed)
   })
   const closed = app.close().then(service.close)
   const isClosed = await Promise.race([closed.then(() => true), timeIsUp(config.shutdownTimeoutMs)])
-  if (!isClosed) logger.error({ timeoutMs: config.shutdownTimeoutMs }, 'left with requests in flight')
+  if (!isClosed)
+    logger.error(
+      { timeoutMs: config.shutdownTimeoutMs },
+      'stopped with requests in flight: they did not finish within SHUTDOWN_TIMEOUT',
+    )
   flush()
   return isClosed ? EXIT_CODES.ok : EXIT_CODES.failed
 }
@@ -119,8 +124,8 @@ const nextSignal = (): Promise<NodeJS.Signals> =>
   })
 
 /**
- * A signal to `npm start` ends the shell between npm and this process, and many shells do not pass it on: without anyone left
- * to end it, the server would keep its port. A signal that was sent to all of them comes first.
+ * Resolves when npm's shell has ended. A signal to `npm start` ends that shell, but many shells do not pass it on, and this
+ * process would keep the port. Waits one interval more, so that a signal sent to the whole process group is handled first.
  */
 const endOfParent = (): Promise<'end of npm'> =>
   new Promise((resolve) => {
@@ -128,15 +133,15 @@ const endOfParent = (): Promise<'end of npm'> =>
     const timer = setInterval(() => {
       if (isAlive(parent)) return
       clearInterval(timer)
-      setTimeout(() => resolve('end of npm'), PARENT_LOOKED_AFTER_EVERY_MS)
-    }, PARENT_LOOKED_AFTER_EVERY_MS).unref()
+      setTimeout(() => resolve('end of npm'), PARENT_CHECK_MS)
+    }, PARENT_CHECK_MS).unref()
   })
 
-const PARENT_LOOKED_AFTER_EVERY_MS = 250
+const PARENT_CHECK_MS = 250
 
 const isAlive = (parent: number): boolean => {
   try {
-    // Windows names a parent that has ended as before.
+    // On Windows, ppid does not change when the parent ends.
     return process.ppid === parent && process.kill(parent, 0)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH'

@@ -1,23 +1,25 @@
-/** The composition: the one file that knows every adapter. */
+/** Composes the service from its parts. The only file that knows every adapter. */
 import { hkdfSync, randomBytes } from 'node:crypto'
+import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
+import type { EpochMs } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Config } from './config.ts'
 import { type Access, createAccess, DEFAULT_ORGANIZATION } from './metering/access.ts'
 import { createContentDigest } from './metering/content-digest.ts'
-import { type CurrentUsage, createCurrentUsage } from './metering/current-usage.ts'
 import { createHostCheck } from './metering/host-names.ts'
 import { createIntake, type Intake, type IntakeCounts, type IntakeNeeds } from './metering/intake.ts'
 import type { Ledger } from './metering/ledger.ts'
 import type { Listing, UsageSum } from './metering/listing.ts'
+import { createListingCache, type ListingCache } from './metering/listing-cache.ts'
 import { createOrganizations, type Organizations } from './metering/organizations.ts'
 import { createOwnReports, type OwnReports } from './metering/own-reports.ts'
 import type {
-  AnswerObserver,
-  CurrentPeriodSource,
+  CopilotService,
   Deadline,
+  ListingObserver,
   Progress,
+  RenderingObserver,
   StoreObserver,
-  UsageObserver,
 } from './metering/ports.ts'
 import { createPricer, type Pricer } from './metering/pricing.ts'
 import { createReadings, type Readings } from './metering/readings.ts'
@@ -32,34 +34,33 @@ import type { CallAttempt } from './upstream/http-client.ts'
 import { samplePeriod } from './upstream/sample/sample.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
-export type CurrentPeriodNeeds<T> = {
+export type ListingNeeds<T> = {
   readonly config: Config
-  /** A period in files, in place of the upstream. */
+  /** A period from files instead of the upstream. */
   readonly files?: PeriodFiles | undefined
   readonly progress?: Progress
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
-  readonly observer: UsageObserver
+  readonly observer: ListingObserver
   readonly observeCall: (attempt: CallAttempt) => void
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
-
-export type CurrentPeriod<T> = { readonly currentUsage: CurrentUsage<T>; readonly close: () => Promise<void> }
 
 /** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
-export const createCurrentPeriod = <T>(needs: CurrentPeriodNeeds<T>): CurrentPeriod<T> => {
-  const source = createSource(needs)
+export const openListing = <T>(
+  needs: ListingNeeds<T>,
+): { readonly listing: ListingCache<T>; readonly close: () => Promise<void> } => {
+  const copilot = createCopilot(needs)
   // Nothing is kept, so nothing has to be recognised later: any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
-  return { currentUsage: currentUsageOf(needs, source, pricer), close: () => source.close() }
+  return { listing: listingCacheOf(needs, copilot, pricer), close: () => copilot.close() }
 }
 
-const createSource = ({
+const createCopilot = ({
   config,
   files,
   observeCall,
   now,
-}: Pick<CurrentPeriodNeeds<unknown>, 'config' | 'files' | 'observeCall' | 'now'>): CurrentPeriodSource => {
+}: Pick<ListingNeeds<unknown>, 'config' | 'files' | 'observeCall' | 'now'>): CopilotService => {
   const { upstreamUrl } = config
   if (files !== undefined || upstreamUrl === undefined) return createFileSource(files ?? samplePeriod)
   return createUpstream({
@@ -79,14 +80,14 @@ const createSource = ({
 const pricerOf = (contentKey: string): Pricer =>
   createPricer({ rateCard: standardRateCard, digest: createContentDigest(contentKey) })
 
-const currentUsageOf = <T>(
-  { config, render, observer, now, progress }: CurrentPeriodNeeds<T>,
-  source: CurrentPeriodSource,
+const listingCacheOf = <T>(
+  { config, render, observer, now, progress }: ListingNeeds<T>,
+  copilot: CopilotService,
   pricer: Pricer,
   seen?: (listing: Listing) => void,
-): CurrentUsage<T> =>
-  createCurrentUsage({
-    source,
+): ListingCache<T> =>
+  createListingCache({
+    copilot,
     pricer,
     render,
     observer,
@@ -98,34 +99,33 @@ const currentUsageOf = <T>(
     ...(seen && { seen }),
   })
 
-export type ServiceNeeds<T> = Omit<CurrentPeriodNeeds<T>, 'files' | 'progress'> & {
+export type ServiceNeeds<T> = Omit<ListingNeeds<T>, 'files' | 'progress'> & {
   readonly renderPages: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
   readonly sizeOf: (usage: T) => number
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeRecording: UpstreamRecorderNeeds['observe']
   readonly observeNotListed: (sum: UsageSum) => void
   readonly observeStore: StoreObserver
-  readonly observeAnswers: AnswerObserver
+  readonly observeRenderings: RenderingObserver
   /** Whether only this machine can reach the service. */
   readonly isLoopback: boolean
-  /** Milliseconds since 1970. */
-  readonly clock: () => number
+  readonly clock: () => EpochMs
 }
 
 export type Service<T> = {
   /** Of the upstream, or of the bundled sample. */
-  readonly currentUsage: CurrentUsage<T>
+  readonly listingCache: ListingCache<T>
   readonly hasUpstream: boolean
-  /** Whether the bundled sample stands in for a ledger into which nobody has put anything yet. */
+  /** Whether the bundled sample is served, because the database has no messages and no keys. */
   readonly isSample: () => Promise<boolean>
   readonly readings: Readings<T>
-  /** What sessions are signed with: the same for every process at one database. */
+  /** Signs dashboard sessions. Every process on one database has the same secret. */
   readonly sessionSecret: string
   readonly intake: Intake
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
-  /** Whether there ever was an API key, of any organization. */
+  /** Whether any organization ever had an API key. */
   readonly hasKey: () => Promise<boolean>
   /** Tries a write, at most once a second. Throws StoreError if it fails. */
   readonly checkStore: () => Promise<void>
@@ -137,11 +137,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const { config, now, clock } = needs
   const ledger = await openLedger(config, needs.observeStore)
   await prepareDefault(ledger, config, clock())
-  const source = createSource(needs)
+  const copilot = createCopilot(needs)
   const hasUpstream = config.upstreamUrl !== undefined
   const organizations = createOrganizations({ ledger, clock, now })
   const reports = createOwnReports({ store: ledger.reports, now })
-  const reportsOf = hasUpstream ? reportsFrom(source, () => now() + config.upstreamTimeoutMs) : reports.findAll
+  const reportsOf = hasUpstream ? reportsFrom(copilot, () => laterBy(now(), config.upstreamTimeoutMs)) : reports.findAll
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
   const intake = createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe: needs.observeIntake })
@@ -163,7 +163,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   const seeTime = (): void => {
-    // A store that fails is reported by all else that is asked of it.
+    // Every other use of the store reports its failure.
     ledger.latestInstant(clock()).catch(() => {})
   }
   seeTime()
@@ -175,13 +175,13 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   }
   const seen = (listing: Listing): void => {
     recorder.seen(listing)
-    // The recorder says what fails, and whoever reads the ledger is told.
+    // The recorder logs failures, and requests to the ledger get them.
     readings.compare(listing).catch(() => {})
   }
-  const currentUsage = currentUsageOf(needs, source, pricer, hasUpstream ? seen : undefined)
+  const listingCache = listingCacheOf(needs, copilot, pricer, hasUpstream ? seen : undefined)
   const readings = createReadings({
     ledger,
-    currentUsage,
+    listingCache,
     recorder,
     findOrganization: organizations.find,
     hasUpstream,
@@ -192,11 +192,11 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     clock,
     now,
     observeNotListed: needs.observeNotListed,
-    observeAnswers: needs.observeAnswers,
+    observeRenderings: needs.observeRenderings,
     limits: { longReadingsMax: longReadingsMaxOf(config), answerBytesMax: config.answerBytesMax },
   })
   return {
-    currentUsage,
+    listingCache,
     hasUpstream,
     isSample,
     readings,
@@ -209,26 +209,26 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
       clearInterval(seeing)
-      await source.close()
+      await copilot.close()
       await recorder.close()
       await ledger.close()
     },
   }
 }
 
-/** Readings hold connections while they last: short questions and writing need some, too. */
+/** A long reading holds a connection. Half of the pool stays free for short readings and writes. */
 const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Config): number =>
   database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
 
-/** A period that begins is seen to within this time. */
+/** How often the store records the time. It stops a calendar change from moving a period that began before a clock was set back. */
 const TIME_SEEN_EVERY_MS = 60_000
 
 const reportsFrom =
-  (source: CurrentPeriodSource, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>
+  (copilot: CopilotService, deadline: () => Deadline): IntakeNeeds['reportsOf'] =>
   (ids) => {
-    const inquiry = source.inquire(deadline())
-    for (const id of ids) inquiry.want(id)
-    return inquiry.answers()
+    const lookup = copilot.lookUpReports(deadline())
+    for (const id of ids) lookup.want(id)
+    return lookup.reports()
   }
 
 /** Throws StoreError. */
@@ -237,7 +237,7 @@ export const openLedger = async (
   observe: StoreObserver = () => {},
 ): Promise<Ledger> => {
   if (database.kind === 'sqlite') return createSqliteLedger({ path: database.path }, observe)
-  // Loaded here: most have no PostgreSQL, and its driver takes longer to load than SQLite to open.
+  // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
   const { createPostgresLedger } = await import('./store/postgres/ledger.ts')
   return createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
 }
@@ -247,18 +247,18 @@ export type LedgerIntakeNeeds = {
   readonly config: Pick<Config, 'intakeTextBytesMax' | 'intakeAheadMaxMs'>
   readonly pricer: Pricer
   readonly reportsOf: IntakeNeeds['reportsOf']
-  readonly clock: () => number
+  readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
 
 export const createLedgerIntake = ({ config, ...needs }: LedgerIntakeNeeds): Intake =>
   createIntake({ ...needs, limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs } })
 
-/** A new store has `default` with no date of birth: it gets one, with the calendar of the settings. */
+/** In a new store, `default` has no creation time yet. Sets it, and the calendar from the settings. */
 export const prepareDefault = async (
   { organizations }: Ledger,
   { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
-  now: number,
+  time: EpochMs,
 ): Promise<void> => {
   const found = await organizations.find(DEFAULT_ORGANIZATION)
   if (found === undefined || found.createdAt !== 0) return
@@ -267,7 +267,7 @@ export const prepareDefault = async (
       ? organization
       : {
           ...organization,
-          createdAt: now,
+          createdAt: time,
           calendar: [{ effectiveFrom: organization.calendar[0].effectiveFrom, timeZone, anchorDay }],
         },
   )
@@ -278,26 +278,28 @@ export type { PeriodFiles } from './upstream/file-source.ts'
 export { JsonListing } from './upstream/json-listing.ts'
 export { samplePeriod } from './upstream/sample/sample.ts'
 
-/** The store and what works on it without a server, for commands. Throws StoreError. */
+/** The store and its use cases without a server, for commands. Throws StoreError. */
 export const openStore = async (config: Config, observe: (counts: Readonly<IntakeCounts>) => void = () => {}) => {
   const ledger = await openLedger(config)
   const clock = () => Date.now()
-  const now = () => performance.now()
+  const now = monotonicNow
   await prepareDefault(ledger, config, clock())
-  const source = createSource({ config, observeCall: () => {}, now })
+  const copilot = createCopilot({ config, observeCall: () => {}, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const reportsOf =
-    config.upstreamUrl === undefined ? reports.findAll : reportsFrom(source, () => now() + config.upstreamTimeoutMs)
+    config.upstreamUrl === undefined
+      ? reports.findAll
+      : reportsFrom(copilot, () => laterBy(now(), config.upstreamTimeoutMs))
   const pricer = pricerOf(config.contentKey ?? (await ledger.contentKey()))
   return {
     organizations: createOrganizations({ ledger, clock, now }),
     access: createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now }),
     intake: createLedgerIntake({ ledger, config, pricer, reportsOf, clock, observe }),
     reports,
-    /** Undefined where the store is not one that can be distributed. */
+    /** Undefined if the store cannot be distributed. */
     distribute: 'distribute' in ledger ? (ledger as PostgresLedger).distribute : undefined,
     close: async (): Promise<void> => {
-      await source.close()
+      await copilot.close()
       await ledger.close()
     },
   }
@@ -305,7 +307,7 @@ export const openStore = async (config: Config, observe: (counts: Readonly<Intak
 
 export type Store = Awaited<ReturnType<typeof openStore>>
 
-/** What is wrong in the database, each a sentence. Throws StoreError if it cannot be opened. */
+/** Resolves to the problems of the database, one sentence each. Throws StoreError if it cannot be opened. */
 export const checkDatabase = async ({ database }: Pick<Config, 'database'>): Promise<readonly string[]> => {
   if (database.kind === 'sqlite') return checkFile(database.path)
   const { checkPostgres } = await import('./store/postgres/check.ts')

@@ -1,4 +1,4 @@
-/** Readers of large answers, whether they stay or leave, do not shut out anyone else. The service runs in a process of its own. */
+/** Clients that request large responses, and read them or disconnect, do not block others. The service runs in its own process. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -19,7 +19,7 @@ const MESSAGES = 300_000
 const MONTH = '/usage?period=2024-05'
 const SMALL = '/usage?organization=small&period=2024-05'
 
-/** Many messages, and another state for each number. */
+/** A large range, different for each number. */
 const rangeOf = (number: number): string =>
   `/usage?from=2024-05-01&to=${new Date(START + 30 * DAY_MS + number * 60_000).toISOString()}`
 const hoursOf = (number: number): string =>
@@ -65,7 +65,7 @@ const start = async (environment: Readonly<Record<string, string>> = {}) => {
   return {
     url,
     metric,
-    /** Sends a request whose answer is not waited for. */
+    /** Sends a request without waiting for the response. */
     ask: (path: string): Promise<Socket> =>
       new Promise((resolve, reject) => {
         const socket = connect(running.port, '127.0.0.1', () => {
@@ -80,7 +80,7 @@ const start = async (environment: Readonly<Record<string, string>> = {}) => {
 
 type Service = Awaited<ReturnType<typeof start>>
 
-/** Waits until it is so; fails if it is not in a time in which it would be on any machine. */
+/** Waits until the condition holds; fails after a time that is ample on any machine. */
 const until = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
   const endsAt = performance.now() + 30_000
   while (!(await isSo())) {
@@ -89,7 +89,7 @@ const until = async (what: string, isSo: () => Promise<boolean>): Promise<void> 
   }
 }
 
-/** The share of one processor that the service takes over half a second in which nobody asks. */
+/** The share of one processor that the service uses during half a second without requests. */
 const isIdle = async ({ metric }: Service): Promise<boolean> => {
   const [used, at] = [await metric('process_cpu_seconds_total'), performance.now()]
   await wait(500)
@@ -123,7 +123,7 @@ describe('availability', () => {
   before(fill)
   after(() => rmSync(folder, { recursive: true }))
 
-  test('readers of one state share one rendering, and all get all of it', async () => {
+  test('concurrent requests for the same state share one rendering, and each gets the whole response', async () => {
     await using service = await start()
     const bodies = await Promise.all(
       Array.from({ length: 12 }, async () => {
@@ -140,10 +140,10 @@ describe('availability', () => {
     await again.arrayBuffer()
   })
 
-  test('a reader who leaves takes the answer from nobody who shares it', async () => {
+  test('a client that disconnects does not affect others that share its rendering', async () => {
     await using service = await start()
     const first = await service.ask(MONTH)
-    await until('a rendering is under way', async () => (await service.metric('copilot_credits_renderings')) === 1)
+    await until('a rendering is in progress', async () => (await service.metric('copilot_credits_renderings')) === 1)
     const other = fetch(`${service.url}${MONTH}`)
     await service.metric('copilot_credits_renderings')
     first.destroy()
@@ -156,14 +156,14 @@ describe('availability', () => {
     ['many states', rangeOf],
     ['totals by hour', hoursOf],
   ] as const) {
-    test(`of 200 readers of ${what} who leave nothing stays behind, and others are answered meanwhile`, async () => {
+    test(`200 clients that request ${what} and disconnect leave nothing behind and block nobody`, async () => {
       await using service = await start()
       const residentBytes = await service.metric('process_resident_memory_bytes')
       const readers = await Promise.all(Array.from({ length: 200 }, (_, number) => service.ask(pathOf(number))))
       await othersAreAnswered(service)
       const grown = (await service.metric('process_resident_memory_bytes')) - residentBytes
       for (const reader of readers) reader.destroy()
-      await until('nothing is made for those who left', async () => {
+      await until('nothing is rendered for clients that disconnected', async () => {
         const underWay = await service.metric('copilot_credits_renderings')
         return underWay + (await service.metric('copilot_credits_long_readings')) === 0
       })
@@ -173,7 +173,7 @@ describe('availability', () => {
     })
   }
 
-  test('beyond LONG_READINGS large answers are refused with a time to come again, small ones and messages are not', async () => {
+  test('beyond LONG_READINGS, large requests get 503 with Retry-After; small ones and messages succeed', async () => {
     await using service = await start({ LONG_READINGS: '1' })
     const large = Array.from({ length: 8 }, (_, number) => fetch(`${service.url}${rangeOf(number)}`))
     await othersAreAnswered(service)
@@ -187,10 +187,10 @@ describe('availability', () => {
     await until('there is room again', async () => (await fetch(`${service.url}${rangeOf(9)}`)).status === 200)
   })
 
-  test('beyond ANSWER_MEMORY large answers are refused, but for one that is larger than all of it', async () => {
+  test('beyond ANSWER_MEMORY, large requests get 503, but a single response may exceed it', async () => {
     await using service = await start({ ANSWER_MEMORY: '1MiB' })
     const statuses = await statusesOf([0, 1, 2].map((number) => fetch(`${service.url}${rangeOf(number)}`)))
     assert.deepEqual([...new Set(statuses)].sort(), [200, 503])
-    await until('it is forgotten', async () => (await service.metric('copilot_credits_rendered_bytes')) === 0)
+    await until('the response is dropped', async () => (await service.metric('copilot_credits_rendered_bytes')) === 0)
   })
 })

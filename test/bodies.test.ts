@@ -1,4 +1,4 @@
-/** Bodies that are packed, of another type, or hold a key twice, sent over real connections. */
+/** Request bodies that are compressed, of an unsupported type, or hold a duplicate key, sent over real connections. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as rawRequest } from 'node:http'
@@ -69,8 +69,8 @@ const chargedIn = async (service: Running): Promise<number> => {
   return buckets[0]?.messages ?? Number.NaN
 }
 
-describe('a key that is there twice', () => {
-  test('in a body is refused as a whole, wherever it is, and nothing is charged or changed', async () => {
+describe('a duplicate key', () => {
+  test('anywhere in a body rejects the whole body, and nothing is charged or changed', async () => {
     await using service = await startService({})
     const one = JSON.stringify(message(1))
     const event = JSON.stringify(EVENT)
@@ -91,7 +91,7 @@ describe('a key that is there twice', () => {
       const headers = type === 'binary' ? CE_HEADERS : { 'content-type': type ?? 'application/json' }
       const answer = await post(service, path, body, headers, method)
       assert.equal(answer.status, 400, `${path} ${body} ${JSON.stringify(answer.body)}`)
-      const twice = `body must be JSON in which no object has a key twice: ${name} is there twice`
+      const twice = `body must be JSON without duplicate keys; ${name} appears twice`
       assert.ok(answer.body.detail.startsWith(twice), answer.body.detail)
       assert.doesNotMatch(answer.body.detail, /lease/)
     }
@@ -99,7 +99,7 @@ describe('a key that is there twice', () => {
     assert.equal((await fetch(`${service.url}/v1/reports/1`)).status, 404)
   })
 
-  test('in a line or in the base64 of an event costs that message, and not its neighbours', async () => {
+  test('in an NDJSON line or in the base64 of an event rejects that message and no other', async () => {
     await using service = await startService({})
     const line = (id: number) => JSON.stringify(message(id))
     const lines = [line(1), `${line(2).slice(0, -1)},"id":3}`, line(4)].join('\n')
@@ -108,7 +108,7 @@ describe('a key that is there twice', () => {
       line: 2,
       status: 'rejected',
       field: '',
-      reason: 'must be JSON in which no object has a key twice: id is there twice',
+      reason: 'must be JSON without duplicate keys; id appears twice',
     })
     assert.equal(streamed.body[3].accepted, 2)
     const packed = (json: string) => ({ ...EVENT, data: undefined, data_base64: Buffer.from(json).toString('base64') })
@@ -148,8 +148,8 @@ test('a byte order mark is ignored at the start of a body, and nowhere else', as
   )
 })
 
-describe('a body that is packed with gzip', () => {
-  test('is taken on every route that takes a body, and is the same as the body that it packs', async () => {
+describe('a compressed body', () => {
+  test('is accepted on every route with a body, and has the same effect as uncompressed', async () => {
     await using service = await startService({})
     const gzip = { 'content-encoding': 'gzip' }
     const line = (id: number) => JSON.stringify(message(id))
@@ -190,7 +190,7 @@ describe('a body that is packed with gzip', () => {
     }
   })
 
-  test('that is broken or cut off is refused with 400, and nothing of it is charged', async () => {
+  test('that is corrupt or truncated is rejected with 400, and nothing of it is charged', async () => {
     await using service = await startService({})
     const whole = gzipSync(
       JSON.stringify({ messages: Array.from({ length: 500 }, (_, id) => message(id, { text: `${id ** 5}` })) }),
@@ -210,7 +210,7 @@ describe('a body that is packed with gzip', () => {
     ]) {
       const answer = await post(service, '/v1/messages', body, { 'content-encoding': 'gzip' })
       assert.equal(answer.status, 400, JSON.stringify(answer.body))
-      assert.match(answer.body.detail, /body must be whole and unbroken gzip/)
+      assert.match(answer.body.detail, /body must be complete, valid gzip/)
       const other = await post(service, '/v1/organizations', body, { 'content-encoding': 'gzip' })
       assert.equal(other.status, 400)
     }
@@ -228,7 +228,7 @@ describe('a body that is packed with gzip', () => {
     assert.equal(await chargedIn(service), last.accepted)
   })
 
-  test('and unpacks to more than may come is refused with 413, and costs no more memory than that', async () => {
+  test('that decompresses to more than the limit is rejected with 413, without using more memory than the limit', async () => {
     await using service = await startService({ INTAKE_MAX_BYTES: '2MiB' })
     const bomb = await bombOf(800_000_000)
     assert.ok(bomb.length < 1_000_000, `${bomb.length} bytes of gzip are within every limit`)
@@ -250,7 +250,7 @@ describe('a body that is packed with gzip', () => {
     assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'what it unpacks to is not held')
   })
 
-  test('or in any other way is refused with 415, and the answer says what is taken', async () => {
+  test('with a coding other than gzip is rejected with 415, and Accept-Encoding lists what is supported', async () => {
     await using service = await startService({})
     for (const coding of ['br', 'deflate', 'zstd', 'compress', 'gzip, gzip', 'gzip, br', 'aws-chunked', '*']) {
       for (const [path, type, method] of [
@@ -269,7 +269,7 @@ describe('a body that is packed with gzip', () => {
   })
 })
 
-/** So many zeros, packed. */
+/** That many zeros, compressed. */
 const bombOf = async (bytes: number): Promise<Buffer> => {
   const gzip = createGzip()
   const packed: Buffer[] = []
@@ -281,7 +281,7 @@ const bombOf = async (bytes: number): Promise<Buffer> => {
   return Buffer.concat(packed)
 }
 
-/** The answer may come before all has been sent: then the rest is of no interest. */
+/** The response may arrive before everything is sent. Write errors after that do not matter. */
 const postRaw = (service: Running, path: string, body: Uint8Array, headers: Record<string, string>) =>
   new Promise<{ readonly status: number; readonly body: string }>((resolve, reject) => {
     const { hostname, port } = new URL(service.url)
@@ -292,7 +292,7 @@ const postRaw = (service: Running, path: string, body: Uint8Array, headers: Reco
     outgoing.end(body)
   })
 
-test('a body of a type that is not taken is refused with 415, and the answer names the types that are', async () => {
+test('a body of an unsupported type is rejected with 415, and Accept lists the supported types', async () => {
   await using service = await startService({})
   for (const [path, method, types] of [
     ['/v1/messages', 'POST', ['application/json', 'application/x-ndjson', 'application/ndjson', 'application/jsonl']],
@@ -325,7 +325,7 @@ test('a body of a type that is not taken is refused with 415, and the answer nam
 describe('a CloudEvent', () => {
   const event = new CloudEvent({ ...EVENT, id: 'structured' })
 
-  test('in structured or batch mode is its body, whatever headers stand beside it', async () => {
+  test('in structured or batch mode comes from the body, whatever its ce- headers say', async () => {
     await using service = await startService({})
     const { body, headers } = HTTP.structured(event)
     const beside = { ...CE_HEADERS, 'ce-id': 'of-the-header', 'ce-subject': 'header', 'ce-specversion': '0.3' }
@@ -345,7 +345,7 @@ describe('a CloudEvent', () => {
     )
   })
 
-  test('in binary mode has the same id however its headers are written', async () => {
+  test('in binary mode has the same id however its headers are encoded', async () => {
     await using service = await startService({})
     const idOf = async (headers: Record<string, string>, beside: object = CE_HEADERS): Promise<unknown> => {
       const sent = { ...beside, ...headers }
@@ -391,7 +391,7 @@ describe('a CloudEvent', () => {
     }
   })
 
-  test('in binary mode with an attribute twice is refused: nobody can tell which was meant', async () => {
+  test('in binary mode is rejected if it has an attribute twice', async () => {
     await using service = await startService({})
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)
@@ -408,6 +408,6 @@ describe('a CloudEvent', () => {
     socket.write(`POST /v1/events HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n${data}`)
     const answer = await readText(socket)
     assert.match(answer, /^HTTP\/1\.1 400 /)
-    assert.match(answer, /header ce-id must be sent once/)
+    assert.match(answer, /header ce-id must be sent only once/)
   })
 })

@@ -1,4 +1,4 @@
-/** The commands that work on the ledger, as a user runs them, on each store. */
+/** The commands that use the database, as a user runs them, on each store. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -69,7 +69,7 @@ const CSV = [
 
 for (const [name, databaseIn] of Object.entries(STORES)) {
   describe(`on ${name}`, () => {
-    test('import takes every form of file, straight and over HTTP, and what is the same is charged once', async () => {
+    test('import reads every file format, directly and over HTTP, and charges each message once', async () => {
       using folder = temporaryFolder()
       const DATABASE_URL = await databaseIn(folder.path)
       await using service = await startService({ DATABASE_URL })
@@ -109,10 +109,10 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         assert.deepEqual(JSON.parse(out), { accepted: 0, duplicate: 3, conflict: 0, rejected: 0 }, what)
       }
       assert.deepEqual(await totalOf(service), expected)
-      assert.ok(!existsSync(join(folder.path, 'rejects.ndjson')), 'nothing was rejected, so there is no such file')
+      assert.ok(!existsSync(join(folder.path, 'rejects.ndjson')), 'nothing was rejected, so there is no file')
     })
 
-    test('import says what it rejected, in a file too, without a text, and exits with 1', async () => {
+    test('import lists rejected messages without their texts and exits with 1', async () => {
       using folder = temporaryFolder()
       const DATABASE_URL = await databaseIn(folder.path)
       await using service = await startService({ DATABASE_URL })
@@ -150,7 +150,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       assert.equal(((await totalOf(service)) as unknown[])[0], 2)
     })
 
-    test('import that is killed is done again and ends as if it had not been', {
+    test('repeating an import that was killed gives the same result', {
       skip: skipWithout('messages.current-period.json'),
     }, async () => {
       using folder = temporaryFolder()
@@ -160,6 +160,8 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
         pathOf('messages.current-period.json'),
         '--reports',
         pathOf('reports.current-period.json'),
+        '--rejects',
+        join(folder.path, 'rejects.ndjson'),
       ]
       const environment = { PATH: process.env['PATH'], DATABASE_URL }
       const killed = spawn(process.execPath, ['bin/copilot-credits.js', ...args], { cwd: root, env: environment })
@@ -173,7 +175,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       assert.deepEqual(await totalOf(service), [110, 2264.4])
     })
 
-    test('keys are made, shown once, listed without their secret, and revoked, while the service runs', async () => {
+    test('keys can be created, listed without their secret and revoked while the service runs', async () => {
       using folder = temporaryFolder()
       const DATABASE_URL = await databaseIn(folder.path)
       await using service = await startService({ DATABASE_URL })
@@ -191,7 +193,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       assert.equal(made.code, 0, made.err)
       assert.match(made.out, /^cck_default_[\w-]{43}\n$/)
       const key = made.out.trim()
-      const [, id = ''] = /^(key_\w+)/m.exec(made.err) ?? []
+      const [, id = ''] = /^Created (key_\w+)\./m.exec(made.err) ?? []
       const listed = await run(['keys', 'list'])
       assert.match(listed.out, new RegExp(`^${id} +loader +usage:read, messages:write +20`, 'm'))
       assert.ok(!listed.out.includes(key))
@@ -214,7 +216,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       ])
       assert.equal(refused.code, 1)
       assert.match(refused.err, /status 404/)
-      // A key that has been used is remembered for a moment; one that nobody has seen is refused at once.
+      // The service caches a key that was used. A key that was never used is rejected immediately.
       const unused = JSON.parse((await run(['keys', 'create', '--scope', 'usage:read', '--json'])).out)
       assert.equal((await run(['keys', 'revoke', unused.id])).code, 0)
       const read = await fetch(`${service.url}/v1/usage`, { headers: { authorization: `Bearer ${unused.key}` } })
@@ -224,11 +226,11 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       assert.match(revoked.revoked, /^20/)
 
       for (const [args, code, said] of [
-        [['keys', 'revoke', 'key_none'], 1, /there is no key key_none/],
+        [['keys', 'revoke', 'key_none'], 1, /no such key: key_none/],
         [['keys', 'create', '--scope', 'all'], 2, /usage:read, messages:write, admin/],
         [['keys', 'create'], 2, /--scope/],
         [['keys', 'create', '--scope', 'admin', '--name', 'x'.repeat(201)], 2, /at most 200 characters/],
-        [['keys', 'list', '--organization', 'nobody'], 1, /there is no organization nobody/],
+        [['keys', 'list', '--organization', 'nobody'], 1, /no such organization: nobody/],
       ] as const) {
         const wrong = await run(args)
         assert.equal(wrong.code, code)
@@ -237,7 +239,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       }
     })
 
-    test('serve on an address that others can reach needs a key, or AUTH=none and says so', async () => {
+    test('serve on a public address requires a key, or AUTH=none with a warning', async () => {
       using folder = temporaryFolder()
       const DATABASE_URL = await databaseIn(folder.path)
       const run = runWith({ DATABASE_URL, HOST: '0.0.0.0', PORT: '0' })
@@ -264,23 +266,23 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       }
       const open = await serve({ AUTH: 'none' })
       assert.deepEqual([open.status, open.code], [200, 0])
-      assert.match(open.log, /anyone who can reach the service may read and write everything/)
+      assert.match(open.log, /anyone who can reach the service can read and write everything/)
       assert.equal((await run(['keys', 'create', '--scope', 'admin'])).code, 0)
       const guarded = await serve({})
       assert.deepEqual([guarded.status, guarded.code], [401, 0])
     })
 
-    test('db distribute says that there is nothing to distribute', async () => {
+    test('db distribute explains why it cannot distribute', async () => {
       using folder = temporaryFolder()
       const { code, err, out } = await runWith({ DATABASE_URL: await databaseIn(folder.path) })(['db', 'distribute'])
       assert.equal(code, 1)
-      assert.match(err, name === 'SQLite' ? /a file of SQLite/ : /no extension citus/)
+      assert.match(err, name === 'SQLite' ? /is a SQLite file/ : /does not have the extension citus/)
       assert.equal(out, '')
     })
   })
 }
 
-test('what cannot be opened is said in one line, with exit code 1', async () => {
+test('a file or database that cannot be opened is an error of one line, with exit code 1', async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'no-database')
   writeFileSync(file, 'this is no database, and it is longer than the header of one would be: '.repeat(50))
@@ -301,7 +303,7 @@ test('what cannot be opened is said in one line, with exit code 1', async () => 
   }
 })
 
-describe('import, when something is wrong,', () => {
+describe('import', () => {
   const T = '2024-05-10T12:00:00Z'
   const SECRET = 'secret-password 4711'
   const ledgerIn = (folder: string): string => `sqlite:${join(folder, 'ledger.db')}`
@@ -311,7 +313,7 @@ describe('import, when something is wrong,', () => {
       (_, id) => `${JSON.stringify({ id, text: `text ${id}`, timestamp: T, ...more })}\n`,
     ).join('')
 
-  test('names the reports that the catalogue does not have, straight and over HTTP', async () => {
+  test('warns of reports missing from the catalogue, directly and over HTTP', async () => {
     using folder = temporaryFolder()
     const DATABASE_URL = ledgerIn(folder.path)
     await using service = await startService({ DATABASE_URL })
@@ -331,7 +333,7 @@ describe('import, when something is wrong,', () => {
     ]) {
       const { out, err, code } = await run(['import', file, '--json', ...to, ...rejects])
       assert.equal(code, 0, err)
-      assert.match(err, /3 messages ask for reports that the catalogue does not have.*: 77 \(2\), "lease" \(1\)\n/)
+      assert.match(err, /3 messages name reports missing from the catalogue.*: 77 \(2\), "lease" \(1\)\n/)
       assert.deepEqual(JSON.parse(out).unknown_reports, [
         { report_id: 77, messages: 2 },
         { report_id: 'lease', messages: 1 },
@@ -339,26 +341,26 @@ describe('import, when something is wrong,', () => {
     }
   })
 
-  test('opens the file of rejects before the first message, and never writes over what it imports', async () => {
+  test('opens the file of rejects before charging anything, and never overwrites its input', async () => {
     using folder = temporaryFolder()
     const DATABASE_URL = ledgerIn(folder.path)
     const run = runWith({ DATABASE_URL })
     const file = join(folder.path, 'a.ndjson')
     writeFileSync(file, linesOf(3))
     for (const [rejects, code, said] of [
-      [join(folder.path, 'absent', 'r.ndjson'), 1, /cannot be written there.*--rejects/],
-      [file, 2, /is a file that is to be imported/],
+      [join(folder.path, 'absent', 'r.ndjson'), 1, /cannot write rejected messages to .*--rejects/],
+      [file, 2, /is one of the input files/],
     ] as const) {
       const outcome = await run(['import', file, '--rejects', rejects])
       assert.equal(outcome.code, code)
       assert.match(outcome.err, said)
       assert.match(outcome.err, /^copilot-credits: [^\n]+\n$/)
     }
-    assert.ok(!existsSync(join(folder.path, 'ledger.db')), 'nothing was opened')
+    assert.ok(!existsSync(join(folder.path, 'ledger.db')), 'the database was not opened')
     assert.equal(readFileSync(file, 'utf8'), linesOf(3))
   })
 
-  test('says what is charged and how to go on, whatever ends it, and charges the rest when it is repeated', async () => {
+  test('says what is charged and how to resume, and a repeated import charges the rest', async () => {
     using folder = temporaryFolder()
     const DATABASE_URL = ledgerIn(folder.path)
     const run = runWith({ DATABASE_URL })
@@ -373,7 +375,7 @@ describe('import, when something is wrong,', () => {
     const halfway = await run(['import', cutOff, other, '--json', ...rejects])
     assert.equal(halfway.code, 1)
     assert.match(halfway.err, /cut\.ndjson\.gz: ends in the middle of its gzip data/)
-    assert.match(halfway.err, /what is counted as accepted is charged;.*nothing is charged twice\n$/)
+    assert.match(halfway.err, /Accepted messages are charged\..*nothing is charged twice\.\n$/)
     assert.deepEqual(JSON.parse(halfway.out), {
       accepted: 2001,
       duplicate: 0,
@@ -387,7 +389,7 @@ describe('import, when something is wrong,', () => {
     assert.deepEqual(JSON.parse(again.out), { accepted: 500, duplicate: 2000, conflict: 0, rejected: 0 })
   })
 
-  test('says what is charged if the rejects can no longer be written', {
+  test('says what is charged if the file of rejects can no longer be written', {
     skip: !existsSync('/dev/full') && 'there is no /dev/full',
   }, async () => {
     using folder = temporaryFolder()
@@ -401,13 +403,13 @@ describe('import, when something is wrong,', () => {
     ])
     assert.equal(code, 1)
     assert.match(out, /^accepted +10$/m)
-    assert.match(err, /\/dev\/full: .*ENOSPC/)
-    assert.match(err, /^not all of them are in \/dev\/full$/m)
+    assert.match(err, /to \/dev\/full \(ENOSPC/)
+    assert.match(err, /^Incomplete list: \/dev\/full$/m)
     assert.match(err, /nothing is charged twice/)
     assert.doesNotMatch(`${out}${err}`, /secret|4711/)
   })
 
-  test('ends in order at a signal while it waits for more, and has listed what it rejected until then', async () => {
+  test('a signal stops an import that waits for input, after it lists the rejected messages', async () => {
     using folder = temporaryFolder()
     const rejects = join(folder.path, 'r')
     const child = spawn(process.execPath, ['bin/copilot-credits.js', 'import', '-', '--json', '--rejects', rejects], {
@@ -415,7 +417,7 @@ describe('import, when something is wrong,', () => {
       env: { PATH: process.env['PATH'], DATABASE_URL: ledgerIn(folder.path) },
     })
     const said = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-    // More than a pipe and the import hold at one time: once it is all written, some of it has been sent.
+    // More than the pipe and the import can buffer: once this is written, some messages were sent.
     await new Promise<void>((resolve) => child.stdin.write(`{"text":7}\n${linesOf(20_000)}`, () => resolve()))
     child.kill('SIGINT')
     const [out, err, [code]] = await said
@@ -429,7 +431,7 @@ describe('import, when something is wrong,', () => {
     assert.equal(((await totalOf(service)) as unknown[])[0] ?? 0, accepted)
   })
 
-  test('sends smaller requests to a service that takes less, down to one message, which is rejected with its line', async () => {
+  test('splits requests that exceed a limit of the service, and rejects a single message that does', async () => {
     using folder = temporaryFolder()
     const DATABASE_URL = ledgerIn(folder.path)
     const rejects = join(folder.path, 'rejects.ndjson')
@@ -440,11 +442,11 @@ describe('import, when something is wrong,', () => {
     const { out, err, code } = await runWith({})(['import', file, '--url', service.url, '--json', '--rejects', rejects])
     assert.equal(code, 1)
     assert.deepEqual(JSON.parse(out), { accepted: 300, duplicate: 30, conflict: 0, rejected: 1 }, err)
-    assert.match(err, /line 31 \(id "large"\): is larger than the service takes/)
+    assert.match(err, /line 31 \(id "large"\): exceeds the service's limit/)
     assert.doesNotMatch(`${err}${readFileSync(rejects, 'utf8')}`, /secret|4711/)
   })
 
-  test('refuses prices that are not plainly what their sender meant, before any is set', async () => {
+  test('rejects a file of reports with an ambiguous price before setting any', async () => {
     using folder = temporaryFolder()
     const DATABASE_URL = ledgerIn(folder.path)
     await using service = await startService({ DATABASE_URL })
@@ -460,16 +462,16 @@ describe('import, when something is wrong,', () => {
       [`[${first},{"id":6,"name":"Text","credit_cost":"5"}]`, /credit_cost of a report must be a number/],
       [
         `[${first},{"id":6,"name":"Rounded","credit_cost":5.00000000000000000001}]`,
-        /credit_cost of a report must be a number that loses no digit/,
+        /credit_cost of a report has more digits than a 64-bit float can hold/,
       ],
       [`[${first},{"id":6,"name":"Less","credit_cost":-1}]`, /credit_cost of a report must be a number from 0/],
       [`[${first},{"id":6,"name":"Fine","credit_cost":0.0000001}]`, /credit_cost of a report must be .* six decimals/],
       [`[${first},{"id":6,"name":"","credit_cost":1}]`, /name of a report must be a string of 1/],
-      [`[${first},{"id":6,"name":"Twice","credit_cost":1,"credit_cost":2}]`, /credit_cost is there twice/],
+      [`[${first},{"id":6,"name":"Twice","credit_cost":1,"credit_cost":2}]`, /credit_cost appears twice/],
       [`[${first},\n{"id":"5","name":"Again","credit_cost":6}]`, /line 2: report 5 is there twice/],
       [`{"reports":{"5":${first}}}`, /"reports" must be an array/],
       [`{"reports":[${first}`, /cut off/],
-      ['{"reports":[]}', /holds no report/],
+      ['{"reports":[]}', /contains no reports/],
     ] as const) {
       writeFileSync(reports, content)
       const { err, code } = await run(['import', messages, '--reports', reports, '--rejects', join(folder.path, 'r')])
@@ -480,7 +482,7 @@ describe('import, when something is wrong,', () => {
     assert.equal((await fetch(`${service.url}/v1/reports/5`)).status, 404, 'none was set')
   })
 
-  test('takes one error for a header that does not fit, and reads it once it is said what it means', async () => {
+  test('an unknown header row is one error; --column and --ignore-column map it', async () => {
     using folder = temporaryFolder()
     const run = runWith({ DATABASE_URL: ledgerIn(folder.path) })
     const rejects = ['--rejects', join(folder.path, 'rejects.ndjson')]

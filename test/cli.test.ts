@@ -1,4 +1,4 @@
-/** The command line as a user runs it: what it prints, and its exit codes. */
+/** The command line as a user runs it: output and exit codes. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ const run = async (args: readonly string[], input = '') => {
 }
 
 describe('copilot-credits rate', () => {
-  test('shows each rule that applied and the total', async () => {
+  test('prints each rule that applied and the total', async () => {
     const { out, code } = await run(['rate', 'What is the lease term?'])
     assert.equal(code, 0)
     assert.equal(
@@ -47,7 +47,7 @@ describe('copilot-credits rate', () => {
     )
   })
 
-  test('reads standard input without its last line break, and prints JSON with plain decimals', async () => {
+  test('reads standard input without its final line break and prints JSON with plain decimals', async () => {
     const { out, code } = await run(['rate', '--json', '-', 'a'], 'orbital latibro\n')
     assert.equal(code, 0)
     const { rate_card, charges } = JSON.parse(out)
@@ -60,14 +60,14 @@ describe('copilot-credits rate', () => {
     assert.equal(charges[0].measurement.code_points, 15)
   })
 
-  test('does not let a text move the cursor', async () => {
+  test('prints no control characters from a text', async () => {
     const { out } = await run(['rate', '\u001b[2J'])
     assert.ok(!out.includes('\u001b'))
   })
 })
 
 describe('copilot-credits usage', () => {
-  test('of the published period in two files comes to 2,264.40', {
+  test('prices the published period in two files at 2,264.40', {
     skip: skipWithout('messages.current-period.json'),
   }, async () => {
     const files = [pathOf('messages.current-period.json'), pathOf('reports.current-period.json')]
@@ -82,7 +82,7 @@ describe('copilot-credits usage', () => {
     assert.equal(totals.by_report.length, 6)
   })
 
-  test('of an upstream, and of the bundled sample', async () => {
+  test('shows the period of an upstream or the bundled sample', async () => {
     const messages = [{ id: 1, text: 'a', timestamp: '2024-05-01T23:30:00Z' }]
     await using upstream = await startCopilot({ listing: sendListing(messages) })
     const { out, code } = await run(['usage', '--upstream', upstream.url, '--time-zone', 'Asia/Kolkata'])
@@ -91,7 +91,7 @@ describe('copilot-credits usage', () => {
     assert.match((await run(['usage'])).out, /^ +120 messages/m)
   })
 
-  test('of a period that is large, has odd timestamps or hostile ids', async () => {
+  test('handles a large period, unusual timestamps and hostile ids', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-'))
     const file = join(folder, 'odd.json')
     const of = (id: unknown, timestamp: string, more = {}) => ({ id, text: '', timestamp, ...more })
@@ -113,7 +113,7 @@ describe('copilot-credits usage', () => {
     writeFileSync(file, JSON.stringify({ messages: [of(1, '2024-05-01T00:00:00Z', { report_id: 5 })] }))
     const twice = await run(['usage', file, reports])
     assert.equal(twice.code, 1)
-    assert.match(twice.err, /report 5 is there twice, with different content/)
+    assert.match(twice.err, /report 5 is listed twice, with different contents/)
 
     await using upstream = await startCopilot({
       listing: sendListing([of(1, '2024-05-01T00:00:00Z', { report_id: '\u001b[31m' })]),
@@ -124,7 +124,7 @@ describe('copilot-credits usage', () => {
     assert.ok(!hostile.err.includes('\u001b'))
   })
 
-  test('fails with exit code 1 and one line where the period cannot be priced, and 2 where it was called wrongly', async () => {
+  test('an error is one line, with exit code 1, or 2 for invalid arguments', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-'))
     const broken = join(folder, 'broken.json')
     writeFileSync(broken, '{"messages":[{"id":1,"text":"secret","timestamp":"yesterday"}]}')
@@ -138,10 +138,10 @@ describe('copilot-credits usage', () => {
         /^copilot-credits: GET \/messages\/current-period failed after 1 attempt: [^\n]+\n$/,
       ],
       [['usage', '--upstream', 'nonsense'], 2, /^copilot-credits: UPSTREAM_URL must be [^\n]+\n$/],
-      [['usage', broken, '--upstream', 'http://x'], 2, /^copilot-credits: either --upstream or files, not both\n$/],
+      [['usage', broken, '--upstream', 'http://x'], 2, /^copilot-credits: use either --upstream or files, not both\n$/],
       [['usage', '--time-zone', 'Mars/Olympus'], 2, /^copilot-credits: --time-zone must be [^\n]+\n$/],
-      [['usages'], 2, /unknown command/],
-      [['rate'], 2, /missing required argument/],
+      [['usages'], 2, /^copilot-credits: unknown command 'usages'\n/],
+      [['rate'], 2, /^copilot-credits: missing required argument 'text'\nRun with --help for usage\.\n$/],
     ] as const) {
       const { out, err, code: actual } = await run(args)
       assert.equal(actual, code, args.join(' '))
@@ -153,7 +153,7 @@ describe('copilot-credits usage', () => {
 })
 
 describe('copilot-credits', () => {
-  test('explains itself and each command', async () => {
+  test('--help works for the program and each command', async () => {
     for (const args of [
       ['--help'],
       ['serve', '--help'],
@@ -169,7 +169,7 @@ describe('copilot-credits', () => {
     assert.equal((await run(['--version'])).out, `${version}\n`)
   })
 
-  test('serve refuses a wrong setting with exit code 2', async () => {
+  test('serve rejects an invalid setting with exit code 2', async () => {
     const { err, code } = await run(['serve', '--port', '99999'])
     assert.equal(code, 2)
     assert.match(err, /PORT must be/)
@@ -192,7 +192,7 @@ describe('copilot-credits sandbox', () => {
     }
   }
 
-  test('serves a period as the Copilot service does, conditionally too', async () => {
+  test('serves a period like the Copilot service, including conditional requests', async () => {
     await using service = await sandbox(['--quiet'])
     const listing = await fetch(`${service.url}/messages/current-period`)
     assert.equal(((await listing.json()) as { messages: unknown[] }).messages.length, 120)
@@ -209,7 +209,7 @@ describe('copilot-credits sandbox', () => {
     assert.equal(missing.headers.get('content-type'), 'application/xml')
   })
 
-  test('fails, breaks off, lacks reports and is slow when told to', async () => {
+  test('fails, breaks off, omits reports and delays responses on request', async () => {
     await using failing = await sandbox(['--error-rate', '1', '--quiet'])
     assert.equal((await fetch(`${failing.url}/messages/current-period`)).status, 503)
 

@@ -1,4 +1,4 @@
-/** With an upstream: every way of asking for the same usage gives the same, whatever has changed upstream. */
+/** With an upstream, every endpoint gives the same usage, whatever changes upstream. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,10 +18,10 @@ type Entry = {
 type Line = { readonly message_id: number | string; readonly credits_used: number; readonly report_name?: string }
 type Sum = { readonly messages: number; readonly credits: number }
 
-/** Nothing is remembered, so that a change shows at once. */
+/** Disables caching of reports, so that changes appear immediately. */
 const FORGETFUL = { REPORT_TTL: '0', REPORT_MISSING_TTL: '0' }
 
-/** The Copilot service, whose answers a test changes. */
+/** A Copilot service whose data a test can change. */
 const startChanging = async (messages: readonly Entry[]) => {
   const state = {
     messages: [...messages],
@@ -76,14 +76,14 @@ const shown = (lines: readonly Line[]): readonly unknown[] =>
 
 const plain = ({ messages, credits }: Sum): Sum => ({ messages, credits })
 
-/** Asks in every way that there is, and compares. */
+/** Requests the usage from every endpoint and compares the responses. */
 const assertOneTruth = async (
   url: string,
   range: string,
   expected: { notListed: number },
 ): Promise<readonly Line[]> => {
   const ranged = `&${range}`
-  // First by date: nobody has asked for the current period since the change.
+  // By date first, before any request for the current period since the change.
   const ledger = await fetch(`${url}/usage?${range}`)
   const byDate = (await ledger.json()) as { usage: readonly Line[] }
   const { usage } = await getJson<{ usage: readonly Line[] }>(`${url}/usage`)
@@ -110,7 +110,7 @@ const assertOneTruth = async (
   assert.deepEqual(plain(await getJson<Sum>(`${url}/v1/periods/current`)), current)
 
   const all = await getJson<Totals>(`${url}/v1/usage/totals?bucket=none&${range}`)
-  const notListed = all.not_listed ?? assert.fail('the ledger does not say what is not listed')
+  const notListed = all.not_listed ?? assert.fail('the ledger reports no not_listed')
   const [whole] = all.buckets
   assert.equal(notListed.messages, expected.notListed)
   assert.equal(whole?.messages, current.messages + notListed.messages)
@@ -142,7 +142,7 @@ type Charges = { readonly charges: readonly { readonly state: string; readonly c
 
 const DAY_MS = 86_400_000
 
-/** All that can change upstream, one after the other; `urls` are processes that share a database. */
+/** Makes every kind of change upstream, one after another. `urls` are processes that share a database. */
 const changeEverything = async (
   { state }: Awaited<ReturnType<typeof startChanging>>,
   urls: readonly string[],
@@ -202,7 +202,7 @@ const changeEverything = async (
   assert.equal(await post(beside), 'conflict')
   const count = state.messages.length
   state.messages = []
-  // What was listed long ago is beside the listing no more than any earlier period is.
+  // Messages of an earlier period are not part of not_listed.
   if (Date.parse(gone.timestamp) > Date.now() - DAY_MS) await everywhere(count)
 }
 
@@ -218,12 +218,12 @@ const rangeAround = (at: number): string => {
   return `from=${day(-40)}&to=${day(40)}`
 }
 
-describe('all ways of asking agree', () => {
+describe('all endpoints agree', () => {
   for (const [name, at] of [
     ['of the current month', Date.now() - 60_000],
-    ['of a month that is long past', Date.parse('2024-05-20T12:00:00Z')],
+    ['of a month long past', Date.parse('2024-05-20T12:00:00Z')],
   ] as const) {
-    test(`whatever changes in a listing ${name}`, async () => {
+    test(`on any change in a listing ${name}`, async () => {
       await using upstream = await startChanging(listed(at))
       await using service = await startService({ ...FORGETFUL, UPSTREAM_URL: upstream.url })
       await changeEverything(upstream, [service.url], rangeAround(at))
@@ -245,7 +245,7 @@ describe('all ways of asking agree', () => {
   })
 })
 
-test('a process that remembers an old price takes the new one from what another process has recorded', async () => {
+test('a process with an old price in its cache learns the new price from what another process recorded', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   try {
     const at = Date.now() - 60_000
@@ -265,7 +265,7 @@ test('a process that remembers an old price takes the new one from what another 
   }
 })
 
-test('a process that remembers an older listing agrees with what another has recorded, even if every sum is the same', async () => {
+test('a process with an older listing agrees with what another process recorded, even if all sums are equal', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   try {
     const at = Date.parse('2024-05-20T12:00:00Z')
@@ -298,7 +298,7 @@ test('a process that remembers an older listing agrees with what another has rec
   }
 })
 
-describe('all ways of asking agree on PostgreSQL', () => {
+describe('all endpoints agree on PostgreSQL', () => {
   let server: PostgresServer
   before(async () => {
     server = await startPostgres()
@@ -315,7 +315,7 @@ describe('all ways of asking agree on PostgreSQL', () => {
   })
 })
 
-test('the current period is the listing, from the start of its first period to the end of its last', async () => {
+test('the current period spans the periods of all listed messages', async () => {
   await using upstream = await startChanging([
     { id: 1, text: '!', timestamp: '2024-04-29T02:08:29.375Z' },
     { id: 2, text: '!', timestamp: '2024-06-01T00:00:00Z' },
@@ -342,7 +342,7 @@ test('the current period is the listing, from the start of its first period to t
   )
 })
 
-test('what is charged beside the listing is counted by a metric and told in the log', async () => {
+test('charged messages that are not listed appear in a metric and the log', async () => {
   await using upstream = await startChanging(listed(Date.now() - 60_000))
   await using service = await startService({ ...FORGETFUL, UPSTREAM_URL: upstream.url })
   const notListed = () => service.metric('copilot_credits_not_listed_messages')
@@ -352,10 +352,13 @@ test('what is charged beside the listing is counted by a metric and told in the 
   await getJson(`${service.url}/v1/usage?period=previous`)
   assert.equal(await notListed(), 1)
   assert.equal(await service.metric('copilot_credits_not_listed_credits'), 79)
-  assert.match(service.logged(), /"credits":"79".*messages are charged that the Copilot service does not list/)
+  assert.match(
+    service.logged(),
+    /"credits":"79".*the ledger has charged messages that the Copilot service does not list/,
+  )
 })
 
-test('while the ledger cannot be written the listing is answered, and nothing of the ledger', async () => {
+test('while the ledger cannot be written, requests for the listing succeed and requests for the ledger fail', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   try {
     const path = join(folder, 'ledger.db')
@@ -393,7 +396,7 @@ const waitUntil = async (isTrue: () => Promise<boolean>): Promise<void> => {
   while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
-test('the ledger answers for what it has while the Copilot service is away, without waiting for it', async () => {
+test('the ledger serves what it has without waiting while the Copilot service is down', async () => {
   await using upstream = await startChanging(listed(Date.now() - 60_000))
   const settings = { ...FORGETFUL, UPSTREAM_URL: upstream.url, UPSTREAM_STALE_LIMIT: '0' }
   await using service: Running = await startService(settings)

@@ -1,4 +1,4 @@
-/** A database that is damaged answers with an error, never with less than there is. */
+/** A damaged database causes an error, never an incomplete response. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
@@ -20,7 +20,7 @@ const temporaryFolder = () => {
   return { path, database: join(path, 'ledger.db'), [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
 }
 
-/** Messages on each day of May 2024, of some members; a few are amended. */
+/** Messages of several members on each day of May 2024; a few are amended. */
 const fill = async (url: string, perDay: number): Promise<void> => {
   await using service = await startService({ DATABASE_URL: url })
   for (let day = 1; day <= 31; day++) {
@@ -44,25 +44,25 @@ const run = (path: string, sql: string): void => {
   database.exec(sql)
 }
 
-/** Damage that leaves a file which opens, and what is said of it. */
+/** Damage after which the file can still be opened, and the problem that is reported. */
 const WRONG: readonly { readonly name: string; readonly sql: string; readonly says: RegExp }[] = [
   {
-    name: 'records that are missing',
+    name: 'missing records',
     sql: 'DELETE FROM usage_record WHERE at_ms > 1715300000000 AND at_ms < 1715900000000 AND message_id % 2 = 0',
-    says: /the total is 20 messages and \d+ micro-credits, the records are 10 messages/,
+    says: /the total says 20 messages and \d+ micro-credits, the records add up to 10 messages/,
   },
   {
-    name: 'a record with another amount',
+    name: 'a record with a changed amount',
     sql: 'UPDATE usage_record SET credits_micros = credits_micros + 1 WHERE message_id = 100003',
     says: /micro-credits/,
   },
   {
-    name: 'a total of a day that is missing',
+    name: 'a missing total of a day',
     sql: 'DELETE FROM daily_total WHERE day_start = 1715299200000',
-    says: /the total is 0 messages/,
+    says: /the total says 0 messages/,
   },
   {
-    name: 'a total of a member that is wrong',
+    name: 'a wrong total of a member',
     sql: "UPDATE daily_group_total SET messages = messages + 1 WHERE member = 'user-3' AND day_start = 1715299200000",
     says: /member "user-3"/,
   },
@@ -70,26 +70,32 @@ const WRONG: readonly { readonly name: string; readonly sql: string; readonly sa
 
 describe('a SQLite file with', () => {
   for (const { name, sql, says } of WRONG) {
-    test(`${name} is found by "db check", not opened, and no backup or source of a restore`, async () => {
+    test(`${name} fails "db check", does not open, and cannot be backed up or restored`, async () => {
       using folder = temporaryFolder()
       await fill(`sqlite:${folder.database}`, 20)
       assert.deepEqual(checkFile(folder.database), [])
       run(folder.database, sql)
       assert.match(checkFile(folder.database).join('\n'), says)
-      await assert.rejects(createSqliteLedger({ path: folder.database }), /is damaged: .*Nothing is taken or answered/)
+      await assert.rejects(
+        createSqliteLedger({ path: folder.database }),
+        /is damaged: .*All requests to the database are refused/,
+      )
       await assert.rejects(backupTo(folder.database, join(folder.path, 'copy.db'), { overwrite: false }), /is damaged/)
       assert.throws(() => restoreFrom(folder.database, join(folder.path, 'new.db'), { overwrite: false }), /is damaged/)
     })
   }
 
-  test('a charge that none supersedes is found by "db check"', async () => {
+  test('a broken chain of amendments fails "db check"', async () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 2)
     run(folder.database, 'UPDATE usage_record SET revision = 1 WHERE message_id = 100000')
-    assert.match(checkFile(folder.database).join('\n'), /message 100000 .*revision 1 supersedes none/)
+    assert.match(
+      checkFile(folder.database).join('\n'),
+      /message 100000 .*revision 1 does not supersede the one before it/,
+    )
   })
 
-  test('pages of garbage does not start', async () => {
+  test('overwritten pages does not open', async () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 200)
     const pages = Math.floor(readFileSync(folder.database).length / 4096)
@@ -103,7 +109,7 @@ describe('a SQLite file with', () => {
     }
   })
 
-  test('damage that comes about at work: lines that do not add up to their totals are not answered', async () => {
+  test('damage that occurs while running gives an error instead of lines that do not match their totals', async () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 20)
     await using service = await startService({ DATABASE_URL: `sqlite:${folder.database}` })
@@ -116,7 +122,7 @@ describe('a SQLite file with', () => {
     ]
     const statuses = () => Promise.all(paths.map(async (path) => (await fetch(`${service.url}${path}`)).status))
     assert.deepEqual(await statuses(), [200, 200, 200, 200])
-    // As if the pages of some records were lost, and one total written: what was answered before is not remembered then.
+    // As if pages with records were lost. The changed total invalidates cached responses.
     run(
       folder.database,
       `DELETE FROM usage_record WHERE at_ms BETWEEN 1714600000000 AND 1714900000000;
@@ -126,7 +132,7 @@ describe('a SQLite file with', () => {
     assert.match(service.logged(), /the database is damaged/)
   })
 
-  test('more than can be checked at the start is checked at work: from the moment it is found damaged all fails', async () => {
+  test('more data than can be checked at start is checked while running; once found damaged, every request fails', async () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 2)
     run(
@@ -159,7 +165,7 @@ describe('a PostgreSQL database with', () => {
   })
   after(() => server[Symbol.asyncDispose]())
 
-  test('records, totals or revisions that do not agree is found by "db check"', async () => {
+  test('inconsistent records, totals or revisions fails "db check"', async () => {
     const url = await server.createDatabase()
     await (await createPostgresLedger({ url, poolSize: 2 })).close()
     assert.deepEqual(await checkPostgres(url), [])
@@ -173,12 +179,12 @@ describe('a PostgreSQL database with', () => {
     }
     assert.match(
       await found('UPDATE usage_record SET revision = 1 WHERE message_number = 100000'),
-      /message 100000 .*follow/,
+      /message 100000 .*not consecutive/,
     )
     assert.match(await found("UPDATE daily_group_total SET messages = 9 WHERE member = 'user-3'"), /member user-3/)
     assert.match(
       await found('DELETE FROM usage_record WHERE day_start = 1715299200000'),
-      /2024-05-10T00:00:00Z: the total is 20 messages .*, the records are 0/,
+      /2024-05-10T00:00:00Z: the total says 20 messages .*, the records add up to 0/,
     )
     await client.end()
   })

@@ -1,4 +1,4 @@
-/** How the dashboard is sent: a page that is never kept, files that are kept for ever, and a policy that holds the page in. */
+/** Delivery of the dashboard: an uncached page, immutable files, and a content security policy. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type IncomingHttpHeaders, request } from 'node:http'
@@ -11,7 +11,7 @@ import Fastify from 'fastify'
 import { dashboardRoutes } from '../src/http/routes/dashboard.ts'
 import { type Running, startService } from './harness.ts'
 
-/** As it comes over the wire: `fetch` would decompress it. */
+/** Gets the raw response, which `fetch` would decompress. */
 const get = (url: string, headers: Record<string, string> = {}) =>
   new Promise<{ status: number | undefined; headers: IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
     request(url, { headers }, async (response) => {
@@ -26,7 +26,7 @@ const addressesIn = (html: string): readonly string[] =>
 
 const filesIn = (html: string): readonly string[] => addressesIn(html).filter((path) => path.startsWith('/assets/'))
 
-describe('the dashboard is sent', () => {
+describe('the dashboard', () => {
   let service: Running
   let html = ''
   before(async () => {
@@ -35,12 +35,12 @@ describe('the dashboard is sent', () => {
   })
   after(() => service?.[Symbol.asyncDispose]())
 
-  test('whatever its query says, which only the page reads', async () => {
+  test('is served with any query string', async () => {
     const { status, body } = await get(`${service.url}/?x=%E0%A4%A&y=%00&y=1`)
     assert.deepEqual([status, body.toString()], [200, html])
   })
 
-  test('as a page that is never kept, may load what is of the service only, and cannot be framed', async () => {
+  test('is an uncached page that loads only from the service and cannot be framed', async () => {
     const { status, headers } = await get(`${service.url}/?period=2024-05`)
     assert.equal(status, 200)
     assert.equal(headers['cache-control'], 'no-store')
@@ -56,7 +56,7 @@ describe('the dashboard is sent', () => {
     assert.equal(headers['cross-origin-opener-policy'], 'same-origin')
   })
 
-  test('with nothing inline and nothing from elsewhere', () => {
+  test('has nothing inline and no resources from other hosts', () => {
     assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=/)
     assert.doesNotMatch(html.replaceAll(/<script [^>]*src="[^"]+"[^>]*><\/script>/g, ''), /<script/)
     assert.ok(filesIn(html).length >= 3)
@@ -64,7 +64,7 @@ describe('the dashboard is sent', () => {
     for (const path of filesIn(html)) assert.match(path, /^\/assets\/[\w.-]+-[\w-]{8}\.\w+$/)
   })
 
-  test('in files that are kept for ever under the name of their content, compressed beforehand', async () => {
+  test('has precompressed files that are immutable and named by their content', async () => {
     for (const path of filesIn(html)) {
       const plain = await get(`${service.url}${path}`)
       assert.equal(plain.status, 200, path)
@@ -81,7 +81,7 @@ describe('the dashboard is sent', () => {
     }
   })
 
-  test('with at most 150 kB of JavaScript for the first view', async () => {
+  test('needs at most 150 kB of JavaScript for the first view', async () => {
     const scripts = filesIn(html).filter((path) => path.endsWith('.js'))
     const sizes = await Promise.all(
       scripts.map(async (path) => (await get(`${service.url}${path}`, { 'accept-encoding': 'gzip' })).body.length),
@@ -91,7 +91,7 @@ describe('the dashboard is sent', () => {
     assert.ok(sum <= 150_000, `${sum} bytes, with gzip`)
   })
 
-  test('and nothing else is: not the compressed files by name, not what was built from, not what is not there', async () => {
+  test('exposes no other files: no compressed variants, no sources', async () => {
     const [script = ''] = filesIn(html)
     for (const path of [`${script}.br`, '/assets/', '/assets/none.js', '/.built-from', '/..%2fpackage.json', '/app']) {
       assert.equal((await get(`${service.url}${path}`)).status, 404, path)
@@ -101,7 +101,7 @@ describe('the dashboard is sent', () => {
   })
 })
 
-test('where the dashboard is not built / leads to the documentation, and the log says what to do', async () => {
+test('if the dashboard is not built, / redirects to the documentation and the log names the remedy', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const lines: string[] = []
   const app = Fastify({ logger: { stream: { write: (line: string) => lines.push(line) } } })
@@ -116,7 +116,7 @@ test('where the dashboard is not built / leads to the documentation, and the log
   }
 })
 
-test('pages of usage and totals are compressed for who asks', async () => {
+test('pages of usage and totals are compressed on request', async () => {
   await using service = await startService({})
   const plain = await get(`${service.url}/v1/usage?limit=1000`)
   for (const [encoding, decompress] of [

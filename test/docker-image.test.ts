@@ -1,6 +1,6 @@
 /**
- * `npm test` has to pass inside the Docker image too. This reads the Dockerfile, so that a file or a package that it does not
- * copy is noticed without Docker. What tests need is read from the code and from the lock file.
+ * `npm test` must also pass inside the Docker image. These tests read the Dockerfile, so they detect a file or package that it
+ * does not copy without running Docker. The files that tests need come from the code and the lock file.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -18,29 +18,29 @@ const patternsOf = (file: string): readonly string[] =>
 const dockerfile = read('Dockerfile')
 
 describe('the Docker image', () => {
-  test('for tests has every file and every package that tests need', () => {
-    assert.ok(neededFiles().length > 150, 'files are found')
-    assert.ok(packages({ dev: true }).length > 150, 'packages are found')
+  test('has every file and package that tests need, in the target test', () => {
+    assert.ok(neededFiles().length > 150, 'no files found')
+    assert.ok(packages({ dev: true }).length > 150, 'no packages found')
     assert.deepEqual(missingFrom('test', dockerfile), [])
   })
 
-  test('for tests needs each of its own COPY lines: without any one of them something is missing', () => {
+  test('lacks a file or package if any COPY line of the target test is removed', () => {
     const [, stage = ''] = /^FROM \S+ AS test$(.*?)(?=^FROM )/ms.exec(dockerfile) ?? []
     const lines = stage.match(/^COPY .*$/gm) ?? []
-    assert.ok(lines.length > 0, 'lines are found')
+    assert.ok(lines.length > 0, 'no lines found')
     for (const line of lines) assert.notDeepEqual(missingFrom('test', dockerfile.replace(`${line}\n`, '')), [], line)
   })
 
-  test('for production has every package that production needs', () => {
-    assert.ok(packages({ dev: false }).length > 100, 'packages are found')
+  test('has every package that production needs, in the target runtime', () => {
+    assert.ok(packages({ dev: false }).length > 100, 'no packages found')
     assert.deepEqual(missingFrom('runtime', dockerfile), [])
   })
 })
 
-test('compose.yaml overrides no setting of .env but the address and port inside the container', () => {
+test('compose.yaml overrides only HOST and PORT of .env', () => {
   const [, block = ''] = /^ {4}environment:\n((?: {6}.*\n)+)/m.exec(read('compose.yaml')) ?? []
   const settings = [...block.matchAll(/^ {6}(\w+): (.*)$/gm)]
-  assert.ok(settings.length > 0, 'settings are found')
+  assert.ok(settings.length > 0, 'no settings found')
   const overridden = settings.filter(([, name = '', value = '']) => !value.startsWith(`\${${name}:-`))
   assert.deepEqual(
     overridden.map(([, name]) => name),
@@ -54,12 +54,12 @@ const missingFrom = (target: 'test' | 'runtime', text: string): readonly string[
   return [...needed, DASHBOARD].filter((path) => !paths.has(path))
 }
 
-/** Built in a stage of its own; the file system of a container is read-only. */
+/** Must be in the image already, because a container's file system is read-only. */
 const DASHBOARD = 'dashboard/dist/index.html'
 
 /**
- * The files that are code, and those of which the code names the file, or the folder at the root that holds them. The rest,
- * such as pictures, an image can do without.
+ * Code files, plus files whose name, or whose top-level folder, appears in the code. The image does not need others, such as
+ * pictures.
  */
 const neededFiles = (): readonly string[] => {
   const isCode = (path: string): boolean => /\.(ts|tsx|js|json)$/.test(path)
@@ -71,7 +71,7 @@ const neededFiles = (): readonly string[] => {
 
 const topOf = (path: string): string => path.split('/', 1)[0] ?? path
 
-/** The folder of each package that npm installs on every system. */
+/** The folders of the packages that npm installs on every system. */
 const packages = ({ dev }: { readonly dev: boolean }): readonly string[] => {
   const { packages: all } = JSON.parse(read('package-lock.json')) as {
     readonly packages: Readonly<Record<string, Readonly<Record<'dev' | 'optional' | 'devOptional' | 'link', unknown>>>>
@@ -90,7 +90,7 @@ const isNamedBy = (patterns: readonly string[], path: string): boolean => {
   return patterns.some((pattern) => ancestors.some((each) => matchesGlob(each, pattern)))
 }
 
-/** What Git has or would take: .gitignore's patterns hold in every folder. */
+/** The files that are not ignored by .gitignore, whose patterns apply in every folder. */
 const gitIgnored = ['.git', ...patternsOf('.gitignore').flatMap((pattern) => [pattern, `**/${pattern}`])]
 const filesIn = (folder: string): readonly string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -121,10 +121,10 @@ const stagesOf = (text: string): ReadonlyMap<string, Stage> => {
   )
 }
 
-/** The paths below /app that an image of this stage holds: files of the repository, and folders of packages. */
+/** The paths below /app in the image of a stage: files of the repository and folders of packages. */
 const contentsOf = (name: string, stages: ReadonlyMap<string, Stage>): ReadonlySet<string> => {
   const stage = stages.get(name)
-  // An image from elsewhere has nothing of ours.
+  // A base image from a registry has none of these files.
   if (stage === undefined) return new Set()
   const paths = new Set(contentsOf(stage.from, stages))
   for (const { name: instruction, text } of stage.instructions) {
@@ -143,7 +143,7 @@ const copied = (text: string, stages: ReadonlyMap<string, Stage>): readonly stri
   const available = from === undefined ? context : [...contentsOf(from, stages)]
   return operands.slice(0, -1).flatMap((operand) => {
     const source = relative(operand)
-    // A folder's contents are copied, a file keeps its name if the target is a folder.
+    // COPY copies the contents of a folder; a file keeps its name if the target is a folder.
     const below = available.filter((path) => source === '' || path.startsWith(`${source}/`))
     if (below.length > 0) return below.map((path) => posix.join(relative(target), posix.relative(source, path)))
     const isFolder = /(^|\/)\.?$/.test(target)
@@ -153,10 +153,10 @@ const copied = (text: string, stages: ReadonlyMap<string, Stage>): readonly stri
   })
 }
 
-/** A path as seen from /app, which is the working directory. */
+/** A path relative to the working directory, /app. */
 const relative = (path: string): string => posix.relative('/app', posix.resolve('/app', path))
 
-/** What matters of what is run: npm installs the packages of each package.json that is there, and the dashboard is built. */
+/** The two commands with an effect: npm installs the packages of each package.json, and the dashboard is built. */
 const run = (text: string, paths: Set<string>): void => {
   if (text.includes('bin/build-dashboard.js')) paths.add(DASHBOARD)
   if (!/\bnpm ci\b/.test(text)) return

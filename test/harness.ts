@@ -1,23 +1,24 @@
-/** Real parts for whole-service tests: an upstream on a port of its own that does what a test says, and the service. */
+/** Real servers for whole-service tests: the service, and an upstream that a test controls. */
 import assert from 'node:assert/strict'
+
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pino from 'pino'
 import { type Environment, readConfig } from '../src/config.ts'
+import { createLog } from '../src/log.ts'
 import { openApp } from '../src/main.ts'
 import { holdToContract } from './wire-contract.ts'
 
 export type StandIn = AsyncDisposable & {
   readonly url: string
-  /** Paths asked for, in order. */
+  /** Requested paths, in order. */
   readonly asked: string[]
 }
 
-/** An HTTP server on a free port of the loopback. */
+/** An HTTP server on a free loopback port. */
 export const startUpstream = async (listener: RequestListener): Promise<StandIn> => {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -41,7 +42,7 @@ export type Answers = {
   readonly report?: (id: string, request: IncomingMessage, response: ServerResponse, time: number) => void
 }
 
-/** An upstream whose two calls are answered by functions, which are told how often they were called before. */
+/** An upstream with a function per endpoint, which gets the number of earlier calls. */
 export const startCopilot = ({ listing = sendListing([]), report = sendMissing }: Answers): Promise<StandIn> => {
   const times = new Map<string, number>()
   return startUpstream((request, response) => {
@@ -70,7 +71,7 @@ export const sendListing =
   (_: IncomingMessage, response: ServerResponse): void =>
     send(response, 200, { messages })
 
-/** 404 as the real service says it: in XML. */
+/** 404 as the real service sends it, in XML. */
 export const sendMissing = (_id: string, _: IncomingMessage, response: ServerResponse): void =>
   send(response, 404, '<?xml version="1.0"?><Error><Code>NoSuchReport</Code></Error>', {
     'content-type': 'application/xml',
@@ -78,24 +79,27 @@ export const sendMissing = (_id: string, _: IncomingMessage, response: ServerRes
 
 export type Running = AsyncDisposable & {
   readonly url: string
-  /** Every line that was logged. */
+  /** All log lines. */
   readonly logged: () => string
-  /** The value of a metric, by name and labels as Prometheus writes them. */
+  /** The value of a metric, by its name and labels in Prometheus format. */
   readonly metric: (name: string) => Promise<number | undefined>
 }
 
-/** The service on a free port, without the process around it. */
+/** The service on a free port, in this process. */
 export const startService = async (environment: Environment): Promise<Running> => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const config = readConfig({ ...QUICK, DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}`, ...environment })
   const lines: string[] = []
-  const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
-  const { app, service, metrics } = await openApp(config, logger)
+  const log = createLog({ logLevel: 'trace', logFormat: 'json' }, { write: (text) => lines.push(text) })
+  const { app, service, metrics } = await openApp(config, log)
   const contract = holdToContract(app.server)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url: urlOf(app.server.address() as AddressInfo),
-    logged: () => lines.join(''),
+    logged: () => {
+      log.flush()
+      return lines.join('')
+    },
     metric: async (name) => {
       const line = (await metrics.text()).split('\n').find((each) => each.startsWith(`${name} `))
       return line === undefined ? undefined : Number(line.slice(name.length + 1))
@@ -110,7 +114,7 @@ export const startService = async (environment: Environment): Promise<Running> =
   }
 }
 
-/** Short enough for tests that wait for them to be over; every request asks the upstream. */
+/** Timeouts short enough for tests to wait for them. Every request asks the upstream. */
 const QUICK = {
   UPSTREAM_MAX_AGE: '0',
   UPSTREAM_ATTEMPT_TIMEOUT: '300ms',

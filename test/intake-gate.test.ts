@@ -1,4 +1,4 @@
-/** What one sender of messages can take of the room for all: over raw sockets that are slow, silent or greedy. */
+/** How much of the intake queue one sender can take, over raw sockets that are slow, silent or greedy. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -76,7 +76,7 @@ const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const LAST_CHUNK = '0\r\n\r\n'
 
-/** Asks with a body of that size until it is answered so: until what was sent before has arrived, or is gone. */
+/** Sends bodies of that size until the response has that status: until earlier bytes have arrived, or are released. */
 const untilAnswered = async (service: Running, status: number, textLength: number): Promise<void> => {
   for (let id = 0; ; id++) {
     const answer = await post(service, bodyOf(`probe ${status} ${id}`, textLength))
@@ -84,10 +84,10 @@ const untilAnswered = async (service: Running, status: number, textLength: numbe
   }
 }
 
-describe('a message gets in at once beside', () => {
+describe('a message is accepted immediately despite', () => {
   for (const [name, count, head] of [
     ['sixteen streams that send nothing', 16, { type: NDJSON }],
-    ['four bodies that announce 16 MiB and do not come', 4, { framing: `Content-Length: ${16 * 1024 * 1024}` }],
+    ['four bodies that declare 16 MiB and never arrive', 4, { framing: `Content-Length: ${16 * 1024 * 1024}` }],
     ['hundreds of bodies in chunks that do not come', 300, {}],
     [
       'packed bodies that could unpack to anything',
@@ -109,7 +109,7 @@ describe('a message gets in at once beside', () => {
     })
   }
 
-  test('streams that hold as much of a line as they may', async () => {
+  test('streams that hold the largest partial lines allowed', async () => {
     await using service = await startService({ INTAKE_QUEUE: '1MiB' })
     const streams = await times(16, () => begin(service, { type: NDJSON }))
     for (const { socket } of streams) socket.write(chunk(`{"text":"${'x'.repeat(150_000)}`))
@@ -119,7 +119,7 @@ describe('a message gets in at once beside', () => {
   })
 })
 
-test('64 bodies of 80 bytes in chunks that come at the same time are all taken', async () => {
+test('64 concurrent chunked bodies of 80 bytes are all accepted', async () => {
   for (const queue of ['64MiB', '1MiB']) {
     await using service = await startService({ INTAKE_QUEUE: queue })
     const clients = await times(64, () => begin(service))
@@ -132,7 +132,7 @@ test('64 bodies of 80 bytes in chunks that come at the same time are all taken',
   }
 })
 
-test('a key with a thousand requests at once takes no more than its share: another key of its organization gets in', async () => {
+test('a key with a thousand concurrent requests gets only its share, so another key of its organization gets in', async () => {
   await using service = await startService({ INTAKE_QUEUE: '4MiB' })
   const [operator, greedy, modest] = await times(3, (index) => createKey(service, index))
     .then(async ([first = '']) => [first, await createKey(service, 1, first), await createKey(service, 2, first)])
@@ -162,8 +162,8 @@ const createKey = async (service: Running, index: number, key?: string): Promise
   return ((await response.json()) as { key: string }).key
 }
 
-describe('while there is no room', () => {
-  /** Bodies that wait for their last bytes, one of them too large for its share, and leave room for about 10 KB. */
+describe('while the intake queue is full', () => {
+  /** Incomplete bodies, one of them too large for its share, that leave room for about 10 KB. */
   const fill = async (service: Running): Promise<readonly Client[]> => {
     const clients = await times(3, () => begin(service, { framing: 'Content-Length: 60000' }))
     clients[0]?.socket.write(`{"messages":[],"padding":"${'x'.repeat(30_000)}`)
@@ -175,7 +175,7 @@ describe('while there is no room', () => {
     return clients
   }
 
-  test('a stream is paused, and goes on when there is', async () => {
+  test('a stream is paused, and continues once there is room', async () => {
     await using service = await startService({ INTAKE_QUEUE: '64KiB' })
     const slow = await fill(service)
     const stream = await begin(service, { type: NDJSON })
@@ -187,7 +187,7 @@ describe('while there is no room', () => {
     stream.socket.destroy()
   })
 
-  test('a body is refused with 503, which its sender can read when all is sent, and the connection goes on', async () => {
+  test('a body is rejected with 503, which the client can read after sending it all, and the connection stays open', async () => {
     await using service = await startService({ INTAKE_QUEUE: '64KiB' })
     const slow = await fill(service)
     const body = bodyOf('large', 8_000_000)
@@ -208,7 +208,7 @@ describe('while there is no room', () => {
   })
 })
 
-test('a body too large for its share of a small queue comes in alone', async () => {
+test('a body too large for its share of a small queue is admitted alone', async () => {
   await using service = await startService({ INTAKE_QUEUE: '64KiB' })
   for (const body of [bodyOf(1, 900_000), bodyOf(2, 900_000)]) assert.equal((await post(service, body)).status, 200)
   const packed = await fetch(`${service.url}/v1/messages`, {
@@ -224,7 +224,7 @@ test('a body too large for its share of a small queue comes in alone', async () 
   stream.socket.destroy()
 })
 
-test('no more is held than INTAKE_QUEUE, however much is sent at once', async () => {
+test('no more than INTAKE_QUEUE is held, however much is sent at once', async () => {
   await using service = await startService({ INTAKE_QUEUE: '1MiB' })
   const part = Buffer.alloc(1_000_000, 0x20)
   const before = bytesHeld()
@@ -232,7 +232,7 @@ test('no more is held than INTAKE_QUEUE, however much is sent at once', async ()
   const sent = clients.map(({ socket }) => new Promise((resolve) => socket.write(part, resolve)))
   await Promise.all(sent)
   await untilAnswered(service, 503, 600_000)
-  // What was read last is on its way to be dropped; what is held stays for as long as its sender does.
+  // The bytes read last are about to be discarded. Held bytes stay as long as their sender is connected.
   const deadline = performance.now() + 30_000
   let grown = bytesHeld() - before
   while (grown >= 10_000_000 && performance.now() < deadline) {
@@ -246,7 +246,7 @@ test('no more is held than INTAKE_QUEUE, however much is sent at once', async ()
   await untilAnswered(service, 200, 100_000)
 })
 
-/** Without what nobody holds any more. */
+/** After garbage collection. */
 const bytesHeld = (): number => {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()

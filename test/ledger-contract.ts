@@ -1,7 +1,8 @@
-/** What every store promises. Each test has a store of its own. */
+/** What every store must do. Each test has a store of its own. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { monotonicMs } from '#model/clock.ts'
 import type { AppendBatch, GroupTotal, Ledger, NewRecord, PagePosition } from '../src/metering/ledger.ts'
 import { createOrganizations } from '../src/metering/organizations.ts'
 import { credits } from '../src/model/credits.ts'
@@ -13,7 +14,7 @@ import { LedgerModel } from './ledger-model.ts'
 
 export type OpenedLedger = AsyncDisposable & {
   readonly ledger: Ledger
-  /** Another ledger on the same data, as another process would have it. Closed with the first. */
+  /** Opens a second ledger on the same data, as another process would. It is closed with the first. */
   readonly another: () => Promise<Ledger>
 }
 
@@ -66,7 +67,7 @@ const organizationOf = (id: string): Organization => ({
 
 export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>): void => {
   describe(`the ledger in ${name}`, () => {
-    test('a message is charged once: the same again is a duplicate, other content a conflict', async () => {
+    test('a message is charged once: the same content again is a duplicate, other content a conflict', async () => {
       await using opened = await open()
       const { ledger } = opened
       const first = recordOf(1, { content: 1, micros: 5_000_000 })
@@ -79,7 +80,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await ledger.append(batchOf([])), [])
     })
 
-    test('an amendment follows all that is shown of a charge; to what is reported the same content stays a duplicate', async () => {
+    test('a change of anything shown of a charge amends it; without amending, the same content stays a duplicate', async () => {
       await using opened = await open()
       const { ledger } = opened
       const first = recordOf(1, { reportId: 5392, reportName: 'Report', micros: 79_000_000 })
@@ -110,7 +111,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
     })
 
-    test('of two with one id in a batch the first counts', async () => {
+    test('of several messages with the same id in a batch, the first counts', async () => {
       await using opened = await open()
       const batch = batchOf([
         recordOf('a', { content: 1 }),
@@ -120,7 +121,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await statusesOf(opened.ledger, batch), ['accepted', 'duplicate', 'conflict'])
     })
 
-    test('ids are told apart by type and by every character, and come back as they were', async () => {
+    test('ids differ by type and by every character, and are returned unchanged', async () => {
       await using opened = await open()
       const ids: readonly Id[] = [
         ...[-(2 ** 53 - 1), -5, 0, 999, 1000, 2 ** 53 - 1],
@@ -150,11 +151,11 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(
         (await linesOf(opened.ledger)).map(({ messageId }) => messageId),
         ids,
-        'integers before texts, by value; texts by their bytes',
+        'integers come before texts, by value; texts are ordered by their bytes',
       )
     })
 
-    test('what is kept comes back exactly, and what was absent is absent', async () => {
+    test('a record is returned exactly as written, and absent fields stay absent', async () => {
       await using opened = await open()
       const { ledger } = opened
       const records = [
@@ -183,7 +184,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await ledger.read('default', (view) => view.charges('2')), [])
     })
 
-    test('a message that changed is amended: the old charge stays, superseded, and only the new one counts', async () => {
+    test('a changed message is amended: the old charge is kept as superseded, and only the new one counts', async () => {
       await using opened = await open()
       const { ledger } = opened
       const amend = { onChange: 'amend' } as const
@@ -215,7 +216,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(days, [{ dayStart: START, messages: 2, credits: 5_850_000n }])
     })
 
-    test('the same batch from sixteen at once, and through two ledgers, is charged once', async () => {
+    test('the same batch sent sixteen times at once, through two ledgers, is charged once', async () => {
       await using opened = await open()
       const other = await opened.another()
       const batch = batchOf(Array.from({ length: 500 }, (_, id) => recordOf(id, { at: START + id * 1000 })))
@@ -232,7 +233,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(totals, [{ dayStart: START, messages: 500, credits: 925_000_000n }])
     })
 
-    test('messages that two servers amend at once have every revision once, one that holds, and totals of those that hold', async () => {
+    test('messages that two processes amend at once have consecutive revisions, one current charge each, and matching totals', async () => {
       await using opened = await open()
       const ledgers = [opened.ledger, await opened.another()]
       const members = ['ada', 'bob', undefined]
@@ -250,7 +251,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       const write = async (ledger: Ledger, server: number): Promise<void> => {
         for (let round = 0; round < 40; round++) {
           const content = 1 + ((round * 2 + server) % 250)
-          // Each in an order of its own, with some that nobody has seen yet.
+          // Each writer uses its own order and adds a new message.
           const from = (round * 7 + server * 3) % ids.length
           const some = [...ids.slice(from), `new ${round}`, ...ids.slice(0, from)].slice(0, 1 + ((round * 5) % 11))
           const order = (round + server) % 2 === 0 ? some : some.toReversed()
@@ -269,7 +270,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       for (const id of ids) {
         const charges = await opened.ledger.read('default', (view) => view.charges(id))
         const newest = charges.length - 1
-        assert.ok(newest > 10, 'it was amended often')
+        assert.ok(newest > 10, 'it was not amended often enough')
         assert.deepEqual(
           charges.map(({ revision, supersededBy }) => [revision, supersededBy]),
           charges.map((_, index) => [newest - index, index === 0 ? undefined : newest - index + 1]),
@@ -302,7 +303,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
     })
 
-    test('pages go through everything once, in order, whatever is filtered', async () => {
+    test('pages return everything once, in order, with any filter', async () => {
       await using opened = await open()
       const { ledger } = opened
       const records = Array.from({ length: 300 }, (_, index) =>
@@ -345,7 +346,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       }
     })
 
-    test('what is read in pieces is read whole: many records, many of one instant, many groups', async () => {
+    test('reads that run in pieces are complete: many records, many at the same instant, many groups', async () => {
       await using opened = await open()
       const { ledger } = opened
       const records = Array.from({ length: 14_000 }, (_, id) => {
@@ -402,11 +403,11 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       })
     })
 
-    test('a reading ends with the reason of its signal, whether it is aborted before, meanwhile or while it waits', async () => {
+    test('an aborted read rejects with the reason of its signal, before it starts, while it runs, and while it is queued', async () => {
       await using opened = await open()
       const { ledger } = opened
       await ledger.append(batchOf([recordOf(1)]))
-      const reason = new Error('nobody waits')
+      const reason = new Error('the caller has left')
       const page = { ...ALL, limit: 1 }
       const early = ledger.read('default', (view) => view.page(page), { signal: AbortSignal.abort(reason) })
       await assert.rejects(early, (error) => error === reason)
@@ -431,7 +432,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal((await ledger.read('default', (view) => view.page(page))).length, 1)
     })
 
-    test('a reading is of one moment', async () => {
+    test('everything in one read is from the same moment', async () => {
       await using opened = await open()
       const { ledger } = opened
       await ledger.append(batchOf([recordOf(1)]))
@@ -444,7 +445,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal((await linesOf(ledger)).length, 2)
     })
 
-    test('sums past 2^53 are exact, and what does not fit into 64 bits is refused whole while others go on', async () => {
+    test('sums beyond 2^53 are exact, and a batch that would exceed 64 bits is rejected as a whole while others succeed', async () => {
       await using opened = await open()
       const { ledger } = opened
       const micros = (2 ** 33 - 1) * 1_000_000
@@ -467,7 +468,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal((await linesOf(ledger)).length, 1001)
     })
 
-    test('the version of a range grows with every change of it and not without', async () => {
+    test('the version of a range increases with every change in it, and only then', async () => {
       await using opened = await open()
       const { ledger } = opened
       const version = (): Promise<number> =>
@@ -485,7 +486,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.ok((await version()) > second)
     })
 
-    test('it knows the days of the first and the last message, and whether there is any', async () => {
+    test('it finds the days of the first and the last message, and knows whether there are any messages', async () => {
       await using opened = await open()
       const { ledger } = opened
       assert.equal(await ledger.isEmpty(), true)
@@ -495,7 +496,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await ledger.read('default', (view) => view.span()), { first: START, last: START + 5 * DAY_MS })
     })
 
-    test('organizations are found, listed page by page, and changed one change after the other', async () => {
+    test('organizations are found and listed in pages, and concurrent changes are applied one after the other', async () => {
       await using opened = await open()
       const { organizations } = opened.ledger
       const other = await opened.another()
@@ -530,11 +531,11 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await organizations.update('nobody', (each) => each), undefined)
     })
 
-    test('a clock that is set back moves no period that was seen to begin, or that has usage', async () => {
+    test('if the clock is set back, no period moves that was seen to start or has usage', async () => {
       await using opened = await open()
       const { ledger } = opened
       let time = Date.parse('2026-11-25T12:00:00Z')
-      const organizations = createOrganizations({ ledger, clock: () => time, now: () => time })
+      const organizations = createOrganizations({ ledger, clock: () => time, now: () => monotonicMs(time) })
       for (const id of ['seen', 'used', 'changed']) {
         await organizations.create({ id, name: id, timeZone: 'UTC', anchorDay: 1 })
       }
@@ -546,7 +547,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           .map(({ effectiveFrom }) => new Date(effectiveFrom).toISOString())
       await organizations.change('changed', { anchorDay: 10 })
       assert.deepEqual(await startsOf('changed'), ['2026-12-01T00:00:00.000Z'])
-      // December has begun, and somebody has noticed.
+      // December has begun, and the ledger has recorded that.
       time = Date.parse('2026-12-05T00:00:00Z')
       assert.equal(await ledger.latestInstant(time), time)
 
@@ -559,7 +560,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await (await opened.another()).latestInstant(0), Date.parse('2026-12-05T00:00:00Z'))
     })
 
-    test('keys are found by their hash within their organization, and revoked once', async () => {
+    test('keys are found by hash within their organization, and revoked only once', async () => {
       await using opened = await open()
       const { keys } = opened.ledger
       assert.equal(await keys.any(), false)
@@ -580,7 +581,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await keys.any(), true)
     })
 
-    test('reports are set, found by either form of their id, and removed', async () => {
+    test('reports are stored, found by number or string id, and removed', async () => {
       await using opened = await open()
       const { reports } = opened.ledger
       const report = { id: 5392, name: 'A "report"', creditCost: credits(79_000_001) }
@@ -592,17 +593,17 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await reports.find(5392), undefined)
     })
 
-    test('what was acknowledged is there after the store is closed, and closing waits for what is under way', async () => {
+    test('acknowledged records are there after the store is closed, and closing waits for appends in flight', async () => {
       await using opened = await open()
       const other = await opened.another()
       const key = await other.contentKey()
       const appends = Array.from({ length: 20 }, (_, index) => other.append(batchOf([recordOf(index)])))
       await Promise.all([...appends, other.close()])
       assert.equal((await linesOf(opened.ledger)).length, 20)
-      assert.equal(await opened.ledger.contentKey(), key, 'the key of the installation is made once')
+      assert.equal(await opened.ledger.contentKey(), key, 'the content key is created once')
     })
 
-    test('it is what a simple model says, whatever comes in whatever order', async () => {
+    test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({
         id: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom('0', 'a', 'b', 'é')),
         content: fc.integer({ min: 0, max: 2 }),
@@ -624,7 +625,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           await ledger.organizations.create(organizationOf('acme'))
           for (const { organization, onChange, entries } of steps) {
             const records = entries.map(({ id, content, at, micros, member, report }) =>
-              // Equal content has equal everything.
+              // Records with the same content are equal in every field.
               recordOf(id, {
                 content: content * 64 + (Math.abs(at) % 61),
                 at: START + at,

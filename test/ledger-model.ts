@@ -1,4 +1,4 @@
-/** The ledger as one would write it without any care for speed: maps in memory, sums made when they are asked for. */
+/** The ledger as simple as possible, with no regard for speed: maps in memory, and totals computed on demand. */
 import type { AppendBatch, AppendOutcome, GroupField, NewRecord } from '../src/metering/ledger.ts'
 import type { Id } from '../src/model/report.ts'
 
@@ -28,7 +28,7 @@ export class LedgerModel {
     })
   }
 
-  /** What holds, by time and then id. */
+  /** The current lines, ordered by time, then id. */
   lines(organizationId: string): readonly NewRecord[] {
     const current = [...this.#messagesOf(organizationId).values()].flatMap((charges) => charges.at(-1)?.record ?? [])
     return current.sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId))
@@ -38,7 +38,7 @@ export class LedgerModel {
     return (this.#messagesOf(organizationId).get(messageId) ?? []).toReversed()
   }
 
-  /** Credits and messages by what `keyOf` says of a record, for the groups asked for. */
+  /** Messages and credits by `keyOf` of each record and by the fields in `group`. */
   totals(
     organizationId: string,
     keyOf: (record: NewRecord) => number,
@@ -68,7 +68,7 @@ const isSameCharge = (one: NewRecord, other: NewRecord): boolean =>
   one.timestamp === other.timestamp &&
   one.rateCard === other.rateCard
 
-/** Integers before texts, texts by their bytes. */
+/** Integers come before texts; texts are ordered by their bytes. */
 export const compareIds = (one: Id, other: Id): number => {
   if (typeof one === 'number' && typeof other === 'number') return one - other
   if (typeof one !== typeof other) return typeof one === 'number' ? -1 : 1

@@ -1,4 +1,4 @@
-/** Messages are reported over HTTP and answered for any period, on each store. */
+/** Reports messages over HTTP and reads them for any period, on each store. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -58,7 +58,7 @@ for (const [name, environment] of Object.entries(STORES)) {
     startService({ ...(await environment()), ...more })
 
   describe(`a service on ${name}`, () => {
-    test('says of each message what became of it, and one bad message costs its neighbours nothing', async () => {
+    test('returns a result for each message, and an invalid message does not affect the others', async () => {
       await using service = await start()
       await request(service, '/v1/reports/5392', {
         method: 'PUT',
@@ -124,7 +124,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.doesNotMatch(service.logged(), /lease term|latibro/, 'no text is logged')
     })
 
-    test('cuts the first and the last bucket where the range begins and ends, and finds an id of digits that is a text', async () => {
+    test('cuts the first and last bucket at the ends of the range, and finds a string id made of digits', async () => {
       await using service = await start()
       const timestamps = [
         '2024-05-10T12:00:00Z',
@@ -149,7 +149,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal((await request(service, '/v1/messages/3?id_type=integer')).status, 404)
     })
 
-    test('answers the published period by period, by totals and by message: 2,264.40', {
+    test('returns 2,264.40 credits for the published period, by period, by totals and by message', {
       skip: skipWithout('messages.current-period.json'),
     }, async () => {
       await using service = await start()
@@ -212,7 +212,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       )
     })
 
-    test('takes NDJSON of any length as a stream, and says of each line what became of it', async () => {
+    test('accepts NDJSON of any length as a stream, and returns a result for each line', async () => {
       await using service = await start()
       const lines = Array.from({ length: 5000 }, (_, id) => JSON.stringify(message(id)))
       lines[17] = '{"id": 17, "text"'
@@ -242,7 +242,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal(minimal[1].duplicate, 4998)
     })
 
-    test('takes what the CloudEvents SDK sends, in every mode', async () => {
+    test('accepts what the CloudEvents SDK sends, in every mode', async () => {
       await using service = await start()
       const event = (id: string, more: Json = {}) =>
         new CloudEvent({
@@ -293,7 +293,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal(charge.body.charges[0].user_id, 'zoë ü')
     })
 
-    test('lets a key see and do what it carries, and nothing of another organization', async () => {
+    test('lets a key do what its scopes allow, and nothing with another organization', async () => {
       await using service = await start()
       await request(service, '/v1/organizations', {
         body: { id: 'acme', time_zone: 'Asia/Tokyo', billing_anchor_day: 31 },
@@ -347,7 +347,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.doesNotMatch(service.logged(), /cck_[a-z]+_[\w-]{10}/, 'no key is logged')
     })
 
-    test('a change of zone and billing day waits for the next period', async () => {
+    test('applies a change of time zone and billing day at the next period', async () => {
       await using service = await start()
       await request(service, '/v1/organizations', {
         body: { id: 'acme', name: 'Acme', time_zone: 'Asia/Tokyo', billing_anchor_day: 31 },
@@ -379,7 +379,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       }
     })
 
-    test('records what the Copilot service lists, amends what changes, and answers it when the upstream has moved on', async () => {
+    test('records what the Copilot service lists, amends what changes, and returns it after the upstream has moved on', async () => {
       let messages: Json[] = [
         { id: 1, text: 'What is the lease term?', timestamp: '2024-05-10T12:00:00Z' },
         { id: 2, text: 'x', timestamp: '2024-05-11T12:00:00Z', report_id: 7 },
@@ -412,39 +412,39 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.equal(reported.body.results[0].credits, 7, 'the upstream prices reports')
     })
 
-    test('refuses what is not valid before it does anything, and says what was expected', async () => {
+    test('rejects an invalid request before doing anything, and says what it expects', async () => {
       await using service = await start({ INTAKE_MAX_BATCH: '2', INTAKE_MAX_BYTES: '2KiB', INTAKE_MAX_TEXT: '1KiB' })
       for (const [path, options, status, detail] of [
         ['/v1/messages', { body: '{' }, 400, /body must be valid JSON/],
         ['/v1/messages', { body: '[]' }, 400, /"messages"/],
-        ['/v1/messages', { body: { messages: {} } }, 400, /body.messages must be an array/],
-        ['/v1/messages', { body: { messages: [], more: 1 } }, 400, /body.more must be absent/],
+        ['/v1/messages', { body: { messages: {} } }, 400, /body\/messages must be an array/],
+        ['/v1/messages', { body: { messages: [], more: 1 } }, 400, /body\/more must be absent/],
         ['/v1/messages', { body: { messages: [1, 2, 3] } }, 400, /at most 2/],
-        ['/v1/messages', { body: { messages: ['x'.repeat(3000)] } }, 413, /larger than 2048 bytes/],
+        ['/v1/messages', { body: { messages: ['x'.repeat(3000)] } }, 413, /at most 2048 bytes/],
         [
           '/v1/messages',
           { body: 'x', headers: { 'content-type': 'text/plain' } },
           415,
           /Content-Type must be application\/json/,
         ],
-        ['/v1/messages/1', {}, 404, /no message "1"/],
+        ['/v1/messages/1', {}, 404, /No such message: "1"/],
         ['/v1/messages/x?id_type=integer', {}, 400, /an integer/],
         ['/usage?period=2024-13', {}, 400, /"period" must be current, previous, a month/],
-        ['/usage?period=2024-05-02', {}, 400, /"period" must be a month in which, or a day on which/],
+        ['/usage?period=2024-05-02', {}, 400, /"period" must be a month or a day in which/],
         ['/usage?from=2024-05-01', {}, 400, /"to" must be given/],
         ['/usage?from=2024-05-01&to=2024-05-01', {}, 400, /later than "from"/],
         ['/usage?from=yesterday&to=2024-05-01', {}, 400, /"from" must be an RFC 3339/],
-        ['/usage?period=current&from=2024-05-01&to=2024-06-01', {}, 400, /absent where/],
+        ['/usage?period=current&from=2024-05-01&to=2024-06-01', {}, 400, /absent if/],
         ['/v1/usage?cursor=nonsense', {}, 400, /next_cursor/],
         ['/v1/usage?limit=0', {}, 400, /limit/],
         ['/v1/usage/totals?bucket=year', {}, 400, /bucket/],
         ['/v1/usage/totals?group_by=color', {}, 400, /group_by/],
         ['/v1/usage/totals?time_zone=Nowhere', {}, 400, /IANA/],
         ['/v1/usage/totals?page=WzVd', {}, 400, /next_page/],
-        ['/v1/usage?organization=nobody', {}, 404, /no organization "nobody"/],
+        ['/v1/usage?organization=nobody', {}, 404, /No such organization: "nobody"/],
         ['/v1/reports/1', { method: 'PUT', body: { name: 'x', credit_cost: 0.0000001 } }, 400, /credit_cost/],
         ['/v1/reports/1', { method: 'PUT', body: { name: 'x', credit_cost: -1 } }, 400, /credit_cost/],
-        ['/v1/reports/1', {}, 404, /no report "1"/],
+        ['/v1/reports/1', {}, 404, /No such report: "1"/],
         ['/v1/events', { body: {} }, 400, /ce-specversion/],
       ] as const) {
         const answer = await request(service, path, options)
@@ -459,7 +459,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       assert.match(await invalid.text(), /body must be valid UTF-8/)
     })
 
-    test('a client that vanishes in the middle of its body leaves nothing half-taken', async () => {
+    test('takes nothing of a body whose client disconnects in the middle', async () => {
       await using service = await start()
       const { port } = new URL(service.url)
       const body = JSON.stringify({ messages: [message(1), message(2)] })
@@ -486,7 +486,7 @@ for (const [name, environment] of Object.entries(STORES)) {
   })
 }
 
-test('the sample is answered until somebody puts something in, and says so', async () => {
+test('the sample is returned, and named as such, until the first message is reported', async () => {
   await using service = await startService({})
   const sample = await request(service, '/usage')
   assert.equal(sample.headers.get('usage-source'), 'bundled-sample')
@@ -497,7 +497,7 @@ test('the sample is answered until somebody puts something in, and says so', asy
   assert.equal(own.body.usage.length, 1)
 })
 
-test('without keys it answers only who calls it by a local name: no web page may lead its readers here under its own', async () => {
+test('without keys, the service answers only to local host names, so that DNS rebinding cannot reach it', async () => {
   const statusFor = async (service: Running, host: string): Promise<number> => {
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)
@@ -516,7 +516,7 @@ test('without keys it answers only who calls it by a local name: no web page may
   }
 })
 
-test('with AUTH=none it answers to local names, IP addresses and names that the operator knows: no page may lead its readers here', async () => {
+test('with AUTH=none, the service answers only to local names, IP addresses and configured names, against DNS rebinding', async () => {
   const ask = async (service: Running, host: string, path: string, method = 'GET', body = '') => {
     const { hostname, port } = new URL(service.url)
     const socket = connect(Number(port), hostname)
@@ -556,7 +556,7 @@ test('with AUTH=none it answers to local names, IP addresses and names that the 
     await using every = await startService({ ...environment, AUTH: 'none', ALLOWED_HOSTS: '*' })
     assert.equal((await ask(every, 'evil.example', '/usage')).status, 200)
   }
-  // With keys, a name lets nobody in.
+  // With keys, a host name alone gives no access.
   await using keyed = await startService({ ALLOWED_HOSTS: '*', PUBLIC_URL: 'https://public.example' })
   for (const host of ['evil.example', 'public.example', '192.168.0.1']) {
     assert.equal((await ask(keyed, host, '/usage')).status, 401, host)

@@ -1,7 +1,7 @@
 /**
- * The pricing rules a second time: slow, obvious, and written from the rules' text with regular expressions and string
- * functions. Tests hold `measure` and `price` against it and the benchmark counts how much slower it is. It shares
- * nothing with them, not even how an amount is kept: it counts in millionths with BigInt.
+ * A second, slow and obvious implementation of the pricing rules, written from their text with regular expressions and string
+ * functions. Tests compare `measure` and `price` with it, and the benchmark measures how much faster they are. It shares
+ * nothing with them: even its amounts are BigInt micro-credits.
  */
 
 /** The standard rate card's price of a text, in micro-credits. */

@@ -1,4 +1,4 @@
-/** Which Node.js runs the service if the bundled one cannot, or if an older one starts it. */
+/** Which Node.js runs the service if the bundled one cannot run or an older one starts it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
@@ -28,7 +28,7 @@ const WITHOUT_LIBATOMIC = loaderSays(
 const LIBATOMIC_REMEDY =
   /cannot run without libatomic\.so\.1\..*apt-get install libatomic1;.*package libatomic.*"npm ci"/
 
-/** An executable that is found here but is too old, as where an installation begins with Node.js 20. */
+/** Whether the file is a Node.js that is too old, as on a system with Node.js 20. */
 const isOlder = (file: string): boolean => {
   if (!existsSync(file)) return false
   const [, major] = /^v(\d+)\./.exec(spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout ?? '') ?? []
@@ -40,7 +40,7 @@ const older = (process.env['PATH'] ?? '')
   .find(isOlder)
 const skipWithoutOlder = older === undefined && 'PATH has no Node.js before 26'
 
-/** Shell scripts take the place of the bundled Node.js. In a container's /tmp, often, nothing can be executed. */
+/** Shell scripts stand in for the bundled Node.js. In a container, /tmp is often mounted noexec. */
 const canRunScripts = (): boolean => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-node-'))
   const script = join(folder, 'script')
@@ -49,7 +49,7 @@ const canRunScripts = (): boolean => {
   rmSync(folder, { recursive: true })
   return status === 0
 }
-const skip = !canRunScripts() && 'the folder for temporary files can run no shell script'
+const skip = !canRunScripts() && 'the temporary folder does not allow executing scripts'
 
 describe('a checkout', { skip }, () => {
   let folder: string
@@ -82,7 +82,7 @@ describe('a checkout', { skip }, () => {
   const launch = (node: string, args: readonly string[]) =>
     spawnSync(node, [join(checkout, 'bin', 'copilot-credits.js'), ...args], { cwd: folder, encoding: 'utf8' })
 
-  /** Runs a script of package.json as npm does that `node` has started. */
+  /** Runs a script of package.json like an npm that runs on `node`. */
   const npmRun = (script: string, node: string, more: Readonly<Record<string, string>> = {}) => {
     const path = [dirname(link), dirname(node), process.env['PATH']].join(delimiter)
     const env = { PATH: path, npm_node_execpath: node, ...more }
@@ -105,7 +105,7 @@ describe('a checkout', { skip }, () => {
   const kinds: readonly (readonly [name: string, place: () => void, says: RegExp])[] = [
     ['lacks libatomic.so.1', () => bundle(WITHOUT_LIBATOMIC), LIBATOMIC_REMEDY],
     [
-      'lacks it, in the words of musl',
+      'lacks libatomic.so.1 on musl',
       () =>
         bundle(loaderSays('Error loading shared library libatomic.so.1: No such file or directory (needed by node)')),
       LIBATOMIC_REMEDY,
@@ -113,7 +113,7 @@ describe('a checkout', { skip }, () => {
     [
       'lacks another library',
       () => bundle(loaderSays('node: error while loading shared libraries: libstdc++.so.6: cannot open')),
-      /cannot run without libstdc\+\+\.so\.6\. Install the package that has it/,
+      /cannot run without libstdc\+\+\.so\.6\. Install the package that provides it/,
     ],
     [
       'is built for another C library',
@@ -122,18 +122,18 @@ describe('a checkout', { skip }, () => {
     ],
     ['is built for another processor', () => bundle(OTHER_MACHINE), /cannot run on this system \(.+\)\. Run "npm ci"/],
     ['crashes', () => bundle('#!/bin/sh\nkill -ILL $$\n'), /\(SIGILL\)/],
-    ['may not be executed', () => bundle('#!/bin/sh\n', 0o644), /\(EACCES\)/],
+    ['is not executable', () => bundle('#!/bin/sh\n', 0o644), /\(EACCES\)/],
     ['was not installed', () => {}, /is not installed\. Run "npm ci" with install scripts/],
   ]
   for (const [name, place, says] of kinds) {
-    test(`whose bundled Node.js ${name} says so in one line, with what to do`, async () => {
+    test(`explains in one line, with a remedy, that the bundled Node.js ${name}`, async () => {
       place()
       const line = await whyItCannotRun()
       assert.match(line, says)
-      assert.match(line, /^copilot-credits: needs Node\.js 26 or newer\. [^\n]+\n$/)
+      assert.match(line, /^copilot-credits: Node\.js 26 or newer is required\. [^\n]+\n$/)
     })
 
-    test(`whose bundled Node.js ${name} is refused by an older Node.js`, { skip: skipWithoutOlder }, () => {
+    test(`does not start on an older Node.js if the bundled one ${name}`, { skip: skipWithoutOlder }, () => {
       place()
       const { status, stdout, stderr } = launch(older ?? '', ['rate', 'a'])
       assert.match(stderr, says)
@@ -142,19 +142,19 @@ describe('a checkout', { skip }, () => {
     })
   }
 
-  test('with a bundled Node.js that runs has nothing to say', async () => {
+  test('prints nothing if the bundled Node.js runs', async () => {
     bundleThisOne()
     assert.equal(await whyItCannotRun(), '')
   })
 
-  test('starts on its bundled Node.js, whichever older one starts it', { skip: skipWithoutOlder }, () => {
+  test('runs on the bundled Node.js if an older one starts it', { skip: skipWithoutOlder }, () => {
     bundleThisOne()
     const { status, stdout, stderr } = launch(older ?? '', ['rate', '--json', 'a'])
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
     assert.equal(JSON.parse(stdout).charges[0].credits, 2)
   })
 
-  test('starts on a Node.js that is new enough, whatever is bundled', () => {
+  test('runs on the current Node.js if that is new enough', () => {
     bundle(WITHOUT_LIBATOMIC)
     const { status, stdout } = launch(process.execPath, ['rate', '--json', 'a'])
     assert.equal(status, 0)
@@ -164,27 +164,27 @@ describe('a checkout', { skip }, () => {
   for (const name of ['prepare', 'prestart', 'pretest'] as const) {
     const script = scripts[name]
 
-    test(`keeps its bundled Node.js in ${name} if that runs`, () => {
+    test(`${name} keeps the bundled Node.js if it runs`, () => {
       bundleThisOne()
       const { status, stdout, stderr } = npmRun(script, process.execPath)
       assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' })
       assert.ok(isLinked())
     })
 
-    test(`goes on in ${name} with a system's Node.js that is new enough if the bundled one cannot run`, () => {
+    test(`${name} uses a new enough Node.js of the system if the bundled one cannot run`, () => {
       bundle(WITHOUT_LIBATOMIC)
       const { status, stderr } = npmRun(script, process.execPath)
       assert.equal(status, 0)
       assert.match(
         stderr,
-        /the bundled Node\.js cannot run without libatomic\.so\.1\. Node\.js \S+ of this system takes its place/,
+        /the bundled Node\.js cannot run without libatomic\.so\.1\. Using Node\.js \S+ of this system instead/,
       )
       assert.equal(isLinked(), false)
       const again = npmRun(script, process.execPath)
       assert.deepEqual({ status: again.status, stderr: again.stderr }, { status: 0, stderr: '' })
     })
 
-    test(`stops in ${name} with one line if the system's Node.js is older`, { skip: skipWithoutOlder }, () => {
+    test(`${name} fails with one line if the Node.js of the system is older`, { skip: skipWithoutOlder }, () => {
       bundle(WITHOUT_LIBATOMIC)
       const first = npmRun(script, older ?? '')
       assert.equal(first.status, 1)
@@ -197,7 +197,9 @@ describe('a checkout', { skip }, () => {
     })
   }
 
-  test('lets npx go on, which hides what its installation says', { skip: skipWithoutOlder }, () => {
+  test('prepare succeeds under npx, which hides its output, and the command explains the problem', {
+    skip: skipWithoutOlder,
+  }, () => {
     bundle(WITHOUT_LIBATOMIC)
     rmSync(link)
     const { status, stderr } = npmRun(scripts.prepare, older ?? '', { npm_command: 'exec' })

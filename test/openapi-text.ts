@@ -1,4 +1,4 @@
-/** The text of openapi.json: what the service answers at /openapi.json, laid out for reading. */
+/** The text of openapi.json: the response of /openapi.json, formatted for reading. */
 import { startService } from './harness.ts'
 
 export const openApiText = async (): Promise<string> => {

@@ -3,8 +3,20 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openApiText } from './openapi-text.ts'
 
-test('openapi.json is what the service says of itself (write it again with: npm run openapi)', async () => {
+test('openapi.json is up to date with the routes (to update: npm run openapi)', async () => {
   assert.equal(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'), await openApiText())
+})
+
+test('every operation in openapi.json has a summary and a description', () => {
+  const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'))
+  type Operation = { readonly operationId: string; readonly summary?: string; readonly description?: string }
+  const operations = Object.values<Record<string, Operation>>(document.paths).flatMap((path) => Object.values(path))
+  assert.ok(operations.length > 20)
+  for (const { operationId, summary = '', description = '' } of operations) {
+    assert.match(summary, /^[A-Z][^.]+$/, operationId)
+    assert.match(description, /^[A-Z].+\.$/s, operationId)
+    assert.notEqual(description, `${summary}.`, operationId)
+  }
 })
 
 test('openapi.json is 3.1 and every field in it has a description and an example', () => {

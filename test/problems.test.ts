@@ -1,4 +1,4 @@
-/** Every problem that the service answers, as it arrives: its status, type and title, and a detail that says what to do. */
+/** Every problem as it arrives at a client: its status, type and title, and a detail that says what to do about it. */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -8,13 +8,13 @@ import { type Running, startService } from './harness.ts'
 const TITLES: Readonly<Record<string, readonly [number, string]>> = {
   'invalid-request': [400, 'Invalid request'],
   unauthenticated: [401, 'Authentication required'],
-  forbidden: [403, 'Not permitted'],
+  forbidden: [403, 'Permission denied'],
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
   conflict: [409, 'Conflict with an existing resource'],
   'payload-too-large': [413, 'Request body too large'],
-  'unsupported-media-type': [415, 'Unsupported content type'],
-  'expectation-failed': [417, 'Unsupported Expect header'],
+  'unsupported-media-type': [415, 'Unsupported media type'],
+  'expectation-failed': [417, 'Expectation failed'],
   'headers-too-large': [431, 'Request headers too large'],
 }
 
@@ -27,36 +27,51 @@ const json = (method: string, path: string, body: unknown): string => {
   const sent = typeof body === 'string' ? body : JSON.stringify(body)
   return `${method} ${path} HTTP/1.1\r\n${H}${J}Content-Length: ${Buffer.byteLength(sent)}\r\n\r\n${sent}`
 }
+const event = (more: Readonly<Record<string, unknown>>): string =>
+  json('POST', '/v1/events', { specversion: '1.0', type: 'copilot.message', source: '/eu', id: '1', ...more }).replace(
+    'application/json',
+    'application/cloudevents+json',
+  )
 const get = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\n${H}${headers}\r\n`
 
-/** What is sent, byte for byte; the end of the problem's type; its whole detail, or what it must hold. */
+/** The request, byte for byte; the last part of the problem's type; its whole detail, or a pattern that it must match. */
 const cases: readonly (readonly [name: string, sent: string, kind: string, detail: string | RegExp])[] = [
-  // What is no HTTP, or what two servers would read differently.
-  ['no HTTP', 'HELLO\r\n\r\n', 'invalid-request', /^The request is not valid HTTP \(HPE_\w+\)\.$/],
-  ['no Host', 'GET /usage HTTP/1.1\r\n\r\n', 'invalid-request', 'The header Host is missing.'],
-  ['two hosts', get('/usage', 'Host: other\r\n'), 'invalid-request', 'The header Host must be sent once.'],
-  ['the same host twice', get('/v1/usage', 'hOsT: localhost\r\n'), 'invalid-request', /Host must be sent once/],
-  ['the whole URL as its target', get('http://localhost/usage'), 'invalid-request', /target must be a path, such as/],
+  // Invalid HTTP, and HTTP that two servers would read differently.
+  ['bytes that are not HTTP', 'HELLO\r\n\r\n', 'invalid-request', /^The request is not valid HTTP \(HPE_\w+\)\.$/],
+  ['a missing Host header', 'GET /usage HTTP/1.1\r\n\r\n', 'invalid-request', 'The Host header is missing.'],
+  [
+    'two different hosts',
+    get('/usage', 'Host: other\r\n'),
+    'invalid-request',
+    'The Host header must be sent only once.',
+  ],
+  [
+    'the same host twice',
+    get('/v1/usage', 'hOsT: localhost\r\n'),
+    'invalid-request',
+    /Host header must be sent only once/,
+  ],
+  ['the whole URL as its target', get('http://localhost/usage'), 'invalid-request', /target must be a path such as/],
   ['another URL as its target', get('http://evil.example/usage'), 'invalid-request', /target must be a path/],
   ['CONNECT', `CONNECT localhost:80 HTTP/1.1\r\n${H}\r\n`, 'method-not-allowed', 'CONNECT is not supported.'],
   ['*', `OPTIONS * HTTP/1.1\r\n${H}\r\n`, 'not-found', /\/docs/],
   ['a broken percent-encoding', get('/v1/messages/%zz'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
   ['half a character', get('/v1/messages/%F0%9F'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
-  ['a path that is no UTF-8', get('/%ff'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
+  ['a path that is not UTF-8', get('/%ff'), 'invalid-request', /percent-encoding that is not valid UTF-8/],
   [
-    'a length and chunks',
+    'both Content-Length and chunks',
     `POST /v1/messages HTTP/1.1\r\n${H}${J}Content-Length: 3\r\n${CHUNKED}\r\n0\r\n\r\n`,
     'invalid-request',
     /not valid HTTP/,
   ],
   [
-    'two lengths',
+    'two values of Content-Length',
     `POST /v1/keys HTTP/1.1\r\n${H}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`,
     'invalid-request',
     /HTTP/,
   ],
   [
-    'a negative length',
+    'a negative Content-Length',
     `POST /v1/keys HTTP/1.1\r\n${H}Content-Length: -1\r\n\r\n`,
     'invalid-request',
     /not valid HTTP/,
@@ -66,33 +81,48 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
   ...['/v1/messages', '/v1/events', '/v1/keys', '/v1/session'].map(
     (path) =>
       [
-        `chunks that are none, to ${path}`,
+        `an invalid chunk, to ${path}`,
         `POST ${path} HTTP/1.1\r\n${H}${J}${CHUNKED}\r\nzz\r\n{}\r\n0\r\n\r\n`,
         'invalid-request',
-        /^The body is not valid HTTP \(HPE_INVALID_CHUNK_SIZE\)\.$/,
+        /^The request body is not valid HTTP \(HPE_INVALID_CHUNK_SIZE\)\.$/,
       ] as const,
   ),
-  ['large headers', get('/usage', `X: ${'x'.repeat(20_000)}\r\n`), 'headers-too-large', /larger than 16 KiB/],
   [
-    'Expect',
+    'headers over 16 KiB',
+    get('/usage', `X: ${'x'.repeat(20_000)}\r\n`),
+    'headers-too-large',
+    /at most 16 KiB together/,
+  ],
+  [
+    'an unknown expectation',
     get('/healthz', 'Expect: cake\r\n'),
     'expectation-failed',
-    'The header Expect must be absent or 100-continue.',
+    'The Expect header must be absent or 100-continue.',
   ],
-  // What is not there.
-  ['an unknown path', get('/nothing?x=1'), 'not-found', 'GET /nothing: see /docs for what there is'],
-  ['a file above the folder', get('/../package.json'), 'not-found', /\/docs/],
-  ['another method', `PATCH /usage HTTP/1.1\r\n${H}\r\n`, 'method-not-allowed', '/usage takes GET, HEAD'],
-  ['no such message', get('/v1/messages/none'), 'not-found', 'there is no message "none"'],
-  ['no such report', get('/v1/reports/none'), 'not-found', 'there is no report "none"'],
-  ['no such organization', get('/usage?organization=none'), 'not-found', 'there is no organization "none"'],
-  ['no such key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'there is no key "none"'],
-  // What a field must be.
+  // Unknown paths and resources.
   [
-    'an unknown parameter',
+    'an unknown path',
+    get('/nothing?x=1'),
+    'not-found',
+    'There is no endpoint at /nothing. See /docs for all endpoints.',
+  ],
+  ['a file outside the dashboard folder', get('/../package.json'), 'not-found', /\/docs/],
+  [
+    'an unsupported method',
+    `PATCH /usage HTTP/1.1\r\n${H}\r\n`,
+    'method-not-allowed',
+    '/usage does not support PATCH. Supported methods: GET, HEAD.',
+  ],
+  ['an unknown message', get('/v1/messages/none'), 'not-found', 'No such message: "none".'],
+  ['an unknown report', get('/v1/reports/none'), 'not-found', 'No such report: "none".'],
+  ['an unknown organization', get('/usage?organization=none'), 'not-found', 'No such organization: "none".'],
+  ['an unknown key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'No such key: "none".'],
+  // Invalid fields.
+  [
+    'an unknown query parameter',
     get('/usage?colour=x'),
     'invalid-request',
-    'query parameter "colour" must be absent: /usage does not know it',
+    'query parameter "colour" must be absent: /usage does not accept it',
   ],
   [
     'a limit of 0',
@@ -101,83 +131,105 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     /^query parameter "limit" must be an integer from 1 to 10000/,
   ],
   [
-    'a limit that is no number',
+    'a limit that is not a number',
     get('/v1/usage?limit=x'),
     'invalid-request',
     /^query parameter "limit" must be an integer from 1 to 10000/,
   ],
   [
-    'a bucket',
+    'an unknown bucket',
     get('/v1/usage/totals?bucket=eon'),
     'invalid-request',
     /^query parameter "bucket" must be one of "\w+", "/,
   ],
   [
-    'a period',
+    'an invalid period',
     get('/usage?period=x'),
     'invalid-request',
     /^query parameter "period" must be current, previous, a month/,
   ],
-  ['no name', json('POST', '/v1/keys', {}), 'invalid-request', 'body/scopes must be present'],
-  ['no scopes', json('POST', '/v1/keys', { scopes: [] }), 'invalid-request', 'body/scopes must be not empty'],
+  ['a missing field', json('POST', '/v1/keys', {}), 'invalid-request', 'body/scopes must be present'],
   [
-    'a wrong scope',
+    'an empty array of scopes',
+    json('POST', '/v1/keys', { scopes: [] }),
+    'invalid-request',
+    'body/scopes must be a non-empty array',
+  ],
+  [
+    'an unknown scope',
     json('POST', '/v1/keys', { scopes: ['root'] }),
     'invalid-request',
     'body/scopes/0 must be one of "usage:read", "messages:write", "admin"',
   ],
   [
-    'a field too many',
+    'an unknown field',
     json('POST', '/v1/keys', { scopes: ['admin'], x: 1 }),
     'invalid-request',
-    'body/x must be absent: /v1/keys does not know it',
+    'body/x must be absent: /v1/keys does not accept it',
   ],
-  ['a body that is no object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
+  ['a body that is not an object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
   [
-    'a long key',
+    'an API key that is too long',
     json('POST', '/v1/session', { key: 'x'.repeat(501) }),
     'invalid-request',
     'body/key must be at most 500 characters long',
   ],
-  ['an empty key', json('POST', '/v1/session', { key: '' }), 'invalid-request', 'body/key must be not empty'],
-  ['no JSON', json('POST', '/v1/keys', '{"secret'), 'invalid-request', 'body must be valid JSON (line 1, column 9)'],
   [
-    '__proto__',
+    'an empty API key',
+    json('POST', '/v1/session', { key: '' }),
+    'invalid-request',
+    'body/key must be a non-empty string',
+  ],
+  [
+    'a body that is not JSON',
+    json('POST', '/v1/keys', '{"secret'),
+    'invalid-request',
+    'body must be valid JSON (line 1, column 9)',
+  ],
+  [
+    'a field named __proto__',
     json('POST', '/v1/keys', '{"scopes":["admin"],"__proto__":{}}'),
     'invalid-request',
-    'body/__proto__ must be absent: /v1/keys does not know it',
+    'body/__proto__ must be absent: /v1/keys does not accept it',
   ],
-  ['no body', json('POST', '/v1/keys', ''), 'invalid-request', /^body must be/],
+  ['an empty body', json('POST', '/v1/keys', ''), 'invalid-request', /^body must be/],
   ['no body at all', `POST /v1/keys HTTP/1.1\r\n${H}\r\n`, 'invalid-request', 'body must be an object'],
   [
-    'a large body',
+    'a body over the size limit',
     json('POST', '/v1/keys', { name: 'x'.repeat(1_100_000) }),
     'payload-too-large',
-    'The body is larger than 1048576 bytes.',
+    'The request body must be at most 1048576 bytes.',
   ],
   [
-    'a form',
+    'an unsupported media type',
     `POST /v1/keys HTTP/1.1\r\n${H}Content-Type: text/csv\r\nContent-Length: 1\r\n\r\nx`,
     'unsupported-media-type',
-    'Content-Type must be application/json; it is text/csv',
+    'Content-Type must be application/json; got text/csv',
+  ],
+  ['an event without a time', event({ data: { text: 'x' } }), 'invalid-request', /^time must be an RFC 3339 date-time/],
+  [
+    'an event with an unknown field in its data',
+    event({ data: { text: 'x', x: 1 } }),
+    'invalid-request',
+    'data.x must be absent: data has only text and report_id',
   ],
   [
-    'what exists already',
+    'an organization that already exists',
     json('POST', '/v1/organizations', { id: 'default' }),
     'conflict',
-    'there is an organization default already',
+    'The organization "default" already exists.',
   ],
+  ['a malformed API key', json('POST', '/v1/session', { key: 'hunter2' }), 'unauthenticated', /keys begin with cck_/],
+  ['an unknown host name', 'GET /usage HTTP/1.1\r\nHost: evil.example\r\n\r\n', 'unauthenticated', /localhost/],
   [
-    'no key, where there is one',
-    json('POST', '/v1/session', { key: 'hunter2' }),
-    'unauthenticated',
-    /keys begin with cck_/,
+    'a request from another site',
+    `DELETE /v1/session HTTP/1.1\r\n${H}Sec-Fetch-Site: cross-site\r\n\r\n`,
+    'forbidden',
+    /./,
   ],
-  ['a name of another', 'GET /usage HTTP/1.1\r\nHost: evil.example\r\n\r\n', 'unauthenticated', /localhost/],
-  ['another site', `DELETE /v1/session HTTP/1.1\r\n${H}Sec-Fetch-Site: cross-site\r\n\r\n`, 'forbidden', /./],
 ]
 
-describe('the problem that is answered to', { concurrency: 4 }, () => {
+describe('the service answers with a problem to', { concurrency: 4 }, () => {
   let service: Running
   before(async () => {
     service = await startService({})
@@ -203,7 +255,7 @@ describe('the problem that is answered to', { concurrency: 4 }, () => {
       assert.ok(head.startsWith(`HTTP/1.1 ${status} `), head)
       if (typeof detail === 'string') assert.equal(problem.detail, detail)
       else assert.match(problem.detail, detail)
-      assert.doesNotMatch(problem.detail, / {2}|must be must|secret/)
+      assert.doesNotMatch(problem.detail, / {2}|must be (?:must|is )|secret/)
       for (const { field, expected } of problem.errors ?? []) {
         assert.doesNotMatch(field, /\s$/)
         assert.doesNotMatch(expected, /^must/)
@@ -211,19 +263,19 @@ describe('the problem that is answered to', { concurrency: 4 }, () => {
     })
   }
 
-  test('a broken chunk in the middle of a stream, the stream ends in order and says what was committed', async () => {
+  test('an invalid chunk in the middle of a stream: the stream ends in order and says what was committed', async () => {
     const line = '{"id":"streamed","text":"x","timestamp":"2024-05-01T00:00:00Z"}\n'
     const head = `POST /v1/messages HTTP/1.1\r\n${H}${N}${CHUNKED}\r\n${line.length.toString(16)}\r\n${line}\r\n`
     const answer = await exchange(service, head, (so) => (so.includes('"accepted"') ? 'zz\r\n' : undefined))
     const last = JSON.parse(answer.split('\n').findLast((each) => each.startsWith('{"done"')) ?? '')
     assert.deepEqual([last.done, last.accepted, last.problem.status], [false, 1, 400])
-    assert.equal(last.problem.detail, 'body must be valid HTTP chunks')
+    assert.equal(last.problem.detail, 'body must be sent in valid HTTP chunks')
     assert.ok(answer.endsWith('\r\n0\r\n\r\n'))
-    assert.doesNotMatch(service.logged(), /rawPacket/, 'what came reached the log')
+    assert.doesNotMatch(service.logged(), /rawPacket/, 'the received bytes reached the log')
   })
 })
 
-/** Sends, then once what came asks for it sends more; resolves to all that came until the service ended it. */
+/** Sends `sent`, then what `more` returns for the bytes received so far. Resolves to everything the service sent. */
 const exchange = async (
   service: Running,
   sent: string,
@@ -240,7 +292,7 @@ const exchange = async (
       isDone = true
       socket.write(next)
     }
-    // The connection stays open where nothing is wrong with it: a whole problem is the end then.
+    // The service keeps a healthy connection open, so a complete problem also ends the exchange.
     if (/"request_id":"[\w-]+"[^\n]*\}$/.test(received)) socket.end()
   })
   socket.write(sent)

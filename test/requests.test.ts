@@ -1,4 +1,4 @@
-/** What every route takes and refuses of a request, walked by the service's own description of itself. */
+/** What every route accepts and rejects, checked by walking `/openapi.json`. */
 import assert from 'node:assert/strict'
 import { request as rawRequest } from 'node:http'
 import { after, before, describe, test } from 'node:test'
@@ -21,7 +21,7 @@ type Sent = {
   readonly headers?: Record<string, string | string[]>
 }
 
-/** As it is given: fetch would put paths and headers right. */
+/** Sends paths and headers unchanged, which `fetch` would normalize. */
 const send = (service: Running, path: string, { method = 'GET', body, headers = {} }: Sent = {}): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(service.url)
@@ -77,7 +77,7 @@ const pathWith = (path: string, id: string): string => path.replace('{id}', id)
 const resolved = (document: Json, schema: Json): Json =>
   schema?.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1)]
 
-/** A body that is right, made of the examples. */
+/** A valid body, made from the examples of the schema. */
 const exampleOf = (document: Json, described: Json): Json => {
   const schema = resolved(document, described)
   if (schema.examples !== undefined) return schema.examples[0]
@@ -132,7 +132,7 @@ const isOfKind = (kind: string, kinds: readonly string[]): boolean =>
   kinds.includes(kind) || (kind === 'integer' && kinds.includes('number'))
 
 const message = { id: 'm', text: 'What is the lease term?', timestamp: '2024-05-10T12:00:00Z' }
-/** What the answer says is wrong: as a whole, or of the one message that was sent. */
+/** What the response calls invalid: the request as a whole, or the one message in it. */
 const saidOf = ({ status, body }: Answer): { readonly refused: boolean; readonly field: string } => {
   const result = status === 200 ? body.results?.[0] : undefined
   if (result !== undefined) return { refused: result.status === 'rejected', field: result.field ?? '' }
@@ -152,7 +152,7 @@ const STORES = {
 
 const NEEDS_NO_KEY = ['GET /healthz', 'GET /readyz', 'GET /metrics', 'POST /v1/session', 'DELETE /v1/session']
 
-test('who has no key, or one that does not allow it, hears that and nothing of what else is wrong with the request', async () => {
+test('a caller without a key or permission gets 401 or 403, whatever else is wrong with the request', async () => {
   await using service = await startService({})
   const operations = operationsOf(await documentOf(service))
   const { body: made } = await sendJson(service, 'POST', '/v1/keys', { scopes: ['admin'] })
@@ -208,7 +208,7 @@ test('who has no key, or one that does not allow it, hears that and nothing of w
   assert.equal((await send(service, '/usage', { method: 'HEAD' })).status, 401)
 })
 
-test('a value of another kind than its field has is refused by name, in every field of every body, and never turned into one', async () => {
+test('a value of the wrong type is rejected with the name of its field, in every field of every body, and never converted', async () => {
   await using service = await startService({ AUTH: 'none' })
   const document = await documentOf(service)
   let walked = 0
@@ -229,7 +229,8 @@ test('a value of another kind than its field has is refused by name, in every fi
       }
       const right = exampleOf(document, schema)
       if (path !== '/v1/session') {
-        const good = await send(service, pathWith(path, path.includes('organizations') ? 'default' : '1000'), {
+        const id = path.includes('organizations') ? 'default' : '5392'
+        const good = await send(service, pathWith(path, id), {
           method,
           headers,
           body: JSON.stringify(right),
@@ -244,7 +245,7 @@ test('a value of another kind than its field has is refused by name, in every fi
         const kinds = kindsOf(field.schema)
         for (const [kind, value] of WRONG) {
           if (isOfKind(kind, kinds)) continue
-          // Null is absent for the attributes of an event (JSON format, 2.2): of the two forms of data the other may be there.
+          // For attributes of an event, null means absent (JSON format, 2.2), so the other form of data may be used instead.
           if (isEvent && value === null && ['data_base64', 'subject'].includes(`${field.path.at(-1)}`)) continue
           const body = JSON.stringify(replaced(right, field.path, value))
           const answer = await send(service, pathWith(path, '1000'), { method, headers, body })
@@ -261,21 +262,21 @@ test('a value of another kind than its field has is refused by name, in every fi
     }
   }
   assert.ok(walked > 300, `${walked}`)
-  assert.equal((await send(service, '/v1/reports/1000')).body.credit_cost, 35, 'nothing was set')
+  assert.equal((await send(service, '/v1/reports/5392')).body.credit_cost, 35, 'nothing was set')
   for (const query of ['1e2', '0x10', '%205', '+5', '', '5.0', '05', '-1', '0', '1001', 'NaN', '5&limit=5', '９']) {
     for (const path of ['/v1/periods', '/v1/usage/totals', '/v1/organizations']) {
       const answer = await send(service, `${path}?limit=${encodeURI(query)}`.replace('%2520', '%20'))
       assert.equal(answer.status, 400, `${path}?limit=${query}`)
       assert.match(
         answer.body.detail,
-        /query parameter "limit" must be (an integer from 1 to 1000, in digits|given once)/,
+        /query parameter "limit" must be (an integer from 1 to 1000, in plain digits|given only once)/,
       )
     }
   }
   assert.equal((await send(service, '/v1/periods?limit=5')).status, 200)
 })
 
-test('a parameter that is given twice or is not well encoded is refused by name, on every route', async () => {
+test('a query parameter that is repeated or malformed is rejected by name, on every route', async () => {
   await using service = await startService({})
   for (const { method, path, described } of operationsOf(await documentOf(service))) {
     for (const { name, in: place } of described.parameters ?? []) {
@@ -290,7 +291,10 @@ test('a parameter that is given twice or is not well encoded is refused by name,
       ]) {
         const answer = await send(service, `${pathWith(path, '1')}?${query}`, { method })
         assert.equal(answer.status, 400, `${method} ${path}?${query}`)
-        assert.match(answer.body.detail, new RegExp(`query parameter "${name}" must be (given once|UTF-8)`))
+        assert.match(
+          answer.body.detail,
+          new RegExp(`query parameter "${name}" must be (given only once|valid percent-encoded)`),
+        )
       }
     }
   }
@@ -298,7 +302,7 @@ test('a parameter that is given twice or is not well encoded is refused by name,
 
 for (const [name, environment] of Object.entries(STORES)) {
   describe(`on ${name}`, () => {
-    test('U+0000 and lone surrogates are refused wherever a text can stand: nothing asks to repeat what can never succeed', async () => {
+    test('U+0000 and lone surrogates are rejected with 400 in every string, and never with a 503 that invites retries', async () => {
       await using service = await startService(await environment())
       const document = await documentOf(service)
       let walked = 0
@@ -323,7 +327,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         for (const [mediaType, { schema }] of content) {
           if (/ndjson|jsonl/.test(mediaType) || (path === '/v1/events' && mediaType === 'application/json')) continue
           for (const field of fieldsOf(document, schema)) {
-            // A text is measured, in whatever characters, and reaches no store.
+            // The text may hold any characters: it is measured and never stored.
             if (!kindsOf(field.schema).includes('string') || field.path.at(-1) === 'text') continue
             for (const value of ['\u0000', 'a\u0000', '\ud800', 'a\udc00b']) {
               walked++
@@ -358,7 +362,7 @@ for (const [name, environment] of Object.entries(STORES)) {
       }
     })
 
-    test('a cursor that was made up is refused, and whatever one is asked with, nothing fails', async () => {
+    test('a forged cursor is rejected with 400, and no cursor makes a request fail', async () => {
       await using service = await startService(await environment())
       const days = ['0000-01-01T00:00:00Z', '2024-05-10T12:00:00Z', '2024-06-10T12:00:00Z', '2024-07-10T12:00:00Z']
       const messages = days.map((timestamp, id) => ({ ...message, id, timestamp }))
@@ -442,7 +446,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         periods += body.periods.length
         cursor = body.next_cursor === undefined ? '' : `&cursor=${body.next_cursor}`
       } while (cursor !== '')
-      assert.ok(periods > 2024 * 12, 'every cursor that was answered is taken, back to the year 0')
+      assert.ok(periods > 2024 * 12, 'every returned cursor is accepted, back to the year 0')
     })
   })
 }

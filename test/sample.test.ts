@@ -1,4 +1,4 @@
-/** The bundled sample: what is answered while there is nothing yet is as whole as a ledger, and gone when there is something. */
+/** The bundled sample: served in full while the database is empty, and gone once it has data. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { type Running, startService } from './harness.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
 type Json = any
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: Json }
 
@@ -20,7 +20,7 @@ const isSample = ({ headers }: Answer): boolean => headers.get('usage-source') =
 const sum = (amounts: readonly number[]): number => amounts.reduce((all, each) => all + Math.round(each * 1e6), 0)
 const creditsOf = (parts: readonly Json[]): number => sum(parts.map(({ credits }) => credits))
 
-/** Each question of usage, put to what is the current period. */
+/** Requests every usage endpoint for the current period. */
 const QUESTIONS = [
   '/v1/usage',
   '/v1/usage/totals',
@@ -33,7 +33,7 @@ const QUESTIONS = [
 describe('without any configuration', { concurrency: true }, () => {
   for (const environment of [{}, { TIME_ZONE: 'Pacific/Kiritimati', BILLING_ANCHOR_DAY: '17' }]) {
     const where = 'TIME_ZONE' in environment ? ', whatever the calendar of the settings' : ''
-    test(`every question is answered from the sample, and agrees with GET /usage${where}`, async () => {
+    test(`every endpoint serves the sample and agrees with GET /usage${where}`, async () => {
       await using service = await startService(environment)
       const usage = await ask(service, '/usage')
       assert.ok(isSample(usage))
@@ -44,7 +44,7 @@ describe('without any configuration', { concurrency: true }, () => {
       const session = (await ask(service, '/v1/session')).body
       assert.deepEqual([session.source, session.organization.id], ['bundled-sample', 'default'])
       const period = (await ask(service, '/v1/periods/current')).body
-      assert.ok(period.start <= session.time && session.time < period.end, 'the present of the sample is its own')
+      assert.ok(period.start <= session.time && session.time < period.end, 'the sample has its own current time')
 
       const paged: Json[] = []
       let cursor = ''
@@ -88,7 +88,7 @@ describe('without any configuration', { concurrency: true }, () => {
     })
   }
 
-  test('another organization has nothing of the sample', async () => {
+  test('another organization does not see the sample', async () => {
     await using service = await startService({})
     await ask(service, '/v1/organizations', { id: 'acme' })
     assert.ok(isSample(await ask(service, '/usage')))
@@ -114,7 +114,7 @@ describe('the sample is gone', { concurrency: true }, () => {
     assert.equal(session?.body.source, 'ledger')
   }
 
-  test('once a message is reported, to this process or to another at the same database', async () => {
+  test('once a message is reported to any process on the same database', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sample-test-'))
     try {
       const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
@@ -132,7 +132,7 @@ describe('the sample is gone', { concurrency: true }, () => {
     }
   })
 
-  test('once there is a key', async () => {
+  test('once a key exists', async () => {
     await using service = await startService({})
     for (const path of QUESTIONS) assert.equal((await ask(service, path)).status, 200, path)
     const { key } = (await ask(service, '/v1/keys', { scopes: ['admin'] })).body

@@ -1,4 +1,4 @@
-/** The server as a process: starting, refusing to start, and leaving. */
+/** The server as a process: start, refusal to start, and shutdown. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '..')
 type Process = AsyncDisposable & {
   readonly child: ChildProcess
   readonly output: () => string
-  /** Resolves to what was matched when the output matches. */
+  /** Resolves to the match once the output has one. */
   readonly says: (pattern: RegExp) => Promise<RegExpExecArray>
   readonly exit: Promise<readonly [number | null, NodeJS.Signals | null]>
 }
@@ -48,7 +48,7 @@ const startServer = (args: readonly string[], environment: Record<string, string
         }
         waiting.add(check)
         check()
-        exit.then(() => reject(new Error(`exited without saying ${pattern}: ${output}`)))
+        exit.then(() => reject(new Error(`exited without printing ${pattern}: ${output}`)))
       }),
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL')
@@ -61,7 +61,7 @@ const startServer = (args: readonly string[], environment: Record<string, string
 const urlOf = async (server: Process): Promise<string> => (await server.says(/serving on (http:\/\/[\d.:]+)/))[1] ?? ''
 
 describe('the server process', () => {
-  test('serves on the port that --port or PORT names, --port first, and says what it answers', async () => {
+  test('listens on --port in preference to PORT and logs what it serves', async () => {
     await using server = startServer(['--port', '0'], { PORT: 'not read' })
     const url = await urlOf(server)
     await server.says(/bundled sample period/)
@@ -69,15 +69,15 @@ describe('the server process', () => {
     await server.says(/"path":"\/usage","status":200/)
   })
 
-  test('refuses a wrong setting or option in one line, with exit code 2', async () => {
+  test('rejects an invalid setting or option with exit code 2', async () => {
     for (const [args, environment, line] of [
       [[], { PORT: 'http' }, 'copilot-credits: PORT must be a whole number from 0 to 65535, not "http"\n'],
       [
         [],
         { UPSTREAM_MAX_AGE: '1 s' },
-        'copilot-credits: UPSTREAM_MAX_AGE must be a duration of 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
+        'copilot-credits: UPSTREAM_MAX_AGE must be a duration from 0 to 24h, such as 500ms, 10s or 5min, not "1 s"\n',
       ],
-      [['--prot', '1'], {}, /^error: unknown option '--prot'/],
+      [['--prot', '1'], {}, /^copilot-credits: unknown option '--prot'/],
     ] as const) {
       await using server = startServer(args, environment)
       assert.deepEqual(await server.exit, [2, null])
@@ -86,7 +86,7 @@ describe('the server process', () => {
     }
   })
 
-  test('says that a port is taken, with exit code 1', async () => {
+  test('logs a port in use and exits with 1', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     await using server = startServer(['--port', String((taken.address() as AddressInfo).port)])
@@ -96,7 +96,7 @@ describe('the server process', () => {
   })
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    test(`${signal} finishes what is in flight, then leaves with exit code 0`, async () => {
+    test(`${signal} finishes in-flight requests, then exits with 0`, async () => {
       const answers: (() => void)[] = []
       await using upstream = await startCopilot({
         listing: (_, response) => answers.push(() => send(response, 200, { messages: [] })),
@@ -106,7 +106,7 @@ describe('the server process', () => {
       const inFlight = fetch(`${url}/usage`)
       while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve))
       server.child.kill(signal)
-      await server.says(/leaving: finishing/)
+      await server.says(/shutting down: finishing/)
       while (await accepts(url)) await new Promise((resolve) => setImmediate(resolve))
       answers[0]?.()
       assert.equal(await (await inFlight).text(), '{"usage":[]}')
@@ -114,9 +114,9 @@ describe('the server process', () => {
     })
   }
 
-  for (const client of ['sends on and on', 'is silent', 'does not read its answer'] as const) {
-    test(`SIGTERM ends a stream of messages in order, at once, also one whose client ${client}`, async () => {
-      // A time that would not be over before the test's own.
+  for (const client of ['keeps sending', 'is silent', 'does not read its response'] as const) {
+    test(`SIGTERM promptly ends a stream of messages whose client ${client}`, async () => {
+      // Longer than the time limit of the test.
       await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min', LOG_LEVEL: 'debug' })
       const url = await urlOf(server)
       const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
@@ -153,9 +153,9 @@ describe('the server process', () => {
         while (isSending && socket.write(batchOf(100)));
       }
       socket.on('drain', sendOn)
-      if (client === 'does not read its answer') {
+      if (client === 'does not read its response') {
         socket.pause()
-        // Until nothing goes any further: neither is the body read nor the answer.
+        // Until both directions are stuck.
         let before = -1
         sendOn()
         while (before !== socket.bytesWritten) {
@@ -168,17 +168,17 @@ describe('the server process', () => {
       } else sendOn()
       server.child.kill('SIGTERM')
       assert.deepEqual(await server.exit, [0, null])
-      assert.doesNotMatch(server.output(), /left with requests in flight/)
+      assert.doesNotMatch(server.output(), /stopped with requests in flight/)
       socket.resume()
       await ended
-      if (client === 'does not read its answer') return
+      if (client === 'does not read its response') return
       const lines = answer.split('\r\n').flatMap((part) => part.split('\n'))
       const last = JSON.parse(lines.findLast((line) => line.startsWith('{')) ?? '')
       assert.equal(last.done, false)
-      assert.equal(last.accepted, answer.split('"status":"accepted"').length - 1, 'counts what was answered')
+      assert.equal(last.accepted, answer.split('"status":"accepted"').length - 1, 'counts the results that were sent')
       assert.equal(last.problem.type, 'urn:copilot-credits:problem:shutting-down')
       assert.match(last.problem.detail, /send everything else again/)
-      assert.ok(answer.endsWith('\r\n0\r\n\r\n'), 'the answer is whole')
+      assert.ok(answer.endsWith('\r\n0\r\n\r\n'), 'the response is complete')
     })
   }
 
@@ -186,14 +186,14 @@ describe('the server process', () => {
   const messages = 'POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n'
   for (const [what, head, answered] of [
     ['the head', 'POST /v1/keys HTTP/1.1\r\nHost: loc', /^$/],
-    ['the body', `${keys}Content-Length: 500\r\n\r\n{"sco`, /^HTTP\/1\.1 503 .*problem:shutting-down.*send it again/s],
+    ['the body', `${keys}Content-Length: 500\r\n\r\n{"sco`, /^HTTP\/1\.1 503 .*problem:shutting-down.*Send it again/s],
     [
-      'a packed stream',
+      'a compressed stream',
       `${messages}Content-Type: application/x-ndjson\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`,
       /^HTTP\/1\.1 503 .*problem:shutting-down/s,
     ],
   ] as const) {
-    test(`SIGTERM does not wait for ${what} of a request that does not go on`, async () => {
+    test(`SIGTERM does not wait for ${what} of a stalled request`, async () => {
       await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min' })
       const url = await urlOf(server)
       const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
@@ -203,7 +203,7 @@ describe('the server process', () => {
       })
       const closed = once(socket, 'close')
       await new Promise((resolve) => socket.write(head, resolve))
-      // Connections are taken in turn: what was sent before has been read by now.
+      // Connections are served in order, so the server has read the bytes above.
       await (await fetch(`${url}/healthz`)).text()
       server.child.kill('SIGTERM')
       assert.deepEqual(await server.exit, [0, null])
@@ -212,7 +212,7 @@ describe('the server process', () => {
     })
   }
 
-  test('SIGTERM does not wait for a reader that has stopped reading its answer', async () => {
+  test('SIGTERM does not wait for a client that stopped reading its response', async () => {
     await using server = startServer(['--port', '0'], { SHUTDOWN_TIMEOUT: '10min' })
     const url = await urlOf(server)
     const idOf = (index: number) => `${'m'.repeat(190)}${index}`
@@ -228,7 +228,7 @@ describe('the server process', () => {
     socket.destroy()
   })
 
-  test('keeps an idle connection for longer than load balancers do, and closes it when it leaves', async () => {
+  test('keeps idle connections longer than load balancers do and closes them at shutdown', async () => {
     await using server = startServer(['--port', '0'])
     const url = await urlOf(server)
     const agent = new Agent({ keepAlive: true })
@@ -247,7 +247,7 @@ describe('the server process', () => {
     await once(socket.resume(), 'end')
   })
 
-  test('SIGTERM resets no reader that keeps asking on its connection', async () => {
+  test('SIGTERM resets no connection that keeps sending requests', async () => {
     await using server = startServer(['--port', '0'])
     const url = await urlOf(server)
     const agent = new Agent({ keepAlive: true, maxSockets: 8 })
@@ -263,7 +263,7 @@ describe('the server process', () => {
     assert.deepEqual(await server.exit, [0, null])
   })
 
-  test('leaves in order when a signal to `npm start` has ended the shell that npm started it with', async () => {
+  test('shuts down gracefully after a signal to `npm start` has ended its shell', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-server-'))
     const command = `"${process.execPath}" bin/copilot-credits.js serve --port 0; true`
     const shell = spawn('sh', ['-c', command], {
@@ -278,15 +278,15 @@ describe('the server process', () => {
     let output = ''
     for await (const bytes of shell.stdout) {
       output += bytes
-      // It ends when the server closes it, which goes on without the shell.
+      // Ends when the server, which outlives the shell, closes it.
       if (/serving on/.test(output)) shell.kill('SIGTERM')
     }
-    assert.match(output, /leaving: finishing what is in flight/)
-    assert.doesNotMatch(output, /left with requests in flight/)
+    assert.match(output, /shutting down: finishing in-flight requests/)
+    assert.doesNotMatch(output, /stopped with requests in flight/)
     rmSync(folder, { recursive: true })
   })
 
-  test('a second signal leaves at once, and so does the end of the time for leaving', async () => {
+  test('a second signal or SHUTDOWN_TIMEOUT stops the server immediately', async () => {
     await using upstream = await startCopilot({ listing: () => {} })
     const settings = { UPSTREAM_URL: upstream.url, UPSTREAM_TIMEOUT: '1min', UPSTREAM_ATTEMPT_TIMEOUT: '1min' }
     for (const [timeout, isSignalled] of [
@@ -299,7 +299,7 @@ describe('the server process', () => {
       const inFlight = fetch(`${url}/usage`).catch(() => 'broken off')
       while (upstream.asked.length === asked) await new Promise((resolve) => setImmediate(resolve))
       server.child.kill('SIGTERM')
-      await server.says(/leaving: finishing/)
+      await server.says(/shutting down: finishing/)
       if (isSignalled) server.child.kill('SIGTERM')
       assert.deepEqual(await server.exit, [1, null])
       assert.equal(await inFlight, 'broken off')
@@ -317,7 +317,7 @@ const accepts = (url: string): Promise<boolean> =>
     socket.on('error', () => resolve(false))
   })
 
-/** What went wrong, where no answer came. A new connection may be refused, or be reset before it was accepted. */
+/** Resolves to what went wrong, if there was no response. A new connection can be refused, or reset before it is accepted. */
 const askOnce = (url: string, agent: Agent): Promise<string | undefined> =>
   new Promise((resolve) => {
     const request = get(url, { agent }, (response) => {

@@ -1,4 +1,4 @@
-/** Signing in to the dashboard: a session is as good as its key, ends with it, and no other site can use it. */
+/** Signing in to the dashboard: a session can do what its key can, ends with it, and is useless to other sites. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ type Json = any
 type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: Json }
 type Asked = { readonly method?: string; readonly headers?: OutgoingHttpHeaders; readonly body?: unknown }
 
-/** With the very headers that are given: `fetch` has its own opinion of some. */
+/** Sends exactly the given headers; `fetch` replaces some. */
 const ask = async (service: Running, path: string, { method, headers = {}, body }: Asked = {}): Promise<Answer> => {
   const sent = request(`${service.url}${path}`, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
@@ -31,12 +31,12 @@ const ask = async (service: Running, path: string, { method, headers = {}, body 
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
-/** What a browser of today says of a request by a page of the service, over http at the loopback. */
+/** The headers that a current browser sends for a request by a page of the service, over http on loopback. */
 const OWN_PAGE = { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8000' }
 
 type Scope = 'usage:read' | 'messages:write' | 'admin'
 
-/** A service with an admin key of `default`, and a way to make more. */
+/** A service with an admin key of `default`, and a function that makes more keys. */
 const startKeyed = async (environment: Record<string, string> = {}) => {
   const service = await startService(environment)
   const { key: admin } = (await ask(service, '/v1/keys', { body: { scopes: ['admin'] } })).body
@@ -51,14 +51,14 @@ const signIn = (service: Running, key: string, headers: OutgoingHttpHeaders = OW
 
 const cookiesOf = ({ headers }: Answer): readonly string[] => [headers['set-cookie'] ?? []].flat()
 
-/** What the browser sends back. */
+/** The cookie that the browser sends back. */
 const sessionOf = async (service: Running, key: string): Promise<string> => {
   const [cookie = ''] = cookiesOf(await signIn(service, key))
   return cookie.split(';', 1)[0] ?? ''
 }
 
 describe('a sign-in with a key', { concurrency: true }, () => {
-  test('is kept in a cookie that scripts cannot read and no other site sends, and that does not hold the key', async () => {
+  test('sets a cookie that scripts cannot read, that other sites cannot send, and that does not hold the key', async () => {
     await using keyed = await startKeyed({ SESSION_LIFETIME: '2h' })
     const answer = await signIn(keyed.service, keyed.admin)
     assert.equal(answer.status, 204)
@@ -74,7 +74,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
     assert.deepEqual([body.organization.id, body.scopes, body.signed_in_by], ['default', ['admin'], 'session'])
   })
 
-  test('is sent back over https only and by no neighbouring host, unless the browser says that it came over http', async () => {
+  test('sets a cookie for https and this host only, unless the browser uses http', async () => {
     await using keyed = await startKeyed()
     for (const [headers, isSecure] of [
       [{ 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }, true],
@@ -94,7 +94,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
     }
   })
 
-  test('is not to be replaced by the cookie that a neighbouring host has planted', async () => {
+  test('cannot be replaced by a cookie that a sibling domain has planted', async () => {
     await using keyed = await startKeyed()
     const planted = await sessionOf(keyed.service, (await keyed.keyOf('acme', 'usage:read')).key)
     const https = { 'sec-fetch-site': 'same-origin', origin: 'https://credits.example' }
@@ -104,7 +104,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
     assert.equal(body.organization.id, 'default')
   })
 
-  test('needs a good key that may read usage, and says nothing of why it is none', async () => {
+  test('requires a valid key with usage:read, and does not say why a key is invalid', async () => {
     await using keyed = await startKeyed()
     const { service, keyOf, admin } = keyed
     const revoked = await keyOf('acme', 'usage:read')
@@ -135,7 +135,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
     assert.equal(form.status, 415, 'no form can be sent')
   })
 
-  test('is refused where there are no keys, and nobody needs it there', async () => {
+  test('is rejected if there are no keys, when nobody needs to sign in', async () => {
     await using service = await startService({})
     assert.equal((await signIn(service, `cck_default_${'A'.repeat(43)}`)).status, 401)
     const { body } = await ask(service, '/v1/session')
@@ -144,7 +144,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
 })
 
 describe('a session', { concurrency: true }, () => {
-  test('may what its key may, and sees nothing of another organization', async () => {
+  test('can do what its key can, and sees nothing of another organization', async () => {
     await using keyed = await startKeyed()
     const { service, keyOf, admin } = keyed
     const reader = await sessionOf(service, (await keyOf('acme', 'usage:read')).key)
@@ -170,7 +170,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('ends with its key, at once', async () => {
+  test('ends immediately when its key is revoked', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const { id, key } = await keyed.keyOf('acme', 'usage:read')
@@ -180,10 +180,10 @@ describe('a session', { concurrency: true }, () => {
     assert.equal((await ask(service, '/usage', { headers: { cookie } })).status, 401)
   })
 
-  test('ends after SESSION_LIFETIME, whether or not the browser forgets it', async () => {
+  test('ends after SESSION_LIFETIME, whether or not the browser deletes the cookie', async () => {
     await using keyed = await startKeyed({ SESSION_LIFETIME: '1ms' })
     const [cookie = ''] = cookiesOf(await signIn(keyed.service, keyed.admin))
-    assert.match(cookie, /Max-Age=1;/, 'a part of a second is no zero, which would end it before it began')
+    assert.match(cookie, /Max-Age=1;/, 'part of a second is rounded up, since 0 would delete the cookie')
     const headers = { cookie: cookie.split(';', 1)[0] }
     const begun = Date.now()
     let status = 200
@@ -197,7 +197,7 @@ describe('a session', { concurrency: true }, () => {
     assert.equal(readConfig({}).sessionLifetimeMs, 12 * 3_600_000)
   })
 
-  test('is not asked where a key is shown: the key decides, a bad one too', async () => {
+  test('is ignored if the request has a key, even an invalid one', async () => {
     await using keyed = await startKeyed()
     const { service, admin, keyOf } = keyed
     const cookie = await sessionOf(service, admin)
@@ -212,7 +212,7 @@ describe('a session', { concurrency: true }, () => {
     assert.equal((await ask(service, '/v1/session', { headers: withNonsense })).body.signed_in_by, 'key')
   })
 
-  test('ends in the browser when one signs out, over http and over https', async () => {
+  test('is deleted from the browser on sign-out, over http and over https', async () => {
     await using keyed = await startKeyed()
     const cookie = await sessionOf(keyed.service, keyed.admin)
     for (const origin of ['http://localhost:8000', 'https://localhost:8000']) {
@@ -236,7 +236,7 @@ describe('a session', { concurrency: true }, () => {
     assert.equal(twice.status, 204, 'who is signed out may sign out')
   })
 
-  test('that was signed out is over for every copy of its cookie, in every process, and no other session is', async () => {
+  test('that is signed out ends for every copy of its cookie, in every process, and no other session ends', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
     try {
       const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
@@ -249,7 +249,7 @@ describe('a session', { concurrency: true }, () => {
       const statusOf = async (at: Running, cookie: string): Promise<number> =>
         (await ask(at, '/v1/usage', { headers: { cookie } })).status
       for (const each of [service, other]) assert.equal(await statusOf(each, copied), 200)
-      // Twice at once, as a double click does.
+      // Twice at once, like a double click.
       const signOut = { method: 'DELETE', headers: { ...OWN_PAGE, cookie: copied } }
       const answers = await Promise.all([1, 2].map(() => ask(service, '/v1/session', signOut)))
       assert.deepEqual(
@@ -257,8 +257,8 @@ describe('a session', { concurrency: true }, () => {
         [204, 204],
       )
       const { status, body } = await ask(service, '/usage', { headers: { cookie: copied } })
-      assert.deepEqual([status, body.detail], [401, 'the session was signed out: sign in again'])
-      // Another process may have remembered for some seconds that it was good.
+      assert.deepEqual([status, body.detail], [401, 'The session was signed out. Sign in again.'])
+      // Another process may have cached the valid session for a few seconds.
       const begun = Date.now()
       while ((await statusOf(other, copied)) === 200 && Date.now() < begun + 20_000);
       await using later = await startService({ DATABASE_URL })
@@ -273,7 +273,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('holds in every process at one database, and after a new start', async () => {
+  test('is valid in every process on the database, and after a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-sessions-'))
     try {
       const DATABASE_URL = `sqlite:${join(folder, 'shared.db')}`
@@ -293,7 +293,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('that is forged, changed, cut, doubled or nonsense is none, and never an error', async () => {
+  test('that is forged, altered, truncated, duplicated or garbage is ignored and never causes an error', async () => {
     await using keyed = await startKeyed()
     await using elsewhere = await startKeyed()
     const { service, admin } = keyed
@@ -347,7 +347,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('is answered what the upstream lists only where its key may see it, though the answer is at hand', async () => {
+  test("gets the upstream's listing only if its key may see it, even from memory", async () => {
     await using upstream = await startCopilot({
       listing: sendListing([{ id: 1, text: 'x', timestamp: '2024-05-10T12:00:00Z' }]),
     })
@@ -366,7 +366,7 @@ describe('a session', { concurrency: true }, () => {
     }
   })
 
-  test('and its key never reach a log', async () => {
+  test('and its key never appear in a log', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -386,7 +386,7 @@ describe('a session', { concurrency: true }, () => {
 })
 
 describe('pages of other sites', { concurrency: true }, () => {
-  /** What browsers say of a request, and whether it is by a page of the service at `credits.example:8000`. */
+  /** Headers of a browser's request, and whether they come from a page of the service at `credits.example:8000`. */
   const cases: readonly (readonly [OutgoingHttpHeaders, boolean])[] = [
     [{ 'sec-fetch-site': 'same-origin' }, true],
     [{ 'sec-fetch-site': 'none' }, true],
@@ -413,7 +413,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     [{}, false],
   ]
 
-  test('change nothing in the name of who is signed in', async () => {
+  test('cannot change anything on behalf of a signed-in user', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -428,13 +428,13 @@ describe('pages of other sites', { concurrency: true }, () => {
       assert.equal(answer.status, isOwn ? 201 : 403, what)
       const { status } = await ask(service, `/v1/reports/${index}`, { headers: { cookie } })
       assert.equal(status, isOwn ? 200 : 404, what)
-      // Its own key lets a program do it whatever its headers have been copied from.
+      // With a key of its own, a program is allowed whatever its other headers are.
       const withKey = { ...asked, headers: { ...asked.headers, ...bearer(admin) } }
       assert.equal((await ask(service, `/v1/reports/${index}`, withKey)).status, isOwn ? 200 : 201, what)
     }
   })
 
-  test('change nothing by any method of any path, neither signed in nor where nobody is asked', async () => {
+  test('cannot change anything by any method on any path, with a session or without authentication', async () => {
     await using keyed = await startKeyed()
     await using open = await startService({})
     await using guarded = await startService({ AUTH: 'none' })
@@ -449,7 +449,7 @@ describe('pages of other sites', { concurrency: true }, () => {
           [keyed.service, { cookie }],
           [open, {}],
           [guarded, {}],
-          // A browser adds what it has once been asked for, a proxy what it has made of that.
+          // A browser adds credentials by itself, and a proxy may translate them.
           [guarded, { authorization: 'Basic eDp5' }],
           [guarded, { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
         ] as const) {
@@ -464,7 +464,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     assert.ok(tried >= 10, `${tried} methods change something`)
   })
 
-  test('are not told that they may try, and cannot sign anybody in or out', async () => {
+  test('get no CORS permission, and cannot sign anyone in or out', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const cookie = await sessionOf(service, admin)
@@ -482,7 +482,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     }
   })
 
-  test('are told from our own behind a proxy that changes Host by PUBLIC_URL; without it the problem says what to set', async () => {
+  test('are told apart from our own by PUBLIC_URL if a proxy changes Host; without it, the problem says what to set', async () => {
     const origin = 'http://credits.example'
     const headers = { host: 'backend:8000', origin }
     await using unset = await startKeyed()
@@ -505,7 +505,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     }
   })
 
-  test('are known by their name even where a proxy tells none of ours', async () => {
+  test('are recognized even if a proxy sends no Host', async () => {
     await using service = await startService({ AUTH: 'none' })
     const { hostname, port } = new URL(service.url)
     for (const origin of ['null', 'nonsense']) {
@@ -515,7 +515,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     }
   })
 
-  test('cannot have anything changed by GET, and no cache keeps for others what a session was answered', async () => {
+  test('cannot change anything by GET, and shared caches do not store the responses to a session', async () => {
     await using keyed = await startKeyed()
     const { service, admin } = keyed
     const message = { id: 'x', text: 'x', timestamp: new Date().toISOString() }

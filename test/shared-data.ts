@@ -1,6 +1,6 @@
 /**
- * Real messages to measure and test with. They are not part of the repository: a test that wants them says why it was
- * skipped where they are absent. `MESSAGE_DATA` names another folder than the one beside the checkout.
+ * Real messages for tests and benchmarks. They are not part of the repository; without them, tests that need them are
+ * skipped. `MESSAGE_DATA` names their folder, if it is not next to the checkout.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,9 +8,9 @@ import { gunzipSync } from 'node:zlib'
 
 const folder = process.env['MESSAGE_DATA'] ?? join(import.meta.dirname, '..', '..', 'shared', 'data')
 
-/** What `node:test` takes as `skip`: a reason, or false. */
+/** A value for `skip` of `node:test`: a reason, or false. */
 export const skipWithout = (file: string): string | false =>
-  existsSync(join(folder, file)) ? false : `no ${file} in ${folder}: the message data is kept apart from the code`
+  existsSync(join(folder, file)) ? false : `no ${file} in ${folder}: the message data is not part of the repository`
 
 export const pathOf = (file: string): string => join(folder, file)
 

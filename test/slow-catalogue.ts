@@ -1,7 +1,6 @@
 /**
- * A worker: a Copilot service that lists as many messages as it is told, each with a report of its own, and answers a call
- * for a report slowly; and a reader of /healthz, which tells how long it waited. Both have nothing to do with the thread of
- * the service.
+ * A worker with a Copilot service that lists a given number of messages, each with its own report, and responds slowly for
+ * reports; and with a client that measures the latency of /healthz. Neither uses the thread of the service.
  */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -26,7 +25,7 @@ const sendListing = async (response: ServerResponse): Promise<void> => {
   response.end(']}')
 }
 
-/** Or closed. */
+/** Resolves also if the connection is closed. */
 const drained = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
@@ -50,7 +49,7 @@ server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 parentPort?.postMessage(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 
-/** Told the address of the service, it asks until it is told to stop. */
+/** Gets the address of the service and sends requests until told to stop. */
 parentPort?.once('message', async (service: string) => {
   let isOver = false
   parentPort?.once('message', () => {

@@ -1,6 +1,6 @@
 /**
- * The service notices what becomes of its SQLite file while it runs and between two starts. Files are changed by other programs,
- * as this process would drop SQLite's locks if it closed one of them.
+ * The service detects changes to its SQLite file, both while it runs and between two starts. Other programs make the changes,
+ * because closing the file in this process would release SQLite's locks.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -54,34 +54,34 @@ const READS = [
   '/v1/usage/totals?from=2024-05-01&to=2024-06-01&bucket=day',
 ]
 
-/** Of each: what becomes of the file at `$1`, what is said of it, and how it is undone, if it can be. */
+/** What happens to the file at `$1`, the error, and how to undo it, if possible. */
 const MISHAPS: readonly {
   readonly name: string
   readonly does: string
   readonly says: RegExp
   readonly undo?: string
 }[] = [
-  { name: 'removed', does: 'rm "$1"', says: /is no longer there/ },
-  { name: 'renamed', does: 'mv "$1" "$1.old"', says: /is no longer there/, undo: 'mv "$1.old" "$1"' },
-  { name: 'replaced by a copy', does: 'cp "$1" "$1.new"; mv "$1.new" "$1"', says: /is another file now/ },
+  { name: 'removed', does: 'rm "$1"', says: /no longer exists/ },
+  { name: 'renamed', does: 'mv "$1" "$1.old"', says: /no longer exists/, undo: 'mv "$1.old" "$1"' },
+  { name: 'replaced by a copy', does: 'cp "$1" "$1.new"; mv "$1.new" "$1"', says: /is now a different file/ },
   { name: 'emptied', does: ': > "$1"', says: /was overwritten|cannot be read/ },
   { name: 'overwritten with text', does: 'printf %9000d 1 > "$1"', says: /cannot be read/ },
-  { name: 'overwritten with another database', does: 'cat "$2" > "$1"', says: /was overwritten with something else/ },
+  { name: 'overwritten with another database', does: 'cat "$2" > "$1"', says: /was overwritten with other content/ },
   { name: 'overwritten with an older copy', does: 'cat "$3" > "$1"', says: /was overwritten/ },
-  { name: 'moved with its folder', does: 'mv "$(dirname "$1")" "$(dirname "$1").old"', says: /is no longer there/ },
+  { name: 'moved with its folder', does: 'mv "$(dirname "$1")" "$(dirname "$1").old"', says: /no longer exists/ },
   {
-    name: 'hidden by another folder',
+    name: 'hidden behind another folder',
     does: 'd=$(dirname "$1"); mv "$d" "$d.old"; mkdir "$d"; cp "$2" "$1"',
-    says: /is another file now/,
+    says: /is now a different file/,
     undo: 'd=$(dirname "$1"); rm -r "$d"; mv "$d.old" "$d"',
   },
   { name: 'robbed of its write-ahead log', does: 'rm "$1-wal"', says: /has lost its write-ahead log/ },
-  { name: 'left with an empty write-ahead log', does: ': > "$1-wal"', says: /was cut short/ },
+  { name: 'left with an empty write-ahead log', does: ': > "$1-wal"', says: /truncated write-ahead log/ },
 ]
 
-describe('while the service runs, its SQLite file is', () => {
+describe('if the SQLite file of a running service is', () => {
   for (const { name, does, says, undo } of MISHAPS) {
-    test(`${name}: nothing is acknowledged or answered, and the log says why`, async () => {
+    test(`${name}, every request fails and the log says why`, async () => {
       using folder = temporaryFolder()
       const other = join(folder.path, 'other.db')
       await (await createSqliteLedger({ path: other })).close()
@@ -100,7 +100,7 @@ describe('while the service runs, its SQLite file is', () => {
       assert.equal(await report(service), 503)
       for (const path of READS) assert.equal(await statusOf(service, path), 503, path)
       assert.match(service.logged(), says)
-      assert.match(service.logged(), /Nothing is taken or answered/)
+      assert.match(service.logged(), /All requests to the database are refused/)
       if (undo === undefined) return
       shell(undo, folder.database)
       assert.equal(await report(service), 200)
@@ -108,14 +108,14 @@ describe('while the service runs, its SQLite file is', () => {
     })
   }
 
-  test('gone: the service is not ready', async () => {
+  test('gone, /readyz fails', async () => {
     using folder = temporaryFolder()
     await using service = await start(folder.database)
     shell('rm "$1"', folder.database)
     assert.equal(await statusOf(service, '/readyz'), 503)
   })
 
-  test('checkpointed by another program: everything goes on', async () => {
+  test('checkpointed by another program, everything keeps working', async () => {
     using folder = temporaryFolder()
     await using service = await start(folder.database)
     for (const mode of ['PASSIVE', 'RESTART', 'TRUNCATE']) {
@@ -128,16 +128,16 @@ describe('while the service runs, its SQLite file is', () => {
   })
 })
 
-describe('at a start, a SQLite file that', () => {
+describe('at start, a SQLite file that', () => {
   const mishaps: readonly { readonly name: string; readonly does: string; readonly says: RegExp }[] = [
     { name: 'is missing', does: 'rm "$1"', says: /is missing or empty/ },
-    { name: 'is missing with all that begins with its name', does: 'rm "$1"*', says: /is missing or empty/ },
+    { name: 'is missing together with its companion files', does: 'rm "$1"*', says: /is missing or empty/ },
     { name: 'is empty', does: ': > "$1"', says: /is missing or empty/ },
-    { name: 'is another installation’s', does: 'cp "$2" "$1"', says: /holds another database/ },
+    { name: 'is another installation’s', does: 'cp "$2" "$1"', says: /holds a different database/ },
     { name: 'is an older copy', does: 'cp "$3" "$1"', says: /holds an older copy/ },
   ]
   for (const { name, does, says } of mishaps) {
-    test(`${name} is not taken for the ledger that was there`, async () => {
+    test(`${name} is rejected`, async () => {
       using folder = temporaryFolder()
       const [other, older] = [join(folder.path, 'other.db'), join(folder.path, 'older.db')]
       await (await createSqliteLedger({ path: other })).close()
@@ -151,16 +151,16 @@ describe('at a start, a SQLite file that', () => {
       await assert.rejects(createSqliteLedger({ path: folder.database }), (error: Error) => {
         assert.match(error.message, says)
         assert.match(error.message, /db restore/)
-        assert.match(error.message, /remove the marker file/)
+        assert.match(error.message, /delete the marker file/)
         return true
       })
-      // As the error says: without the marker it is deliberate.
+      // Removing the marker, as the error suggests, accepts the file.
       shell('rm "$(dirname "$1")/.ledger.db.marker"', folder.database)
       await (await createSqliteLedger({ path: folder.database })).close()
     })
   }
 
-  test('lost its write-ahead log after a kill is not taken for the whole ledger', async () => {
+  test('lost its write-ahead log after a kill is rejected', async () => {
     using folder = temporaryFolder()
     const module = `import { createSqliteLedger } from ${JSON.stringify(new URL('../src/store/sqlite/ledger.ts', import.meta.url).href)}
       const { reports } = await createSqliteLedger({ path: ${JSON.stringify(folder.database)} })
@@ -169,10 +169,13 @@ describe('at a start, a SQLite file that', () => {
     spawnSync(process.execPath, ['--eval', module])
     assert.ok(statSync(`${folder.database}-wal`).size > 0)
     shell('rm "$1-wal"', folder.database)
-    await assert.rejects(createSqliteLedger({ path: folder.database }), /lacks the write-ahead log/)
+    await assert.rejects(
+      createSqliteLedger({ path: folder.database }),
+      /write-ahead log with the latest writes is missing/,
+    )
   })
 
-  test('was made before there were markers is opened, and gets one', async () => {
+  test('predates marker files is opened and gets one', async () => {
     using folder = temporaryFolder()
     await (await createSqliteLedger({ path: folder.database })).close()
     shell('rm "$(dirname "$1")/.ledger.db.marker"', folder.database)
@@ -184,10 +187,10 @@ describe('at a start, a SQLite file that', () => {
   })
 })
 
-describe('only the owner may read', () => {
+describe('only the owner can read', () => {
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 
-  test('the files of a new database and the folder that is made for them', async () => {
+  test('the files of a new database and their new folder', async () => {
     using folder = temporaryFolder()
     await using service = await start(folder.database)
     assert.equal(await report(service), 200)
@@ -198,7 +201,7 @@ describe('only the owner may read', () => {
     for (const file of files) assert.equal(modeOf(join(data, file)), '600', file)
   })
 
-  test('files that were open to others, from the next start on; their folder stays as it is', async () => {
+  test('existing files after the next start; an existing folder keeps its mode', async () => {
     using folder = temporaryFolder()
     const data = join(folder.path, 'data')
     mkdirSync(data)
@@ -213,7 +216,7 @@ describe('only the owner may read', () => {
 })
 
 describe('/readyz', () => {
-  test('is 503 while another process holds the database, and 200 again afterwards', async () => {
+  test('is 503 while another process locks the database, and 200 again afterwards', async () => {
     using folder = temporaryFolder()
     await using service = await start(folder.database)
     {
@@ -225,7 +228,7 @@ describe('/readyz', () => {
     for (let status = 503; status !== 200; ) status = await statusOf(service, '/readyz')
   })
 
-  test('tries one write, however many ask', async () => {
+  test('tries at most one write per second, whatever the number of requests', async () => {
     using folder = temporaryFolder()
     await using service = await start(folder.database)
     using reader = new DatabaseSync(folder.database, { readOnly: true })
@@ -235,7 +238,7 @@ describe('/readyz', () => {
       await Promise.all(Array.from({ length: 10 }, () => statusOf(service, '/readyz')))
       writes.add(versionOf())
     }
-    assert.ok(writes.size > 1, 'it is written')
-    assert.ok(writes.size < 10, `${writes.size} writes for 200 askers`)
+    assert.ok(writes.size > 1, 'no write')
+    assert.ok(writes.size < 10, `${writes.size} writes for 200 requests`)
   })
 })

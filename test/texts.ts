@@ -1,4 +1,4 @@
-/** Texts for property tests: every script and every oddity the rules speak of, mixed in one text. */
+/** Texts for property tests, which mix every script and special case that the rules mention. */
 import fc from 'fast-check'
 
 const charactersOf = (characters: string) => fc.constantFrom(...characters.split(/(?:)/u))
@@ -23,11 +23,11 @@ const alphabets = [
   fc.constantFrom('\u0000', '\u0007', '\u001b', '\u007f', '\u0085', '\u2028', '\u2029', '\ufeff', '\ufffd', '\uffff'),
 ] as const
 
-/** Any text over all of these alphabets. */
+/** Any text over these alphabets. */
 export const anyText = (maxLength = 160): fc.Arbitrary<string> =>
   fc.array(fc.oneof(...alphabets), { maxLength }).map((parts) => parts.join(''))
 
-/** Words that come again, so that both answers of the uniqueness rule are common. */
+/** Words that repeat, so that both outcomes of the uniqueness rule are common. */
 export const wordyText = (): fc.Arbitrary<string> =>
   fc
     .array(
@@ -43,7 +43,7 @@ export const wordyText = (): fc.Arbitrary<string> =>
     )
     .map((parts) => parts.flat().join(''))
 
-/** Texts that read the same in both directions, or nearly, with things in between that are not read. */
+/** Palindromes and near-palindromes, with characters in between that the rule ignores. */
 export const mirroredText = (): fc.Arbitrary<string> =>
   fc
     .tuple(fc.array(fc.oneof(...alphabets), { maxLength: 20 }), fc.array(fc.oneof(...alphabets), { maxLength: 2 }))

@@ -1,4 +1,4 @@
-/** What becomes of `GET /usage` when the Copilot service is slow, broken or lying: over real sockets, every case. */
+/** Responses of `GET /usage` when the Copilot service is slow, fails or sends bad data, over real sockets. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -33,7 +33,7 @@ type Case = {
   readonly answers: Answers
   readonly environment?: Environment
   readonly status: number
-  /** What the problem's `upstream` says, or the usage lines without their timestamps. */
+  /** The problem's `upstream` member, or the usage lines without their timestamps. */
   readonly says: object
 }
 
@@ -43,7 +43,7 @@ const PRICE = 3.35
 
 const cases: readonly Case[] = [
   {
-    name: 'a 500 once, then a good answer: the good answer',
+    name: 'a 500 once, then a good response, GET /usage succeeds',
     answers: {
       listing: (request, response, time) =>
         time === 0 ? send(response, 500, 'oops') : sendListing([message(1)])(request, response),
@@ -55,23 +55,23 @@ const cases: readonly Case[] = [
     name: 'always 500',
     answers: { listing: (_, response) => send(response, 500, SECRET) },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 500', attempts: 3, status: 500 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 500', attempts: 3, status: 500 },
   },
   {
-    name: 'slow beyond the time limit',
+    name: 'a response slower than the deadline of an attempt',
     answers: { listing: stall },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
-    name: 'slow beyond the time limit for all attempts together',
+    name: 'responses slower than the deadline of all attempts',
     answers: { listing: stall },
     environment: { UPSTREAM_ATTEMPT_TIMEOUT: '1s', UPSTREAM_TIMEOUT: '200ms' },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 1 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 1 },
   },
   {
-    name: 'slow beyond the time limit in the middle of the body',
+    name: 'a body that stalls beyond the deadline',
     answers: {
       listing: (_, response) => {
         response.writeHead(200)
@@ -79,16 +79,16 @@ const cases: readonly Case[] = [
       },
     },
     status: 504,
-    says: { call: LISTING, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: LISTING, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
-    name: 'a body that is cut off',
+    name: 'a truncated body',
     answers: { listing: cutOff },
     status: 502,
     says: { call: LISTING, failure: 'connection', reason: 'the connection failed (UND_ERR_SOCKET)', attempts: 3 },
   },
   {
-    name: 'a body that is cut off once',
+    name: 'a truncated body once',
     answers: {
       listing: (request, response, time) =>
         time === 0 ? cutOff(request, response) : sendListing([message(1)])(request, response),
@@ -100,26 +100,30 @@ const cases: readonly Case[] = [
     name: 'not JSON',
     answers: { listing: (_, response) => send(response, 200, `<html>${SECRET}</html>`) },
     status: 502,
-    says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not JSON', attempts: 3 },
+    says: { call: LISTING, failure: 'bad-answer', reason: 'the listing is not valid JSON', attempts: 3 },
   },
   ...(
     [
-      ['"messages" twice', `{"messages":[],"messages":["${SECRET}"]}`, 'the listing has "messages" twice'],
-      ['a key twice around them', `{"next":"${SECRET}","next":1,"messages":[]}`, 'the listing has a key twice: next'],
+      ['"messages" twice', `{"messages":[],"messages":["${SECRET}"]}`, 'the listing has a duplicate key: messages'],
+      [
+        'a key twice around them',
+        `{"next":"${SECRET}","next":1,"messages":[]}`,
+        'the listing has a duplicate key: next',
+      ],
       [
         'a key twice in a message',
         `{"messages":[{"id":1,"text":"${SECRET}","timestamp":"2024-05-01T00:00:00Z","\\u0069d":2}]}`,
-        'the listing has a key twice: messages[0].id',
+        'the listing has a duplicate key: messages[0].id',
       ],
       [
         'U+0000 in an id',
         { messages: [message(1), message('\u0000')] },
-        'messages[1].id must be without U+0000 and lone surrogates',
+        'messages[1].id must be free of U+0000 and lone surrogates',
       ],
       [
         'a lone surrogate in the id of a report',
         { messages: [{ ...message(1), report_id: '\udc00' }] },
-        'messages[0].report_id must be without U+0000 and lone surrogates',
+        'messages[0].report_id must be free of U+0000 and lone surrogates',
       ],
     ] as const
   ).map(([name, body, reason]) => ({
@@ -135,14 +139,14 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'the listing must be an object with an array "messages"',
+      reason: 'the listing must be an object with a "messages" array',
       attempts: 3,
     },
   },
   ...(
     [
-      ['id', { id: 1.5 }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
-      ['id', { id: '' }, 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'],
+      ['id', { id: 1.5 }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
+      ['id', { id: '' }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
       ['text', { text: null }, 'a string'],
       [
         'timestamp',
@@ -157,7 +161,7 @@ const cases: readonly Case[] = [
       [
         'report_id',
         { report_id: {} },
-        'an integer of at most 2^53 - 1 or a string of 1 to 200 characters, null or absent',
+        'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters, null or absent',
       ],
     ] as const
   ).map(([field, wrong, expected]) => ({
@@ -189,7 +193,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'the same entry twice: charged once',
+    name: 'a duplicate entry, it is charged once',
     answers: { listing: sendListing([message(7), message('7'), message(7)]) },
     status: 200,
     says: [
@@ -198,55 +202,55 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    name: 'a report that does not exist, said in XML: the text prices the message',
+    name: 'an XML 404 for a report, the message is priced by text',
     answers: { listing: withReport, report: sendMissing },
     status: 200,
     says: [{ message_id: 1, credits_used: PRICE }],
   },
   {
-    name: '503 for one report: no answer, not one without it',
+    name: '503 for one report, the whole request fails',
     answers: { listing: withReport, report: (_, __, response) => send(response, 503, 'later') },
     status: 502,
-    says: { call: REPORT, failure: 'status', reason: 'it answered with status 503', attempts: 3, status: 503 },
+    says: { call: REPORT, failure: 'status', reason: 'the response status was 503', attempts: 3, status: 503 },
   },
   {
-    name: 'a report that never answers',
+    name: 'no response for a report',
     answers: { listing: withReport, report: stall },
     status: 504,
-    says: { call: REPORT, failure: 'timeout', reason: 'it did not answer completely in time', attempts: 3 },
+    says: { call: REPORT, failure: 'timeout', reason: 'no complete response arrived in time', attempts: 3 },
   },
   {
-    name: '403 for a report is not 404, and asking again would not help',
+    name: '403 for a report, which is not 404 and is not retried',
     answers: { listing: withReport, report: (_, __, response) => send(response, 403, 'no') },
     status: 502,
-    says: { call: REPORT, failure: 'status', reason: 'it answered with status 403', attempts: 1, status: 403 },
+    says: { call: REPORT, failure: 'status', reason: 'the response status was 403', attempts: 1, status: 403 },
   },
   ...(
     [
-      ['not JSON', '<xml/>', 'the report is not JSON'],
-      ['another report', { ...lease, id: 1 }, 'report.id must be the 5392 that was asked for'],
+      ['not JSON', '<xml/>', 'the report is not valid JSON'],
+      ['another report', { ...lease, id: 1 }, 'report.id must be 5392, the requested id'],
       [
         'a negative price',
         { ...lease, credit_cost: -1 },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'seven decimals',
         { ...lease, credit_cost: 0.0000001 },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'a price in a string',
         { ...lease, credit_cost: '79' },
-        'report.credit_cost must be a number from 0 to below 8589934592 with at most six decimals',
+        'report.credit_cost must be a number of at least 0 and less than 8589934592, with at most six decimals',
       ],
       [
         'a key twice',
         `{"id":5392,"name":"${SECRET}","credit_cost":0,"credit_cost":79}`,
-        'the report has a key twice: credit_cost',
+        'the report has a duplicate key: credit_cost',
       ],
-      ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be without U+0000 and lone surrogates'],
-      ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be without U+0000 and lone surrogates'],
+      ['U+0000 in its name', { ...lease, name: 'a\u0000' }, 'report.name must be free of U+0000 and lone surrogates'],
+      ['a lone surrogate', { ...lease, name: 'a\ud800' }, 'report.name must be free of U+0000 and lone surrogates'],
       ['an empty name', { ...lease, name: '' }, 'report.name must be a string of 1 to 1000 characters'],
       ['no name', { id: 5392, credit_cost: 1 }, 'report.name is missing; it must be a string of 1 to 1000 characters'],
     ] as const
@@ -260,7 +264,7 @@ const cases: readonly Case[] = [
     says: { call: REPORT, failure: 'bad-answer', reason, attempts: 3 },
   })),
   {
-    name: '429 with Retry-After: waits as asked, then the good answer',
+    name: '429 with Retry-After, it waits and then succeeds',
     answers: {
       listing: (request, response, time) =>
         time === 0
@@ -271,13 +275,13 @@ const cases: readonly Case[] = [
     says: [{ message_id: 1, credits_used: PRICE }],
   },
   {
-    name: '429 with a Retry-After past the time that is left: fails at once',
+    name: '429 with a Retry-After beyond the deadline, it fails immediately',
     answers: { listing: (_, response) => send(response, 429, 'slow down', { 'retry-after': '60' }) },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 429', attempts: 1, status: 429 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 429', attempts: 1, status: 429 },
   },
   {
-    name: 'a listing of 50 MB, larger than is allowed: given up before it is read',
+    name: 'a listing of 50 MB, above the limit, it fails before reading',
     answers: {
       listing: (_, response) => {
         response.writeHead(200, { 'content-length': 50_000_000 })
@@ -288,12 +292,12 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      reason: 'the response is larger than the limit of 33554432 bytes',
       attempts: 1,
     },
   },
   {
-    name: 'a listing of 50 MB that does not say how long it is',
+    name: 'a listing of 50 MB without Content-Length',
     answers: {
       listing: (_, response) => {
         response.writeHead(200)
@@ -307,12 +311,12 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'its answer is larger than the 33554432 bytes that are allowed',
+      reason: 'the response is larger than the limit of 33554432 bytes',
       attempts: 1,
     },
   },
   {
-    name: 'a listing of 50 MB where that is allowed',
+    name: 'a listing of 50 MB within the limit',
     answers: {
       listing: (_, response) =>
         send(response, 200, {
@@ -324,21 +328,21 @@ const cases: readonly Case[] = [
     says: Array.from({ length: 50 }, (_, message_id) => ({ message_id, credits_used: 100_008.6 })),
   },
   {
-    name: 'a compressed answer that was not asked for',
+    name: 'a compressed response that was not requested',
     answers: { listing: (_, response) => send(response, 200, { messages: [] }, { 'content-encoding': 'gzip' }) },
     status: 502,
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'it has a content-encoding that was not asked for: "gzip"',
+      reason: 'the response has content-encoding "gzip", which was not requested',
       attempts: 3,
     },
   },
   {
-    name: 'a listing that is said not to have changed since never',
+    name: '304 without a conditional request',
     answers: { listing: (_, response) => response.writeHead(304).end() },
     status: 502,
-    says: { call: LISTING, failure: 'status', reason: 'it answered with status 304', attempts: 1, status: 304 },
+    says: { call: LISTING, failure: 'status', reason: 'the response status was 304', attempts: 1, status: 304 },
   },
   {
     name: 'an empty period',
@@ -368,12 +372,12 @@ describe('when the Copilot service answers with', () => {
         assert.equal(body['status'], status)
         assert.equal(body['request_id'], response.headers.get('x-request-id'))
       }
-      assert.ok(!service.logged().includes(SECRET), 'a text reached the log')
-      assert.ok(!JSON.stringify(body).includes(SECRET), 'a text reached the answer')
+      assert.ok(!service.logged().includes(SECRET), 'a text must not reach the log')
+      assert.ok(!JSON.stringify(body).includes(SECRET), 'a text must not reach the response')
     })
   }
 
-  test('nothing, because it refuses the connection', async () => {
+  test('a refused connection', async () => {
     const unused = createServer().listen(0)
     const { port } = unused.address() as AddressInfo
     unused.close()
@@ -397,7 +401,7 @@ describe('when the Copilot service answers with', () => {
     ['-60', null],
     ['soon', null],
   ] as const) {
-    test(`429 and Retry-After: ${asked}, what is passed on is ${passedOn}`, async () => {
+    test(`429 and Retry-After: ${asked}, the response has Retry-After: ${passedOn}`, async () => {
       await using upstream = await startCopilot({
         listing: (_, response) => send(response, 429, '', { 'retry-after': asked }),
       })
@@ -408,7 +412,7 @@ describe('when the Copilot service answers with', () => {
     })
   }
 
-  test('validators that cannot be sent back, it is asked without them', async () => {
+  test('validators that cannot be sent back, it sends no conditional request', async () => {
     await using upstream = await startCopilot({
       listing: (request, response) => {
         assert.equal(request.headers['if-none-match'], undefined)
@@ -427,7 +431,7 @@ describe('when the Copilot service answers with', () => {
 const OK = 'HTTP/1.1 200 OK\r\n'
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`
 
-/** What is written to a connection, byte for byte, before it is closed. */
+/** The exact bytes to write before closing the connection. */
 const brokenAnswers: Readonly<Record<string, string>> = {
   nothing: '',
   'an SSH banner': `SSH-2.0-OpenSSH_9.6 ${SECRET}\r\n`,
@@ -435,26 +439,26 @@ const brokenAnswers: Readonly<Record<string, string>> = {
   'a TLS alert': '\x15\x03\x01\x00\x02\x02\x28',
   'HTTP/2': '\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80',
   'HTTP of another version': 'HTTP/9.9 200 OK\r\n\r\n{}',
-  'a status that is no number': 'HTTP/1.1 OK\r\n\r\n{}',
-  'half a head': `${OK}Content-Type: appli`,
+  'a status that is not a number': 'HTTP/1.1 OK\r\n\r\n{}',
+  'incomplete headers': `${OK}Content-Type: appli`,
   'a header without a colon': `${OK}${SECRET}\r\n\r\n{"messages":[]}`,
   'a header with a control character': `${OK}X: a\x00b\r\n\r\n{"messages":[]}`,
-  'headers without end': `${OK}X: ${'x'.repeat(100_000)}`,
-  'a chunk whose size is no number': `${CHUNKED}zz\r\n${SECRET}\r\n0\r\n\r\n`,
+  'endless headers': `${OK}X: ${'x'.repeat(100_000)}`,
+  'a chunk whose size is not a number': `${CHUNKED}zz\r\n${SECRET}\r\n0\r\n\r\n`,
   'a chunk that is longer than it says': `${CHUNKED}3\r\n{"messages":[]}\r\n0\r\n\r\n`,
   'a chunk that is shorter than it says': `${CHUNKED}ff\r\n{"messages":[]}`,
-  'chunks without the last': `${CHUNKED}f\r\n{"messages":[]}\r\n`,
+  'chunks without the last one': `${CHUNKED}f\r\n{"messages":[]}\r\n`,
   'a Content-Length that is too long': `${OK}Content-Length: 1000\r\n\r\n{"messages":[]}`,
-  'a Content-Length that is no number': `${OK}Content-Length: ten\r\n\r\n{"messages":[]}`,
+  'a Content-Length that is not a number': `${OK}Content-Length: ten\r\n\r\n{"messages":[]}`,
   'two lengths': `${OK}Content-Length: 15\r\nContent-Length: 16\r\n\r\n{"messages":[]}`,
   'a length and chunks': `${OK}Content-Length: 15\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{"messages":[]}\r\n0\r\n\r\n`,
   'a switch of protocols': 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
   'an end that never comes': 'HTTP/1.1 100 Continue\r\n\r\n',
 }
 
-describe('when what listens at UPSTREAM_URL answers', () => {
+describe('when UPSTREAM_URL is not an HTTP server and sends', () => {
   for (const [name, answer] of Object.entries(brokenAnswers)) {
-    test(`${name}, that is a connection that failed, after every attempt`, async () => {
+    test(`${name}, the failure is a failed connection, after all attempts`, async () => {
       await using listener = await listen((socket) => socket.end(answer, 'latin1'))
       await using service = await startService({ UPSTREAM_URL: `http://127.0.0.1:${listener.port}` })
       const response = await fetch(`${service.url}/usage`)
@@ -462,12 +466,12 @@ describe('when what listens at UPSTREAM_URL answers', () => {
       assert.equal(response.status, 502, JSON.stringify(body))
       const { reason, ...upstream } = body.upstream
       assert.deepEqual(upstream, { call: LISTING, failure: 'connection', attempts: 3 })
-      assert.match(String(reason), /^(the connection failed|its answer is not valid HTTP) \(\w+\)$/)
+      assert.match(String(reason), /^(the connection failed|the response is not valid HTTP) \(\w+\)$/)
       assert.ok(!(service.logged() + JSON.stringify(body)).includes(SECRET))
     })
   }
 
-  test('in the clear where TLS is asked for, or resets in the middle, it is the same', async () => {
+  test('plain text instead of TLS, or a reset, the failure is the same', async () => {
     await using listener = await listen((socket) =>
       socket.write(`${CHUNKED}f\r\n{"messages"`, () => socket.resetAndDestroy()),
     )
@@ -480,7 +484,7 @@ describe('when what listens at UPSTREAM_URL answers', () => {
   })
 })
 
-/** Whatever a connection sends first is answered with what is no HTTP server's answer. */
+/** A server that responds to any connection with something other than HTTP. */
 const listen = async (answer: (socket: Socket) => void) => {
   const server = createTcpServer((socket) => {
     socket.on('error', () => {})
@@ -491,7 +495,7 @@ const listen = async (answer: (socket: Socket) => void) => {
   return { port, [Symbol.asyncDispose]: async () => void server.close() }
 }
 
-test('a failure of the Copilot service is the same problem in an answer of its own and at the end of a stream', async () => {
+test('a failure of the Copilot service is the same problem in a response and at the end of a stream', async () => {
   for (const [report, status] of [
     [stall, 504],
     [(_: string, __: unknown, response: ServerResponse) => send(response, 500, ''), 502],
@@ -512,8 +516,8 @@ test('a failure of the Copilot service is the same problem in an answer of its o
   }
 })
 
-describe('a client that goes away in the middle', () => {
-  test('of waiting or of reading leaves the others and the service as they are', async () => {
+describe('a client that disconnects', () => {
+  test('while waiting or reading does not affect other clients', async () => {
     const many = Array.from({ length: 40_000 }, (_, id) => message(id))
     let isHeld = true
     await using upstream = await startCopilot({
@@ -537,7 +541,7 @@ describe('a client that goes away in the middle', () => {
     isHeld = false
     const { usage } = (await (await other).json()) as { usage: unknown[] }
     assert.equal(usage.length, many.length)
-    assert.equal(upstream.asked.length, 1, 'the refresh was shared and went on')
+    assert.equal(upstream.asked.length, 1, 'the refresh was shared and continued')
 
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
     socket.write('GET /usage HTTP/1.1\r\nHost: localhost\r\n\r\n')
@@ -567,7 +571,7 @@ describe('while the Copilot service fails', () => {
     }
   }
 
-  test('the last good answer is given, marked with Age and Cache-Status, and the next good one replaces it', async () => {
+  test('the last good response is served with Age and Cache-Status until the next good one', async () => {
     await using run = await failing({})
     const good = await fetch(`${run.service.url}/usage`)
     const body = await good.text()
@@ -582,14 +586,14 @@ describe('while the Copilot service fails', () => {
     assert.equal(await run.service.metric('copilot_credits_usage_answers_total{from="stale"}'), 1)
     assert.match(
       run.service.logged(),
-      /"level":40,.*could not be brought up to date: GET \/messages\/current-period failed/,
+      /"level":40,.*cannot refresh the current period: GET \/messages\/current-period failed/,
     )
     run.state.works = true
     const again = await fetch(`${run.service.url}/usage`)
     assert.equal(again.headers.get('cache-status'), 'copilot-credits; fwd=stale; stored')
   })
 
-  test('the last good answer is not given when it is older than the limit, nor when that is switched off', async () => {
+  test('the last good response is not served beyond UPSTREAM_STALE_LIMIT or if that is 0', async () => {
     for (const limit of ['0', '1ms']) {
       await using run = await failing({ UPSTREAM_STALE_LIMIT: limit })
       assert.equal((await fetch(`${run.service.url}/usage`)).status, 200)
@@ -602,7 +606,7 @@ describe('while the Copilot service fails', () => {
     }
   })
 
-  test('its failure is remembered for a second at most, however long an answer may be given', async () => {
+  test('a failure is cached for at most a second, even with a longer UPSTREAM_MAX_AGE', async () => {
     await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
     run.state.works = false
     assert.equal((await fetch(`${run.service.url}/usage`)).status, 502)
@@ -612,7 +616,7 @@ describe('while the Copilot service fails', () => {
     assert.equal((await fetch(`${run.service.url}/usage`)).status, 200)
   })
 
-  test('it is not asked again at every request', async () => {
+  test('not every request causes an upstream request', async () => {
     await using run = await failing({ UPSTREAM_MAX_AGE: '1min' })
     run.state.works = false
     const statuses = []
@@ -622,8 +626,8 @@ describe('while the Copilot service fails', () => {
   })
 })
 
-describe('the Copilot service is asked', () => {
-  test('once for all who wait, once for each report, and no more reports at a time than is allowed', async () => {
+describe('requests to the Copilot service', () => {
+  test('are shared by all waiting clients, one per report, within UPSTREAM_CONCURRENCY', async () => {
     let running = 0
     let most = 0
     await using upstream = await startCopilot({
@@ -651,7 +655,7 @@ describe('the Copilot service is asked', () => {
     assert.equal(most, 4)
   })
 
-  test('conditionally where it gives validators; an unchanged listing is not priced again, a changed price is', async () => {
+  test('are conditional if it sends validators, and a changed price applies to an unchanged listing', async () => {
     let price = 79
     const conditions: (string | undefined)[] = []
     await using upstream = await startCopilot({
@@ -679,7 +683,7 @@ describe('the Copilot service is asked', () => {
     assert.deepEqual(conditions, [undefined, '"v1"', '"v1"', undefined])
   })
 
-  test('again about a report only when its price is no longer remembered, sooner where there was none', async () => {
+  test('for a report are repeated only after REPORT_TTL, or REPORT_MISSING_TTL after a 404', async () => {
     await using upstream = await startCopilot({
       listing: sendListing([message(1, { report_id: 5392 }), message(2, { report_id: 'none/such?' })]),
       report: (id, request, response) =>
@@ -691,7 +695,7 @@ describe('the Copilot service is asked', () => {
     assert.equal(upstream.asked.filter((path) => path === '/reports/none%2Fsuch%3F').length, 3)
   })
 
-  test('about a report with id 0, and not about null; an id that would be another path fails', async () => {
+  test('are sent for report id 0 but not null, and an id that would change the path fails', async () => {
     await using upstream = await startCopilot({
       listing: (_, response, time) =>
         send(response, 200, {
@@ -717,7 +721,7 @@ describe('the Copilot service is asked', () => {
     assert.deepEqual(upstream.asked, ['/messages/current-period', '/reports/0', '/messages/current-period'])
   })
 
-  test('at most once while an answer is young, and its path comes after that of the base URL', async () => {
+  test('are not repeated within UPSTREAM_MAX_AGE and use the path of the base URL', async () => {
     await using upstream = await startCopilot({ listing: sendListing([]) })
     await using service = await startService({
       UPSTREAM_URL: `${upstream.url}/copilot/v2/`,
@@ -728,7 +732,7 @@ describe('the Copilot service is asked', () => {
     assert.deepEqual(upstream.asked, ['/copilot/v2/messages/current-period'])
   })
 
-  test('and its repeated entries are counted and logged by id', async () => {
+  test('may return duplicate entries, which are counted and logged by id', async () => {
     await using upstream = await startCopilot({
       listing: sendListing([message(1), message(1), message(2), message(1)]),
     })
@@ -740,25 +744,27 @@ describe('the Copilot service is asked', () => {
   })
 
   test('not by the date of its last change alone, where a second change could have the same', async () => {
-    const now = Math.floor(Date.now() / 1000) * 1000
-    for (const [changedAt, isTrusted] of [
-      [now, false],
-      [now - 60_000, true],
+    for (const [ageMs, isTrusted] of [
+      [0, false],
+      [60_000, true],
     ] as const) {
+      // Taken at the first request: a service that is slow to start must not make the change look settled.
+      let changed: string | undefined
       const conditions: (string | undefined)[] = []
       await using upstream = await startCopilot({
         listing: (request, response) => {
           conditions.push(request.headers['if-modified-since'])
-          send(response, 200, { messages: [] }, { 'last-modified': new Date(changedAt).toUTCString() })
+          changed ??= new Date(Date.now() - ageMs).toUTCString()
+          send(response, 200, { messages: [] }, { 'last-modified': changed })
         },
       })
       await using service = await startService({ UPSTREAM_URL: upstream.url })
       for (let time = 0; time < 2; time++) await fetch(`${service.url}/usage`)
-      assert.deepEqual(conditions, [undefined, isTrusted ? new Date(changedAt).toUTCString() : undefined])
+      assert.deepEqual(conditions, [undefined, isTrusted ? changed : undefined])
     }
   })
 
-  test('about no report that only a broken attempt named', async () => {
+  test('are not sent for a report named only in a failed attempt', async () => {
     await using upstream = await startCopilot({
       listing: (_, response, time) => {
         if (time > 0) return send(response, 200, { messages: [message(1)] })
@@ -773,7 +779,7 @@ describe('the Copilot service is asked', () => {
     assert.equal((await fetch(`${service.url}/usage`)).status, 200)
   })
 
-  test('about no further report once the time is up', async () => {
+  test('for reports stop at the deadline', async () => {
     await using upstream = await startCopilot({
       listing: sendListing(Array.from({ length: 100 }, (_, id) => message(id, { report_id: id }))),
       report: () => {},
@@ -792,7 +798,7 @@ describe('the Copilot service is asked', () => {
 })
 
 describe('a ledger that cannot be written', () => {
-  test('holds up no answer of what the upstream lists', async () => {
+  test('does not delay responses from the listing', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
     try {
       const file = join(folder, 'ledger.db')
@@ -808,7 +814,7 @@ describe('a ledger that cannot be written', () => {
         const answer = (await (await fetch(`${service.url}/usage`)).json()) as { usage: unknown[] }
         assert.equal(answer.usage.length, length)
       }
-      assert.doesNotMatch(service.logged(), /could not be recorded/, 'it was not waited for')
+      assert.doesNotMatch(service.logged(), /cannot record listed messages/, 'no request waited for the ledger')
       other.exec('ROLLBACK')
     } finally {
       rmSync(folder, { recursive: true })
@@ -817,7 +823,7 @@ describe('a ledger that cannot be written', () => {
 })
 
 describe('a 404 for a report', () => {
-  test('is an answer whatever its body does', async () => {
+  test('is valid even if its body is broken', async () => {
     await using upstream = await startCopilot({
       listing: withReport,
       report: (_, __, response) => {

@@ -1,8 +1,9 @@
-/** The contract of `GET /usage` and of what stands around it, over real sockets. */
+/** The contract of `GET /usage`, of the operating endpoints and of the documentation, over real sockets. */
 import assert from 'node:assert/strict'
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -34,7 +35,7 @@ const problemOf = async (response: Response): Promise<{ type: string; status: nu
 }
 
 describe('GET /usage', () => {
-  test('has exactly the frozen names, in the frozen order, with the timestamp as received', async () => {
+  test('returns exactly the frozen names, in the frozen order, with the timestamp as received', async () => {
     const listing = sendListing([
       { id: 1000, text: 'x', timestamp: '2024-04-29T02:08:29.375Z', report_id: 5392 },
       { id: 'b"\\\u00e9\u2028', text: 'What is the lease term?', timestamp: '2024-04-29t04:08:29.3750+02:00' },
@@ -59,13 +60,13 @@ describe('GET /usage', () => {
     )
   })
 
-  test('of an empty period is {"usage":[]}', async () => {
+  test('returns {"usage":[]} for an empty period', async () => {
     await using upstream = await startCopilot({})
     await using service = await startService({ UPSTREAM_URL: upstream.url })
     assert.equal(await (await fetch(`${service.url}/usage`)).text(), '{"usage":[]}')
   })
 
-  test('without an upstream is the bundled sample, and says so', async () => {
+  test('returns the bundled sample without an upstream, and says so', async () => {
     await using service = await startService({})
     const response = await fetch(`${service.url}/usage`)
     assert.equal(response.headers.get('usage-source'), 'bundled-sample')
@@ -74,7 +75,7 @@ describe('GET /usage', () => {
     assert.ok(lines.some((line) => line.report_name !== undefined))
   })
 
-  test('of the published period, served by the sandbox, comes to 2,264.40 credits', {
+  test('returns 2,264.40 credits for the published period, served by the sandbox', {
     skip: skipWithout('messages.current-period.json'),
   }, async () => {
     const sandbox = createSandbox({
@@ -84,7 +85,7 @@ describe('GET /usage', () => {
       errorRate: 0,
       brokenRate: 0,
       missingReports: new Set(),
-      tell: () => {},
+      log: () => {},
     })
     await using upstream = await startUpstream((incoming, response) => sandbox.emit('request', incoming, response))
     await using service = await startService({ UPSTREAM_URL: upstream.url })
@@ -108,7 +109,7 @@ describe('GET /usage', () => {
     )
   })
 
-  test('has an ETag that changes with the answer, and answers 304 to who has it', async () => {
+  test('has an ETag that changes with the usage, and returns 304 to a client that has it', async () => {
     let text = 'one'
     await using upstream = await startCopilot({
       listing: (_, response) => send(response, 200, { messages: [{ id: 1, text, timestamp: '2024-05-01T00:00:00Z' }] }),
@@ -129,7 +130,7 @@ describe('GET /usage', () => {
     assert.notEqual(changed.headers.get('etag'), tag)
   })
 
-  test('is compressed for who asks and when it is worth it, with a tag of its own; HEAD says the same without a body', async () => {
+  test('is compressed on request if that saves anything, with an ETag of its own; HEAD returns the same headers', async () => {
     await using service = await startService({ UPSTREAM_MAX_AGE: '1min' })
     const plain = await rawAnswer(`${service.url}/usage`, {})
     assert.equal(plain.headers['content-encoding'], undefined)
@@ -166,7 +167,7 @@ describe('GET /usage', () => {
     )
   })
 
-  test('of a large period is the same to all who read it at once, in every encoding, also while it changes', async () => {
+  test('returns a large period identically to concurrent readers, in every encoding, even while it changes', async () => {
     let version = 0
     const count = 30_000
     await using upstream = await startCopilot({
@@ -191,7 +192,7 @@ describe('GET /usage', () => {
   })
 })
 
-describe('what is asked for wrongly is answered with a problem that says so:', () => {
+describe('the service returns a problem for', () => {
   test('an unknown query parameter', async () => {
     await using service = await startService({})
     const response = await fetch(`${service.url}/usage?colour=red`)
@@ -216,7 +217,7 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
     }
   })
 
-  test('a method that a path does not take', async () => {
+  test('a method that the path does not support', async () => {
     await using service = await startService({})
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const body = method === 'POST' ? { body: '{"not":', headers: { 'content-type': 'application/json' } } : {}
@@ -227,7 +228,7 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
     }
   })
 
-  test('what is no HTTP at all, or not quite', async () => {
+  test('invalid HTTP', async () => {
     await using service = await startService({})
     for (const [sent, status] of [
       ['HELLO\r\n\r\n', 400],
@@ -244,7 +245,7 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
     }
   })
 
-  test('garbage behind a request whose answer is under way: the answer is broken off, not written into', async () => {
+  test('garbage after a request, but never in the middle of its response, which is cut off instead', async () => {
     const many = Array.from({ length: 100_000 }, (_, id) => ({ id, text: '', timestamp: '2024-05-01T00:00:00Z' }))
     await using upstream = await startCopilot({ listing: sendListing(many) })
     await using service = await startService({
@@ -261,7 +262,7 @@ describe('what is asked for wrongly is answered with a problem that says so:', (
   })
 })
 
-/** Sends, and once an answer begins sends the rest without reading on; resolves to all that came until the end. */
+/** Sends, and when the response starts sends the rest without reading on. Resolves to everything received until the end. */
 const rawExchange = (url: string, first: string, then = ''): Promise<string> =>
   new Promise((resolve) => {
     const parts: Buffer[] = []
@@ -277,7 +278,7 @@ const rawExchange = (url: string, first: string, then = ''): Promise<string> =>
   })
 
 describe('for operators', () => {
-  test('/healthz answers while the upstream is down, /readyz does not', async () => {
+  test('/healthz succeeds while the upstream is down, /readyz does not', async () => {
     await using upstream = await startCopilot({ listing: (_, response) => send(response, 500, '') })
     await using service = await startService({ UPSTREAM_URL: upstream.url, UPSTREAM_ATTEMPTS: '1' })
     assert.deepEqual(await (await fetch(`${service.url}/healthz`)).json(), { status: 'alive' })
@@ -286,7 +287,7 @@ describe('for operators', () => {
     assert.equal((await problemOf(ready)).type, 'urn:copilot-credits:problem:not-ready')
   })
 
-  test('/readyz is ready before the first reader when the upstream answers', async () => {
+  test('/readyz is ready before the first reader if the upstream responds', async () => {
     await using service = await startService({})
     assert.deepEqual(await (await fetch(`${service.url}/readyz`)).json(), { status: 'ready' })
   })
@@ -317,7 +318,7 @@ describe('for operators', () => {
     assert.match(text, /^nodejs_eventloop_lag_seconds /m)
   })
 
-  test('each answer names its request, and the log tells of it without the query', async () => {
+  test('each response has a request id, and the log has the request without its query', async () => {
     await using service = await startService({})
     const given = await fetch(`${service.url}/usage?secret=1`, { headers: { 'x-request-id': 'abc-1.2' } })
     assert.equal(given.headers.get('x-request-id'), 'abc-1.2')
@@ -331,10 +332,48 @@ describe('for operators', () => {
     assert.match(line ?? '', /"method":"GET","path":"\/usage","status":400/)
     assert.ok(!service.logged().includes('secret'))
   })
+
+  test('an answer from memory is logged once it is sent, or once its reader has left in the middle', async () => {
+    const messages = Array.from({ length: 16_000 }, (_, id) => ({
+      id,
+      text: '',
+      timestamp: '2024-05-01T00:00:00Z',
+      report_id: 1,
+    }))
+    await using upstream = await startCopilot({
+      listing: sendListing(messages),
+      report: (_id, _, response) => send(response, 200, { id: 1, name: 'long '.repeat(200), credit_cost: 1 }),
+    })
+    await using service = await startService({
+      UPSTREAM_URL: upstream.url,
+      UPSTREAM_MAX_AGE: '5min',
+      UPSTREAM_ATTEMPT_TIMEOUT: '1min',
+      UPSTREAM_TIMEOUT: '2min',
+    })
+    const first = await fetch(`${service.url}/usage`)
+    assert.equal(first.status, 200)
+    assert.ok(
+      (await first.arrayBuffer()).byteLength > 15e6,
+      'more than the system takes for a reader that does not read',
+    )
+    const isLogged = (id: string) => service.logged().includes(`"reqId":"${id}"`)
+
+    await fetch(`${service.url}/usage`, { method: 'HEAD', headers: { 'x-request-id': 'whole' } })
+    assert.ok(isLogged('whole'))
+
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1', () =>
+      socket.write('GET /usage HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: left\r\n\r\n'),
+    )
+    await new Promise((resolve) => socket.once('readable', resolve))
+    assert.ok(!isLogged('left'), 'it was logged while the reader had most of it to read')
+    socket.destroy()
+    for (let waited = 0; !isLogged('left') && waited < 5000; waited += 20) await setTimeout(20)
+    assert.match(service.logged(), /"reqId":"left","method":"GET","path":"\/usage","status":200/)
+  })
 })
 
 describe('the documentation', () => {
-  test('is at /docs, and nothing of it comes from elsewhere', async () => {
+  test('is at /docs and loads nothing from other hosts', async () => {
     await using service = await startService({})
     const page = await fetch(`${service.url}/docs`)
     const html = await page.text()
@@ -352,7 +391,7 @@ describe('the documentation', () => {
   })
 })
 
-/** As it comes over the wire: fetch would decompress it. */
+/** The response as it is on the wire; `fetch` would decompress it. */
 const rawAnswer = (url: string, headers: Record<string, string>) =>
   new Promise<{ headers: IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
     request(url, { headers }, (response) => {

@@ -1,4 +1,4 @@
-/** The write-ahead log stays below its bound, whoever reads meanwhile. */
+/** The write-ahead log stays below its limit despite concurrent readers. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
 
 const MIB = 1024 * 1024
 const LIMIT = 16 * MIB
-/** A group of commits is not cut: what it adds beyond the limit. */
+/** A group of commits is written whole, so it can exceed the limit by this much. */
 const BOUND = LIMIT + 8 * MIB
 const START = Date.parse('2024-05-01T00:00:00Z')
 const DAY_MS = 86_400_000
@@ -59,14 +59,14 @@ const append = (ledger: Ledger, count = 500): Promise<readonly AppendOutcome[]> 
 
 const isBusy = (error: unknown): boolean => error instanceof StoreBusy
 
-test('a reading that lasts is ended, so that the log can start over, and hears why', async () => {
+test('a long-running read is ended with a reason, so that the log can restart', async () => {
   await using opened = await open()
   const { ledger, walBytes } = opened
   await append(ledger)
   let most = 0
   const reading = ledger.read('default', async (view) => {
     await view.span()
-    // Until it is ended.
+    // Until the read is ended.
     for (;;) {
       await append(ledger).catch((error) => assert.ok(isBusy(error), String(error)))
       most = Math.max(most, walBytes())
@@ -86,7 +86,7 @@ test('a reading that lasts is ended, so that the log can start over, and hears w
   )
 })
 
-test('while another program reads, messages are refused once the log is at its limit, and taken again after it', async () => {
+test('while another program reads, messages are rejected once the log is full, and accepted again afterwards', async () => {
   await using opened = await open()
   const { ledger, path, walBytes } = opened
   await append(ledger)
@@ -102,15 +102,15 @@ test('while another program reads, messages are refused once the log is at its l
       )
     }
     assert.ok(isBusy(refused), String(refused))
-    assert.match(String(refused), /write-ahead log has \d+ MiB/)
+    assert.match(String(refused), /write-ahead log has grown to \d+ MiB/)
     await assert.rejects(append(ledger), isBusy)
     assert.ok(walBytes() < BOUND, `${walBytes()} bytes`)
   }
   assert.equal((await append(ledger, 1))[0]?.status, 'accepted')
-  assert.ok(walBytes() < LIMIT, 'it has started over')
+  assert.ok(walBytes() < LIMIT, 'the log has restarted')
 })
 
-test('checkpoints under load are not taken for damage', async () => {
+test('checkpoints under load are not mistaken for damage', async () => {
   await using opened = await open()
   const { ledger } = opened
   let isDone = false
@@ -126,8 +126,8 @@ test('checkpoints under load are not taken for damage', async () => {
   await asking
 })
 
-describe('a backup that is made at work', () => {
-  test('is consistent, lacks nothing that was acknowledged before it began, and leaves the log below its bound', async () => {
+describe('a backup of a running service', () => {
+  test('is consistent, has everything acknowledged before it began, and keeps the log below its limit', async () => {
     await using opened = await open()
     const { ledger, path, folder, walBytes } = opened
     const contentKey = await ledger.contentKey()
@@ -156,7 +156,7 @@ describe('a backup that is made at work', () => {
     assert.deepEqual(await once(child, 'exit'), [0, null])
     isDone = true
     await writing
-    assert.ok(acknowledged > 0, 'work went on')
+    assert.ok(acknowledged > 0, 'writes continued')
     assert.ok(most < BOUND, `${most} bytes`)
     assert.equal(statSync(target).mode & 0o777, 0o600)
 
@@ -166,24 +166,24 @@ describe('a backup that is made at work', () => {
     const copy = await createSqliteLedger({ path: restored })
     const after = await copy.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
     const sum = (days: typeof before) => days.reduce((messages, day) => messages + day.messages, 0)
-    assert.ok(sum(after) >= sum(before), 'what was acknowledged before is in it')
+    assert.ok(sum(after) >= sum(before), 'has everything acknowledged before')
     assert.equal(await copy.contentKey(), contentKey)
     await copy.close()
   })
 
-  test('replaces no file without --force, nor the database itself', async () => {
+  test('replaces a file only with --force, and never the database itself', async () => {
     await using opened = await open()
     const { path, folder } = opened
     const target = join(folder, 'backup.db')
     await backupTo(path, target, { overwrite: false })
-    await assert.rejects(backupTo(path, target, { overwrite: false }), /is there already/)
+    await assert.rejects(backupTo(path, target, { overwrite: false }), /already exists/)
     await backupTo(path, target, { overwrite: true })
     await assert.rejects(backupTo(path, path, { overwrite: true }), /is the database itself/)
   })
 })
 
 describe('a restore', () => {
-  test('refuses a database that is in use, even with --force', async () => {
+  test('rejects a database in use, even with --force', async () => {
     await using opened = await open()
     const { path, folder, ledger } = opened
     await append(ledger)
@@ -203,7 +203,7 @@ describe('a restore', () => {
     assert.equal((await append(ledger, 1))[0]?.status, 'accepted')
   })
 
-  test('of an older backup is opened, keeps what was there, and needs --force for it', async () => {
+  test('of an older backup needs --force and keeps the previous database', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-restore-'))
     const path = join(folder, 'ledger.db')
     const target = join(folder, 'backup.db')
@@ -214,7 +214,7 @@ describe('a restore', () => {
     await backupTo(path, target, { overwrite: false })
     await append(first, 4)
     await first.close()
-    assert.throws(() => restoreFrom(target, path, { overwrite: false }), /is there and not empty/)
+    assert.throws(() => restoreFrom(target, path, { overwrite: false }), /exists and is not empty/)
     const kept = restoreFrom(target, path, { overwrite: true })
     assert.ok(kept !== undefined)
     const second = await createSqliteLedger({ path })

@@ -64,7 +64,11 @@ const watch = (response: ServerResponse): (() => Sent) => {
   })
 }
 
-const before = (response: ServerResponse, method: 'writeHead' | 'write' | 'end', look: (...args: readonly unknown[]) => void): void => {
+const before = (
+  response: ServerResponse,
+  method: 'writeHead' | 'write' | 'end',
+  look: (...args: readonly unknown[]) => void,
+): void => {
   const original = response[method] as (...args: readonly unknown[]) => unknown
   Object.defineProperty(response, method, {
     value: (...args: readonly unknown[]) => {
@@ -77,7 +81,11 @@ const before = (response: ServerResponse, method: 'writeHead' | 'write' | 'end',
 const encodingOf = (encoding: unknown): BufferEncoding =>
   typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
 
-const violationOf = (request: IncomingMessage, statusCode: number, { type, encoding, body }: Sent): string | undefined => {
+const violationOf = (
+  request: IncomingMessage,
+  statusCode: number,
+  { type, encoding, body }: Sent,
+): string | undefined => {
   const status = String(statusCode)
   const path = (request.url ?? '').split('?')[0] ?? ''
   const template = TEMPLATES.find(({ pattern }) => pattern.test(path))?.template ?? ''
@@ -100,7 +108,9 @@ const decoded = (encoding: string, body: Buffer): Buffer => {
 
 const faultsOf = (check: ValidateFunction, body: Buffer): string | undefined => {
   if (check(JSON.parse(body.toString()))) return undefined
-  return (check.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`).join('; ')
+  return (check.errors ?? [])
+    .map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`)
+    .join('; ')
 }
 
 /** A field that is not documented is a violation too, so objects are closed here. */
@@ -112,13 +122,13 @@ const closed = (node: unknown): unknown => {
 }
 
 const PROBLEM = 'application/problem+json'
-const DOCUMENT = closed(
-  JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')),
-) as Document
-const TEMPLATES = Object.keys(DOCUMENT.paths).map((template) => ({
-  template,
-  pattern: new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
-})).sort((one, other) => Number(one.template.includes('{')) - Number(other.template.includes('{')))
+const DOCUMENT = closed(JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8'))) as Document
+const TEMPLATES = Object.keys(DOCUMENT.paths)
+  .map((template) => ({
+    template,
+    pattern: new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }))
+  .sort((one, other) => Number(one.template.includes('{')) - Number(other.template.includes('{')))
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false })
 ajv.addSchema(DOCUMENT as object, 'openapi.json')

@@ -1,12 +1,12 @@
 import type { Problem } from './types.ts'
 
-/** The service said no: `problem` says why, as RFC 9457 has it, and `problem.type` may be matched on. */
+/** The service returned an error. `problem` (RFC 9457) says why; match on `problem.type`. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   /** The HTTP status. */
   readonly status: number
   readonly problem: Problem
-  /** Milliseconds after which the service wants to be asked again, where it said so. */
+  /** Milliseconds to wait before trying again, if the service sent `Retry-After`. */
   readonly retryAfterMs: number | undefined
 
   constructor(problem: Problem, retryAfterMs?: number) {
@@ -17,7 +17,9 @@ export class ApiError extends Error {
   }
 }
 
-/** The service could not be reached or did not answer in time (`cause` says how), or what answered was not the service. */
+/**
+ * The service could not be reached or timed out (`cause` has the details), or the response did not come from the service.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
 }

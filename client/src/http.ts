@@ -1,22 +1,22 @@
-/** One call: retries where a repetition does no harm, limits of time, and errors that say what happened. */
+/** Sends one call: retries if that is safe, limits the time of each attempt, and turns failures into errors. */
 import { ApiError, ConnectionError } from './errors.ts'
 import type { Problem } from './types.ts'
 
 export type CallOptions = {
-  /** Ends the call, and what it waits for, with the signal's reason. */
+  /** Aborts the call, including waits between retries. The call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
 export type HttpOptions = {
-  /** Where the service is, such as `http://127.0.0.1:8000`; in a page of the service itself it may be left out. */
+  /** URL of the service, such as `http://127.0.0.1:8000`. Optional in a page that the service itself serves. */
   readonly baseUrl?: string | undefined
-  /** An API key. In a browser, sign in instead: a key does not belong into a page. */
+  /** An API key. In a browser, sign in instead: API keys do not belong in a web page. */
   readonly key?: string | undefined
-  /** Attempts in all where the service fails or cannot be reached; 3 where nothing is said, 1 for no retries. */
+  /** Maximum number of attempts per call; 3 by default, 1 for no retries. */
   readonly attempts?: number | undefined
-  /** Milliseconds that one attempt may take until its whole answer is there; 30,000 where nothing is said. */
+  /** Time limit for one attempt, including the whole response, in milliseconds; 30,000 by default. */
   readonly timeoutMs?: number | undefined
-  /** What sends the requests, in place of the `fetch` of the platform. */
+  /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch | undefined
 }
 
@@ -25,8 +25,8 @@ export type Call = {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined
   readonly body?: unknown
-  /** Whether sending it twice is the same as sending it once. */
-  readonly isRepeatable: boolean
+  /** Whether the request is idempotent, so that it can be retried. */
+  readonly isIdempotent: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -36,20 +36,21 @@ type Answer = { readonly status: number; readonly headers: Headers; readonly tex
 
 const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 5000
-/** Who asks for more than this gets what it asks for, but not from here: the error says when. */
+/** A longer `Retry-After` is not waited for: the call fails, and the error has the time. */
 const LONGEST_RETRY_AFTER_MS = 30_000
-/** What timers can count to. */
+/** The longest delay of a timer. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
 export const createSend = (options: HttpOptions): Send => {
   const { baseUrl = '', key, attempts = 3, timeoutMs = 30_000 } = options
-  if (!(Number.isInteger(attempts) && attempts > 0)) throw new RangeError(`attempts must be 1 or more: ${attempts}`)
+  if (!(Number.isInteger(attempts) && attempts > 0))
+    throw new RangeError(`attempts must be an integer of at least 1, not ${attempts}`)
   if (!(timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
-    throw new RangeError(`timeoutMs must be from 1 to ${LONGEST_TIMEOUT_MS}: ${timeoutMs}`)
+    throw new RangeError(`timeoutMs must be more than 0 and at most ${LONGEST_TIMEOUT_MS}, not ${timeoutMs}`)
   }
   const fetchAnswer = options.fetch ?? globalThis.fetch.bind(globalThis)
 
-  /** What cannot be sent at all throws here, as the TypeError that it is, and not as a failure of the service. */
+  /** Throws TypeError for a request that cannot be sent, so that a mistake does not look like a failure of the service. */
   const prepare = ({ method, path, query = {}, body }: Call): { readonly url: string; readonly init: RequestInit } => {
     const parameters = Object.entries(query).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)]],
@@ -67,10 +68,10 @@ export const createSend = (options: HttpOptions): Send => {
 
   const attempt = async (url: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Answer> => {
     signal?.throwIfAborted()
-    // Not AbortSignal.any and .timeout: their timers outlive the attempt, and Node.js 20.0 does not have the first.
+    // Not `AbortSignal.timeout`, whose timer outlives the attempt, nor `AbortSignal.any`, which Node.js 20.0 lacks.
     const controller = new AbortController()
     const abort = (): void => controller.abort(signal?.reason)
-    const expire = (): void => controller.abort(new DOMException('The time is over.', 'TimeoutError'))
+    const expire = (): void => controller.abort(new DOMException('The attempt timed out.', 'TimeoutError'))
     const timer = setTimeout(expire, timeoutMs)
     signal?.addEventListener('abort', abort, { once: true })
     try {
@@ -89,7 +90,7 @@ export const createSend = (options: HttpOptions): Send => {
 
   return async (call) => {
     const { url, init } = prepare(call)
-    const attemptsMax = call.isRepeatable ? attempts : 1
+    const attemptsMax = call.isIdempotent ? attempts : 1
     for (let count = 1; ; count++) {
       const isLast = count >= attemptsMax
       const answer = await attempt(url, init, call.signal).catch((error: unknown) => {
@@ -108,15 +109,15 @@ export const createSend = (options: HttpOptions): Send => {
 
 const isOk = ({ status }: Answer): boolean => status >= 200 && status < 300
 
-/** The request came too slowly, there were too many, or the service or one that it needs is not there now. */
+/** Timed out, rate limited, or the service or its upstream is unavailable: worth a retry. */
 const TRANSIENT: ReadonlySet<number> = new Set([408, 429, 502, 503, 504])
 const isTransient = ({ status }: Answer): boolean => TRANSIENT.has(status)
 
-/** Doubling, with jitter, so that many who failed together do not come back together. */
+/** Exponential backoff with jitter, so that clients that failed together do not retry together. */
 const waitMs = (count: number): number =>
   Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (count - 1)) * (0.5 + Math.random() / 2)
 
-/** `Retry-After` is a number of seconds or a date. */
+/** Parses `Retry-After`: a number of seconds or a date. */
 export const retryAfterMs = (text: string | null, now: number): number | undefined => {
   if (text === null) return undefined
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
@@ -142,7 +143,7 @@ const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new ConnectionError('What answered is not the service: its answer is not JSON.', { cause: error })
+    throw new ConnectionError('The response is not from Copilot Credits: it is not JSON.', { cause: error })
   }
 }
 
@@ -153,7 +154,7 @@ const toError = ({ status, text }: Answer, asked: number | undefined): Error => 
       return new ApiError(problem as Problem, asked)
     }
   } catch {
-    // Something between says no in words of its own.
+    // Not a problem document: a proxy in between, for example, sent an error page of its own.
   }
-  return new ConnectionError(`What answered is not the service: it said ${status} without a reason.`)
+  return new ConnectionError(`The response is not from Copilot Credits: status ${status} without a problem document.`)
 }

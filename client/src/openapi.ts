@@ -12,8 +12,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Whether the process is alive
-         * @description Answers as long as the process can answer at all; says nothing about the Copilot service.
+         * Check liveness
+         * @description Succeeds as long as the process can answer. Does not check the database or the Copilot service.
          */
         readonly get: operations["getHealth"];
         readonly put?: never;
@@ -31,7 +31,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** What the service has counted, for Prometheus */
+        /**
+         * Get metrics
+         * @description Returns metrics for Prometheus. Needs no key, but unless keys are required the service answers only to localhost, IP addresses and the names in `ALLOWED_HOSTS` and `PUBLIC_URL`.
+         */
         readonly get: operations["getMetrics"];
         readonly put?: never;
         readonly post?: never;
@@ -49,8 +52,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Whether usage can be answered
-         * @description Ready when the database has just taken a write, no damage to it is known, and the Copilot service, if there is one, answers or a good answer is at hand that may still be given. A write is tried at most once a second.
+         * Check readiness
+         * @description Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if `UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.
          */
         readonly get: operations["getReadiness"];
         readonly put?: never;
@@ -69,8 +72,12 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * What each message of a billing period cost
-         * @description One line for each message. Where `UPSTREAM_URL` is set, the current period of the organization `default` is what the Copilot service lists, in its order; every other answer is of the ledger, by time and id. The answer is whole and exact or it is an error: a message is never left out and a price never guessed. When the Copilot service fails, the last good answer is given for a limited time, marked by `Cache-Status` (`detail=stale`) and `Age`. Compressed with `br` or `gzip` for who asks with `Accept-Encoding`; a changed answer has another `ETag`.
+         * Get the usage of a billing period
+         * @description Returns one line per message of a billing period or range (the current period by default) in a single response. If `UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in its order. Everything else comes from the ledger, ordered by time and id.
+         *
+         *     The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), marked by `Cache-Status` (`detail=stale`) and `Age`.
+         *
+         *     Compressed with `br` or `gzip` if `Accept-Encoding` allows it. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getUsage"];
         readonly put?: never;
@@ -92,7 +99,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages as CloudEvents
-         * @description CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with `application/json`. `type` is `copilot.message`; `source`, a space and `id` together are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single event that is rejected is answered with 400, one in conflict with 409.
+         * @description Accepts CloudEvents 1.0 in structured, batch and binary mode. `Content-Type` selects the mode; `ce-…` headers are read only with `application/json` (binary mode). The `type` must be `copilot.message`. `source`, a space and `id` together are the id of the message, `time` is its timestamp, `subject` its member and `data` its content, `{text, report_id?}`. Results are those of `POST /v1/messages`, except that a single event gets 400 if it is rejected and 409 if it conflicts. Requires the scope `messages:write`.
          */
         readonly post: operations["reportEvents"];
         readonly delete?: never;
@@ -108,12 +115,15 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** List keys */
+        /**
+         * List API keys
+         * @description Returns the keys of the organization, including revoked ones. Requires the scope `admin`.
+         */
         readonly get: operations["listKeys"];
         readonly put?: never;
         /**
-         * Create a key
-         * @description The answer is the only place where the key is shown: it is stored hashed.
+         * Create an API key
+         * @description The secret is shown only in this response: the service stores a hash of it. Requires the scope `admin`.
          */
         readonly post: operations["createKey"];
         readonly delete?: never;
@@ -133,8 +143,8 @@ export interface paths {
         readonly put?: never;
         readonly post?: never;
         /**
-         * Revoke a key
-         * @description It stays in the list. Other processes on the same database may take it for some seconds more.
+         * Revoke an API key
+         * @description The key stays in the list. Other processes on the same database may accept it for up to 5 more seconds. Requires the scope `admin`.
          */
         readonly delete: operations["revokeKey"];
         readonly options?: never;
@@ -152,10 +162,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Report messages, each charged once
-         * @description Each message is measured, priced and charged once, permanently: its id is its identity, and `1000` and `"1000"` are two. The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field and the reason. What is answered is committed and synced. To repeat a request is always safe.
+         * Report messages
+         * @description Prices each message and charges it once, identified by its id. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
          *
-         *     As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.
+         *     To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.
          */
         readonly post: operations["reportMessages"];
         readonly delete?: never;
@@ -172,8 +182,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * What a message cost, and why
-         * @description Every charge of the message, the one that holds first, each with a line for each rule.
+         * Explain what a message cost
+         * @description Returns every charge of the message, the one in effect first, with one line per pricing rule. Requires the scope `usage:read`.
          */
         readonly get: operations["getMessageCharges"];
         readonly put?: never;
@@ -193,11 +203,14 @@ export interface paths {
         };
         /**
          * List organizations
-         * @description All of them for who runs the installation, else the one of the key.
+         * @description Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.
          */
         readonly get: operations["listOrganizations"];
         readonly put?: never;
-        /** Create an organization */
+        /**
+         * Create an organization
+         * @description The name defaults to the id, the time zone to UTC and the billing anchor day to 1. Requires an operator key (scope `admin` on the organization `default`).
+         */
         readonly post: operations["createOrganization"];
         readonly delete?: never;
         readonly options?: never;
@@ -212,7 +225,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** An organization */
+        /**
+         * Get an organization
+         * @description Returns the organization, with its pending change if there is one. Requires the scope `usage:read`.
+         */
         readonly get: operations["getOrganization"];
         readonly put?: never;
         readonly post?: never;
@@ -221,7 +237,7 @@ export interface paths {
         readonly head?: never;
         /**
          * Change an organization
-         * @description A name changes at once. Time zone and billing day change at the next period boundary that is at least ten minutes away: a period that has begun is never moved. The period that begins then ends at the first boundary of the new calendar that is at least two days later.
+         * @description Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.
          */
         readonly patch: operations["changeOrganization"];
         readonly trace?: never;
@@ -234,8 +250,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Billing periods, the latest first
-         * @description From the current one back to the one of the first message.
+         * List billing periods
+         * @description Returns billing periods with their usage, latest first, from the current one back to that of the first message. Requires the scope `usage:read`.
          */
         readonly get: operations["listPeriods"];
         readonly put?: never;
@@ -253,7 +269,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The current billing period */
+        /**
+         * Get the current billing period
+         * @description Returns the current billing period and its usage so far. Requires the scope `usage:read`.
+         */
         readonly get: operations["getCurrentPeriod"];
         readonly put?: never;
         readonly post?: never;
@@ -270,17 +289,20 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** What a report costs */
+        /**
+         * Get the price of a report
+         * @description Returns the report from the catalogue of this service. Requires the scope `usage:read`.
+         */
         readonly get: operations["getReport"];
         /**
-         * Set what a report costs
-         * @description For messages that are reported from now on; what has been charged stays. The catalogue is common to all organizations. Where `UPSTREAM_URL` is set the Copilot service prices reports, and this catalogue is not asked.
+         * Set the price of a report
+         * @description Creates or replaces the report for messages reported from now on; existing charges do not change. All organizations share the catalogue. If `UPSTREAM_URL` is set, the Copilot service prices reports and this catalogue is not used. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly put: operations["putReport"];
         readonly post?: never;
         /**
-         * Remove a report
-         * @description Messages that ask for it are priced by their text from now on; what has been charged stays.
+         * Delete a report
+         * @description From now on, messages that request the report are priced by their text; existing charges do not change. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly delete: operations["deleteReport"];
         readonly options?: never;
@@ -295,17 +317,20 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Who asks, and of what */
+        /**
+         * Get the caller and its organization
+         * @description Returns how the caller authenticated, its scopes, the organization and its billing calendar. Requires the scope `usage:read`.
+         */
         readonly get: operations["getSession"];
         readonly put?: never;
         /**
-         * Signs in with an API key
-         * @description For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service only. It ends after `SESSION_LIFETIME`, with a sign-out, and with its key. Programs send their key with each request.
+         * Sign in to the dashboard
+         * @description Starts a session with an API key that has the scope `usage:read`. The response sets a cookie that scripts cannot read and that only the service's own pages send. The session ends after `SESSION_LIFETIME` (12 hours by default), on sign-out, or when the key is revoked. Programs send their key with each request instead.
          */
         readonly post: operations["signIn"];
         /**
-         * Signs out
-         * @description Ends the session for every copy of its cookie: at once in this process, within 5 seconds in others on the same database.
+         * Sign out of the dashboard
+         * @description Ends the session for every copy of its cookie: immediately in this process, within 5 seconds in other processes on the same database. Has no effect without a session.
          */
         readonly delete: operations["signOut"];
         readonly options?: never;
@@ -321,8 +346,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Usage lines of a range, page by page
-         * @description In the order of time, then of the id (integers before strings). A cursor stays good whatever is added.
+         * List usage lines
+         * @description Returns the usage lines of a billing period or range (the current period by default) in pages, ordered by time, then by id (integers before strings). A cursor stays valid while messages are added. Requires the scope `usage:read`.
          */
         readonly get: operations["listUsage"];
         readonly put?: never;
@@ -341,8 +366,10 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Messages and credits by hour, day, week or month
-         * @description Buckets follow each other without a gap, empty ones included; the first and the last are cut where the range begins and ends. Days of the organization come from kept totals; hours and other zones are summed from the records, which costs a look at each of them.
+         * Get usage totals
+         * @description Returns messages and credits of a billing period or range (the current period by default) by hour, day, week or month. Buckets are consecutive, include empty ones, and are cut at the start and end of the range.
+         *
+         *     Days, weeks and months in the organization's time zone come from stored totals. Hours and other time zones are summed from the individual messages, which takes longer. Requires the scope `usage:read`.
          */
         readonly get: operations["getTotals"];
         readonly put?: never;
@@ -361,188 +388,592 @@ export interface components {
         readonly ApiKey: {
             /**
              * Format: date-time
-             * @description When it was created.
+             * @description When the key was created.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly created: string;
             /**
-             * @description Names the key; it is not the secret.
+             * @description Id of the key. Not the secret.
              * @example key_Zk3vJ0aP9xQ1
              */
             readonly id: string;
             /**
-             * @description For people.
+             * @description Display name.
              * @example billing export
              */
             readonly name: string;
             /**
-             * @description Whose key it is.
+             * @description Id of the organization that the key belongs to.
              * @example default
              */
             readonly organization: string;
             /**
              * Format: date-time
-             * @description When it was revoked; absent where it is good.
+             * @description When the key was revoked. Absent if it is valid.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly revoked?: string;
-            /** @description What it allows. */
+            /** @description What the key allows. */
             readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
         };
-        /** @description A message to the copilot as a CloudEvent; other attributes may be there. */
+        /** @description Messages and credits of one time bucket. */
+        readonly Bucket: {
+            /**
+             * @description Amount in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * Format: date-time
+             * @description End of the bucket, exclusive.
+             * @example 2024-05-02T00:00:00.000Z
+             */
+            readonly end: string;
+            /** @description Only with `group_by`: the groups that have usage. They add up to the bucket. */
+            readonly groups?: readonly {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description Id of the report. Absent if not grouped by report, or if the text was priced.
+                 * @example 5392
+                 */
+                readonly report_id?: number | string;
+                /**
+                 * @description Name of the report.
+                 * @example Tenant Obligations Report
+                 */
+                readonly report_name?: string;
+                /**
+                 * @description The member. Absent if not grouped by member, or if unknown.
+                 * @example ada
+                 */
+                readonly user_id?: string;
+            }[];
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * Format: date-time
+             * @description Start of the bucket, inclusive.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly start: string;
+        };
+        /** @description What a message cost, with one line per pricing rule. */
+        readonly Charge: {
+            /**
+             * @description Only if superseded: what the replacing revision changed. `content` means a different text with the same measurement.
+             * @example [
+             *       "price"
+             *     ]
+             */
+            readonly changed?: readonly ("text" | "timestamp" | "user_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
+            /**
+             * @description Total of the charge, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /** @description One line per rule that applied. They add up to `credits`, exactly. */
+            readonly lines: readonly {
+                /** @description Only for the rule `words`: the word lengths that this line covers. */
+                readonly band?: {
+                    /**
+                     * @description Shortest word length, in characters.
+                     * @example 3
+                     */
+                    readonly from: number;
+                    /**
+                     * @description Longest word length, in characters. Absent if unlimited.
+                     * @example 3
+                     */
+                    readonly to?: number;
+                };
+                /**
+                 * @description `quantity` × `rate`, exactly.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description How often the rule applied.
+                 * @example 3
+                 */
+                readonly quantity: number;
+                /**
+                 * @description Credits per unit; negative for a discount.
+                 * @example 11.25
+                 */
+                readonly rate: number;
+                /**
+                 * @description The pricing rule.
+                 * @example words
+                 */
+                readonly rule: string;
+                /**
+                 * @description Explanation of the rule.
+                 * @example Charged per word of this length.
+                 */
+                readonly why: string;
+            }[];
+            /** @description What is stored of the text. */
+            readonly measurement: {
+                /**
+                 * @description Number of characters (Unicode code points).
+                 * @example 3
+                 */
+                readonly code_points: number;
+                /**
+                 * @description Whether its letters and digits read the same in both directions, ignoring case.
+                 * @example false
+                 */
+                readonly palindrome: boolean;
+                /**
+                 * @description Number of vowels among the 3rd, 6th, 9th, … characters.
+                 * @example 3
+                 */
+                readonly third_vowels: number;
+                /** @description Number of words with 1, 2, 3, … characters; longer words count as 32. */
+                readonly word_lengths: readonly number[];
+                /**
+                 * @description Whether no word occurs twice.
+                 * @example true
+                 */
+                readonly words_differ: boolean;
+            };
+            /** @description The billing period of the charge. */
+            readonly period: {
+                /**
+                 * Format: date-time
+                 * @description End of the period, exclusive.
+                 * @example 2024-06-01T00:00:00.000Z
+                 */
+                readonly end: string;
+                /**
+                 * Format: date-time
+                 * @description Start of the period, inclusive.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly start: string;
+            };
+            /**
+             * @description Version of the rate card.
+             * @example standard-2024
+             */
+            readonly rate_card: string;
+            /**
+             * Format: date-time
+             * @description When the charge was recorded.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly recorded: string;
+            /**
+             * @description Id of the report that priced the message. Absent if the text was priced.
+             * @example 5392
+             */
+            readonly report_id?: number | string;
+            /**
+             * @description Name of that report at the time of the charge.
+             * @example Tenant Obligations Report
+             */
+            readonly report_name?: string;
+            /**
+             * @description 0 for the first charge of the message, increased by one with each change.
+             * @example 3
+             */
+            readonly revision: number;
+            /**
+             * @description `charged`: in effect. `superseded`: replaced by a later charge because the message changed.
+             * @example charged
+             */
+            readonly state: "charged" | "superseded";
+            /**
+             * @description Only if superseded: the revision that replaced this one.
+             * @example 3
+             */
+            readonly superseded_by?: number;
+            /**
+             * Format: date-time
+             * @description When the message was sent: the RFC 3339 timestamp exactly as received.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * @description The member who sent the message. Absent if unknown.
+             * @example ada
+             */
+            readonly user_id?: string;
+        };
+        /** @description All charges of a message. */
+        readonly Charges: {
+            /** @description All charges of the message, the one in effect first. */
+            readonly charges: readonly components["schemas"]["Charge"][];
+            /**
+             * @description Id of the message. `1000` and `"1000"` are different ids.
+             * @example 1000
+             */
+            readonly message_id: number | string;
+        };
+        /** @description A message to the copilot as a CloudEvent. Other attributes are ignored. */
         readonly CloudEvent: {
-            /** @description The message. */
+            /** @description Content of the message. */
             readonly data?: {
                 /**
-                 * @description The report that was asked for: it prices the message if the catalogue has it.
+                 * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
                  * @example 5392
                  */
                 readonly report_id?: number | string | null;
                 /**
-                 * @description What was asked. It is measured and not kept.
+                 * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
                  * @example What is the lease term?
                  */
                 readonly text: string;
             };
             /**
-             * @description In place of `data`: its JSON in base64.
+             * @description Replaces `data`: its JSON, base64-encoded.
              * @example eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ==
              */
             readonly data_base64?: string | null;
             /**
-             * @description Unique within `source`.
+             * @description Id of the event, unique within `source`. `source` and `id` have at most 199 characters together.
              * @example A234-1234-1234
              */
             readonly id: string;
             /**
              * Format: uri-reference
-             * @description With a space and `id` behind it, the id of the message.
+             * @description Source of the event. `source`, a space and `id` together are the id of the message.
              * @example /copilot/eu
              */
             readonly source: string;
             /**
-             * @description The version of CloudEvents.
+             * @description Version of the CloudEvents specification.
              * @example 1.0
              * @enum {string}
              */
             readonly specversion: "1.0";
             /**
-             * @description Who in the organization sent it.
+             * @description Id of the member of the organization who sent the message. `null` means absent.
              * @example ada
              */
             readonly subject?: string | null;
             /**
              * Format: date-time
-             * @description When the message was sent: RFC 3339, with an offset.
+             * @description When the message was sent: RFC 3339 with an offset.
              * @example 2024-04-29T02:08:29.375Z
              */
             readonly time: string;
             /**
-             * @description What happened.
+             * @description Type of the event.
              * @example copilot.message
              * @enum {string}
              */
             readonly type: "copilot.message";
         };
+        /** @description The current billing period and its usage so far. */
+        readonly CurrentPeriod: {
+            /**
+             * @description Amount in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * Format: date-time
+             * @description End of the period, exclusive.
+             * @example 2024-06-01T00:00:00.000Z
+             */
+            readonly end: string;
+            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            readonly listing?: {
+                /**
+                 * Format: date-time
+                 * @description When the Copilot service last confirmed the listing.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @example false
+                 */
+                readonly stale: boolean;
+            };
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @example 2024-05
+             */
+            readonly name: string;
+            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            readonly not_listed?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
+            readonly not_recorded?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /**
+             * Format: date-time
+             * @description Start of the period, inclusive.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly start: string;
+            /**
+             * @description Always `open`: late messages are still charged to the period.
+             * @example open
+             * @enum {string}
+             */
+            readonly state: "open";
+        };
+        /** @description What one message cost, with its report, member and rate card. */
+        readonly DetailedUsageLine: {
+            /**
+             * @description What the message cost, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits_used: number;
+            /**
+             * @description Id of the message. `1000` and `"1000"` are different ids.
+             * @example 1000
+             */
+            readonly message_id: number | string;
+            /**
+             * @description Version of the rate card.
+             * @example standard-2024
+             */
+            readonly rate_card: string;
+            /**
+             * @description Id of the report that priced the message. Absent if the text was priced.
+             * @example 5392
+             */
+            readonly report_id?: number | string;
+            /**
+             * @description Name of that report at the time of the charge.
+             * @example Tenant Obligations Report
+             */
+            readonly report_name?: string;
+            /**
+             * Format: date-time
+             * @description When the message was sent: the RFC 3339 timestamp exactly as received.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * @description The member who sent the message. Absent if unknown.
+             * @example ada
+             */
+            readonly user_id?: string;
+        };
         /** @description A message to the copilot. */
         readonly Message: {
             /**
-             * @description The id of the message, as the Copilot service gave it.
+             * @description Id of the message. `1000` and `"1000"` are different ids.
              * @example 1000
              */
             readonly id: number | string;
             /**
-             * @description The report that was asked for: it prices the message if the catalogue has it.
+             * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
              * @example 5392
              */
             readonly report_id?: number | string | null;
             /**
-             * @description What was asked. It is measured and not kept.
+             * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
              * @example What is the lease term?
              */
             readonly text: string;
             /**
              * Format: date-time
-             * @description When it was sent: RFC 3339, with an offset.
+             * @description When the message was sent: RFC 3339 with an offset, at most `INTAKE_MAX_AHEAD` (5 minutes by default) in the future.
              * @example 2024-04-29T02:08:29.375Z
              */
             readonly timestamp: string;
             /**
-             * @description Who in the organization sent it.
+             * @description Id of the member of the organization who sent the message. `null` means absent.
              * @example ada
              */
             readonly user_id?: string | null;
         };
-        /** @description A customer who is billed. */
+        /** @description The result for one reported message. */
+        readonly MessageResult: {
+            /**
+             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.
+             * @example 11.25
+             */
+            readonly credits?: number;
+            /**
+             * @description Only if rejected: the invalid field, empty for the whole message.
+             * @example timestamp
+             */
+            readonly field?: string;
+            /**
+             * @description Id of the message. `1000` and `"1000"` are different ids.
+             * @example 1000
+             */
+            readonly id?: number | string;
+            /**
+             * @description Only if rejected: what is wrong with the field.
+             * @example must be a string
+             */
+            readonly reason?: string;
+            /**
+             * @description `accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged with different content, no effect. `rejected`: invalid, see `field` and `reason`.
+             * @example accepted
+             */
+            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+            /**
+             * @description The catalogue does not have the requested report, so the text was priced.
+             * @example true
+             * @enum {boolean}
+             */
+            readonly unknown_report?: true;
+        };
+        /** @description A customer that is billed. */
         readonly Organization: {
             /**
-             * @description The day of the month on which a billing period starts; in shorter months their last day.
+             * @description Day of the month on which billing periods start. Shorter months use their last day.
              * @example 1
              */
             readonly billing_anchor_day: number;
             /**
              * Format: date-time
-             * @description When it was created.
+             * @description When the organization was created.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly created: string;
             /**
-             * @description Lower-case letters, digits and hyphens.
+             * @description Id of the organization: lowercase letters, digits and hyphens, not starting or ending with a hyphen.
              * @example acme
              */
             readonly id: string;
             /**
-             * @description For people.
+             * @description Display name.
              * @example Acme Ltd
              */
             readonly name: string;
-            /** @description What holds from the start of a later period on; absent where no change is waiting. */
+            /** @description Settings that take effect at a later billing period. Absent if no change is pending. */
             readonly pending?: {
                 /**
-                 * @description The day of the month on which a billing period starts; in shorter months their last day.
+                 * @description Day of the month on which billing periods start. Shorter months use their last day.
                  * @example 1
                  */
                 readonly billing_anchor_day: number;
                 /**
                  * Format: date-time
-                 * @description Start of the period.
+                 * @description Start of the first billing period with these settings.
                  * @example 2024-05-01T00:00:00.000Z
                  */
                 readonly effective_from: string;
                 /**
-                 * @description IANA time zone in which days and billing periods begin.
+                 * @description IANA time zone in which days and billing periods start.
                  * @example Europe/London
                  */
                 readonly time_zone: string;
             };
             /**
-             * @description IANA time zone in which days and billing periods begin.
+             * @description IANA time zone in which days and billing periods start.
              * @example Europe/London
              */
             readonly time_zone: string;
         };
-        /** @description An error, in the manner of RFC 9457. */
+        /** @description A billing period and its usage. */
+        readonly Period: {
+            /**
+             * @description Amount in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * Format: date-time
+             * @description End of the period, exclusive.
+             * @example 2024-06-01T00:00:00.000Z
+             */
+            readonly end: string;
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @example 2024-05
+             */
+            readonly name: string;
+            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            readonly not_listed?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /**
+             * Format: date-time
+             * @description Start of the period, inclusive.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly start: string;
+            /**
+             * @description Always `open`: late messages are still charged to the period.
+             * @example open
+             * @enum {string}
+             */
+            readonly state: "open";
+        };
+        /** @description An error, as RFC 9457 defines it. */
         readonly Problem: {
             /**
-             * @description What went wrong this time, for people.
-             * @example GET /reports/5392 failed after 3 attempts: it answered with status 503
+             * @description What went wrong with this request. For people; the wording may change.
+             * @example GET /reports/5392 failed after 3 attempts: the response status was 503
              */
             readonly detail: string;
-            /** @description Only with 400: each thing that was wrong. */
+            /** @description Only for 400: every invalid field that was found. */
             readonly errors?: readonly {
                 /**
-                 * @description What was expected instead.
-                 * @example absent: /usage takes no parameters
+                 * @description What the field must be.
+                 * @example absent: /usage does not accept it
                  */
                 readonly expected: string;
                 /**
-                 * @description What was wrong in the request.
-                 * @example query parameter "period"
+                 * @description The invalid part of the request, such as a query parameter, a header, or a place in the body.
+                 * @example query parameter "color"
                  */
                 readonly field: string;
             }[];
             /**
-             * @description Finds this request in the logs; also sent as the header `X-Request-Id`.
+             * @description Identifies this request in the service log. Also sent in the `X-Request-Id` header.
              * @example 4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11
              */
             readonly request_id: string;
@@ -552,20 +983,20 @@ export interface components {
              */
             readonly status: number;
             /**
-             * @description The kind of problem in words; the same for every problem of the type.
+             * @description Short summary, the same for every problem of this type.
              * @example The Copilot service failed
              */
             readonly title: string;
             /**
              * Format: uri
-             * @description Names the kind of problem; stable, may be matched on.
+             * @description Identifies the kind of problem. Stable, so clients can match on it.
              * @example urn:copilot-credits:problem:upstream-failed
              */
             readonly type: string;
-            /** @description Only with 502 and 504: which call to the Copilot service failed, and how. */
+            /** @description Only for 502 and 504: the call to the Copilot service that failed. */
             readonly upstream?: {
                 /**
-                 * @description How often it was tried; 0 where no time was left to.
+                 * @description Number of attempts; 0 if no time was left for one.
                  * @example 3
                  */
                 readonly attempts: number;
@@ -575,17 +1006,17 @@ export interface components {
                  */
                 readonly call: string;
                 /**
-                 * @description How: no connection or a broken one, no complete answer in time, an error status, or an answer that cannot be billed.
+                 * @description `connection`: no connection, or it broke. `timeout`: no complete response in time. `status`: an error status. `bad-answer`: a response that cannot be billed.
                  * @example status
                  */
                 readonly failure: "connection" | "timeout" | "status" | "bad-answer";
                 /**
-                 * @description How, in words; names the field that was wrong, never its content.
-                 * @example it answered with status 503
+                 * @description Explanation of the failure. May name an invalid field, but never quotes its value.
+                 * @example the response status was 503
                  */
                 readonly reason: string;
                 /**
-                 * @description The status that was answered last.
+                 * @description Status of the last response, if there was one.
                  * @example 503
                  */
                 readonly status?: number;
@@ -594,120 +1025,251 @@ export interface components {
         /** @description A report and its price. */
         readonly Report: {
             /**
-             * @description What a message that asks for it costs, in credits.
+             * @description Price of a message that requests the report, in credits; at most six decimal places.
              * @example 35
              */
             readonly credit_cost: number;
             /**
-             * @description The id of the message, as the Copilot service gave it.
-             * @example 1000
+             * @description Id of the report. `5392` and `"5392"` are the same report.
+             * @example 5392
              */
             readonly id: number | string;
             /**
-             * @description Its name.
+             * @description Name of the report.
              * @example Lease Summary Report
              */
             readonly name: string;
         };
-        /** @description Who asks, and of what. */
+        /** @description The results for the messages of a request. */
+        readonly ReportedMessages: {
+            /**
+             * @description Messages that were charged.
+             * @example 1
+             */
+            readonly accepted: number;
+            /**
+             * @description Messages that had already been charged, with different content.
+             * @example 1
+             */
+            readonly conflict: number;
+            /**
+             * @description Messages that had already been charged, with the same content.
+             * @example 1
+             */
+            readonly duplicate: number;
+            /**
+             * @description Messages that are invalid.
+             * @example 1
+             */
+            readonly rejected: number;
+            /** @description One result per message, in the order of the request. */
+            readonly results: readonly components["schemas"]["MessageResult"][];
+        };
+        /** @description The caller, its scopes and its organization. */
         readonly Session: {
-            /** @description Of whom. */
+            /** @description The organization that the request is about. */
             readonly organization: {
                 /**
-                 * @description The day of the month on which a billing period starts; in shorter months their last day.
+                 * @description Day of the month on which billing periods start. Shorter months use their last day.
                  * @example 1
                  */
                 readonly billing_anchor_day: number;
                 /**
                  * Format: date-time
-                 * @description When it was created.
+                 * @description When the organization was created.
                  * @example 2024-05-01T00:00:00.000Z
                  */
                 readonly created: string;
                 /**
-                 * @description Lower-case letters, digits and hyphens.
+                 * @description Id of the organization: lowercase letters, digits and hyphens, not starting or ending with a hyphen.
                  * @example acme
                  */
                 readonly id: string;
                 /**
-                 * @description For people.
+                 * @description Display name.
                  * @example Acme Ltd
                  */
                 readonly name: string;
-                /** @description What holds from the start of a later period on; absent where no change is waiting. */
+                /** @description Settings that take effect at a later billing period. Absent if no change is pending. */
                 readonly pending?: {
                     /**
-                     * @description The day of the month on which a billing period starts; in shorter months their last day.
+                     * @description Day of the month on which billing periods start. Shorter months use their last day.
                      * @example 1
                      */
                     readonly billing_anchor_day: number;
                     /**
                      * Format: date-time
-                     * @description Start of the period.
+                     * @description Start of the first billing period with these settings.
                      * @example 2024-05-01T00:00:00.000Z
                      */
                     readonly effective_from: string;
                     /**
-                     * @description IANA time zone in which days and billing periods begin.
+                     * @description IANA time zone in which days and billing periods start.
                      * @example Europe/London
                      */
                     readonly time_zone: string;
                 };
                 /**
-                 * @description IANA time zone in which days and billing periods begin.
+                 * @description IANA time zone in which days and billing periods start.
                  * @example Europe/London
                  */
                 readonly time_zone: string;
             };
             /**
-             * @description What the caller may do.
+             * @description Scopes of the caller.
              * @example [
              *       "usage:read"
              *     ]
              */
             readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
             /**
-             * @description `nobody`: no key is asked for.
+             * @description How the caller authenticated. `nobody`: no key was required.
              * @example session
              */
             readonly signed_in_by: "key" | "session" | "nobody";
             /**
-             * @description What decides what the current period holds.
+             * @description Source of the current period: the ledger, the listing of the Copilot service, or the bundled sample period.
              * @example ledger
              */
             readonly source: "ledger" | "upstream" | "bundled-sample";
             /**
              * Format: date-time
-             * @description The clock that decides which period is the current one.
+             * @description The service's clock, which determines the current period; for the sample, its last message.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly time: string;
         };
+        /** @description Messages and credits in consecutive time buckets. */
+        readonly Totals: {
+            /** @description Consecutive buckets in ascending order, without gaps. */
+            readonly buckets: readonly components["schemas"]["Bucket"][];
+            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            readonly listing?: {
+                /**
+                 * Format: date-time
+                 * @description When the Copilot service last confirmed the listing.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @example false
+                 */
+                readonly stale: boolean;
+            };
+            /**
+             * @description The `page` of the next buckets. Absent on the last page.
+             * @example WzE3MTQ…
+             */
+            readonly next_page?: string;
+            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            readonly not_listed?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
+            readonly not_recorded?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /**
+             * @description IANA time zone in which the buckets start.
+             * @example Europe/London
+             */
+            readonly time_zone: string;
+        };
         /** @description What one message cost. */
         readonly UsageLine: {
             /**
-             * @description What the message cost, in credits. An exact decimal with at most six decimals, without a trailing-digit error; to add up, count in whole millionths.
+             * @description What the message cost, in credits: an exact decimal with at most six decimal places. For exact sums, add whole millionths of a credit.
              * @example 79
              */
             readonly credits_used: number;
             /**
-             * @description The id of the message, as the Copilot service gave it.
+             * @description Id of the message. `1000` and `"1000"` are different ids.
              * @example 1000
              */
             readonly message_id: number | string;
             /**
-             * @description The name of the report that priced the message. Absent where the text priced it; never null or empty.
+             * @description Name of the report that priced the message. Absent if the text was priced; never null or empty.
              * @example Tenant Obligations Report
              */
             readonly report_name?: string;
             /**
              * Format: date-time
-             * @description When the message was sent: the RFC 3339 timestamp exactly as it was received.
+             * @description When the message was sent: the RFC 3339 timestamp exactly as received.
              * @example 2024-04-29T02:08:29.375Z
              */
             readonly timestamp: string;
         };
+        /** @description A page of usage lines. */
+        readonly UsagePage: {
+            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            readonly listing?: {
+                /**
+                 * Format: date-time
+                 * @description When the Copilot service last confirmed the listing.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @example false
+                 */
+                readonly stale: boolean;
+            };
+            /**
+             * @description The `cursor` of the next page. Absent on the last page.
+             * @example WzE3MTQ…
+             */
+            readonly next_cursor?: string;
+            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            readonly not_listed?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
+            readonly not_recorded?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /** @description Usage lines, by time and id. */
+            readonly usage: readonly components["schemas"]["DetailedUsageLine"][];
+        };
         /**
+         * @description What every message of a billing period or range cost.
          * @example {
          *       "usage": [
          *         {
@@ -725,7 +1287,7 @@ export interface components {
          *     }
          */
         readonly UsageResponse: {
-            /** @description One line for each message of the current billing period, in the order in which the source lists them. */
+            /** @description One line per message: in the order of the Copilot service for its current period, otherwise by time and id. */
             readonly usage: readonly components["schemas"]["UsageLine"][];
         };
     };
@@ -754,7 +1316,7 @@ export interface operations {
                 content: {
                     readonly "application/json": {
                         /**
-                         * @description Always this.
+                         * @description Always `alive`.
                          * @example alive
                          * @enum {string}
                          */
@@ -773,7 +1335,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Metrics in the text format of Prometheus. */
+            /** @description Metrics in the Prometheus text format. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -782,7 +1344,7 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The service does not answer to this host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -792,8 +1354,8 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The service does not answer to the host name \"credits.example.com\". Add it to ALLOWED_HOSTS.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -811,7 +1373,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Usage can be answered. */
+            /** @description The service can serve usage. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -819,7 +1381,7 @@ export interface operations {
                 content: {
                     readonly "application/json": {
                         /**
-                         * @description Always this.
+                         * @description Always `ready`.
                          * @example ready
                          * @enum {string}
                          */
@@ -827,7 +1389,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database or the Copilot service is not available, or the service is shutting down. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -835,10 +1397,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "type": "urn:copilot-credits:problem:not-ready",
                      *       "status": 503,
-                     *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "title": "Not ready to serve usage",
+                     *       "detail": "The Copilot service is failing and no recent response is cached. GET /usage returns the error.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -851,29 +1413,29 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description With `to`, in place of `period`: an RFC 3339 date-time, or a date, which stands for its midnight.
+                 * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
                  * @example 2024-05-01T00:00:00Z
                  */
                 readonly from?: string;
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
                 /**
-                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
+                 * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                  * @example 2024-05
                  */
                 readonly period?: string;
                 /**
-                 * @description The end, which is not part of the range.
+                 * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
                  * @example 2024-06-01
                  */
                 readonly to?: string;
             };
             readonly header?: {
                 /**
-                 * @description The `ETag` of the answer that you have: 304 is answered where it is still true.
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
                  * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
                  */
                 readonly "if-none-match"?: string;
@@ -883,18 +1445,18 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The usage of the period. */
+            /** @description The usage lines. */
             readonly 200: {
                 headers: {
-                    /** @description Seconds since the answer was last known to be true. */
+                    /** @description Seconds since the usage was last confirmed. */
                     readonly Age?: number;
-                    /** @description Where the answer came from (RFC 9211); `detail=stale` where the Copilot service fails. */
+                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing. */
                     readonly "Cache-Status"?: string;
-                    /** @description Changes when the answer does. */
+                    /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the current period, that the Copilot service does not list, and what they cost. */
+                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Present where the answer is of the bundled sample period. */
+                    /** @description Only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };
@@ -902,24 +1464,24 @@ export interface operations {
                     readonly "application/json": components["schemas"]["UsageResponse"];
                 };
             };
-            /** @description The answer that you have is still true. */
+            /** @description The usage has not changed. */
             readonly 304: {
                 headers: {
-                    /** @description Seconds since the answer was last known to be true. */
+                    /** @description Seconds since the usage was last confirmed. */
                     readonly Age?: number;
-                    /** @description Where the answer came from (RFC 9211); `detail=stale` where the Copilot service fails. */
+                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing. */
                     readonly "Cache-Status"?: string;
-                    /** @description Changes when the answer does. */
+                    /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the current period, that the Copilot service does not list, and what they cost. */
+                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Present where the answer is of the bundled sample period. */
+                    /** @description Only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -930,12 +1492,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -943,7 +1505,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -954,14 +1516,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -971,15 +1533,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -990,14 +1552,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1008,14 +1570,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service could not be reached, answered with an error, or with something that cannot be billed; and no good answer is recent enough. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
             readonly 502: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1026,12 +1588,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1040,7 +1602,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1051,14 +1613,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service did not answer in time, and no good answer is recent enough. */
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
             readonly 504: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1068,13 +1630,13 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -1088,14 +1650,14 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
             };
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -1109,12 +1671,12 @@ export interface operations {
                 readonly "application/cloudevents+json": components["schemas"]["CloudEvent"];
                 readonly "application/json": {
                     /**
-                     * @description The report that was asked for: it prices the message if the catalogue has it.
+                     * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
                      * @example 5392
                      */
                     readonly report_id?: number | string | null;
                     /**
-                     * @description What was asked. It is measured and not kept.
+                     * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
                      * @example What is the lease term?
                      */
                     readonly text: string;
@@ -1122,71 +1684,16 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description What became of each message, in order. */
+            /** @description One result per message, in the order of the request. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /**
-                         * @description Messages that have been charged.
-                         * @example 1
-                         */
-                        readonly accepted: number;
-                        /**
-                         * @description Messages whose id is that of another one, with other content.
-                         * @example 1
-                         */
-                        readonly conflict: number;
-                        /**
-                         * @description Messages that had been charged before, with the same content.
-                         * @example 1
-                         */
-                        readonly duplicate: number;
-                        /**
-                         * @description Messages that are not valid.
-                         * @example 1
-                         */
-                        readonly rejected: number;
-                        /** @description A result for each message, in the order in which they came. */
-                        readonly results: readonly {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits?: number;
-                            /**
-                             * @description The field that is wrong.
-                             * @example timestamp
-                             */
-                            readonly field?: string;
-                            /**
-                             * @description The id of the message, as the Copilot service gave it.
-                             * @example 1000
-                             */
-                            readonly id?: number | string;
-                            /**
-                             * @description What is wrong with it.
-                             * @example must be a string
-                             */
-                            readonly reason?: string;
-                            /**
-                             * @description What became of it.
-                             * @example accepted
-                             */
-                            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
-                            /**
-                             * @description The catalogue does not have the report that the message asks for; its text prices it.
-                             * @example true
-                             * @enum {boolean}
-                             */
-                            readonly unknown_report?: true;
-                        }[];
-                    };
+                    readonly "application/json": components["schemas"]["ReportedMessages"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1197,12 +1704,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -1210,7 +1717,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1221,14 +1728,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1238,15 +1745,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1257,14 +1764,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It conflicts with something that exists. */
+            /** @description The request conflicts with an existing resource. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1275,14 +1782,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
                      *       "title": "Conflict with an existing resource",
-                     *       "detail": "there is an organization acme already",
+                     *       "detail": "The organization \"acme\" already exists.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1293,14 +1800,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1310,15 +1817,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1329,14 +1836,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service could not be reached, answered with an error, or with something that cannot be billed; and no good answer is recent enough. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
             readonly 502: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1347,12 +1854,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -1361,7 +1868,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1372,14 +1879,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service did not answer in time, and no good answer is recent enough. */
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
             readonly 504: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1389,13 +1896,13 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -1409,7 +1916,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -1420,19 +1927,19 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Keys, revoked ones included. */
+            /** @description The keys. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": {
-                        /** @description Keys, the oldest first. */
+                        /** @description Keys, oldest first. */
                         readonly keys: readonly components["schemas"]["ApiKey"][];
                     };
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1443,12 +1950,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -1456,7 +1963,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1467,14 +1974,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1484,15 +1991,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1503,14 +2010,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1521,14 +2028,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1539,7 +2046,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1552,14 +2059,14 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
             };
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -1571,17 +2078,17 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
-                     * @description For people.
+                     * @description Display name.
                      * @example billing export
                      */
                     readonly name?: string;
-                    /** @description What it allows. */
+                    /** @description What the key allows. */
                     readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
                 };
             };
         };
         readonly responses: {
-            /** @description Created. */
+            /** @description The key was created. */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1590,42 +2097,42 @@ export interface operations {
                     readonly "application/json": {
                         /**
                          * Format: date-time
-                         * @description When it was created.
+                         * @description When the key was created.
                          * @example 2024-05-01T00:00:00.000Z
                          */
                         readonly created: string;
                         /**
-                         * @description Names the key; it is not the secret.
+                         * @description Id of the key. Not the secret.
                          * @example key_Zk3vJ0aP9xQ1
                          */
                         readonly id: string;
                         /**
-                         * @description The secret: `Authorization: Bearer` and this.
+                         * @description The secret, sent as `Authorization: Bearer cck_…`.
                          * @example cck_default_…
                          */
                         readonly key: string;
                         /**
-                         * @description For people.
+                         * @description Display name.
                          * @example billing export
                          */
                         readonly name: string;
                         /**
-                         * @description Whose key it is.
+                         * @description Id of the organization that the key belongs to.
                          * @example default
                          */
                         readonly organization: string;
                         /**
                          * Format: date-time
-                         * @description When it was revoked; absent where it is good.
+                         * @description When the key was revoked. Absent if it is valid.
                          * @example 2024-05-01T00:00:00.000Z
                          */
                         readonly revoked?: string;
-                        /** @description What it allows. */
+                        /** @description What the key allows. */
                         readonly scopes: readonly ("usage:read" | "messages:write" | "admin")[];
                     };
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1636,12 +2143,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -1649,7 +2156,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1660,14 +2167,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1677,15 +2184,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1696,14 +2203,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1714,14 +2221,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1731,15 +2238,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1750,14 +2257,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1768,7 +2275,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1781,7 +2288,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -1798,7 +2305,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Revoked. */
+            /** @description The revoked key. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1807,7 +2314,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1818,12 +2325,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -1831,7 +2338,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1842,14 +2349,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1859,15 +2366,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1878,14 +2385,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1896,14 +2403,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1914,7 +2421,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1927,14 +2434,14 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
             };
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -1945,7 +2452,7 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": {
-                    /** @description Messages, in any order. */
+                    /** @description The messages, in any order; at most `INTAKE_MAX_BATCH` (10,000 by default). */
                     readonly messages: readonly components["schemas"]["Message"][];
                 };
                 readonly "application/jsonl": components["schemas"]["Message"];
@@ -1954,71 +2461,16 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description What became of each message, in order. */
+            /** @description One result per message, in the order of the request. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /**
-                         * @description Messages that have been charged.
-                         * @example 1
-                         */
-                        readonly accepted: number;
-                        /**
-                         * @description Messages whose id is that of another one, with other content.
-                         * @example 1
-                         */
-                        readonly conflict: number;
-                        /**
-                         * @description Messages that had been charged before, with the same content.
-                         * @example 1
-                         */
-                        readonly duplicate: number;
-                        /**
-                         * @description Messages that are not valid.
-                         * @example 1
-                         */
-                        readonly rejected: number;
-                        /** @description A result for each message, in the order in which they came. */
-                        readonly results: readonly {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits?: number;
-                            /**
-                             * @description The field that is wrong.
-                             * @example timestamp
-                             */
-                            readonly field?: string;
-                            /**
-                             * @description The id of the message, as the Copilot service gave it.
-                             * @example 1000
-                             */
-                            readonly id?: number | string;
-                            /**
-                             * @description What is wrong with it.
-                             * @example must be a string
-                             */
-                            readonly reason?: string;
-                            /**
-                             * @description What became of it.
-                             * @example accepted
-                             */
-                            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
-                            /**
-                             * @description The catalogue does not have the report that the message asks for; its text prices it.
-                             * @example true
-                             * @enum {boolean}
-                             */
-                            readonly unknown_report?: true;
-                        }[];
-                    };
+                    readonly "application/json": components["schemas"]["ReportedMessages"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2029,12 +2481,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -2042,7 +2494,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2053,14 +2505,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2070,15 +2522,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2089,14 +2541,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2107,14 +2559,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2124,15 +2576,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2143,14 +2595,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service could not be reached, answered with an error, or with something that cannot be billed; and no good answer is recent enough. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
             readonly 502: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2161,12 +2613,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: it answered with status 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
                      *         "failure": "status",
-                     *         "reason": "it answered with status 503",
+                     *         "reason": "the response status was 503",
                      *         "attempts": 3,
                      *         "status": 503
                      *       }
@@ -2175,7 +2627,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2186,14 +2638,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The Copilot service did not answer in time, and no good answer is recent enough. */
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
             readonly 504: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2203,13 +2655,13 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
-                     *       "title": "The Copilot service did not answer in time",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: it did not answer completely in time",
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
                      *         "failure": "timeout",
-                     *         "reason": "it did not answer completely in time",
+                     *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
                      *     }
@@ -2223,12 +2675,12 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description Which of `1000` and `"1000"` is meant. Where nothing is said: the integer, if there is one.
+                 * @description Whether the id is an integer or a string, to tell `1000` from `"1000"`. By default the integer if such a message exists, otherwise the string.
                  * @example integer
                  */
                 readonly id_type?: "integer" | "string";
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -2245,165 +2697,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The charges. */
+            /** @description The charges of the message. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /** @description Every charge of the message, the one that holds first. */
-                        readonly charges: readonly {
-                            /**
-                             * @description What the revision that took its place has otherwise. `content`: another text of the same measurement.
-                             * @example [
-                             *       "price"
-                             *     ]
-                             */
-                            readonly changed?: readonly ("text" | "timestamp" | "user_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /** @description They add up to `credits`, exactly. */
-                            readonly lines: readonly {
-                                /** @description With `words`: the lengths that are counted here. */
-                                readonly band?: {
-                                    /**
-                                     * @description The shortest.
-                                     * @example 3
-                                     */
-                                    readonly from: number;
-                                    /**
-                                     * @description The longest; absent where there is no limit.
-                                     * @example 3
-                                     */
-                                    readonly to?: number;
-                                };
-                                /**
-                                 * @description Credits: an exact decimal with at most six decimals.
-                                 * @example 11.25
-                                 */
-                                readonly credits: number;
-                                /**
-                                 * @description How many.
-                                 * @example 3
-                                 */
-                                readonly quantity: number;
-                                /**
-                                 * @description Credits: an exact decimal with at most six decimals.
-                                 * @example 11.25
-                                 */
-                                readonly rate: number;
-                                /**
-                                 * @description The rule.
-                                 * @example words
-                                 */
-                                readonly rule: string;
-                                /**
-                                 * @description The rule in words.
-                                 * @example Each word of this length.
-                                 */
-                                readonly why: string;
-                            }[];
-                            /** @description What is kept of the text. */
-                            readonly measurement: {
-                                /**
-                                 * @description Characters.
-                                 * @example 3
-                                 */
-                                readonly code_points: number;
-                                /**
-                                 * @description It reads the same in both directions.
-                                 * @example false
-                                 */
-                                readonly palindrome: boolean;
-                                /**
-                                 * @description Vowels among the 3rd, 6th, 9th, … characters.
-                                 * @example 3
-                                 */
-                                readonly third_vowels: number;
-                                /** @description How many words of 1, 2, 3, … characters. */
-                                readonly word_lengths: readonly number[];
-                                /**
-                                 * @description No two words are equal.
-                                 * @example true
-                                 */
-                                readonly words_differ: boolean;
-                            };
-                            /** @description The billing period that it counts to. */
-                            readonly period: {
-                                /**
-                                 * Format: date-time
-                                 * @description Exclusive.
-                                 * @example 2024-05-01T00:00:00.000Z
-                                 */
-                                readonly end: string;
-                                /**
-                                 * Format: date-time
-                                 * @description Inclusive.
-                                 * @example 2024-05-01T00:00:00.000Z
-                                 */
-                                readonly start: string;
-                            };
-                            /**
-                             * @description Version of the rate card.
-                             * @example standard-2024
-                             */
-                            readonly rate_card: string;
-                            /**
-                             * Format: date-time
-                             * @description When it was charged.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly recorded: string;
-                            /**
-                             * @description The report that priced it; absent where none did.
-                             * @example 5392
-                             */
-                            readonly report_id?: number | string;
-                            /**
-                             * @description Its name when it was charged.
-                             * @example Tenant Obligations Report
-                             */
-                            readonly report_name?: string;
-                            /**
-                             * @description 0 for the first charge of the message, then one more for each change.
-                             * @example 3
-                             */
-                            readonly revision: number;
-                            /**
-                             * @description `superseded`: the message has changed since, and a later charge has taken its place.
-                             * @example charged
-                             */
-                            readonly state: "charged" | "superseded";
-                            /**
-                             * @description The revision that took its place.
-                             * @example 3
-                             */
-                            readonly superseded_by?: number;
-                            /**
-                             * Format: date-time
-                             * @description Exactly as it was received.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly timestamp: string;
-                            /**
-                             * @description The member, where one is known.
-                             * @example ada
-                             */
-                            readonly user_id?: string;
-                        }[];
-                        /**
-                         * @description The id of the message, as the Copilot service gave it.
-                         * @example 1000
-                         */
-                        readonly message_id: number | string;
-                    };
+                    readonly "application/json": components["schemas"]["Charges"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2414,12 +2717,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -2427,7 +2730,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2438,14 +2741,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2455,15 +2758,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2474,14 +2777,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2492,14 +2795,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2510,7 +2813,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2523,12 +2826,12 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description `next_cursor` of the page before.
+                 * @description `next_cursor` of the previous page.
                  * @example acme
                  */
                 readonly cursor?: string;
                 /**
-                 * @description Entries of a page.
+                 * @description Maximum number of items per page.
                  * @example 100
                  */
                 readonly limit?: number;
@@ -2539,7 +2842,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Organizations, by id. */
+            /** @description A page of organizations. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2547,16 +2850,16 @@ export interface operations {
                 content: {
                     readonly "application/json": {
                         /**
-                         * @description Where there are more.
+                         * @description The `cursor` of the next page. Absent on the last page.
                          * @example acme
                          */
                         readonly next_cursor?: string;
-                        /** @description Organizations, by id. */
+                        /** @description Organizations, ordered by id. */
                         readonly organizations: readonly components["schemas"]["Organization"][];
                     };
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2567,12 +2870,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -2580,7 +2883,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2591,14 +2894,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2608,15 +2911,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2627,14 +2930,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2645,7 +2948,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2659,7 +2962,7 @@ export interface operations {
             readonly query?: never;
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -2671,22 +2974,22 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
-                     * @description The day of the month on which a billing period starts; in shorter months their last day.
+                     * @description Day of the month on which billing periods start. Shorter months use their last day.
                      * @example 1
                      */
                     readonly billing_anchor_day?: number;
                     /**
-                     * @description Lower-case letters, digits and hyphens.
+                     * @description Id of the organization: lowercase letters, digits and hyphens, not starting or ending with a hyphen.
                      * @example acme
                      */
                     readonly id: string;
                     /**
-                     * @description For people.
+                     * @description Display name.
                      * @example Acme Ltd
                      */
                     readonly name?: string;
                     /**
-                     * @description IANA time zone in which days and billing periods begin.
+                     * @description IANA time zone in which days and billing periods start.
                      * @example Europe/London
                      */
                     readonly time_zone?: string;
@@ -2694,7 +2997,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Created. */
+            /** @description The organization was created. */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2703,7 +3006,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2714,12 +3017,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -2727,7 +3030,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2738,14 +3041,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2755,15 +3058,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It conflicts with something that exists. */
+            /** @description The request conflicts with an existing resource. */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2774,14 +3077,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:conflict",
                      *       "status": 409,
                      *       "title": "Conflict with an existing resource",
-                     *       "detail": "there is an organization acme already",
+                     *       "detail": "The organization \"acme\" already exists.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2792,14 +3095,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2809,15 +3112,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2828,14 +3131,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2846,7 +3149,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2879,7 +3182,31 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2890,14 +3217,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2907,15 +3234,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2926,14 +3253,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2944,14 +3271,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2962,7 +3289,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2976,7 +3303,7 @@ export interface operations {
             readonly query?: never;
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -2994,17 +3321,17 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
-                     * @description The day of the month on which a billing period starts; in shorter months their last day.
+                     * @description Day of the month on which billing periods start. Shorter months use their last day.
                      * @example 1
                      */
                     readonly billing_anchor_day?: number;
                     /**
-                     * @description For people.
+                     * @description Display name.
                      * @example Acme Ltd
                      */
                     readonly name?: string;
                     /**
-                     * @description IANA time zone in which days and billing periods begin.
+                     * @description IANA time zone in which days and billing periods start.
                      * @example Europe/London
                      */
                     readonly time_zone?: string;
@@ -3012,7 +3339,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description As it is now, with what is waiting. */
+            /** @description The organization, with its pending change. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3021,7 +3348,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3032,12 +3359,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -3045,7 +3372,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3056,14 +3383,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3073,15 +3400,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3092,14 +3419,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3110,14 +3437,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3127,15 +3454,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3146,14 +3473,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3164,7 +3491,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3177,17 +3504,17 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description `next_cursor` of the page before.
-                 * @example eyJ…
+                 * @description `next_cursor` of the previous page.
+                 * @example WzE3MTQ…
                  */
                 readonly cursor?: string;
                 /**
-                 * @description Entries of a page.
+                 * @description Maximum number of items per page.
                  * @example 24
                  */
                 readonly limit?: number;
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -3198,7 +3525,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Periods. */
+            /** @description A page of billing periods. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3206,63 +3533,16 @@ export interface operations {
                 content: {
                     readonly "application/json": {
                         /**
-                         * @description Asks for the next page, as `cursor`; absent on the last.
+                         * @description The `cursor` of the next page. Absent on the last page.
                          * @example WzE3MTQ…
                          */
                         readonly next_cursor?: string;
-                        /** @description Periods, the latest first. */
-                        readonly periods: readonly {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * Format: date-time
-                             * @description Exclusive.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly end: string;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                            /**
-                             * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.
-                             * @example 2024-05
-                             */
-                            readonly name: string;
-                            /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
-                            readonly not_listed?: {
-                                /**
-                                 * @description Credits: an exact decimal with at most six decimals.
-                                 * @example 11.25
-                                 */
-                                readonly credits: number;
-                                /**
-                                 * @description Messages.
-                                 * @example 3
-                                 */
-                                readonly messages: number;
-                            };
-                            /**
-                             * Format: date-time
-                             * @description Inclusive.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly start: string;
-                            /**
-                             * @description Messages are still charged to it.
-                             * @example open
-                             * @enum {string}
-                             */
-                            readonly state: "open";
-                        }[];
+                        /** @description Billing periods, latest first. */
+                        readonly periods: readonly components["schemas"]["Period"][];
                     };
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3273,12 +3553,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -3286,7 +3566,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3297,14 +3577,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3314,15 +3594,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3333,14 +3613,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3351,14 +3631,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3369,7 +3649,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3382,7 +3662,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -3393,90 +3673,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The period. */
+            /** @description The current billing period. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /**
-                         * @description Credits: an exact decimal with at most six decimals.
-                         * @example 11.25
-                         */
-                        readonly credits: number;
-                        /**
-                         * Format: date-time
-                         * @description Exclusive.
-                         * @example 2024-05-01T00:00:00.000Z
-                         */
-                        readonly end: string;
-                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
-                        readonly listing?: {
-                            /**
-                             * Format: date-time
-                             * @description When it was last known to be what the Copilot service lists.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly as_of: string;
-                            /**
-                             * @description The Copilot service fails: this is the last good answer.
-                             * @example false
-                             */
-                            readonly stale: boolean;
-                        };
-                        /**
-                         * @description Messages.
-                         * @example 3
-                         */
-                        readonly messages: number;
-                        /**
-                         * @description What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.
-                         * @example 2024-05
-                         */
-                        readonly name: string;
-                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
-                        readonly not_listed?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
-                        readonly not_recorded?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /**
-                         * Format: date-time
-                         * @description Inclusive.
-                         * @example 2024-05-01T00:00:00.000Z
-                         */
-                        readonly start: string;
-                        /**
-                         * @description Messages are still charged to it.
-                         * @example open
-                         * @enum {string}
-                         */
-                        readonly state: "open";
-                    };
+                    readonly "application/json": components["schemas"]["CurrentPeriod"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3487,12 +3693,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -3500,7 +3706,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3511,14 +3717,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3528,15 +3734,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3547,14 +3753,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3565,14 +3771,39 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3583,8 +3814,32 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
@@ -3596,7 +3851,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -3622,7 +3877,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3633,12 +3888,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -3646,7 +3901,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3657,14 +3912,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3674,15 +3929,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3693,14 +3948,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3711,14 +3966,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3729,7 +3984,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3742,14 +3997,14 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
             };
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -3767,17 +4022,17 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
-                     * @description What a message that asks for it costs, in credits.
+                     * @description Price of a message that requests the report, in credits; at most six decimal places.
                      * @example 35
                      */
                     readonly credit_cost: number;
                     /**
-                     * @description The id of the message, as the Copilot service gave it.
-                     * @example 1000
+                     * @description Id of the report. `5392` and `"5392"` are the same report.
+                     * @example 5392
                      */
                     readonly id?: number | string;
                     /**
-                     * @description Its name.
+                     * @description Name of the report.
                      * @example Lease Summary Report
                      */
                     readonly name: string;
@@ -3785,7 +4040,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Replaced. */
+            /** @description The report was replaced. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3794,7 +4049,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description Created. */
+            /** @description The report was created. */
             readonly 201: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3803,7 +4058,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3814,12 +4069,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -3827,7 +4082,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3838,14 +4093,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3855,15 +4110,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3874,14 +4129,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3892,14 +4147,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3909,15 +4164,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3928,14 +4183,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3946,7 +4201,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3959,7 +4214,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -3976,14 +4231,14 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Removed. */
+            /** @description The report was deleted. */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3994,12 +4249,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -4007,7 +4262,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4018,14 +4273,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4035,15 +4290,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4054,14 +4309,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4072,14 +4327,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4090,7 +4345,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4103,7 +4358,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
@@ -4114,7 +4369,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The caller. */
+            /** @description The session. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4123,7 +4378,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4134,12 +4389,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -4147,7 +4402,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4158,14 +4413,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4175,15 +4430,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4194,14 +4449,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4212,14 +4467,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4230,7 +4485,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4244,7 +4499,7 @@ export interface operations {
             readonly query?: never;
             readonly header?: {
                 /**
-                 * @description Of a body that is packed. What it unpacks to may be as large as a body that is not packed.
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
                  * @example gzip
                  */
                 readonly "content-encoding"?: "gzip";
@@ -4264,14 +4519,14 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Signed in. */
+            /** @description The session was started. */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4282,12 +4537,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -4295,7 +4550,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4306,14 +4561,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4323,15 +4578,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else. */
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
             readonly 413: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4342,14 +4597,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:payload-too-large",
                      *       "status": 413,
                      *       "title": "Request body too large",
-                     *       "detail": "The body is larger than 16777216 bytes.",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are. */
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
             readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4359,15 +4614,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
-                     *       "title": "Unsupported content type",
-                     *       "detail": "Content-Type must be application/json; it is text/plain",
+                     *       "title": "Unsupported media type",
+                     *       "detail": "Content-Type must be application/json; got text/plain",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4378,14 +4633,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4396,7 +4651,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4414,14 +4669,14 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Signed out. */
+            /** @description The session was ended. */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4431,15 +4686,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4450,14 +4705,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4468,7 +4723,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4481,42 +4736,42 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description `next_cursor` of the page before.
-                 * @example eyJ…
+                 * @description `next_cursor` of the previous page.
+                 * @example WzE3MTQ…
                  */
                 readonly cursor?: string;
                 /**
-                 * @description With `to`, in place of `period`: an RFC 3339 date-time, or a date, which stands for its midnight.
+                 * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
                  * @example 2024-05-01T00:00:00Z
                  */
                 readonly from?: string;
                 /**
-                 * @description Entries of a page.
+                 * @description Maximum number of items per page.
                  * @example 100
                  */
                 readonly limit?: number;
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
                 /**
-                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
+                 * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                  * @example 2024-05
                  */
                 readonly period?: string;
                 /**
-                 * @description Only of this report.
+                 * @description Only lines that this report priced.
                  * @example 5392
                  */
                 readonly report_id?: string;
                 /**
-                 * @description The end, which is not part of the range.
+                 * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
                  * @example 2024-06-01
                  */
                 readonly to?: string;
                 /**
-                 * @description Only of this member.
+                 * @description Only lines of this member.
                  * @example ada
                  */
                 readonly user_id?: string;
@@ -4527,101 +4782,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description A page. */
+            /** @description A page of usage lines. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
-                        readonly listing?: {
-                            /**
-                             * Format: date-time
-                             * @description When it was last known to be what the Copilot service lists.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly as_of: string;
-                            /**
-                             * @description The Copilot service fails: this is the last good answer.
-                             * @example false
-                             */
-                            readonly stale: boolean;
-                        };
-                        /**
-                         * @description Asks for the next page, as `cursor`; absent on the last.
-                         * @example WzE3MTQ…
-                         */
-                        readonly next_cursor?: string;
-                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
-                        readonly not_listed?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
-                        readonly not_recorded?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /** @description Usage lines. */
-                        readonly usage: readonly {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits_used: number;
-                            /**
-                             * @description The id of the message, as the Copilot service gave it.
-                             * @example 1000
-                             */
-                            readonly message_id: number | string;
-                            /**
-                             * @description Version of the rate card.
-                             * @example standard-2024
-                             */
-                            readonly rate_card: string;
-                            /**
-                             * @description The report that priced it; absent where none did.
-                             * @example 5392
-                             */
-                            readonly report_id?: number | string;
-                            /**
-                             * @description Its name when it was charged.
-                             * @example Tenant Obligations Report
-                             */
-                            readonly report_name?: string;
-                            /**
-                             * Format: date-time
-                             * @description Exactly as it was received.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly timestamp: string;
-                            /**
-                             * @description The member, where one is known.
-                             * @example ada
-                             */
-                            readonly user_id?: string;
-                        }[];
-                    };
+                    readonly "application/json": components["schemas"]["UsagePage"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4632,12 +4802,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -4645,7 +4815,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4656,14 +4826,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4673,15 +4843,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4692,14 +4862,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4710,14 +4880,39 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4728,8 +4923,32 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
@@ -4741,47 +4960,47 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /**
-                 * @description How wide a bucket is: `day` where nothing is said; `none` is one for all.
+                 * @description Width of a bucket; `day` by default. `none` returns a single bucket.
                  * @example day
                  */
                 readonly bucket?: "hour" | "day" | "week" | "month" | "none";
                 /**
-                 * @description With `to`, in place of `period`: an RFC 3339 date-time, or a date, which stands for its midnight.
+                 * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
                  * @example 2024-05-01T00:00:00Z
                  */
                 readonly from?: string;
                 /**
-                 * @description `report`, `member`, or both with a comma between them.
+                 * @description Splits each bucket by `report`, by `member`, or by both, separated by a comma.
                  * @example report
                  */
                 readonly group_by?: string;
                 /**
-                 * @description Buckets of a page.
+                 * @description Maximum number of buckets per page. Defaults to 168 for `hour`, 62 for `day`, 53 for `week`, 24 for `month`.
                  * @example 31
                  */
                 readonly limit?: number;
                 /**
-                 * @description The organization, where it is not the one of the key; only for who may act on others.
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
                 /**
-                 * @description `next_page` of the answer before.
-                 * @example eyJ…
+                 * @description `next_page` of the previous page.
+                 * @example WzE3MTQ…
                  */
                 readonly page?: string;
                 /**
-                 * @description `current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.
+                 * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                  * @example 2024-05
                  */
                 readonly period?: string;
                 /**
-                 * @description IANA time zone in which buckets begin; the one of the organization where nothing is said.
+                 * @description IANA time zone in which buckets start. Defaults to the organization's.
                  * @example Europe/London
                  */
                 readonly time_zone?: string;
                 /**
-                 * @description The end, which is not part of the range.
+                 * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
                  * @example 2024-06-01
                  */
                 readonly to?: string;
@@ -4792,120 +5011,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Buckets. */
+            /** @description The totals. */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        /** @description Buckets, ascending. */
-                        readonly buckets: readonly {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * Format: date-time
-                             * @description Exclusive.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly end: string;
-                            /** @description With `group_by`: those that have usage; they add up to the bucket. */
-                            readonly groups?: readonly {
-                                /**
-                                 * @description Credits: an exact decimal with at most six decimals.
-                                 * @example 11.25
-                                 */
-                                readonly credits: number;
-                                /**
-                                 * @description Messages.
-                                 * @example 3
-                                 */
-                                readonly messages: number;
-                                /**
-                                 * @description The report that priced it; absent where none did.
-                                 * @example 5392
-                                 */
-                                readonly report_id?: number | string;
-                                /**
-                                 * @description Its name when it was charged.
-                                 * @example Tenant Obligations Report
-                                 */
-                                readonly report_name?: string;
-                                /**
-                                 * @description The member, where one is known.
-                                 * @example ada
-                                 */
-                                readonly user_id?: string;
-                            }[];
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                            /**
-                             * Format: date-time
-                             * @description Inclusive.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly start: string;
-                        }[];
-                        /** @description Present if the answer is of what the Copilot service lists as the current period. */
-                        readonly listing?: {
-                            /**
-                             * Format: date-time
-                             * @description When it was last known to be what the Copilot service lists.
-                             * @example 2024-05-01T00:00:00.000Z
-                             */
-                            readonly as_of: string;
-                            /**
-                             * @description The Copilot service fails: this is the last good answer.
-                             * @example false
-                             */
-                            readonly stale: boolean;
-                        };
-                        /**
-                         * @description Asks for the next buckets, as `page`.
-                         * @example WzE3MTQ…
-                         */
-                        readonly next_page?: string;
-                        /** @description Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current period, that the Copilot service does not list. */
-                        readonly not_listed?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /** @description Present if messages are missing here: the Copilot service listed them while the database could not be written, and no longer did when it could. */
-                        readonly not_recorded?: {
-                            /**
-                             * @description Credits: an exact decimal with at most six decimals.
-                             * @example 11.25
-                             */
-                            readonly credits: number;
-                            /**
-                             * @description Messages.
-                             * @example 3
-                             */
-                            readonly messages: number;
-                        };
-                        /**
-                         * @description The zone in which buckets begin.
-                         * @example Europe/London
-                         */
-                        readonly time_zone: string;
-                    };
+                    readonly "application/json": components["schemas"]["Totals"];
                 };
             };
-            /** @description The request is not valid: `errors` names each thing that was wrong. */
+            /** @description The request is invalid. `errors` lists the invalid fields. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4916,12 +5031,12 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not know it",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
                      *           "field": "query parameter \"color\"",
-                     *           "expected": "absent: /usage does not know it"
+                     *           "expected": "absent: /usage does not accept it"
                      *         }
                      *       ]
                      *     }
@@ -4929,7 +5044,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key was sent, or it is unknown or was revoked. */
+            /** @description The API key is missing, invalid or revoked. */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4940,14 +5055,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unauthenticated",
                      *       "status": 401,
                      *       "title": "Authentication required",
-                     *       "detail": "send an API key: Authorization: Bearer cck_…",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key does not allow this. */
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4957,15 +5072,15 @@ export interface operations {
                      * @example {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
-                     *       "title": "Not permitted",
-                     *       "detail": "This key needs the scope messages:write.",
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It does not exist, or the key may not know of it. */
+            /** @description The resource does not exist, or the key has no access to it. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4976,14 +5091,14 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "there is no organization \"acme\"",
+                     *       "detail": "No such organization: \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something went wrong in the service; its logs say more. */
+            /** @description An unexpected error. The service log has the details. */
             readonly 500: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4994,14 +5109,39 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:internal-error",
                      *       "status": 500,
                      *       "title": "Internal error",
-                     *       "detail": "The logs of the service say more.",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the same request may be sent again after `Retry-After` seconds. */
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
             readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5012,8 +5152,32 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:store-failed",
                      *       "status": 503,
                      *       "title": "Database unavailable",
-                     *       "detail": "Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

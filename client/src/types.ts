@@ -1,45 +1,45 @@
-/** The shapes of the API, by short names. */
+/** Types of the API. Each has the name of its schema in `openapi.json`. */
 import type { components, operations } from './openapi.ts'
 
 type Operations = operations
-/** What an operation answers with when it succeeds. */
+/** The body of an operation's successful response. */
 export type Answer<K extends keyof Operations> = Operations[K] extends {
   readonly responses: { readonly 200: { readonly content: { readonly 'application/json': infer T } } }
 }
   ? T
   : never
-/** The query parameters of an operation; what is undefined is not sent. */
+/** The query parameters of an operation. Undefined ones are not sent. */
 export type Query<K extends keyof Operations> = Operations[K] extends {
   readonly parameters: { readonly query?: infer T }
 }
   ? { readonly [P in keyof NonNullable<T>]: NonNullable<T>[P] | undefined }
   : never
 
-/** Why the service said no, in the manner of RFC 9457. */
+/** An error, as RFC 9457 defines it. */
 export type Problem = components['schemas']['Problem']
-/** Who asks, and of what. */
+/** The caller, its scopes and its organization. */
 export type Session = components['schemas']['Session']
-/** A message as it is reported. */
+/** A message to report. */
 export type Message = components['schemas']['Message']
-/** What became of the messages that were reported: counts, and a result for each. */
-export type Reported = Answer<'reportMessages'>
-/** What became of one message. */
-export type MessageResult = Reported['results'][number]
-/** A line of the bill as `GET /usage` has it. */
-export type BillLine = components['schemas']['UsageLine']
-/** Lines of the ledger, and where the next ones begin. */
-export type UsagePage = Answer<'listUsage'>
-/** A line of the ledger. */
-export type UsageLine = UsagePage['usage'][number]
-/** Buckets that follow each other without a gap, and the zone in which they begin. */
-export type Totals = Answer<'getTotals'>
-/** Messages and credits from a start, inclusive, to an end, exclusive. */
-export type Bucket = Totals['buckets'][number]
-/** A billing period with what has been used of it. */
-export type Period = Answer<'listPeriods'>['periods'][number]
-/** The current one; with an upstream, what the Copilot service lists. */
-export type CurrentPeriod = Answer<'getCurrentPeriod'>
-/** Every charge of a message, the one that holds first. */
-export type Charges = Answer<'getMessageCharges'>
-/** What a message cost, with a line for each rule. */
-export type Charge = Charges['charges'][number]
+/** The results for the reported messages: counts, and one result per message. */
+export type ReportedMessages = components['schemas']['ReportedMessages']
+/** The result for one reported message. */
+export type MessageResult = components['schemas']['MessageResult']
+/** What one message cost: a line of `GET /usage`. */
+export type UsageLine = components['schemas']['UsageLine']
+/** What one message cost, with its report, member and rate card: a line of `GET /v1/usage`. */
+export type DetailedUsageLine = components['schemas']['DetailedUsageLine']
+/** A page of usage lines, and the cursor of the next page. */
+export type UsagePage = components['schemas']['UsagePage']
+/** Messages and credits in consecutive time buckets. */
+export type Totals = components['schemas']['Totals']
+/** Messages and credits of one time bucket, from `start` (inclusive) to `end` (exclusive). */
+export type Bucket = components['schemas']['Bucket']
+/** A billing period and its usage. */
+export type Period = components['schemas']['Period']
+/** The current billing period and its usage so far. */
+export type CurrentPeriod = components['schemas']['CurrentPeriod']
+/** All charges of a message, the one in effect first. */
+export type Charges = components['schemas']['Charges']
+/** What a message cost, with one line per pricing rule. */
+export type Charge = components['schemas']['Charge']

@@ -3,7 +3,8 @@ import { ApiError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Boundary, Reload } from './boundary.tsx'
 import { Chart } from './chart.tsx'
-import { agreeing, type Overview, useLines, useOverview, usePeriods } from './data.ts'
+import { type Overview, reconcile, useLines, useOverview, usePeriods } from './data.ts'
+import { failureText } from './failure-text.ts'
 import { Figures } from './figures.tsx'
 import { focusMain } from './focus.ts'
 import { credits, messagesName } from './format.ts'
@@ -16,7 +17,7 @@ import { indexAt } from './usage.ts'
 import { changeView, useView, type View } from './view.ts'
 import { Why } from './why.tsx'
 
-/** With the rules and their tables: fetched when it is opened. */
+/** Loaded when it is opened, since it brings the pricing rules and their tables. */
 const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
 
 export const App = () => {
@@ -29,14 +30,20 @@ export const App = () => {
   const refresh = (): void => {
     queries.invalidateQueries()
   }
-  const leave = (): void => {
+  const forgetSession = (): void => {
     setWasSignedIn(false)
     queries.resetQueries()
   }
   const isBusy = isPlaceholderData && error === null
   return (
     <>
-      <Header view={view} overview={data} isFetching={overview.isFetching} refresh={refresh} leave={leave} />
+      <Header
+        view={view}
+        overview={data}
+        isFetching={overview.isFetching}
+        refresh={refresh}
+        onSignedOut={forgetSession}
+      />
       <main aria-busy={isBusy} tabIndex={-1}>
         {error !== null && <Failure view={view} error={error} isShown={data !== undefined} refresh={refresh} />}
         {data !== undefined && !(isPlaceholderData && error !== null) && (
@@ -61,12 +68,12 @@ export const App = () => {
 const TryItFailed = () => (
   <Panel title="Try it" close={() => changeView({ isTrying: false })}>
     <Reload>
-      <p>This part of the page could not be fetched. There may be a newer version of it.</p>
+      <p>Could not load this panel. The page may have been updated.</p>
     </Reload>
   </Panel>
 )
 
-/** Whether there was a session before the service said that there is none. */
+/** Tells an expired session from a first visit, once the service answers 401. */
 const useWasSignedIn = (overview: Overview | undefined) => {
   const [wasSignedIn, setWasSignedIn] = useState(false)
   const by = overview?.session.signed_in_by
@@ -84,12 +91,12 @@ type FailureProps = {
 }
 
 const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
-  const isAsIs = view.period === 'current' && view.range === undefined && view.organization === undefined
+  const isDefaultView = view.period === 'current' && view.range === undefined && view.organization === undefined
   return (
     <div role="alert" className="notice bad">
       <div>
-        <strong>{isShown ? 'The usage could not be refreshed.' : 'The usage could not be fetched.'}</strong>
-        <p>{reasonOf(error)}</p>
+        <strong>{isShown ? 'Could not refresh usage.' : 'Could not load usage.'}</strong>
+        <p>{failureText(error)}</p>
       </div>
       <button
         type="button"
@@ -100,12 +107,12 @@ const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
       >
         Try again
       </button>
-      {isAsIs && !isShown && (
+      {isDefaultView && !isShown && (
         <button type="button" onClick={() => changeView({ period: 'previous' })}>
           Show the previous period
         </button>
       )}
-      {!isAsIs && (
+      {!isDefaultView && (
         <button
           type="button"
           onClick={() => {
@@ -113,32 +120,30 @@ const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
             changeView({ period: 'current', range: undefined, organization: undefined, bar: undefined })
           }}
         >
-          Show the current period
+          {view.organization === undefined ? 'Show the current period' : 'Show your organization'}
         </button>
       )}
     </div>
   )
 }
 
-const reasonOf = (error: Error): string =>
-  error instanceof ApiError ? `${error.problem.title}: ${error.message}.` : error.message
-
-/** With an upstream: why this may be more, or less, than what the Copilot service lists. */
-const Beside = ({ overview: { notListed, notRecorded } }: { readonly overview: Overview }) => (
+/** With an upstream: why the usage shown differs from the Copilot service's listing. */
+const UpstreamNotices = ({ overview: { notListed, notRecorded } }: { readonly overview: Overview }) => (
   <>
     {notListed !== undefined && notListed.messages > 0 && (
       <p className="notice">
         <span>
-          {messagesName(notListed.messages)} ({credits(notListed.micros)} credits) charged here{' '}
-          {notListed.messages === 1 ? 'is' : 'are'} not listed by the Copilot service.
+          Includes {messagesName(notListed.messages)} ({credits(notListed.micros)} credits) that the Copilot service
+          does not list.
         </span>
       </p>
     )}
     {notRecorded !== undefined && (
       <p className="notice bad">
         <span>
-          {messagesName(notRecorded.messages)} ({credits(notRecorded.micros)} credits) could not be recorded while the
-          database was unavailable, and {notRecorded.messages === 1 ? 'is' : 'are'} missing here.
+          {messagesName(notRecorded.messages)} ({credits(notRecorded.micros)} credits)
+          {notRecorded.messages === 1 ? ' is' : ' are'} missing: the database was unavailable while the Copilot service
+          listed {notRecorded.messages === 1 ? 'it' : 'them'}. Tell your operator.
         </span>
       </p>
     )}
@@ -153,7 +158,7 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
   const lines = useLines(view, overview, chosen)
   const { lines: rows, isPaged, isComplete } = lines
   const shown = useMemo(
-    () => agreeing(overview, { lines: rows, isPaged, isComplete }),
+    () => reconcile(overview, { lines: rows, isPaged, isComplete }),
     [overview, rows, isPaged, isComplete],
   )
   const shownBar = chosen && shown.bars[indexAt(shown.bars, chosen.from)]
@@ -162,12 +167,12 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
       {overview.session.source === 'bundled-sample' && (
         <p className="notice">
           <span>
-            <strong>This is the bundled sample:</strong> there is no usage yet. Report messages, or name the service
-            that lists them, as <a href="/docs">the documentation</a> says.
+            <strong>This is sample data.</strong> To see your own usage, report messages through{' '}
+            <a href="/docs">the API</a>, or set <code>UPSTREAM_URL</code> to your Copilot service.
           </span>
         </p>
       )}
-      <Beside overview={overview} />
+      <UpstreamNotices overview={overview} />
       <Figures range={view.range} organization={view.organization} overview={shown} periods={periods.data} />
       <Chart group={view.group} overview={shown} chosen={shownBar} />
       <UsageTable view={view} overview={shown} chosen={shownBar} {...lines} />

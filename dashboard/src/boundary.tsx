@@ -2,7 +2,7 @@ import { Component, type ReactNode } from 'react'
 
 type Props = { readonly fallback: ReactNode; readonly children: ReactNode }
 
-/** What is shown in place of what could not be drawn, or not be fetched to be drawn. */
+/** Shows the fallback if its children fail to render, or if their code fails to load. */
 export class Boundary extends Component<Props, { readonly hasFailed: boolean }> {
   override readonly state = { hasFailed: false }
 
@@ -13,7 +13,7 @@ export class Boundary extends Component<Props, { readonly hasFailed: boolean }> 
   }
 }
 
-/** The address says what is shown, so that nothing is lost by it. */
+/** Reloading loses nothing: the view is in the address. */
 export const Reload = ({ children }: { readonly children: ReactNode }) => (
   <div role="alert" className="notice bad">
     <div>{children}</div>

@@ -21,20 +21,20 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  report: 'what the report costs, whatever the text',
+  report: 'fixed price, replaces all other rules',
   base: 'every message',
-  characters: 'white space included',
-  'third-vowels': 'each third character that is a vowel',
-  'length-penalty': 'the text is longer than the limit',
-  'unique-words': 'no two words are equal',
-  minimum: 'up to the least that a message costs',
-  palindrome: 'it reads the same in both directions: doubled',
+  characters: 'including whitespace',
+  'third-vowels': 'each vowel among the 3rd, 6th, 9th, … characters',
+  'length-penalty': 'text longer than the limit',
+  'unique-words': 'discount, no word occurs twice',
+  minimum: 'raises the total to the minimum',
+  palindrome: 'reads the same in both directions, doubles the total',
 }
 
 const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>
-  to === undefined ? `of ${from} letters or more` : `of ${from} to ${to} letters`
+  to === undefined ? `${from} characters or more` : `${from} to ${to} characters`
 
-/** Amounts in millionths of a credit. */
+/** Amounts are in millionths of a credit. */
 export const ChargeLines = ({ lines, total }: { readonly lines: readonly ChargeLine[]; readonly total: number }) => (
   <table className="charge-lines">
     <thead>

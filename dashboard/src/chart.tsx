@@ -2,7 +2,7 @@ import { scaleBand, scaleLinear } from 'd3-scale'
 import { type KeyboardEvent, memo, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
-import { axisCredits, barLabel, barName, count, credits, messagesName } from './format.ts'
+import { axisCredits, BUCKET_NAMES, barLabel, barName, count, credits, messagesName } from './format.ts'
 import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
 import type { Bar } from './usage.ts'
 import { changeView, type Grouping } from './view.ts'
@@ -14,9 +14,9 @@ const TIP_GAP = 6
 
 type Props = { readonly group: Grouping; readonly overview: Overview; readonly chosen: Bar | undefined }
 
-/** Not drawn again where only the table has changed. */
+/** Memoized: a change that affects only the table does not redraw it. */
 export const Chart = memo(({ group, overview, chosen }: Props) => {
-  const { bars, width: bucket } = overview
+  const { bars, bucket } = overview
   const series = useMemo(() => seriesOf(bars, group), [bars, group])
   const stacks = useMemo(() => bars.map((bar) => stackOf(bar, series)), [bars, series])
   return (
@@ -24,10 +24,10 @@ export const Chart = memo(({ group, overview, chosen }: Props) => {
       <header className="card-head">
         <h2 id="chart-title">Credits by {bucket}</h2>
         <Legend series={series} />
-        <Field name="Stacked by" isInline>
+        <Field name="Group by" isInline>
           {(input) => (
             <select {...input} value={group} onChange={({ target }) => changeView({ group: target.value as Grouping })}>
-              <option value="kind">Reports and text</option>
+              <option value="kind">With or without a report</option>
               <option value="report">Report</option>
               <option value="member">Member</option>
             </select>
@@ -58,7 +58,7 @@ const Swatch = ({ style }: { readonly style: number }) => (
 
 type BlockProps = Readonly<Record<'style' | 'x' | 'y' | 'width' | 'height', number>>
 
-/** In its colour, and every other one hatched: colours alone would say nothing to who cannot tell them apart. */
+/** Every other series is hatched as well, for readers who cannot tell the colors apart. */
 const Block = ({ style, ...place }: BlockProps) => (
   <>
     <rect className={`series-${style}`} {...place} />
@@ -102,7 +102,7 @@ type BarsProps = {
 }
 
 const Bars = ({ overview, chosen, stacks }: BarsProps) => {
-  const { bars, width: bucket, timeZone } = overview
+  const { bars, bucket, timeZone } = overview
   const frame = useRef<HTMLDivElement>(null)
   const width = useWidth(frame)
   const [active, setActive] = useState<number>()
@@ -143,7 +143,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
           width={width}
           height={HEIGHT}
           role="group"
-          aria-label={`Credits by ${bucket}: arrow keys move, Enter filters`}
+          aria-label={`Credits by ${bucket}. Use the arrow keys to move between bars and Enter to filter.`}
         >
           <Hatches />
           {y.ticks(4).map((tick) => (
@@ -222,7 +222,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
   )
 }
 
-/** Beside the bar, on the side where there is room. */
+/** To the right of the bar, or to its left if there is no room. */
 const leftOfTip = (middle: number, step: number, width: number): number => {
   const right = middle + step / 2 + TIP_GAP
   const left = right + TIP_WIDTH <= width ? right : middle - step / 2 - TIP_GAP - TIP_WIDTH
@@ -236,7 +236,7 @@ const stateOf = (bar: Bar, chosen: Bar | undefined, isActive: boolean): string =
   return names.join(' ')
 }
 
-/** From where to where each part reaches, in credits. */
+/** The lower and upper edge of each block, in credits. */
 const blocksOf = (stack: readonly StackPart[]) => {
   let below = 0
   return stack.flatMap(({ series, micros }) => {
@@ -246,23 +246,23 @@ const blocksOf = (stack: readonly StackPart[]) => {
   })
 }
 
-const labelOf = (bar: Bar, stack: readonly StackPart[], { width, timeZone }: Overview): string => {
+const labelOf = (bar: Bar, stack: readonly StackPart[], { bucket, timeZone }: Overview): string => {
   const parts = stack.filter(({ micros }) => micros > 0)
   const split = parts.map(({ series, micros }) => `${series.name} ${credits(micros)}`).join(', ')
-  const name = barName(bar.from, bar.to, width, timeZone)
+  const name = barName(bar.from, bar.to, bucket, timeZone)
   return `${name}: ${credits(bar.micros)} credits, ${messagesName(bar.messages)}${split && `; ${split}`}`
 }
 
 type BarTableProps = Pick<BarsProps, 'overview' | 'stacks'> & { readonly series: readonly Series[] }
 
-/** The same numbers for screen readers. */
-const BarTable = ({ overview: { bars, width, timeZone }, series, stacks }: BarTableProps) => (
+/** The chart's numbers as a table, for screen readers. */
+const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks }: BarTableProps) => (
   <div className="visually-hidden">
     <table>
-      <caption>Credits by {width}</caption>
+      <caption>Credits by {bucket}</caption>
       <thead>
         <tr>
-          <th scope="col">{width}</th>
+          <th scope="col">{BUCKET_NAMES[bucket]}</th>
           <th scope="col">Messages</th>
           <th scope="col">Credits</th>
           {series.map(({ name, style }) => (
@@ -275,7 +275,7 @@ const BarTable = ({ overview: { bars, width, timeZone }, series, stacks }: BarTa
       <tbody>
         {bars.map((bar, index) => (
           <tr key={bar.from}>
-            <th scope="row">{barName(bar.from, bar.to, width, timeZone)}</th>
+            <th scope="row">{barName(bar.from, bar.to, bucket, timeZone)}</th>
             <td>{count(bar.messages)}</td>
             <td>{credits(bar.micros)}</td>
             {stacks[index]?.map(({ series: { style }, micros }) => (

@@ -16,7 +16,7 @@ const periods = ['2024-03', '2024-02', '2024-01'].map((month, index, months) => 
 }))
 const march = (now: string) => spanOf('2024-03-01T00:00:00Z', '2024-04-01T00:00:00Z', now)
 
-test('a period that is over is compared with the whole period before, one that runs with the same point of it', () => {
+test('compares an ended period with the whole previous one, a running period up to the same point', () => {
   assert.deepEqual(rangeBefore(undefined, march('2024-05-01T00:00:00Z'), periods), {
     from: '2024-02-01T00:00:00Z',
     to: '2024-03-01T00:00:00Z',
@@ -29,7 +29,7 @@ test('a period that is over is compared with the whole period before, one that r
   assert.equal(rangeBefore(undefined, march('2024-03-31T12:00:00Z'), periods)?.to, '2024-03-01T00:00:00.000Z')
 })
 
-test('the first period, one that has just begun, one that is not listed and a listing are compared with nothing', () => {
+test('compares nothing for the first period, one in its first minute, one not in the list, and a listing', () => {
   const first = spanOf('2024-01-01T00:00:00Z', '2024-02-01T00:00:00Z', '2024-05-01T00:00:00Z')
   for (const span of [
     first,
@@ -41,16 +41,16 @@ test('the first period, one that has just begun, one that is not listed and a li
   }
 })
 
-test('a range of days is compared with as many days before it, whatever their length', () => {
+test('compares a range with as many calendar days before it, also across a clock change', () => {
   const week = { from: '2024-04-01', to: '2024-04-07' }
   const over = spanOf('2024-03-31T22:00:00Z', '2024-04-07T22:00:00Z', '2024-06-01T00:00:00Z', 'Europe/Berlin')
   assert.deepEqual(rangeBefore(week, over, []), { from: '2024-03-25', to: '2024-04-01' })
-  // Half past midnight of the first day, as it was before the clocks went forward: not an hour before the range.
+  // 00:30 on the first day maps to 00:30 seven days earlier, before the clocks went forward.
   const begun = { ...over, session: { time: '2024-03-31T22:30:00Z' } }
   assert.deepEqual(rangeBefore(week, begun, []), { from: '2024-03-25', to: '2024-03-24T23:30:00.000Z' })
 })
 
-test('what has not begun does not run, nor does what is over', () => {
+test('a period runs only after its start and before its end', () => {
   const [start, end] = ['2024-03-01T00:00:00Z', '2024-04-01T00:00:00Z']
   assert.deepEqual(
     [start, '2024-03-01T00:00:00.001Z', '2024-03-31T23:59:59.999Z', end].map((now) => isRunning(march(now))),

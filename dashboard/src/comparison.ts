@@ -1,4 +1,4 @@
-/** What the usage of a period or range is compared with. */
+/** Which earlier usage a period or range is compared with. */
 import { dayBefore, daysEarlier, daysOf } from './format.ts'
 import type { View } from './view.ts'
 
@@ -13,15 +13,16 @@ type Span = {
   readonly session: { readonly time: string }
 }
 
-/** Whether it has begun and is not over. */
+/** Whether it has started and not ended. */
 export const isRunning = ({ session, from, to }: Pick<Span, 'session' | 'from' | 'to'>): boolean => {
   const now = Date.parse(session.time)
   return now > from && now < to
 }
 
 /**
- * The period before, up to the same point where the one that is shown is not over; of a range of days, as many days before
- * it. Undefined where there is none: before the first one, and before what an upstream lists.
+ * The previous period or, for a range of days, the same number of days before it; up to the same point if the one shown is
+ * still running. Undefined if there is nothing to compare with: for the first period, in the first minute of one, and for an
+ * upstream's listing.
  */
 export const rangeBefore = (
   range: View['range'],
@@ -32,7 +33,7 @@ export const rangeBefore = (
   const now = Date.parse(session.time)
   const elapsed = isRunning(span) ? now - from : undefined
   if (isListing || (elapsed !== undefined && elapsed < MINUTE_MS)) return undefined
-  // To the minute: a comparison that differs at each look would never be found again.
+  // Whole minutes, so that the query key stays the same between refreshes and the cache is hit.
   const point = (at: number): string => new Date(Math.floor(at / MINUTE_MS) * MINUTE_MS).toJSON()
   if (range !== undefined) {
     const days = daysOf(range.from, range.to)

@@ -1,4 +1,4 @@
-/** What the service is asked, and when again. */
+/** The queries to the service, and when each is repeated. */
 import {
   hashKey,
   keepPreviousData,
@@ -11,40 +11,40 @@ import {
 import { type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
 import { isRunning, rangeBefore } from './comparison.ts'
-import { nextDay, toMicros, type Width } from './format.ts'
+import { type BucketSize, count, nextDay, toMicros } from './format.ts'
 import {
   type Bar,
   barsOf,
+  bucketFor,
+  type FetchPlan,
   fillBars,
   fingerprintOf,
   indexAt,
   type Line,
   lineOf,
-  type Scope,
-  scopeOf,
+  planFetch,
   sumOf,
-  widthOf,
 } from './usage.ts'
 import type { View } from './view.ts'
 
 export const client: Client = createClient()
 
-/** Up to so many lines are fetched whole, then filtered and sorted here; more come page by page. */
+/** Up to this many lines are all fetched, then filtered and sorted here. More than that load page by page. */
 export const LINES_AT_ONCE = 100_000
 const LINES_A_PAGE = 10_000
-/** Enough to fill the table while the rest is on its way. */
+/** Enough to fill the table while the rest loads. */
 const FIRST_LINES = 200
 const PAGES_AT_ONCE = 3
 const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
-/** Five years; one more is known, that the oldest is compared with. */
+/** Five years. One more is fetched, to compare the oldest with. */
 export const PERIODS_SHOWN = 60
-const PERIODS_KNOWN = PERIODS_SHOWN + 1
-const REFRESHED_EVERY_MS = 60_000
+const PERIODS_FETCHED = PERIODS_SHOWN + 1
+const REFRESH_INTERVAL_MS = 60_000
 
 type Call = { readonly signal: AbortSignal }
 
-/** What the first view needs, asked for while the page is still starting. */
-export const askAhead = (queries: QueryClient, view: View): void => {
+/** Starts the queries of the first view before React renders. */
+export const prefetchView = (queries: QueryClient, view: View): void => {
   queries.prefetchQuery(overviewQuery(view))
   queries.prefetchQuery(periodsQuery(view.organization))
 }
@@ -56,9 +56,9 @@ const periodsQuery = (organization: string | undefined) =>
     queryKey: ['periods', organization],
     queryFn: async ({ signal }) => {
       const periods: Period[] = []
-      for await (const period of client.periods({ organization, limit: PERIODS_KNOWN }, { signal })) {
+      for await (const period of client.periods({ organization, limit: PERIODS_FETCHED }, { signal })) {
         periods.push(period)
-        if (periods.length === PERIODS_KNOWN) break
+        if (periods.length === PERIODS_FETCHED) break
       }
       return periods
     },
@@ -75,84 +75,84 @@ export type Overview = {
   readonly session: Session
   readonly from: number
   readonly to: number
-  readonly width: Width
+  readonly bucket: BucketSize
   readonly timeZone: string
   readonly bars: readonly Bar[]
   readonly messages: number
   readonly micros: number
-  /** Everybody who sent a message in the range; empty where nobody is known. */
+  /** Every member who sent a message in the range. */
   readonly members: readonly string[]
-  /** The lines, where they came with it. */
+  /** The lines, if they came with the overview, as an upstream's listing does. */
   readonly lines: readonly Line[] | undefined
-  /** With an upstream: what of it the upstream does not list, and what it listed that is missing. */
+  /** With an upstream: usage shown here that it does not list, and usage it listed that is missing here. */
   readonly notListed: Sum | undefined
   readonly notRecorded: Sum | undefined
-  /** Whether the range is what the upstream lists, and not a period of the calendar. */
+  /** The range is that of the upstream's listing, not a billing period. */
   readonly isListing: boolean
-  /** The last good answer, as the upstream fails. */
+  /** The upstream is failing; this is its last known listing. */
   readonly isStale: boolean
-  /** When it was last known to be true. */
+  /** When this was last known to be current. */
   readonly asOf: number
 }
 
-/** Who asks, and the figures and bars of the period or range. */
+/** The session, and the figures and bars of the period or range. */
 export const useOverview = (view: View) => useQuery(overviewQuery(view))
 
 const overviewQuery = (view: View) => {
   const { period, range, organization } = view
-  // Members are asked for where they matter: each with each report on each day can be many.
+  // Grouped by member only if needed: a group per day, report and member can be a lot.
   const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
   return queryOptions({
     queryKey: ['overview', organization, period, range, group],
     refetchInterval: ({ state: { data } }: { readonly state: { readonly data?: Overview | undefined } }) =>
       (period === 'current' && range === undefined) || (data !== undefined && isRunning(data))
-        ? REFRESHED_EVERY_MS
+        ? REFRESH_INTERVAL_MS
         : false,
     placeholderData: keepPreviousData,
-    // A listing may be long, and what matters of it is told by its fingerprint.
+    // Comparing long listings is slow, and their fingerprints tell whether they differ.
     structuralSharing: false,
     queryFn: async ({ signal, queryKey, client: queries }) => {
-      const overview = await findOverview(view, group, { signal })
+      const overview = await fetchOverview(view, group, { signal })
       const { bars, from, session, isListing } = overview
-      forgetOthers(queries, queryKey, session)
+      forgetOtherOrganizations(queries, queryKey, session)
       const periods = queries.getQueryData<readonly Period[]>(['periods', organization])
       const isListed = periods?.some(({ start }) => Date.parse(start) === from) !== false
       if (period === 'current' && range === undefined && !isListing && !isListed) {
         queries.invalidateQueries({ queryKey: ['periods', organization] })
       }
-      const scope = scopeOf(bars, NOT_NARROWED, undefined, LIMITS)
-      const isWhole = overview.lines === undefined && scope.messages <= LINES_AT_ONCE
-      // Before anything of it is drawn: the lines will be asked for next.
-      if (isWhole) queries.prefetchQuery(linesQuery(scope, overview, organization))
+      const plan = planFetch(bars, NO_FILTERS, undefined, LIMITS)
+      const isWhole = overview.lines === undefined && plan.messages <= LINES_AT_ONCE
+      // The table will need the lines: fetch them now, before anything is rendered.
+      if (isWhole) queries.prefetchQuery(linesQuery(plan, overview, organization))
       return overview
     },
   })
 }
 
-/** Where somebody has signed in as somebody else, in another tab: all that is remembered is of another organization. */
-const forgetOthers = (queries: QueryClient, own: QueryKey, { organization }: Session): void => {
+/** Drops everything cached for another organization, after a sign-in to this one in any tab. */
+const forgetOtherOrganizations = (queries: QueryClient, own: QueryKey, { organization }: Session): void => {
   const overviews = queries.getQueriesData<Overview>({ queryKey: own.slice(0, 2) })
   if (
     overviews.every(([, overview]) => overview === undefined || overview.session.organization.id === organization.id)
   ) {
     return
   }
-  // Lines are not asked for again: until the overview is there they would be kept as the other organization's.
+  // Lines are removed, not fetched again: until the new overview is there, they would be stored under the old organization.
   const isKept = (name: unknown): boolean => name === 'periods' || name === 'charges'
   const ownHash = hashKey(own)
   queries.removeQueries({ predicate: ({ queryHash, queryKey: [name] }) => queryHash !== ownHash && !isKept(name) })
   queries.resetQueries({ predicate: ({ queryKey: [name] }) => isKept(name) })
 }
 
-const findOverview = async (view: View, group: string, call: Call): Promise<Overview> => {
+const fetchOverview = async (view: View, group: string, call: Call): Promise<Overview> => {
   const { organization, range } = view
   const query = { organization, group_by: group } as const
   const rangeQuery = rangeQueryOf(view)
-  const width = range === undefined ? 'day' : widthOf(Date.parse(nextDay(range.to)) - Date.parse(range.from))
-  // All at once: most often all of it is needed.
+  const bucket = range === undefined ? 'day' : bucketFor(Date.parse(nextDay(range.to)) - Date.parse(range.from))
+  // At once, as nearly every view needs all three.
   const [session, totals, members] = await Promise.all([
     client.session({ organization }, call),
-    client.totals({ ...query, ...rangeQuery, bucket: width, limit: 400 }, call),
+    client.totals({ ...query, ...rangeQuery, bucket, limit: 400 }, call),
     membersOf({ organization, ...rangeQuery }, call),
   ])
   const isCurrent = view.period === 'current' && range === undefined
@@ -161,8 +161,8 @@ const findOverview = async (view: View, group: string, call: Call): Promise<Over
   }
   const bars = barsOf(totals)
   return {
-    ...overviewOf(session, totals.time_zone, bars, width),
-    ...besideOf(totals),
+    ...overviewOf(session, totals.time_zone, bars, bucket),
+    ...upstreamDifferencesOf(totals),
     members,
     lines: undefined,
     isListing: false,
@@ -171,37 +171,37 @@ const findOverview = async (view: View, group: string, call: Call): Promise<Over
   }
 }
 
-const overviewOf = (session: Session, timeZone: string, bars: readonly Bar[], width: Width) => ({
+const overviewOf = (session: Session, timeZone: string, bars: readonly Bar[], bucket: BucketSize) => ({
   session,
   from: bars.at(0)?.from ?? 0,
   to: bars.at(-1)?.to ?? 0,
-  width,
+  bucket,
   timeZone,
   bars,
   ...sumOf(bars),
 })
 
-/** What the upstream lists is its current period, whatever the calendar says: all of it at once. */
-const overviewOfListing = async (session: Session, asked: Totals, group: string, call: Call): Promise<Overview> => {
-  const width = widthOf(spanOf(asked))
+/** The upstream's listing is the current period, whatever the calendar says. All its lines are fetched. */
+const overviewOfListing = async (session: Session, early: Totals, group: string, call: Call): Promise<Overview> => {
+  const bucket = bucketFor(spanOf(early))
   const lines: Line[] = []
   for await (const line of client.usage({ period: 'current', limit: LINES_A_PAGE }, call)) lines.push(lineOf(line))
   const isWithin = (totals: Totals): boolean => {
     const bars = barsOf(totals)
     return lines.every(({ at }) => indexAt(bars, at) >= 0)
   }
-  // Where the listing has grown beyond its periods meanwhile, they are asked for once more.
-  const isFitting = width === 'day' && isWithin(asked)
+  // The listing may have grown past the totals' last bucket in between.
+  const isFitting = bucket === 'day' && isWithin(early)
   const totals = isFitting
-    ? asked
-    : await client.totals({ period: 'current', bucket: width, limit: 400, group_by: group }, call)
+    ? early
+    : await client.totals({ period: 'current', bucket, limit: 400, group_by: group }, call)
   const { listing, time_zone: zone } = totals
   const asOf = listing === undefined ? Date.now() : Date.parse(listing.as_of)
-  const overview = overviewOf(session, zone, fillBars(barsOf(totals), lines), width)
+  const overview = overviewOf(session, zone, fillBars(barsOf(totals), lines), bucket)
   const now = Date.parse(session.time)
   return {
     ...overview,
-    ...besideOf(totals),
+    ...upstreamDifferencesOf(totals),
     members: [...new Set(lines.flatMap(({ member }) => member ?? []))],
     lines,
     isListing: !(overview.from <= now && now < overview.to && overview.to - overview.from < PERIOD_MAX_MS),
@@ -210,13 +210,13 @@ const overviewOfListing = async (session: Session, asked: Totals, group: string,
   }
 }
 
-/** No billing period is longer, and no two together are as short. */
+/** Longer than any billing period, shorter than any two. */
 const PERIOD_MAX_MS = 40 * 86_400_000
 
 const spanOf = ({ buckets }: Totals): number =>
   Date.parse(buckets.at(-1)?.end ?? '') - Date.parse(buckets.at(0)?.start ?? '')
 
-const besideOf = ({
+const upstreamDifferencesOf = ({
   not_listed: notListed,
   not_recorded: notRecorded,
 }: Totals): Pick<Overview, 'notListed' | 'notRecorded'> => ({
@@ -231,41 +231,41 @@ const membersOf = async (query: RangeQuery & { readonly organization: string | u
 
 export type Lines = {
   readonly lines: readonly Line[]
-  /** There are too many to have them whole: they are in the order of time, and more come when they are asked for. */
+  /** Too many to fetch at once: they are in time order, and `fetchMore` loads the next page. */
   readonly isPaged: boolean
   readonly isComplete: boolean
   readonly error: Error | null
   readonly retry: () => void
   readonly fetchMore: () => void
-  /** All of them, however long it takes. */
+  /** Fetches every line that the filters need, however many. */
   readonly fetchAll: () => Promise<readonly Line[]>
 }
 
-/** The lines of the overview's range: all, or as many as have been asked for. */
+/** The lines of the overview's range: all of them, or the pages loaded so far. */
 export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
   const { bars, lines: own } = overview
   const { organization, report, member } = view
-  const scope = useMemo(() => scopeOf(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
-  const isPaged = own === undefined && scope.messages > LINES_AT_ONCE
-  const key = linesKey(scope, overview)
-  const query = useMemo(() => linesQuery(scope, overview, organization), [scope, overview, organization])
+  const plan = useMemo(() => planFetch(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
+  const isPaged = own === undefined && plan.messages > LINES_AT_ONCE
+  const key = linesKey(plan, overview)
+  const query = useMemo(() => linesQuery(plan, overview, organization), [plan, overview, organization])
   const whole = useQuery({
     ...query,
     enabled: own === undefined && !isPaged,
-    // Of the same organization, filters and range: those of before a refresh, until the new ones are there.
+    // After a refresh, show the previous lines of the same organization, filters and range until the new ones arrive.
     placeholderData: (before, query) =>
       JSON.stringify(query?.queryKey.slice(0, key.length)) === JSON.stringify(key) ? before : undefined,
   })
   const paged = useInfiniteQuery({
-    // Whatever comes meanwhile: a reader is not taken away from where they are.
+    // Never refetched by itself, so that a reader keeps their place.
     queryKey: [...key, 'paged'],
     staleTime: Number.POSITIVE_INFINITY,
     enabled: isPaged,
     structuralSharing: false,
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam: cursor, signal }) => {
-      const range = { from: scope.slices.at(0)?.from, to: scope.slices.at(-1)?.to }
-      const query = { organization, ...scope.filter, ...range, limit: LINES_A_PAGE, cursor }
+      const range = { from: plan.slices.at(0)?.from, to: plan.slices.at(-1)?.to }
+      const query = { organization, ...plan.filter, ...range, limit: LINES_A_PAGE, cursor }
       const page = await client.usagePage(query, { signal })
       return { lines: page.usage.map(lineOf), next: page.next_cursor }
     },
@@ -286,36 +286,36 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
       else if (pages === undefined) paged.refetch()
       else fetchNextPage()
     },
-    // What failed is asked again when somebody says so, and not at each look.
+    // A failed page is retried by the button, not at every scroll.
     fetchMore: () => {
       if (hasNextPage && !isFetching && !paged.isError) fetchNextPage()
     },
-    fetchAll: () => fetchAllOf(scope, organization),
+    fetchAll: () => fetchAllOf(plan, organization),
   }
 }
 
-/** By itself, whatever becomes of the view meanwhile. Throws where it is not whole. */
-const fetchAllOf = async ({ slices, filter, messages }: Scope, organization: string | undefined) => {
+/** Does not depend on the view, which can change meanwhile. Throws if lines are missing. */
+const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization: string | undefined) => {
   const lines: Line[] = []
   const range = { from: slices.at(0)?.from, to: slices.at(-1)?.to }
   for await (const line of client.usage({ organization, ...filter, ...range, limit: LINES_A_PAGE })) {
     lines.push(lineOf(line))
   }
   if (lines.length < messages) {
-    throw new Error(`There were ${messages} messages, and ${lines.length} have come. Refresh, and try again.`)
+    throw new Error(`Expected ${count(messages)} messages, received ${count(lines.length)}.`)
   }
   return lines
 }
 
 /**
- * What the lines add up to, where they are of a later moment than the totals: figures, bars and rows are of one moment. The
- * same overview where they agree.
+ * Figures, bars and rows must show the same moment. If the lines are newer than the totals, the bars are computed from the
+ * lines. Returns the same overview if they agree.
  */
-export const agreeing = (
+export const reconcile = (
   overview: Overview,
   { lines, isPaged, isComplete }: Pick<Lines, 'lines' | 'isPaged' | 'isComplete'>,
 ): Overview => {
-  // More than can be had at once may have been narrowed: the rest is known by its totals only.
+  // With more messages than can be fetched at once, the lines may be only a filtered part of the totals.
   if (isPaged || !isComplete || overview.lines !== undefined || overview.messages > LINES_AT_ONCE) return overview
   const micros = lines.reduce((sum, line) => sum + line.micros, 0)
   if (lines.length === overview.messages && micros === overview.micros) return overview
@@ -324,9 +324,9 @@ export const agreeing = (
 }
 
 const NO_LINES: readonly Line[] = []
-const NOT_NARROWED = { report: undefined, member: undefined }
+const NO_FILTERS = { report: undefined, member: undefined }
 
-const linesKey = ({ filter, slices }: Scope, { session }: Overview): QueryKey => [
+const linesKey = ({ filter, slices }: FetchPlan, { session }: Overview): QueryKey => [
   'lines',
   session.organization.id,
   filter,
@@ -336,28 +336,28 @@ const linesKey = ({ filter, slices }: Scope, { session }: Overview): QueryKey =>
 
 type FetchedLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
 
-/** Of the same bars the lines are the same: they are asked for again where the bars have changed, or where somebody says so. */
-const linesQuery = (scope: Scope, overview: Overview, organization: string | undefined) => {
-  const key = linesKey(scope, overview)
+/** Keyed by the bars' fingerprint: while the bars stay the same, so do the lines, and only a refresh fetches them again. */
+const linesQuery = (plan: FetchPlan, overview: Overview, organization: string | undefined) => {
+  const key = linesKey(plan, overview)
   return queryOptions({
     queryKey: [...key, 'whole', fingerprintOf(overview.bars)],
     staleTime: ({ state }: { readonly state: { readonly data?: FetchedLines | undefined } }) =>
       state.data?.isComplete === true ? Number.POSITIVE_INFINITY : 0,
     structuralSharing: false,
     queryFn: ({ signal, queryKey, client: queries }) => {
-      const known = queries.getQueriesData<FetchedLines>({ queryKey: [...key, 'whole'] })
-      const isKnown = known.some(([, data]) => data?.isComplete === true)
-      // A part is shown where there is nothing whole to look at.
-      return fetchLines(scope, organization, { signal }, (lines) => {
-        if (!isKnown) queries.setQueryData<FetchedLines>(queryKey, { lines, isComplete: false })
+      const cached = queries.getQueriesData<FetchedLines>({ queryKey: [...key, 'whole'] })
+      const isCached = cached.some(([, data]) => data?.isComplete === true)
+      // Shows the first part only if no complete older lines can be shown instead.
+      return fetchLines(plan, organization, { signal }, (lines) => {
+        if (!isCached) queries.setQueryData<FetchedLines>(queryKey, { lines, isComplete: false })
       })
     },
   })
 }
 
-/** Some slices at once, so that the service reads one while another is on its way; shown as soon as all before are there. */
+/** Fetches several slices at once, so that the service reads one while another is in transit. Shows the first page early. */
 const fetchLines = async (
-  { slices, filter }: Scope,
+  { slices, filter }: FetchPlan,
   organization: string | undefined,
   call: Call,
   show: (lines: readonly Line[]) => void,
@@ -385,7 +385,7 @@ const fetchLines = async (
 
 export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }
 
-/** What the period before had used at the same point; of a range, as many days before it. */
+/** The credits used in the previous period up to the same point, or for a range, in as many days before it. */
 export const useComparison = (
   { range, organization }: Pick<View, 'range' | 'organization'>,
   overview: Overview,

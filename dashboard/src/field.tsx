@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react'
 
-/** For whatever is typed or chosen in. */
+/** Props for the input or select inside a field. */
 export type InputProps = {
   readonly id: string
   readonly 'aria-invalid'?: true
@@ -9,21 +9,21 @@ export type InputProps = {
 
 type Props = {
   readonly name: string
-  /** Beside its name rather than below it. */
+  /** The label is beside the input, not above it. */
   readonly isInline?: boolean
-  /** The name is said and not shown. */
+  /** The label is for screen readers only. */
   readonly isNameHidden?: boolean
-  /** It narrows what is shown. */
+  /** The field is filtering the table. */
   readonly isSet?: boolean
-  /** What is wrong with what is in it. */
+  /** Why the value is invalid, and what to enter instead. */
   readonly problem?: string | undefined
   readonly children: (input: InputProps) => ReactNode
 }
 
-/** Something to type or choose, with its name. */
+/** A labeled input. */
 export const Field = ({ name, isInline = false, isNameHidden = false, isSet = false, problem, children }: Props) => {
   const id = useId()
-  const wrong = { 'aria-invalid': true, 'aria-describedby': `${id}-problem` } as const
+  const invalid = { 'aria-invalid': true, 'aria-describedby': `${id}-problem` } as const
   return (
     <div className={`field${isInline ? ' inline' : ''}${isSet ? ' set' : ''}`}>
       <label htmlFor={id} className={isNameHidden ? 'visually-hidden' : undefined}>
@@ -34,7 +34,7 @@ export const Field = ({ name, isInline = false, isNameHidden = false, isSet = fa
           {problem}
         </p>
       )}
-      {children({ id, ...(problem !== undefined && wrong) })}
+      {children({ id, ...(problem !== undefined && invalid) })}
     </div>
   )
 }

@@ -2,7 +2,18 @@ import type { Period } from 'copilot-credits-client'
 import { memo } from 'react'
 import { isRunning } from './comparison.ts'
 import { type Comparison, type Overview, useComparison } from './data.ts'
-import { aboutCredits, changeFrom, count, credits, DAY_MS, dayOf, daysOf, messagesName, share } from './format.ts'
+import {
+  changeFrom,
+  count,
+  credits,
+  DAY_MS,
+  dayOf,
+  daysName,
+  daysOf,
+  messagesName,
+  roundedCredits,
+  share,
+} from './format.ts'
 import { sumOf } from './usage.ts'
 import type { View } from './view.ts'
 
@@ -15,41 +26,41 @@ type Props = {
 
 const NO_PERIODS: readonly Period[] = []
 
-/** Not drawn again where only the table has changed. */
+/** Memoized: a change that affects only the table does not redraw it. */
 export const Figures = memo(({ range, organization, overview, periods = NO_PERIODS }: Props) => {
   const { from, to, micros, messages, bars, isListing, timeZone } = overview
   const comparison = useComparison({ range, organization }, overview, periods)
   const before = comparison.micros
   const now = Date.parse(overview.session.time)
   const isUnderWay = isRunning(overview)
-  // By the calendar: a day may have 23 or 25 hours.
+  // Calendar days: one can have 23 or 25 hours.
   const days = daysOf(dayOf(from, timeZone), dayOf(to - 1, timeZone))
   const elapsedDays = isUnderWay ? Math.max((now - from) / DAY_MS, 1) : days
   const reports = sumOf(bars.flatMap(({ parts }) => parts.filter(({ report }) => report !== undefined)))
   const isRange = range !== undefined
-  const beforeName = isUnderWay ? 'at the same point' : isRange ? 'in the days before' : 'in all'
+  const beforeName = isUnderWay ? 'at the same point' : isRange ? 'in the days before' : 'in total'
   return (
     <section aria-label="Figures">
       <dl className="figures">
-        <Figure name={isRange ? 'Credits in this range' : 'Credits this period'} note="of all messages" isMain>
+        <Figure name={isRange ? 'Credits in this range' : 'Credits this period'} note="all messages" isMain>
           {credits(micros)}
         </Figure>
-        <Figure name="Per day on average" note={isUnderWay ? 'of the time gone by' : 'of all its days'}>
-          {aboutCredits(micros / elapsedDays)}
+        <Figure name="Average per day" note={isUnderWay ? 'so far' : `over ${daysName(days)}`}>
+          {roundedCredits(micros / elapsedDays)}
         </Figure>
-        <Figure name="Projected to the end" note={projectionNote(overview, now)}>
-          {isListing ? '–' : isUnderWay ? aboutCredits((micros / elapsedDays) * days) : credits(micros)}
+        <Figure name="Projected total" note={projectionNote(overview, now)}>
+          {isListing ? '–' : isUnderWay ? roundedCredits((micros / elapsedDays) * days) : credits(micros)}
         </Figure>
         <Figure
-          name={isRange ? 'Against the days before' : 'Against the previous period'}
+          name={isRange ? 'Change from previous days' : 'Change from previous period'}
           note={comparisonNote(comparison, beforeName)}
         >
           {before ? changeFrom(before, micros) : '–'}
         </Figure>
-        <Figure name="Messages" note={`${count(messages - reports.messages)} priced by their text`}>
+        <Figure name="Messages" note={`${count(messages - reports.messages)} without a report`}>
           {count(messages)}
         </Figure>
-        <Figure name="Share of reports" note={`${credits(reports.micros)} for ${messagesName(reports.messages)}`}>
+        <Figure name="Share from reports" note={`${credits(reports.micros)} for ${messagesName(reports.messages)}`}>
           {share(reports.micros, micros)}
         </Figure>
       </dl>
@@ -58,15 +69,15 @@ export const Figures = memo(({ range, organization, overview, periods = NO_PERIO
 })
 
 const projectionNote = ({ from, to, isListing }: Overview, now: number): string => {
-  if (isListing) return 'a listing has no end'
-  if (now <= from) return 'it has not begun'
-  return now < to ? 'at this pace' : 'it is over'
+  if (isListing) return 'no end date'
+  if (now <= from) return 'not started'
+  return now < to ? 'at the current rate' : 'ended'
 }
 
 const comparisonNote = ({ micros, isPending, hasFailed }: Comparison, name: string): string => {
   if (isPending) return 'loading…'
-  if (hasFailed) return 'not fetched: refresh to try again'
-  return micros === undefined ? 'not compared' : `${credits(micros)} ${name}`
+  if (hasFailed) return 'failed to load, refresh to retry'
+  return micros === undefined ? 'nothing to compare' : `${credits(micros)} ${name}`
 }
 
 type FigureProps = {

@@ -1,27 +1,27 @@
 import { useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
-import { barName } from './format.ts'
+import { BUCKET_NAMES, barName } from './format.ts'
 import { compareNames } from './lines.ts'
 import type { Bar } from './usage.ts'
 import { changeView, isAmount, type View } from './view.ts'
 
 type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
-const NONE = { bar: undefined, report: undefined, member: undefined, least: undefined, search: undefined }
+const NONE = { bar: undefined, report: undefined, member: undefined, minCredits: undefined, search: undefined }
 
 export const Filters = ({ view, overview, chosen }: Props) => {
-  const { bars, width, timeZone } = overview
+  const { bars, bucket, timeZone } = overview
   const reports = new Set(bars.flatMap(({ parts }) => parts.flatMap(({ report }) => report ?? [])))
   const days = bars
     .filter((bar) => bar.messages > 0 || bar === chosen)
-    .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, width, timeZone) }))
-  const least = useLeast(view.least)
+    .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, bucket, timeZone) }))
+  const minCredits = useMinCredits(view.minCredits)
   const isFiltered =
-    least.typed !== '' || [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
+    minCredits.typed !== '' || [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
   return (
     <search className="filters" aria-label="Filters">
-      <Field name="Message ID has">
+      <Field name="Message ID contains">
         {(input) => (
           <input
             {...input}
@@ -33,7 +33,7 @@ export const Filters = ({ view, overview, chosen }: Props) => {
         )}
       </Field>
       <Choice
-        name={{ hour: 'Hour', day: 'Day', week: 'Week', month: 'Month' }[width]}
+        name={BUCKET_NAMES[bucket]}
         options={days}
         value={chosen && new Date(chosen.from).toJSON()}
         choose={(bar) => changeView({ bar })}
@@ -52,16 +52,16 @@ export const Filters = ({ view, overview, chosen }: Props) => {
           choose={(member) => changeView({ member })}
         />
       )}
-      <Field name="Credits at least" problem={least.isWrong ? 'A number such as 2.5.' : undefined}>
+      <Field name="Minimum credits" problem={minCredits.isInvalid ? 'Enter a number such as 2.5' : undefined}>
         {(input) => (
           <input
             {...input}
             inputMode="decimal"
             placeholder="0.00"
-            value={least.typed}
+            value={minCredits.typed}
             onChange={({ target: { value } }) => {
-              least.setTyped(value)
-              changeView({ least: isAmount(value) ? value : undefined }, 'typing')
+              minCredits.setTyped(value)
+              changeView({ minCredits: isAmount(value) ? value : undefined }, 'typing')
             }}
           />
         )}
@@ -71,7 +71,7 @@ export const Filters = ({ view, overview, chosen }: Props) => {
         className="quiet"
         aria-disabled={!isFiltered}
         onClick={() => {
-          least.setTyped('')
+          minCredits.setTyped('')
           changeView(NONE)
         }}
       >
@@ -81,16 +81,16 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   )
 }
 
-/** What is typed for the least credits stays as it is; where it is no amount it narrows nothing. */
-const useLeast = (least: string | undefined) => {
-  const [typed, setTyped] = useState(least ?? '')
-  const [known, setKnown] = useState(least)
+/** Keeps the text as it is being typed. Text that is not an amount filters nothing. */
+const useMinCredits = (minCredits: string | undefined) => {
+  const [typed, setTyped] = useState(minCredits ?? '')
+  const [seen, setSeen] = useState(minCredits)
   const amount = isAmount(typed) ? typed : undefined
-  if (known !== least) {
-    setKnown(least)
-    if (least !== amount) setTyped(least ?? '')
+  if (seen !== minCredits) {
+    setSeen(minCredits)
+    if (minCredits !== amount) setTyped(minCredits ?? '')
   }
-  return { typed, setTyped, isWrong: typed !== '' && typed !== '.' && amount === undefined }
+  return { typed, setTyped, isInvalid: typed !== '' && typed !== '.' && amount === undefined }
 }
 
 type Option = { readonly value: string; readonly name: string }
@@ -105,7 +105,7 @@ type ChoiceProps = {
   readonly choose: (value: string | undefined) => void
 }
 
-/** An option's value is written with `=` before it, so that none is taken for all. */
+/** Values are prefixed with `=`, so that no name can be mistaken for `all`. */
 const Choice = ({ name, options, value, choose }: ChoiceProps) => (
   <Field name={name} isSet={value !== undefined}>
     {(input) => (

@@ -1,2 +1,2 @@
-/** Before what has the focus goes: it would be lost, and with it the place of who uses the keyboard or a screen reader. */
+/** Call before removing the focused element, or keyboard and screen-reader users lose their place. */
 export const focusMain = (): void => document.querySelector('main')?.focus()

@@ -1,7 +1,7 @@
-/** How amounts and moments are written. Amounts are whole millionths of a credit: sums of them are exact. */
+/** Formats amounts and times. Amounts are whole millionths of a credit, so sums of them are exact. */
 const MICROS = 1e6
 
-/** Exact up to 2^32 credits, beyond which a number has no millionths. */
+/** Exact up to 2^32 credits. A larger double no longer holds six decimals. */
 export const toMicros = (credits: number): number => Math.round(credits * MICROS)
 
 const amount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
@@ -9,20 +9,21 @@ const roundAmount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, m
 const whole = new Intl.NumberFormat('en-GB')
 const percent = new Intl.NumberFormat('en-GB', { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 })
 
-/** Two decimals, more where there are more. */
+/** At least two decimals, up to six if the amount has them. */
 export const credits = (micros: number): string => amount.format(micros / MICROS)
-/** Of what is an average or a guess: two decimals. */
-export const aboutCredits = (micros: number): string => roundAmount.format(micros / MICROS)
+/** Two decimals, for averages and projections. */
+export const roundedCredits = (micros: number): string => roundAmount.format(micros / MICROS)
 const axis = new Intl.NumberFormat('en-GB', { notation: 'compact' })
-/** Beside an axis: short. */
+/** Compact, for the axis: `1.2K`. */
 export const axisCredits = (credits: number): string => axis.format(credits)
 export const count = (number: number): string => whole.format(number)
 export const messagesName = (messages: number): string =>
   `${count(messages)} ${messages === 1 ? 'message' : 'messages'}`
+export const daysName = (days: number): string => `${count(days)} ${days === 1 ? 'day' : 'days'}`
 export const share = (part: number, all: number): string => (all === 0 ? '–' : percent.format(part / all))
-/** `12.0% more`, in words and not by a sign or a colour. */
+/** `12.0% more`: in words, so that it does not depend on a sign or a color. */
 export const changeFrom = (before: number, now: number): string =>
-  now === before ? 'the same' : `${percent.format(Math.abs(now - before) / before)} ${now > before ? 'more' : 'less'}`
+  now === before ? 'no change' : `${percent.format(Math.abs(now - before) / before)} ${now > before ? 'more' : 'less'}`
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 const formatOf = (timeZone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat => {
@@ -55,26 +56,33 @@ export const clockTime = (at: number, timeZone: string): string => {
   return `${hour}:${minute}:${second}`
 }
 
-/** `1 – 30 Nov 2026`: from an instant to one that is excluded. */
+/** `1 – 30 Nov 2026`. The end is exclusive. */
 export const spanName = (from: number, to: number, timeZone: string): string =>
   formatOf(timeZone, { day: 'numeric', month: 'short', year: 'numeric' }).formatRange(from, Math.max(from, to - 1))
 
-export type Width = 'hour' | 'day' | 'week' | 'month'
+export type BucketSize = 'hour' | 'day' | 'week' | 'month'
 
-/** What a bar stands for, in full. */
-export const barName = (from: number, to: number, width: Width, timeZone: string): string => {
+export const BUCKET_NAMES: Readonly<Record<BucketSize, string>> = {
+  hour: 'Hour',
+  day: 'Day',
+  week: 'Week',
+  month: 'Month',
+}
+
+/** The full name of a bar's time. */
+export const barName = (from: number, to: number, bucket: BucketSize, timeZone: string): string => {
   const long = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const
-  if (width === 'hour') {
+  if (bucket === 'hour') {
     return formatOf(timeZone, { ...long, hour: '2-digit', minute: '2-digit' }).format(from)
   }
-  if (width === 'day') return formatOf(timeZone, long).format(from)
+  if (bucket === 'day') return formatOf(timeZone, long).format(from)
   return spanName(from, to, timeZone)
 }
 
-/** What a bar stands for, below it. */
-export const barLabel = (from: number, width: Width, timeZone: string): string => {
-  if (width === 'hour') return formatOf(timeZone, { hour: '2-digit', minute: '2-digit' }).format(from)
-  if (width === 'month') return formatOf(timeZone, { month: 'short', year: '2-digit' }).format(from)
+/** The short name of a bar's time, for the axis. */
+export const barLabel = (from: number, bucket: BucketSize, timeZone: string): string => {
+  if (bucket === 'hour') return formatOf(timeZone, { hour: '2-digit', minute: '2-digit' }).format(from)
+  if (bucket === 'month') return formatOf(timeZone, { month: 'short', year: '2-digit' }).format(from)
   return formatOf(timeZone, { day: 'numeric', month: 'short' }).format(from)
 }
 
@@ -85,13 +93,13 @@ const instantOf = (day: string): number => Date.parse(`${day}T00:00Z`)
 export const dayBefore = (day: string, days: number): string =>
   new Date(instantOf(day) - days * DAY_MS).toJSON().slice(0, 10)
 
-/** The instant at which the clock showed the same, some days before: a day may have 23 or 25 hours. */
+/** The same local time some days earlier. A day can have 23 or 25 hours. */
 export const daysEarlier = (at: number, days: number, timeZone: string): number => {
   const earlier = at - days * DAY_MS
   return earlier + offsetOf(at, timeZone) - offsetOf(earlier, timeZone)
 }
 
-/** How far the clocks of a zone are ahead of UTC. */
+/** The zone's offset from UTC in milliseconds. */
 const offsetOf = (at: number, timeZone: string): number => {
   const clock = Date.parse(`${dayOf(at, timeZone)}T${clockTime(at, timeZone)}Z`)
   return clock - Math.floor(at / 1000) * 1000
@@ -99,5 +107,5 @@ const offsetOf = (at: number, timeZone: string): number => {
 
 export const nextDay = (day: string): string => dayBefore(day, -1)
 
-/** How many days there are, both included, of whatever length. */
+/** The number of calendar days from the first to the last, inclusive. */
 export const daysOf = (first: string, last: string): number => (instantOf(last) - instantOf(first)) / DAY_MS + 1

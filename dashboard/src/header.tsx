@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import { client, type Overview } from './data.ts'
-import { clockTime } from './format.ts'
+import { failureText } from './failure-text.ts'
+import { clockTime, dateTime } from './format.ts'
 import { Logo } from './logo.tsx'
 import { PeriodPicker } from './period-picker.tsx'
 import { ThemeSwitch } from './theme.tsx'
@@ -11,21 +12,22 @@ type Props = {
   readonly overview: Overview | undefined
   readonly isFetching: boolean
   readonly refresh: () => void
-  /** There is no session any more. */
-  readonly leave: () => void
+  readonly onSignedOut: () => void
 }
 
-export const Header = ({ view, overview, isFetching, refresh, leave }: Props) => {
+export const Header = ({ view, overview, isFetching, refresh, onSignedOut }: Props) => {
   const [failure, setFailure] = useState<string>()
   const signOut = async (): Promise<void> => {
     setFailure(undefined)
     try {
       await client.signOut()
-      leave()
+      onSignedOut()
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error))
+      setFailure(failureText(error))
     }
   }
+  // The last known usage can be days old.
+  const timeOf = overview?.isStale ? dateTime : clockTime
   return (
     <header>
       <div className="bar">
@@ -53,17 +55,17 @@ export const Header = ({ view, overview, isFetching, refresh, leave }: Props) =>
           <div className="state">
             {failure !== undefined && (
               <p role="alert" className="badge">
-                You are still signed in. {failure}
+                Could not sign out. {failure} Try again.
               </p>
             )}
             {overview.isStale && (
               <p role="status" className="badge">
-                The source of the messages fails: this is the last good answer
+                The Copilot service is unavailable. Showing the last known usage.
               </p>
             )}
             <p>
-              Time zone {overview.timeZone}, {overview.isStale ? 'as of' : 'refreshed at'}{' '}
-              <time dateTime={new Date(overview.asOf).toJSON()}>{clockTime(overview.asOf, overview.timeZone)}</time>
+              Times in {overview.timeZone}, {overview.isStale ? 'as of' : 'refreshed at'}{' '}
+              <time dateTime={new Date(overview.asOf).toJSON()}>{timeOf(overview.asOf, overview.timeZone)}</time>
             </p>
             <button type="button" className="quiet" onClick={refresh} aria-busy={isFetching}>
               Refresh

@@ -28,7 +28,7 @@ const sorts = fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'
   selector: ({ id }) => id,
 })
 
-/** As one would say it: by the first column, then by the next, and the rest as it came; no report comes last. */
+/** The specification: by the first column, then the next, then in the original order; no report comes last. */
 const compare = (one: Line, other: Line, sort: readonly SortEntry[]): number => {
   for (const { id, desc } of sort) {
     if (id === 'report' && (one.report === undefined) !== (other.report === undefined)) {
@@ -40,7 +40,7 @@ const compare = (one: Line, other: Line, sort: readonly SortEntry[]): number => 
   return 0
 }
 
-test('lines are sorted as a stable comparison of the columns in their order sorts them', () => {
+test('sorts lines as a stable sort that compares the columns in order', () => {
   fc.assert(
     fc.property(lines, sorts, (all, sort) => {
       assert.deepEqual(
@@ -51,15 +51,15 @@ test('lines are sorted as a stable comparison of the columns in their order sort
   )
 })
 
-test('no order keeps the very lines', () => {
+test('returns the same list if no sort is given', () => {
   const all = [lineWith({ id: 2 }), lineWith({ id: 1 })]
   assert.equal(sortLines(all, []), all)
 })
 
-const NONE = { report: undefined, member: undefined, least: undefined, search: undefined }
+const NONE = { report: undefined, member: undefined, minCredits: undefined, search: undefined }
 const idsOf = (all: readonly Line[]) => all.map(({ id }) => id)
 
-test('filters leave what fits all of them, to the millionth and to the millisecond', () => {
+test('keeps the lines that match all filters, exact to a millionth of a credit and to a millisecond', () => {
   const all = [
     lineWith({ id: 10, micros: 4_999_999, at: 99 }),
     lineWith({ id: 11, micros: 5_000_000, at: 100, report: 'Lease', member: 'ada' }),
@@ -67,8 +67,8 @@ test('filters leave what fits all of them, to the millionth and to the milliseco
     lineWith({ id: 12, micros: 9_000_000, at: 200, report: 'Lease' }),
   ]
   assert.equal(filterLines(all, NONE, undefined), all)
-  assert.deepEqual(idsOf(filterLines(all, { ...NONE, least: '5' }, undefined)), [11, 'x-11', 12])
-  assert.deepEqual(idsOf(filterLines(all, { ...NONE, least: '4.999999' }, undefined)), [10, 11, 'x-11', 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, minCredits: '5' }, undefined)), [11, 'x-11', 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, minCredits: '4.999999' }, undefined)), [10, 11, 'x-11', 12])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, search: '11' }, undefined)), [11, 'x-11'])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, report: 'Lease' }, undefined)), [11, 12])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, report: '' }, undefined)), [10, 'x-11'])
@@ -78,7 +78,7 @@ test('filters leave what fits all of them, to the millionth and to the milliseco
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: 'ada', report: '' }, { from: 100, to: 200 })), ['x-11'])
 })
 
-test('a file has the amounts in all their digits, and no cell that a spreadsheet would run', () => {
+test('writes amounts in CSV with every digit, and no cell that a spreadsheet would run as a formula', () => {
   const csv = toCsv([
     lineWith({ id: '=1+1', micros: 1, report: 'A, "B"', member: '@sum' }),
     lineWith({ id: -7, micros: 2_264_400_000 }),
@@ -87,7 +87,7 @@ test('a file has the amounts in all their digits, and no cell that a spreadsheet
   assert.equal(
     csv,
     [
-      'message_id,timestamp,report_name,credits_used,member',
+      'message_id,timestamp,report_name,credits_used,user_id',
       `'=1+1,1970-01-01T00:00:00Z,"A, ""B""",0.000001,'@sum`,
       '-7,1970-01-01T00:00:00Z,,2264.4,',
       `"a\nb",1970-01-01T00:00:00Z,,9007199254.74,'+49`,

@@ -1,33 +1,33 @@
-/** Which lines are shown, in which order, and how they are exported. */
+/** Filters, sorts and exports the lines. */
 import { toMicros } from './format.ts'
 import type { Bar, Line } from './usage.ts'
 import type { SortEntry, View } from './view.ts'
 
-/** In the order in which they came. */
+/** Keeps the order. */
 export const filterLines = (
   lines: readonly Line[],
-  { report, member, least, search }: Pick<View, 'report' | 'member' | 'least' | 'search'>,
+  { report, member, minCredits, search }: Pick<View, 'report' | 'member' | 'minCredits' | 'search'>,
   bar: Pick<Bar, 'from' | 'to'> | undefined,
 ): readonly Line[] => {
-  const leastMicros = least === undefined ? 0 : toMicros(Number(least))
-  const isFiltered = [report, member, least, search, bar].some((each) => each !== undefined)
+  const minMicros = minCredits === undefined ? 0 : toMicros(Number(minCredits))
+  const isFiltered = [report, member, minCredits, search, bar].some((each) => each !== undefined)
   if (!isFiltered) return lines
   return lines.filter(
     (line) =>
       (bar === undefined || (line.at >= bar.from && line.at < bar.to)) &&
       (report === undefined || (line.report ?? '') === report) &&
       (member === undefined || (line.member ?? '') === member) &&
-      line.micros >= leastMicros &&
+      line.micros >= minMicros &&
       (search === undefined || String(line.id).includes(search)),
   )
 }
 
-/** As people sort names: `Report 9` before `Report 10`, without regard to case. */
+/** Sorts `Report 9` before `Report 10`, and treats case as the last difference. */
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
 /**
- * Sorted by several columns; lines that are equal in all of them stay in the order in which they came, and lines without a
- * report come last in either direction. By counting, from the last column to the first, as most lines are equal in each.
+ * Sorts by several columns. Stable; lines without a report come last in either direction. A radix sort, from the last column
+ * to the first: most lines share their values, so counting is faster than comparing.
  */
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
   if (sort.length === 0) return lines
@@ -44,7 +44,7 @@ export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): r
 type Ranks = {
   readonly ranks: Uint32Array<ArrayBuffer>
   readonly count: number
-  /** The highest rank that changes its place in the other direction. */
+  /** The highest rank that a descending sort reverses. Ranks above it stay last. */
   readonly last: number
 }
 
@@ -53,7 +53,7 @@ const sortPlaces = (places: Uint32Array<ArrayBuffer>, { ranks, count, last }: Ra
     const rank = ranks[place] ?? 0
     return desc && rank <= last ? last - rank : rank
   }
-  /** Of each rank, where the next line that has it goes. */
+  /** For each key, the position of its next line. */
   const next = new Uint32Array(count + 1)
   for (const place of places) {
     const after = keyOf(place) + 1
@@ -91,27 +91,28 @@ const ranksOfReports = (lines: readonly Line[]): Ranks => {
   return { ranks, count: names.length + 1, last: names.length - 1 }
 }
 
-/** Of the same lines the ranks are the same: most of the time of a first sort goes into them. */
-const remembered = (rank: (lines: readonly Line[]) => Ranks) => {
-  const known = new WeakMap<readonly Line[], Ranks>()
+/** Caches the ranks of a list of lines: computing them is most of the work of a first sort. */
+const cached = (rank: (lines: readonly Line[]) => Ranks) => {
+  const cache = new WeakMap<readonly Line[], Ranks>()
   return (lines: readonly Line[]): Ranks => {
-    const ranks = known.get(lines) ?? rank(lines)
-    known.set(lines, ranks)
+    const ranks = cache.get(lines) ?? rank(lines)
+    cache.set(lines, ranks)
     return ranks
   }
 }
 
-const ranksOf = { credits: remembered(ranksOfCredits), report: remembered(ranksOfReports) }
+const ranksOf = { credits: cached(ranksOfCredits), report: cached(ranksOfReports) }
 
-/** RFC 4180. What a spreadsheet would take for a formula is made a text. */
+/** A cell as in RFC 4180. Text that a spreadsheet would run as a formula is prefixed with an apostrophe. */
 const cell = (value: string | number): string => {
   if (typeof value === 'number') return String(value)
   const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
+/** The columns have the names of the API's fields. */
 export const toCsv = (lines: Iterable<Line>): string => {
-  const rows = ['message_id,timestamp,report_name,credits_used,member']
+  const rows = ['message_id,timestamp,report_name,credits_used,user_id']
   for (const { id, timestamp, report = '', micros, member = '' } of lines) {
     rows.push([id, timestamp, report, micros / 1e6, member].map(cell).join(','))
   }

@@ -1,8 +1,8 @@
-/** Takes the place that the content will take, so that nothing moves when it comes. */
+/** As large as the content that replaces it, so that nothing moves. */
 export const Loading = () => (
   <div className="content loading">
     <p role="status" className="visually-hidden">
-      Loading the usage…
+      Loading usage…
     </p>
     <div className="figures" />
     <div className="card chart-card" />

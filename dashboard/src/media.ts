@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** Whether a media query holds, now and when that changes. */
+/** Whether a media query matches; follows changes. */
 export const useMedia = (query: string): boolean =>
   useSyncExternalStore(
     (changed) => {

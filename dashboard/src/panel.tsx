@@ -2,17 +2,17 @@ import { type ReactNode, useLayoutEffect, useRef } from 'react'
 
 type Props = { readonly title: string; readonly close: () => void; readonly children: ReactNode }
 
-/** A dialog at the side: Escape, its button and a click beside it close it; the focus goes back to where it was. */
+/** A dialog at the side. Escape, its button and a click outside close it, and the focus returns to where it was. */
 export const Panel = ({ title, close, children }: Props) => {
   const dialog = useRef<HTMLDialogElement>(null)
-  // Before the element goes: a dialog that is no longer in the page cannot give the focus back.
+  // A layout effect, as a dialog already removed from the page cannot return the focus.
   useLayoutEffect(() => {
     const { current } = dialog
     current?.showModal()
     return () => current?.close()
   }, [])
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the browser closes a dialog on Escape
     <dialog
       ref={dialog}
       className="panel"

@@ -8,9 +8,9 @@ const NARROWED = { bar: undefined, message: undefined }
 
 type Props = { readonly view: View; readonly overview: Overview | undefined }
 
-/** Current, earlier ones, or any days. */
+/** Picks the current period, an earlier one, or a range of days. */
 export const PeriodPicker = ({ view, overview: current }: Props) => {
-  // Where a period cannot be fetched, another one can still be picked.
+  // If a period fails to load, another one can still be picked.
   const [latest, setLatest] = useState(current)
   if (current !== undefined && current !== latest) setLatest(current)
   const overview = current ?? latest
@@ -28,7 +28,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
       : { value: 'current', name: `${span} (current)` }
   })
   if (running < 0) options.unshift({ value: 'current', name: 'Current period' })
-  // What the upstream lists may be another period than the one of the calendar.
+  // With an upstream, the listing can cover other days than the calendar's current period.
   const isCurrent = view.period === periods[running]?.name && session.source !== 'upstream'
   const named = view.period === 'previous' && running >= 0 ? (periods[running + 1]?.name ?? 'previous') : view.period
   const chosen = view.range !== undefined ? 'range' : isCurrent ? 'current' : named
@@ -60,7 +60,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
                 {current === undefined ? chosen : spanName(current.from, current.to, zone)}
               </option>
             )}
-            <option value="range">Free range…</option>
+            <option value="range">Custom range…</option>
           </select>
         )}
       </Field>
@@ -71,21 +71,20 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
 
 type Range = NonNullable<View['range']>
 
-/** What is typed is kept until both ends make a range; until then the one before is shown. */
+/** Keeps what is typed. The previous range is shown until both dates make a valid one. */
 const RangeFields = ({ range }: { readonly range: Range }) => {
   const [typed, setTyped] = useState(range)
-  const [known, setKnown] = useState(range)
-  if (known.from !== range.from || known.to !== range.to) {
-    setKnown(range)
+  const [seen, setSeen] = useState(range)
+  if (seen.from !== range.from || seen.to !== range.to) {
+    setSeen(range)
     setTyped(range)
   }
-  const isWrong = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
-  const problem =
-    typed.from > typed.to ? 'This is after the last day.' : 'This is more than 30 years before the last day.'
+  const isInvalid = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
+  const problem = typed.from > typed.to ? 'Choose a day on or before the end' : 'Choose a range of at most 30 years'
   const type = (change: Partial<Range>): void => {
     const next = { ...typed, ...change }
     setTyped(next)
-    // On the way to the day that is meant there are others, that nobody goes back to.
+    // Typing a date passes through other dates, which do not belong in the history.
     if (isRange(next)) changeView({ ...NARROWED, range: next }, 'typing')
   }
   const leave = (): void =>
@@ -97,7 +96,7 @@ const RangeFields = ({ range }: { readonly range: Range }) => {
           key={end}
           name={end === 'from' ? 'From' : 'To'}
           isInline
-          problem={isWrong && end === 'from' ? problem : undefined}
+          problem={isInvalid && end === 'from' ? problem : undefined}
         >
           {(input) => (
             <input

@@ -12,7 +12,7 @@ const partOf = (report: string | undefined, micros: number): Part => ({
 })
 const barOf = (parts: readonly Part[]): Bar => ({ from: 0, to: 1, messages: parts.length, micros: 0, parts })
 
-test('a report may have the name of what has none, or of the rest', () => {
+test('keeps a report named “No report” or “2 others” apart from the series with that label', () => {
   const bar = barOf([partOf(undefined, 8), partOf('No report', 4), partOf('2 others', 2)])
   const stack = stackOf(bar, seriesOf([bar], 'report'))
   assert.deepEqual(
@@ -27,7 +27,7 @@ test('a report may have the name of what has none, or of the rest', () => {
   assert.equal(new Set(styles).size, 3)
 })
 
-test('of many the largest are shown, and the rest as one; nothing is lost', () => {
+test('shows the largest series and combines the rest without losing credits', () => {
   const bar = barOf([1, 2, 3, 4, 5, 6, 7, 8].map((micros) => partOf(`r${micros}`, micros)))
   const stack = stackOf(bar, seriesOf([bar], 'report'))
   assert.deepEqual(

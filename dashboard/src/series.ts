@@ -1,10 +1,10 @@
-/** What a bar is stacked of. */
+/** The series that a bar is stacked from. */
 import type { Bar, Part } from './usage.ts'
 import type { Grouping } from './view.ts'
 
 export type Series = {
   readonly name: string
-  /** Which of the colours and patterns it has. */
+  /** Index of its color and pattern. */
   readonly style: number
   readonly has: (part: Part) => boolean
 }
@@ -14,15 +14,19 @@ export type StackPart = { readonly series: Series; readonly micros: number }
 const SERIES_MAX = 6
 const OTHERS_STYLE = SERIES_MAX - 1
 
-const WITHOUT: Readonly<Record<Grouping, string>> = { kind: 'Text', report: 'No report', member: 'No member' }
+const WITHOUT: Readonly<Record<Grouping, string>> = {
+  kind: 'No report',
+  report: 'No report',
+  member: 'No member',
+}
 
-/** Of a report or a member its name, which may be anything; undefined where there is none. */
+/** The name of the report or member, which can be any text; undefined if there is none. */
 const keyIn = (group: Grouping, { report, member }: Part): string | undefined => {
   if (group === 'kind') return report === undefined ? undefined : 'Reports'
   return group === 'report' ? report : member
 }
 
-/** The largest ones, the largest first; the rest are one. Reports and text are always both there and in one order. */
+/** The largest series first, the rest combined. Grouped by kind, both series are always there, in the same order. */
 export const seriesOf = (bars: readonly Bar[], group: Grouping): readonly Series[] => {
   if (group === 'kind') return [undefined, 'Reports'].map((key, style) => seriesWith(key, style, group))
   const sums = new Map<string | undefined, number>()
@@ -46,7 +50,7 @@ const seriesWith = (key: string | undefined, style: number, group: Grouping): Se
   has: (part) => keyIn(group, part) === key,
 })
 
-/** From the bottom up: of each series what it has in the bar. */
+/** What each series adds to the bar, from the bottom up. */
 export const stackOf = ({ parts }: Bar, series: readonly Series[]): readonly StackPart[] =>
   series.map((each) => ({
     series: each,

@@ -2,15 +2,16 @@ import { useQueryClient } from '@tanstack/react-query'
 import { ApiError } from 'copilot-credits-client'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { client } from './data.ts'
+import { failureText } from './failure-text.ts'
 import { Field } from './field.tsx'
 import { focusMain } from './focus.ts'
 import { Logo } from './logo.tsx'
 
-/** `hasEnded`: somebody was signed in until now. */
+/** `hasEnded`: a session has expired, as opposed to a first visit. */
 export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
   const queries = useQueryClient()
   const input = useRef<HTMLInputElement>(null)
-  // It has taken the place of all else, and when it goes, of what had the focus.
+  // This form replaces the page, and later the page replaces it: each time the focused element goes.
   useEffect(() => {
     input.current?.focus()
     return focusMain
@@ -27,7 +28,7 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
       await client.signIn(key)
       await queries.resetQueries()
     } catch (error) {
-      setFailure(reasonOf(error))
+      setFailure(signInFailure(error))
     } finally {
       setIsBusy(false)
     }
@@ -38,7 +39,7 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
         <Logo />
         <h1>Copilot Credits</h1>
         <p id="sign-in-reason">
-          {hasEnded ? 'Your session has ended: sign in again.' : 'Sign in with an API key of your organization.'}
+          {hasEnded ? 'Your session has ended. Sign in again.' : 'Sign in with one of your organization’s API keys.'}
         </p>
         <Field name="API key">
           {(field) => (
@@ -62,7 +63,7 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
           {isBusy ? 'Signing in…' : 'Sign in'}
         </button>
         <p className="hint">
-          Who runs the service makes keys with
+          No key? Your operator can create one:
           <br />
           <code>npx copilot-credits keys create --scope usage:read</code>
         </p>
@@ -71,9 +72,9 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
   )
 }
 
-const reasonOf = (error: unknown): string => {
+const signInFailure = (error: unknown): string => {
   if (error instanceof ApiError && (error.status === 400 || error.status === 401)) {
-    return 'This key is unknown or was revoked.'
+    return 'This key is unknown or revoked. Check it for typing errors, or ask for a new one.'
   }
-  return error instanceof Error ? error.message : String(error)
+  return failureText(error)
 }

@@ -19,6 +19,7 @@ import {
   useState,
 } from 'react'
 import type { Lines, Overview } from './data.ts'
+import { failureText } from './failure-text.ts'
 import { Filters } from './filters.tsx'
 import { count, credits, dateTime, messagesName } from './format.ts'
 import { filterLines, sortLines, toCsv } from './lines.ts'
@@ -27,28 +28,29 @@ import type { Bar, Line } from './usage.ts'
 import { addressOf, changeView, isSort, type View } from './view.ts'
 
 const ROW_HEIGHT = 38
-/** On two lines. */
+/** A narrow row has two lines. */
 const NARROW_ROW_HEIGHT = 58
 const NARROW = '(max-width: 640px)'
 const ROWS_SHOWN = 16
-const AHEAD = 500
+/** The next page loads when this many rows are left to scroll. */
+const ROWS_AHEAD = 500
 
 type Props = Lines & { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
-export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
-  const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = given
-  // The row that is open is no reason to look through the lines again, and typing goes first.
+export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
+  const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = loaded
+  // Depends on the filters only, as opening a row must not filter again. Deferred, as typing has priority.
   const { report, member, sort } = view
-  const least = useDeferredValue(view.least)
+  const minCredits = useDeferredValue(view.minCredits)
   const search = useDeferredValue(view.search)
   const filtered = useMemo(
-    () => filterLines(lines, { report, member, least, search }, chosen),
-    [lines, report, member, least, search, chosen],
+    () => filterLines(lines, { report, member, minCredits, search }, chosen),
+    [lines, report, member, minCredits, search, chosen],
   )
   const rows = useMemo(() => (isPaged ? filtered : sortLines(filtered, sort)), [isPaged, filtered, sort])
   useEffect(() => {
     if (isPaged || !isComplete) return
-    // While there is nothing else to do, so that the first click is as quick as the next.
+    // Computes the ranks while the browser is idle, so that the first sort is as fast as later ones.
     const idle = globalThis.requestIdleCallback?.(() =>
       sortLines(lines, [
         { id: 'credits', desc: true },
@@ -66,9 +68,9 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
     exportCsv,
   } = useExport(async () => {
     if (!isPaged) return rows
-    return filterLines(await fetchAll(), { report, member, least, search }, chosen)
+    return filterLines(await fetchAll(), { report, member, minCredits, search }, chosen)
   })
-  // Not disabled while it is busy: the focus would be lost.
+  // `aria-disabled`, as a button that becomes `disabled` loses the focus.
   const canExport = !isExporting && (isComplete ? rows.length > 0 : isPaged)
   const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
   return (
@@ -86,7 +88,9 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
       {(error ?? failure) && (
         <p role="alert" className="notice bad">
           <span>
-            <strong>Not all messages could be fetched.</strong> {(error ?? failure)?.message}
+            <strong>{error ? 'Could not load all messages.' : 'Could not export the messages.'}</strong>{' '}
+            {failureText(error ?? failure)}
+            {failure && !error && ' Refresh, then export again.'}
           </span>
           {error && (
             <button type="button" onClick={retry}>
@@ -98,8 +102,8 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
       {isPaged && (
         <p className="notice">
           <span>
-            {count(overview.messages)} messages are too many to sort here: they come in the order of time as you scroll.
-            Narrow them to a day, a report or a member to sort.
+            {count(overview.messages)} messages are too many to sort. They load in time order as you scroll; filter by
+            day, report or member to sort.
           </span>
         </p>
       )}
@@ -120,18 +124,18 @@ export const UsageTable = ({ view, overview, chosen, ...given }: Props) => {
 
 const emptyReason = (lines: readonly Line[], { messages }: Overview): string =>
   lines.length === 0 && messages === 0
-    ? 'No messages in this time. Choose another period, or report some.'
-    : 'No message fits these filters.'
+    ? 'No messages in this period. Choose another period, or report messages through the API.'
+    : 'No messages match these filters. Change or clear them.'
 
-/** What is shown, in its order, as a file. */
-const useExport = (find: () => Promise<readonly Line[]>) => {
+/** Saves the rows that are shown, in their order. */
+const useExport = (fetchRows: () => Promise<readonly Line[]>) => {
   const [isBusy, setIsBusy] = useState(false)
   const [failure, setFailure] = useState<Error>()
   const exportCsv = async (): Promise<void> => {
     setIsBusy(true)
     setFailure(undefined)
     try {
-      const url = URL.createObjectURL(new Blob([toCsv(await find())], { type: 'text/csv' }))
+      const url = URL.createObjectURL(new Blob([toCsv(await fetchRows())], { type: 'text/csv' }))
       const link = document.createElement('a')
       link.href = url
       link.download = 'copilot-credits.csv'
@@ -176,7 +180,7 @@ type RowsProps = {
   readonly timeZone: string
   readonly hasMembers: boolean
   readonly isPaged: boolean
-  /** Whether it is known how many rows there are. */
+  /** The number of rows is known. */
   readonly isComplete: boolean
   readonly fetchMore: () => void
   /** Why there is no row. */
@@ -195,22 +199,22 @@ const Rows = (props: RowsProps) => {
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     overscan: 10,
-    // The row that the keyboard is at stays, wherever the wheel has gone.
+    // Keeps the row with the keyboard focus rendered, however far the wheel scrolls.
     rangeExtractor: (range) => {
       const shown = defaultRangeExtractor(range)
       return rows.length === 0 || shown.includes(tabStop) ? shown : [...shown, tabStop].sort((a, b) => a - b)
     },
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are measured anew when the height of a row changes
+  // biome-ignore lint/correctness/useExhaustiveDependencies: measures again when the row height changes
   useEffect(() => virtual.measure(), [virtual, rowHeight])
   const items = virtual.getVirtualItems()
   const lastShown = Math.max(0, ...(virtual.range === null ? [] : [virtual.range.endIndex]))
   useEffect(() => {
-    if (isPaged && lastShown > rows.length - AHEAD) fetchMore()
+    if (isPaged && lastShown > rows.length - ROWS_AHEAD) fetchMore()
   }, [isPaged, lastShown, rows.length, fetchMore])
 
   const columns = useMemo(() => columnsOf(timeZone, hasMembers), [timeZone, hasMembers])
-  // The library has the columns and the order of sorting; only the rows that are drawn are its rows.
+  // TanStack Table gets only the rendered rows: filtering and sorting are done above.
   const drawn = useMemo(() => items.flatMap(({ index }) => rows[index] ?? []), [items, rows])
   const table = useTable({
     features,
@@ -228,7 +232,7 @@ const Rows = (props: RowsProps) => {
   })
   const headers = table.getHeaderGroups().flatMap((group) => group.headers)
 
-  /** The row that the keyboard wants, until it is drawn. */
+  /** The row that gets the focus once it is rendered. */
   const wanted = useRef<number>(undefined)
   const focusWanted = (): void => {
     const link = scroller.current?.querySelector<HTMLElement>(`[data-row="${wanted.current}"] a`)
@@ -305,7 +309,7 @@ const Rows = (props: RowsProps) => {
                   onKeyDown={(event) => press(event, index)}
                   onFocus={() => setFocused(index)}
                 >
-                  {/* Not by the cell's own id: it counts the rows that are drawn, so that all would be made anew at each scroll. */}
+                  {/* Not keyed by the cell's own id, which counts rendered rows: scrolling would recreate every cell. */}
                   {row.getAllCells().map((cell) => (
                     <span key={cell.column.id} role="cell" className={`c-${cell.column.id}`}>
                       {cell.column.id === 'id' ? (
@@ -335,7 +339,7 @@ const NAMES = { report: 'Report Name', credits: 'Credits Used' }
 
 const sortName = (sort: View['sort']): string =>
   sort.length === 0
-    ? 'Messages in their original order'
+    ? 'Messages in original order'
     : `Messages sorted by ${sort.map(({ id, desc }) => `${NAMES[id]} ${desc ? 'descending' : 'ascending'}`).join(', then ')}`
 
 type HeaderCellProps = { readonly header: Header<Features, Line, unknown>; readonly sortedBy: number }
@@ -364,7 +368,7 @@ const HeaderCell = ({ header, sortedBy }: HeaderCellProps) => {
         </span>
         <span className="visually-hidden">
           {order === 'none' ? ', not sorted' : `, sorted ${order}`}
-          {place !== undefined && `, number ${place} of ${sortedBy}`}
+          {place !== undefined && `, sort column ${place} of ${sortedBy}`}
         </span>
       </button>
     </span>

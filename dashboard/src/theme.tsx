@@ -3,10 +3,10 @@ import { Field } from './field.tsx'
 
 type Theme = 'system' | 'light' | 'dark'
 const THEMES: readonly Theme[] = ['system', 'light', 'dark']
-const NAMES = { system: 'System', light: 'Light', dark: 'Dark' } as const satisfies Record<Theme, string>
+const NAMES: Readonly<Record<Theme, string>> = { system: 'System theme', light: 'Light theme', dark: 'Dark theme' }
 
-/** Where nothing may be kept, the system decides. */
-const kept = (): Theme => {
+/** Follows the system if the browser allows no storage. */
+const savedTheme = (): Theme => {
   try {
     return THEMES.find((theme) => theme === localStorage.getItem('theme')) ?? 'system'
   } catch {
@@ -14,20 +14,20 @@ const kept = (): Theme => {
   }
 }
 
-const keep = (theme: Theme): void => {
+const saveTheme = (theme: Theme): void => {
   try {
     localStorage.setItem('theme', theme)
   } catch {
-    // It holds for as long as the page is open.
+    // Without storage, the choice lasts until the page is closed.
   }
 }
 
-export const applyTheme = (theme = kept()): void => {
+export const applyTheme = (theme = savedTheme()): void => {
   document.documentElement.dataset['theme'] = theme
 }
 
 export const ThemeSwitch = () => {
-  const [theme, setTheme] = useState(kept)
+  const [theme, setTheme] = useState(savedTheme)
   return (
     <Field name="Theme" isInline isNameHidden>
       {(input) => (
@@ -36,7 +36,7 @@ export const ThemeSwitch = () => {
           value={theme}
           onChange={({ target }) => {
             const chosen = target.value as Theme
-            keep(chosen)
+            saveTheme(chosen)
             applyTheme(chosen)
             setTheme(chosen)
           }}

@@ -8,7 +8,7 @@ import { credits } from './format.ts'
 import { Panel } from './panel.tsx'
 import { changeView } from './view.ts'
 
-/** What a text would cost, computed here: it is sent nowhere and kept nowhere. */
+/** Prices a text in the browser. The text is neither sent nor stored. */
 export const TryIt = () => {
   const [text, setText] = useState('')
   const charge = price(measure(text), standardRateCard)
@@ -26,8 +26,8 @@ export const TryIt = () => {
         )}
       </Field>
       <p id="try-hint" className="hint">
-        Priced in this page as you type, by the code that bills, with the rate card {standardRateCard.version}. The text
-        leaves nowhere.
+        Priced as you type by the code that bills, with rate card {standardRateCard.version}. Nothing you type leaves
+        this page.
       </p>
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>

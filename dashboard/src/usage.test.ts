@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Bar, fillBars, fingerprintOf, indexAt, type Line, scopeOf, sumOf, widthOf } from './usage.ts'
+import { type Bar, bucketFor, fillBars, fingerprintOf, indexAt, type Line, planFetch, sumOf } from './usage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-test('bars are hours up to two days, days up to two months, weeks up to a year, and months beyond', () => {
-  const widths = [1, 2, 3, 31, 62, 63, 366, 367, 4000].map((days) => widthOf(days * DAY))
-  assert.deepEqual(widths, ['hour', 'hour', 'day', 'day', 'day', 'week', 'week', 'month', 'month'])
-  // A day more in autumn, of 25 hours, changes nothing.
-  assert.equal(widthOf(2 * DAY + HOUR), 'hour')
+test('buckets are hours for up to two days, days for up to two months, weeks for up to a year, then months', () => {
+  const buckets = [1, 2, 3, 31, 62, 63, 366, 367, 4000].map((days) => bucketFor(days * DAY))
+  assert.deepEqual(buckets, ['hour', 'hour', 'day', 'day', 'day', 'week', 'week', 'month', 'month'])
+  // Two days of which one has 25 hours, in autumn.
+  assert.equal(bucketFor(2 * DAY + HOUR), 'hour')
 })
 
 const emptyBars = (count: number): readonly Bar[] =>
   Array.from({ length: count }, (_, at) => ({ from: at * DAY, to: (at + 1) * DAY, messages: 0, micros: 0, parts: [] }))
 
-test('an instant lies in the bar that begins at or before it and ends after it, or in none', () => {
+test('finds the bar that starts at or before an instant and ends after it, or none', () => {
   const bars = emptyBars(3)
   assert.deepEqual(
     [-1, 0, DAY - 1, DAY, 3 * DAY - 1, 3 * DAY].map((at) => indexAt(bars, at)),
@@ -25,7 +25,7 @@ test('an instant lies in the bar that begins at or before it and ends after it, 
   assert.equal(indexAt([], 0), -1)
 })
 
-test('bars that are filled with lines have all of them, each in its day, and parts that add up', () => {
+test('fills bars with every line on its day, and the parts of each bar add up', () => {
   const line = fc.record({
     at: fc.nat(5 * DAY - 1),
     report: fc.option(fc.constantFrom('a', 'b'), { nil: undefined }),
@@ -54,7 +54,7 @@ const partOf = (report: string | undefined, member: string | undefined, messages
   micros: messages,
 })
 
-/** Four days with 60 lines each: 10 of a report, 50 of none; half of them by ada. */
+/** Four days of 60 lines each: 10 with a report, 50 without; half of each by ada. */
 const bars: readonly Bar[] = emptyBars(4).map((bar) => {
   const parts = [
     partOf('Lease', 'ada', 5),
@@ -67,9 +67,9 @@ const bars: readonly Bar[] = emptyBars(4).map((bar) => {
 const NONE = { report: undefined, member: undefined }
 const LIMITS = { linesMax: 100, sliceMax: 120 }
 
-test('lines that can be had at once are asked for whole, whatever the filters, in slices of whole bars', () => {
-  const scope = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
-  assert.deepEqual(scope, {
+test('fetches all lines up to the limit, whatever the filters, in slices of whole bars', () => {
+  const plan = planFetch(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
+  assert.deepEqual(plan, {
     filter: {},
     messages: 240,
     slices: [
@@ -79,25 +79,25 @@ test('lines that can be had at once are asked for whole, whatever the filters, i
   })
 })
 
-test('of too many only what the filters leave is asked for, as far as the service knows them', () => {
-  assert.equal(scopeOf(bars, NONE, undefined, LIMITS).messages, 240)
-  const day = scopeOf(bars, NONE, bars[1], LIMITS)
+test('fetches only the lines that match the filters above the limit, as far as the service can filter', () => {
+  assert.equal(planFetch(bars, NONE, undefined, LIMITS).messages, 240)
+  const day = planFetch(bars, NONE, bars[1], LIMITS)
   assert.deepEqual(day.slices, [{ from: '1970-01-02T00:00:00.000Z', to: '1970-01-03T00:00:00.000Z' }])
   assert.equal(day.messages, 60)
-  const report = scopeOf(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
+  const report = planFetch(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
   assert.deepEqual([report.filter, report.messages], [{ report_id: 'id of Lease' }, 40])
-  const both = scopeOf(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
+  const both = planFetch(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
   assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease', user_id: 'ada' }, 5])
-  // It cannot be asked for what has no report, or for a name that is of two.
-  assert.deepEqual(scopeOf(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
+  // The service cannot filter by “no report”, or by a name that two reports share.
+  assert.deepEqual(planFetch(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
   const twice = bars.map((bar) => ({
     ...bar,
     parts: [...bar.parts, { ...partOf('Lease', 'ada', 0), reportId: 'other' }],
   }))
-  assert.deepEqual(scopeOf(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
+  assert.deepEqual(planFetch(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
 })
 
-test('a fingerprint tells bars apart that differ in a day, and not those that were only asked for otherwise', () => {
+test('a fingerprint changes with the usage of a day, and not with the grouping of the totals', () => {
   const withoutMembers = bars.map((bar) => ({
     ...bar,
     parts: [partOf('Lease', undefined, 10), partOf(undefined, undefined, 50)],

@@ -1,6 +1,6 @@
-/** What is shown: bars and lines, made of the service's answers. Amounts are whole millionths of a credit. */
-import type { Totals, UsageLine } from 'copilot-credits-client'
-import { toMicros, type Width } from './format.ts'
+/** Turns the service's responses into bars and lines. Amounts are whole millionths of a credit. */
+import type { DetailedUsageLine, Totals } from 'copilot-credits-client'
+import { type BucketSize, toMicros } from './format.ts'
 import type { View } from './view.ts'
 
 /** A line of the table. */
@@ -8,13 +8,13 @@ export type Line = {
   readonly id: number | string
   readonly at: number
   readonly timestamp: string
-  /** Undefined where no report priced it. */
+  /** The report's name; undefined if the text set the price. */
   readonly report: string | undefined
   readonly member: string | undefined
   readonly micros: number
 }
 
-/** What one report or none, and one member or none, used within a bar. */
+/** The usage within a bar of one report (or none) and one member (or none). */
 export type Part = {
   readonly report: string | undefined
   readonly reportId: string | undefined
@@ -23,6 +23,7 @@ export type Part = {
   readonly micros: number
 }
 
+/** One bucket of the totals, as the chart draws it. */
 export type Bar = {
   readonly from: number
   readonly to: number
@@ -34,14 +35,14 @@ export type Bar = {
 const DAY_MS = 86_400_000
 
 /** Hours for up to two days, days for up to two months, weeks for up to a year, then months. */
-export const widthOf = (ms: number): Width => {
+export const bucketFor = (ms: number): BucketSize => {
   const days = ms / DAY_MS
   if (days <= 2.1) return 'hour'
   if (days <= 62.1) return 'day'
   return days <= 366.1 ? 'week' : 'month'
 }
 
-export const lineOf = (line: UsageLine): Line => ({
+export const lineOf = (line: DetailedUsageLine): Line => ({
   id: line.message_id,
   at: Date.parse(line.timestamp),
   timestamp: line.timestamp,
@@ -65,7 +66,7 @@ export const barsOf = ({ buckets }: Totals): readonly Bar[] =>
     })),
   }))
 
-/** The same bars, filled with the lines of a bill. Every line lies in one of them. */
+/** The same bars with the lines' usage in place of their own. Every line must lie in a bar. */
 export const fillBars = (bars: readonly Bar[], lines: readonly Line[]): readonly Bar[] => {
   const filled = bars.map(({ from, to }) => ({ from, to, messages: 0, micros: 0, parts: new Map<string, Part>() }))
   for (const { at, report, member, micros } of lines) {
@@ -80,7 +81,7 @@ export const fillBars = (bars: readonly Bar[], lines: readonly Line[]): readonly
   return filled.map((bar) => ({ ...bar, parts: [...bar.parts.values()] }))
 }
 
-/** The place of the bar that holds an instant; -1 where none does. */
+/** The index of the bar that contains an instant, or -1. */
 export const indexAt = (bars: readonly Bar[], at: number): number => {
   let [low, high] = [0, bars.length]
   while (low < high) {
@@ -97,7 +98,7 @@ export const sumOf = (parts: readonly { readonly messages: number; readonly micr
   micros: parts.reduce((sum, part) => sum + part.micros, 0),
 })
 
-/** Differs where the bars do: of equal bars the lines need not be fetched again. */
+/** Changes if the bars change. While it stays the same, the lines need not be fetched again. */
 export const fingerprintOf = (bars: readonly Bar[]): number => {
   let print = 0
   const add = (value: number): void => {
@@ -105,7 +106,7 @@ export const fingerprintOf = (bars: readonly Bar[]): number => {
   }
   for (const { from, messages, micros, parts } of bars) {
     for (const value of [from % 2 ** 31, messages, micros % 2 ** 31]) add(value)
-    // By report only: with members asked for, the same usage comes in more parts.
+    // Parts are summed by report, as the same usage has more parts when it is grouped by member.
     const reports = Map.groupBy(parts, ({ reportId, report }) => reportId ?? report ?? '')
     for (const [, own] of [...reports].sort(([one], [other]) => (one < other ? -1 : 1))) {
       const sum = sumOf(own)
@@ -117,24 +118,24 @@ export const fingerprintOf = (bars: readonly Bar[]): number => {
 
 type RangeQuery = { readonly from: string; readonly to: string }
 
-/** What is asked of the service for the table: part of the range where the whole would be too much. */
-export type Scope = {
+/** Which lines to fetch for the table: those of the whole range, or fewer if that would be too many. */
+export type FetchPlan = {
   readonly filter: { readonly report_id?: string; readonly user_id?: string }
-  /** Contiguous parts of the range, none of more lines than can be had at once where a bar does not hold more itself. */
+  /** Contiguous parts of the range, each within the slice limit unless a single bar exceeds it. */
   readonly slices: readonly RangeQuery[]
   readonly messages: number
 }
 
 /**
- * Up to `linesMax` lines are wanted whole: they are filtered and sorted here. Of more, only what the filters leave, as far as
- * the service knows them.
+ * Up to `linesMax` lines, fetches all of them: the page filters and sorts them. Beyond that, fetches only those that match the
+ * filters, as far as the service can filter.
  */
-export const scopeOf = (
+export const planFetch = (
   bars: readonly Bar[],
   { report, member }: Pick<View, 'report' | 'member'>,
   chosen: Bar | undefined,
   { linesMax, sliceMax }: { readonly linesMax: number; readonly sliceMax: number },
-): Scope => {
+): FetchPlan => {
   if (sumOf(bars).messages <= linesMax) return { filter: {}, ...sliced(bars, sliceMax) }
   const ids = new Set(bars.flatMap(({ parts }) => parts.filter((part) => part.report === report)).map(reportIdOf))
   const [reportId] = report !== undefined && ids.size === 1 ? ids : []
@@ -154,7 +155,7 @@ export const scopeOf = (
 
 const reportIdOf = ({ reportId }: Part): string | undefined => reportId
 
-const sliced = (bars: readonly Bar[], sliceMax: number): Pick<Scope, 'slices' | 'messages'> => {
+const sliced = (bars: readonly Bar[], sliceMax: number): Pick<FetchPlan, 'slices' | 'messages'> => {
   const slices: { from: number; to: number; messages: number }[] = []
   for (const { from, to, messages } of bars) {
     const last = slices.at(-1)

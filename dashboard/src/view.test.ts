@@ -25,7 +25,7 @@ const view: fc.Arbitrary<View> = fc
       bar: optional(fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-04-30T22:00:00.000Z')),
       report: optional(fc.oneof(text, fc.constant(''))),
       member: optional(fc.oneof(text, fc.constant(''))),
-      least: optional(fc.constantFrom('0', '7.', '.5', '12.345678')),
+      minCredits: optional(fc.constantFrom('0', '7.', '.5', '12.345678')),
       search: optional(text),
       message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
       isTrying: fc.boolean(),
@@ -36,7 +36,7 @@ const view: fc.Arbitrary<View> = fc
   // A range takes the place of the period.
   .map((each) => (each.range === undefined ? each : { ...each, period: 'current' }))
 
-test('every view can be read from its address', () => {
+test('reads every view back from its address', () => {
   fc.assert(
     fc.property(view, (each) => {
       const address = new URL(addressOf(each), 'http://localhost')
@@ -46,7 +46,7 @@ test('every view can be read from its address', () => {
   )
 })
 
-test('no address is wrong: what is not known is left out', () => {
+test('ignores whatever is invalid or unknown in an address', () => {
   fc.assert(
     fc.property(fc.webQueryParameters(), (search) => {
       addressOf(readView(search))
@@ -64,7 +64,7 @@ test('no address is wrong: what is not known is left out', () => {
     '?from=0202-05-01&to=0202-05-02',
     '?period=9999-12',
     '?period=2024-02-30',
-    '?group=colour',
+    '?group=color',
     '?sort=id,-when',
     '?at=noon',
     '?min=-1',
@@ -81,7 +81,7 @@ test('no address is wrong: what is not known is left out', () => {
   }
 })
 
-test('a column is sorted by once, in the place in which it was chosen first', () => {
+test('counts a column that is sorted by twice only at its first place', () => {
   assert.deepEqual(readView('?sort=-credits,report,credits').sort, [
     { id: 'credits', desc: true },
     { id: 'report', desc: false },

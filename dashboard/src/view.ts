@@ -1,4 +1,4 @@
-/** What shapes the view, and its form in the address: whoever opens the address sees the same. */
+/** The view, and how it is written in the address: anyone who opens the address sees the same view. */
 import { useSyncExternalStore } from 'react'
 
 export type Grouping = 'kind' | 'report' | 'member'
@@ -6,21 +6,21 @@ export type SortColumn = 'report' | 'credits'
 export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
 
 export type View = {
-  /** `current`, `previous`, or the month in which it starts, or the day on which it does. */
+  /** `current`, `previous`, or the month or day on which the period starts. */
   readonly period: string
-  /** Days, both included, in place of the period. */
+  /** First and last day, inclusive. Takes the place of the period. */
   readonly range: { readonly from: string; readonly to: string } | undefined
   readonly group: Grouping
-  /** In the order in which the columns were chosen. */
+  /** In the order in which the columns were selected. */
   readonly sort: readonly SortEntry[]
-  /** Start of the bar that the table is narrowed to. */
+  /** Start of the bar that filters the table. */
   readonly bar: string | undefined
-  /** Name of a report; empty: none. */
+  /** Name of a report; empty for messages without one. */
   readonly report: string | undefined
-  /** Empty: none. */
+  /** Empty for messages without a member. */
   readonly member: string | undefined
-  /** Credits at the least, as it was typed. */
-  readonly least: string | undefined
+  /** As it was typed. */
+  readonly minCredits: string | undefined
   /** Part of an id. */
   readonly search: string | undefined
   /** The message whose charge is open. */
@@ -29,9 +29,9 @@ export type View = {
   readonly organization: string | undefined
 }
 
-/** As the service has them. */
+/** The service's pattern for organization ids. */
 const ORGANIZATION = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
-/** Of a year that somebody may mean: years that are being typed begin with noughts, and beyond the last one there is no day. */
+/** Years 1000 to 2999. While a year is being typed it starts with zeros, and the day after 9999-12-31 is not a valid date. */
 const DAY = /^[12]\d{3}-\d\d-\d\d$/
 
 export const isDay = (text: string): boolean =>
@@ -39,13 +39,13 @@ export const isDay = (text: string): boolean =>
 
 const isPeriod = (text: string): boolean => text === 'previous' || isDay(text) || isDay(`${text}-01`)
 
-/** Credits as they may be typed. */
+/** Whether the text is an amount of credits. */
 export const isAmount = (text: string): boolean => /^(\d{1,9}(\.\d{0,6})?|\.\d{1,6})$/.test(text)
 
 export const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
   entry.id === 'report' || entry.id === 'credits'
 
-/** What is wrong or unknown in the address is left out. */
+/** Ignores whatever is invalid or unknown in the address. */
 export const readView = (search: string): View => {
   const parameters = new URLSearchParams(search)
   const get = (name: string): string | undefined => parameters.get(name) ?? undefined
@@ -53,7 +53,7 @@ export const readView = (search: string): View => {
   const [from, to] = [get('from'), get('to')]
   const group = get('group')
   const bar = get('at')
-  const least = get('min')
+  const minCredits = get('min')
   const organization = get('organization')
   return {
     period: isPeriod(period) ? period : 'current',
@@ -63,7 +63,7 @@ export const readView = (search: string): View => {
     bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
     report: get('report'),
     member: get('member'),
-    least: least !== undefined && isAmount(least) ? least : undefined,
+    minCredits: minCredits !== undefined && isAmount(minCredits) ? minCredits : undefined,
     search: get('search') || undefined,
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
@@ -77,7 +77,7 @@ const readSort = (text: string): readonly SortEntry[] => {
   return known.filter(({ id }, index) => known.findIndex((other) => other.id === id) === index)
 }
 
-/** A number and the text of its digits are two ids: the text has quotes. */
+/** The number 1 and the string "1" are different ids. The string is written in quotes. */
 const readMessage = (text: string | undefined): number | string | undefined => {
   if (text === undefined || text === '') return undefined
   if (/^".*"$/s.test(text)) return text.slice(1, -1)
@@ -102,7 +102,7 @@ export const addressOf = (view: View): string => {
   put('at', view.bar)
   put('report', view.report)
   put('member', view.member)
-  put('min', view.least)
+  put('min', view.minCredits)
   put('search', view.search)
   put('message', view.message === undefined ? undefined : writeMessage(view.message))
   put('try', view.isTrying ? '' : undefined)
@@ -112,7 +112,7 @@ export const addressOf = (view: View): string => {
 
 const RANGE_DAYS_MAX = 366 * 30
 
-/** Days, both included, that are not more than can be shown. */
+/** Whether the days, inclusive, are valid, in order, and not too many to show. */
 export const isRange = ({ from, to }: { readonly from: string; readonly to: string }): boolean =>
   isDay(from) && isDay(to) && from <= to && Date.parse(to) - Date.parse(from) < RANGE_DAYS_MAX * 86_400_000
 
@@ -134,12 +134,10 @@ const current = (): View => {
 
 export const useView = (): View => useSyncExternalStore(subscribe, current)
 
-/**
- * `typing`, `correction`: the entry of the history is replaced, as nobody goes back letter by letter, or to what was wrong.
- */
-export const changeView = (change: Partial<View>, how: 'step' | 'typing' | 'correction' = 'step'): void => {
+/** `typing` replaces the history entry, so that Back does not go letter by letter. */
+export const changeView = (change: Partial<View>, how: 'step' | 'typing' = 'step'): void => {
   const address = addressOf({ ...current(), ...change })
-  if (how !== 'step') history.replaceState(null, '', address)
+  if (how === 'typing') history.replaceState(null, '', address)
   else if (address !== location.pathname + location.search) history.pushState(null, '', address)
   dispatchEvent(new Event(CHANGED))
 }

@@ -2,26 +2,27 @@ import { ApiError, type Charge, ConnectionError } from 'copilot-credits-client'
 import { useState } from 'react'
 import { ChargeLines } from './charge-lines.tsx'
 import { useCharges } from './data.ts'
+import { failureText } from './failure-text.ts'
 import { credits, dateTime, toMicros } from './format.ts'
 import { Panel } from './panel.tsx'
 import { changeView, type View } from './view.ts'
 
 type Props = { readonly view: View; readonly id: number | string; readonly timeZone: string }
 
-/** Why a message cost what it did. */
+/** What a message cost, line by line. */
 export const Why = ({ view, id, timeZone }: Props) => {
   const { data, error, isPending, refetch } = useCharges(id, view.organization)
   return (
     <Panel title={`Message ${id}`} close={() => changeView({ message: undefined })}>
-      {isPending && <p role="status">Loading the charge…</p>}
+      {isPending && <p role="status">Loading charge…</p>}
       {error !== null && (
         <div role="alert" className="notice bad">
           <p>
             {error instanceof ApiError && error.status === 404
-              ? 'There is no such message. It may belong to another organization.'
-              : `The charge could not be fetched. ${error.message}`}
+              ? 'Message not found. Check its ID: the message may belong to another organization.'
+              : `Could not load the charge. ${failureText(error)}`}
           </p>
-          {canHelp(error) && (
+          {isRetryable(error) && (
             <button type="button" onClick={() => refetch()}>
               Try again
             </button>
@@ -29,18 +30,18 @@ export const Why = ({ view, id, timeZone }: Props) => {
         </div>
       )}
       {data?.charges.map((charge) => (
-        <Explained key={charge.revision} charge={charge} timeZone={timeZone} />
+        <ChargeDetails key={charge.revision} charge={charge} timeZone={timeZone} />
       ))}
       {data !== undefined && <CopyLink />}
     </Panel>
   )
 }
 
-/** Of what the service says no to, or the client, it is the same the next time. */
-const canHelp = (error: Error): boolean =>
+/** Other errors are final: the service or the client rejected the request itself. */
+const isRetryable = (error: Error): boolean =>
   error instanceof ConnectionError || (error instanceof ApiError && (error.status === 404 || error.status >= 429))
 
-const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly timeZone: string }) => {
+const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly timeZone: string }) => {
   const isSuperseded = charge.state === 'superseded'
   return (
     <section aria-label={isSuperseded ? 'Superseded charge' : 'Charge'} className={isSuperseded ? 'superseded' : ''}>
@@ -57,7 +58,7 @@ const Explained = ({ charge, timeZone }: { readonly charge: Charge; readonly tim
           <>
             <dt>Report</dt>
             <dd>
-              {charge.report_name ?? charge.report_id}, at {credits(toMicros(charge.credits))} credits
+              {charge.report_name ?? charge.report_id}, {credits(toMicros(charge.credits))} credits
             </dd>
           </>
         )}
@@ -87,8 +88,8 @@ const CHANGES: Readonly<Record<NonNullable<Charge['changed']>[number], string>> 
   timestamp: 'the time',
   user_id: 'the member',
   report: 'the report',
-  report_name: 'the name of the report',
-  price: 'the price of the report',
+  report_name: 'the report’s name',
+  price: 'the report’s price',
   rate_card: 'the rate card',
   content: 'the text',
 }
@@ -96,17 +97,17 @@ const CHANGES: Readonly<Record<NonNullable<Charge['changed']>[number], string>> 
 const whySuperseded = ({ changed = [] }: Charge): string => {
   const names = changed.map((change) => CHANGES[change])
   const what = names.length === 0 ? 'the message' : new Intl.ListFormat('en').format(names)
-  return `Superseded: ${what} changed, and this charge no longer counts.`
+  return `Superseded: ${what} changed, so this charge no longer counts.`
 }
 
 const CopyLink = () => {
-  const [said, setSaid] = useState('')
+  const [outcome, setOutcome] = useState('')
   const copy = async (): Promise<void> => {
     try {
       await navigator.clipboard.writeText(location.href)
-      setSaid('Copied.')
+      setOutcome('Copied.')
     } catch {
-      setSaid('The browser does not let it be copied: take it from the address bar.')
+      setOutcome('Your browser blocked copying. Copy the link from the address bar.')
     }
   }
   return (
@@ -114,7 +115,7 @@ const CopyLink = () => {
       <button type="button" onClick={copy}>
         Copy link
       </button>
-      <span role="status">{said}</span>
+      <span role="status">{outcome}</span>
     </p>
   )
 }

@@ -1,4 +1,4 @@
-/** The dashboard for everybody: what axe finds, narrow and zoomed, by keyboard alone, and as the system wants it. */
+/** Accessibility: axe, narrow and zoomed pages, keyboard only, and the system's display settings. */
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
@@ -23,7 +23,7 @@ const REPORTS = [
   'Report_without_any_space_in_its_name_that_could_let_it_be_broken_into_several_lines',
 ]
 
-/** A month of usage of every kind, one of large amounts, and an organization without any. */
+/** A month of every kind of usage, a month with a large amount, and an organization without usage. */
 const startWithUsage = async (): Promise<Running> => {
   const service = await startService({})
   const { url } = service
@@ -44,7 +44,7 @@ const startWithUsage = async (): Promise<Running> => {
   return service
 }
 
-/** An upstream that lists a week of 2024 until it is made to fail, and the service that asks it. */
+/** A service whose upstream lists a week of 2024 until it is made to fail. */
 const startWithUpstream = async () => {
   const state = { isFailing: false }
   const messages = [1, 2, 3].map((id) => ({ id, text: 'a b', timestamp: `2024-05-0${id * 2}T08:00:00Z`, report_id: 1 }))
@@ -119,11 +119,11 @@ describe('every view', { skip: noBrowser }, () => {
     'sorted, filtered and narrowed to a day': openUsage(
       `${QUERY}&sort=report,-credits&at=2024-05-05T00:00:00.000Z&min=2&search=1`,
     ),
-    'filters that nothing fits': openUsage(`${QUERY}&min=1000000`),
-    'a free range': openUsage('?from=2024-05-01&to=2024-05-02'),
-    'why a text cost what it did': openCharge(`${QUERY}&message=2`),
-    'why a report cost what it did': openCharge(`${QUERY}&message=7`),
-    'no such message': async () => {
+    'filters that match nothing': openUsage(`${QUERY}&min=1000000`),
+    'a custom range': openUsage('?from=2024-05-01&to=2024-05-02'),
+    'the charge of a text': openCharge(`${QUERY}&message=2`),
+    'the charge of a report': openCharge(`${QUERY}&message=7`),
+    'an unknown message': async () => {
       const page = await openUsage(`${QUERY}&message=nobody`)()
       await page.locator('dialog [role=alert]').waitFor()
       return page
@@ -133,21 +133,21 @@ describe('every view', { skip: noBrowser }, () => {
       await page.getByRole('textbox', { name: 'Message', exact: true }).fill('What is the lease term? '.repeat(9))
       return page
     },
-    'a sign-in that failed': async () => {
+    'a failed sign-in': async () => {
       const { url } = stack.use(await startKeyed())
       const page = await open(`${url}/`)
       await page.getByLabel('API key').fill('hunter2')
       await page.keyboard.press('Enter')
-      await page.getByText('This key is unknown or was revoked.').waitFor()
+      await page.getByText('This key is unknown or revoked.').waitFor()
       return page
     },
     'an organization without usage': openUsage('?organization=acme'),
-    'the last good answer': () => openUpstream(false),
-    'no answer': () => openUpstream(true),
+    'the last known usage': () => openUpstream(false),
+    'a failed upstream': () => openUpstream(true),
     'the bundled sample': async () => {
       const page = await open(`${stack.use(await startService({})).url}/`)
       await settled(page)
-      await page.getByText('This is the bundled sample:').waitFor()
+      await page.getByText('This is sample data.').waitFor()
       return page
     },
   }
@@ -159,15 +159,15 @@ describe('every view', { skip: noBrowser }, () => {
         page = await openView()
       })
 
-      test('has nothing that axe finds wrong, light and dark, wide and narrow', async () => {
+      test('passes axe, light and dark, wide and narrow', async () => {
         await page.evaluate(axe.source)
         const found: string[] = []
         for (const width of [1440, 390]) {
           for (const colorScheme of ['light', 'dark'] as const) {
             await page.emulateMedia({ colorScheme })
             await resize(page, width, 900)
-            // All but the colours is the same in both.
-            const rules = colorScheme === 'light' ? TAGS : COLOURS
+            // Only the color rules can differ between light and dark.
+            const rules = colorScheme === 'light' ? TAGS : COLOR_RULES
             for (const violation of await violationsOf(page, rules))
               found.push(`${width} px, ${colorScheme}: ${violation}`)
           }
@@ -175,14 +175,14 @@ describe('every view', { skip: noBrowser }, () => {
         assert.deepEqual(found, [])
       })
 
-      test('has targets of 24 pixels or more, wide and narrow', async () => {
+      test('has no target smaller than 24 pixels, wide and narrow', async () => {
         for (const width of [1440, 390]) {
           await resize(page, width, 900)
           assert.deepEqual(await smallTargets(page), [], `${width} px`)
         }
       })
 
-      test('fits the width of a small telephone, and of a page at 200 %, with nothing cut off', async () => {
+      test('fits a small phone and a page at 200 % zoom, with nothing cut off', async () => {
         for (const [width, scale] of [
           [360, 1],
           [720, 2],
@@ -192,7 +192,7 @@ describe('every view', { skip: noBrowser }, () => {
         }
       })
 
-      test('shows times and credits whole on a tablet', async () => {
+      test('shows times and credits in full on a tablet', async () => {
         await resize(page, 800, 900)
         assert.deepEqual(await cutOff(page), [])
       })
@@ -207,10 +207,10 @@ const cutOff = (page: Page): Promise<readonly string[]> =>
       .map(({ textContent }) => textContent),
   )
 
-/** A page keeps its size only as long as the session that gave it stays attached. */
+/** The CDP session of each page: the size override lasts only while it stays attached. */
 const sizing = new WeakMap<Page, CDPSession>()
 
-/** And until it has been painted in that size. */
+/** Resizes and waits until the page is painted in that size. */
 const resize = async (page: Page, width: number, height: number, deviceScaleFactor = 1): Promise<void> => {
   const devtools = sizing.get(page) ?? (await page.context().newCDPSession(page))
   sizing.set(page, devtools)
@@ -219,7 +219,7 @@ const resize = async (page: Page, width: number, height: number, deviceScaleFact
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
 }
 
-const COLOURS = ['color-contrast', 'link-in-text-block']
+const COLOR_RULES = ['color-contrast', 'link-in-text-block']
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 const violationsOf = async (page: Page, runOnly: readonly string[]): Promise<readonly string[]> => {
@@ -232,8 +232,8 @@ const violationsOf = async (page: Page, runOnly: readonly string[]): Promise<rea
 }
 
 /**
- * What is pressed, chosen or typed into and smaller than WCAG 2.2 wants it (2.5.8). A link in a sentence may be, and so may
- * the bars: the choice of a day does the same.
+ * Controls smaller than WCAG 2.2 allows (2.5.8). Links within a sentence are exempt, and so are the bars, as the select for the
+ * day does the same.
  */
 const smallTargets = (page: Page): Promise<readonly string[]> =>
   page.evaluate(() =>
@@ -246,7 +246,7 @@ const smallTargets = (page: Page): Promise<readonly string[]> =>
     }),
   )
 
-/** What makes the page scroll sideways, and what is cut off without a sign of it. The table scrolls in its own frame. */
+/** Elements that make the page scroll sideways or are cut off. The table scrolls in its own box. */
 const tooWide = (page: Page): Promise<readonly string[]> =>
   page.evaluate(() => {
     const found: string[] = []
@@ -264,7 +264,7 @@ const tooWide = (page: Page): Promise<readonly string[]> =>
     return found
   })
 
-describe('by keyboard alone', { skip: noBrowser }, () => {
+describe('with the keyboard only', { skip: noBrowser }, () => {
   let service: Running
   before(async () => {
     service = await startWithUsage()
@@ -279,7 +279,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
   const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true })
   const sortButton = (page: Page, name: string): Locator => header(page, name).getByRole('button')
 
-  test('each thing that can be used is come to, once, in the order in which it is seen, and is seen to have the focus', async () => {
+  test('Tab visits every control once, in visual order, with a visible focus', async () => {
     await using opened = await open('&min=1')
     const { page } = opened
     for (const each of [
@@ -287,14 +287,14 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
       page.getByLabel('Theme'),
       page.getByLabel('Period', { exact: true }),
       button(page, 'Refresh'),
-      page.getByLabel('Stacked by'),
+      page.getByLabel('Group by'),
       bars(page).nth(0),
       button(page, 'Export CSV'),
-      page.getByLabel('Message ID has'),
+      page.getByLabel('Message ID contains'),
       page.getByLabel('Day', { exact: true }),
       page.getByLabel('Report', { exact: true }),
       page.getByLabel('Member', { exact: true }),
-      page.getByLabel('Credits at least'),
+      page.getByLabel('Minimum credits'),
       button(page, 'Clear filters'),
       sortButton(page, 'Report Name'),
       sortButton(page, 'Credits Used'),
@@ -305,25 +305,25 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     }
   })
 
-  test('any days are picked', async () => {
+  test('a custom range can be picked', async () => {
     await using opened = await open()
     const { page } = opened
     const picker = page.getByLabel('Period', { exact: true })
     await tabTo(page, picker)
-    await page.keyboard.type('Free')
+    await page.keyboard.type('Custom')
     await page.waitForURL(`${service.url}/?from=2024-05-01&to=2024-05-31`)
     await settled(page)
     await assertFocus(page, picker)
     const from = page.getByLabel('From', { exact: true })
     await tabTo(page, from)
-    // The day or the month, whichever the browser has first.
+    // Changes the day or the month, whichever comes first in this browser.
     await page.keyboard.press('ArrowDown')
     await page.waitForURL(({ searchParams }) => searchParams.get('from') !== '2024-05-01')
     await settled(page)
     await assertFocus(page, from)
   })
 
-  test('a text is tried, and Escape gives the focus back', async () => {
+  test('a text can be priced, and Escape returns the focus', async () => {
     await using opened = await open()
     const { page } = opened
     await tabTo(page, button(page, 'Try it'))
@@ -338,7 +338,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     await assertFocus(page, button(page, 'Try it'))
   })
 
-  test('a day is looked at and chosen in the chart', async () => {
+  test('a day can be inspected and selected in the chart', async () => {
     await using opened = await open()
     const { page } = opened
     await tabTo(page, bars(page).nth(0))
@@ -355,7 +355,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
       assert.equal(await page.locator('.tip').count(), 1)
     }
     await page.keyboard.press('Escape')
-    assert.equal(await page.locator('.tip').count(), 0, 'what covers something can be sent away')
+    assert.equal(await page.locator('.tip').count(), 0, 'Escape closes the tooltip')
     await assertFocus(page, bars(page).nth(1))
     await page.keyboard.press('Enter')
     await sumShown(page).filter({ hasText: '10 messages' }).waitFor()
@@ -369,7 +369,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     assert.equal(await bars(page).nth(1).getAttribute('aria-pressed'), 'false')
   })
 
-  test('the messages are sorted, and what they are sorted by is said', async () => {
+  test('messages can be sorted, and the order is announced', async () => {
     await using opened = await open()
     const { page } = opened
     const said = page.locator('.table-card > [role=status]')
@@ -378,7 +378,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     for (const [key, order, saying] of [
       ['Enter', 'ascending', 'Messages sorted by Credits Used ascending'],
       ['Space', 'descending', 'Messages sorted by Credits Used descending'],
-      ['Enter', 'none', 'Messages in their original order'],
+      ['Enter', 'none', 'Messages in original order'],
     ] as const) {
       await page.keyboard.press(key)
       await said.filter({ hasText: saying }).waitFor()
@@ -388,7 +388,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     }
   })
 
-  test('one goes from row to row, also to those that are not drawn, and no row is under the head', async () => {
+  test('arrow and page keys move between rows, also to unrendered ones, and the header covers none', async () => {
     await using opened = await open()
     const { page } = opened
     await tabTo(page, row(page, 0))
@@ -413,14 +413,14 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
       assert.ok(isRight(at), `${key} led to ${at}`)
       await assertFocus(page, row(page, at))
     }
-    // Up again from far below: each row comes into view from under the head.
+    // Going up from the end, each row scrolls into view below the header.
     await page.keyboard.press('End')
     for (let step = 1; step <= 25; step++) {
       await page.keyboard.press('ArrowUp')
       await painted(page)
       await assertFocus(page, row(page, last - step))
     }
-    // The wheel goes elsewhere: the row that has the focus keeps it.
+    // Scrolling away must not take the focus from its row.
     await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
     await painted(page)
     await page.keyboard.press('ArrowDown')
@@ -428,7 +428,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     await assertFocus(page, row(page, last - 24))
   })
 
-  test('a row is opened, and Escape leads back to it', async () => {
+  test('a row can be opened, and Escape returns to it', async () => {
     await using opened = await open('&sort=-credits')
     const { page } = opened
     await tabTo(page, row(page, 0))
@@ -447,7 +447,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     assert.equal(await link.innerText(), id)
   })
 
-  test('the messages are exported and the filters cleared, and the focus stays', async () => {
+  test('exporting and clearing the filters keep the focus', async () => {
     await using opened = await open('&min=2')
     const { page } = opened
     await tabTo(page, button(page, 'Export CSV'))
@@ -465,19 +465,19 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     assert.equal(await button(page, 'Clear filters').getAttribute('aria-disabled'), 'true')
   })
 
-  test('one signs in and out, and is never nowhere', async () => {
+  test('signing in and out never loses the focus', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/`, { expected: REFUSED })
     const { page } = opened
     const input = page.getByLabel('API key')
     await input.waitFor()
     await assertFocus(page, input)
-    assert.match(await describedAs(input), /^Sign in with an API key of your organization\./)
+    assert.match(await describedAs(input), /^Sign in with one of your organization’s API keys\./)
     await page.keyboard.type('hunter2')
     await tabTo(page, button(page, 'Sign in'))
     await page.keyboard.press('Enter')
-    await page.getByText('This key is unknown or was revoked.').waitFor()
-    assert.match(await describedAs(input), /This key is unknown or was revoked\.$/)
+    await page.getByText('This key is unknown or revoked.').waitFor()
+    assert.match(await describedAs(input), /This key is unknown or revoked\. .+ask for a new one\.$/)
     await assertFocus(page, button(page, 'Sign in'))
     await page.keyboard.press('Shift+Tab')
     await assertFocus(page, input)
@@ -493,7 +493,7 @@ describe('by keyboard alone', { skip: noBrowser }, () => {
     await assertFocus(page, input)
   })
 
-  test('one tries again after a failure, and is then where the usage is', async () => {
+  test('a retry after a failure moves the focus to the usage', async () => {
     await using both = await startWithUpstream()
     both.fail(true)
     await using opened = await openPage(browser, `${both.url}/`, { expected: REFUSED })
@@ -519,19 +519,19 @@ const describedAs = (input: Locator): Promise<string> =>
       .trim(),
   )
 
-/** What has the focus is this, is in view, and is seen to have it. */
+/** Asserts that the element has the focus, is in view and shows a focus mark. */
 const assertFocus = async (page: Page, expected: Locator): Promise<void> => {
   assert.equal(await focusProblem(page), undefined)
   const isThere = await expected.evaluate((element) => element === document.activeElement)
-  assert.ok(isThere, `the focus is at ${await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200))}`)
+  assert.ok(isThere, `the focus is on ${await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200))}`)
 }
 
 const focusProblem = (page: Page): Promise<string | undefined> =>
   page.evaluate(() => {
     const { activeElement: focused, body } = document
-    if (focused === null || focused === body) return 'the focus is nowhere'
+    if (focused === null || focused === body) return 'nothing has the focus'
     const name = focused.outerHTML.slice(0, 200)
-    // A bar is outlined by the ground that it stands on.
+    // A bar shows its focus on its background rectangle.
     const hit = focused.querySelector(':scope > .hit')
     const { outlineStyle, outlineWidth } = getComputedStyle(focused)
     const { stroke, strokeWidth } = getComputedStyle(hit ?? focused)
@@ -554,7 +554,7 @@ const walkTo = async (page: Page, key: string, target: Locator): Promise<void> =
 const tabTo = (page: Page, target: Locator): Promise<void> => walkTo(page, 'Tab', target)
 const tabBackTo = (page: Page, target: Locator): Promise<void> => walkTo(page, 'Shift+Tab', target)
 
-describe('as the system wants it', { skip: noBrowser }, () => {
+describe('with the system’s display settings', { skip: noBrowser }, () => {
   let service: Running
   before(async () => {
     service = await startWithUsage()
@@ -562,12 +562,12 @@ describe('as the system wants it', { skip: noBrowser }, () => {
   after(() => service?.[Symbol.asyncDispose]())
 
   for (const [name, options] of [
-    ['with few colours on black', { forcedColors: 'active', colorScheme: 'dark' }],
-    ['with few colours on white', { forcedColors: 'active', colorScheme: 'light' }],
-    ['with much contrast', { contrast: 'more' }],
-    ['with motion', { reducedMotion: 'no-preference' }],
+    ['forced colors on black', { forcedColors: 'active', colorScheme: 'dark' }],
+    ['forced colors on white', { forcedColors: 'active', colorScheme: 'light' }],
+    ['more contrast', { contrast: 'more' }],
+    ['motion allowed', { reducedMotion: 'no-preference' }],
   ] as const) {
-    test(`${name}, everything is there, the parts of a bar can be told apart, and the focus is seen`, async () => {
+    test(`${name}: everything is shown, the parts of a bar differ, and the focus is visible`, async () => {
       await using plain = await openPage(browser, `${service.url}/${QUERY}&group=report`)
       await using opened = await openPage(browser, `${service.url}/${QUERY}&group=report`, options)
       const texts: string[] = []
@@ -587,7 +587,7 @@ describe('as the system wants it', { skip: noBrowser }, () => {
         )
         const texts = [...document.querySelectorAll('.value, .tick, .head button, .body a, .legend li, label')]
         const inks = texts.map((text) => getComputedStyle(text)[text instanceof SVGElement ? 'fill' : 'color'])
-        return [...shown, ...inks].filter((colour) => colour === ground || colour === 'none')
+        return [...shown, ...inks].filter((color) => color === ground || color === 'none')
       })
       assert.deepEqual(invisible, [])
       await tabTo(page, bars(page).nth(0))
@@ -597,7 +597,7 @@ describe('as the system wants it', { skip: noBrowser }, () => {
 
   const row = (page: Page, index: number): Locator => page.locator(`[data-row="${index}"] a`)
 
-  test('nothing moves by itself where no motion is wanted, not even while it loads', async () => {
+  test('nothing is animated with reduced motion, not even while loading', async () => {
     await using opened = await openPage(browser, 'about:blank')
     const { page } = opened
     const { promise, resolve } = Promise.withResolvers<void>()

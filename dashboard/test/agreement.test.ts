@@ -1,4 +1,4 @@
-/** Everything on the dashboard is of one moment, one range and one organization, whatever comes in between. */
+/** Everything on the dashboard shows the same moment, range and organization, whatever changes meanwhile. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,7 +37,7 @@ const report = (url: string, messages: readonly object[]): Promise<unknown> =>
 const pick = (page: Page, period: string): Promise<unknown> =>
   page.getByLabel('Period', { exact: true }).selectOption(period)
 
-/** With a clock of the page's own, that can be put forward. */
+/** With a fake clock in the page, so that a test can advance it. */
 const openWithClock = async (url: string, options: { readonly expected?: RegExp } = {}) => {
   const opened = await openPage(browser, 'about:blank', options)
   await opened.page.clock.install()
@@ -45,7 +45,7 @@ const openWithClock = async (url: string, options: { readonly expected?: RegExp 
   return opened
 }
 
-/** It has asked anew by itself, and been answered. */
+/** Waits for the page's own refresh after a minute. */
 const minuteLater = async (page: Page): Promise<void> => {
   const before = (await page.locator('.state time').getAttribute('datetime')) ?? ''
   await page.clock.fastForward('01:01')
@@ -53,8 +53,8 @@ const minuteLater = async (page: Page): Promise<void> => {
 }
 
 describe('the comparison', { skip: noBrowser }, () => {
-  const compared = (page: Page) => figure(page, 'Against the previous period')
-  const comparedNote = (page: Page) => note(page, 'Against the previous period')
+  const compared = (page: Page) => figure(page, 'Change from previous period')
+  const comparedNote = (page: Page) => note(page, 'Change from previous period')
   let service: Running
   before(async () => {
     service = await startService({})
@@ -66,25 +66,25 @@ describe('the comparison', { skip: noBrowser }, () => {
   })
   after(() => service?.[Symbol.asyncDispose]())
 
-  test('is of the period that is shown, and of none where there is none before it', async () => {
+  test('uses the period before the one shown, or nothing for the first', async () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-06`)
     const { page } = opened
     await settled(page)
     const creditsIn = async (month: string): Promise<number> => sumOf(await linesOf(service.url, `?period=${month}`))
     const [april, may, june] = [await creditsIn('2024-04'), await creditsIn('2024-05'), await creditsIn('2024-06')]
     const fewer = `${(((may - june) / may) * 100).toFixed(1)}% less`
-    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    await comparedNote(page).filter({ hasText: 'in total' }).waitFor()
     assert.equal(await compared(page).textContent(), fewer)
     await pick(page, '2024-04')
-    await comparedNote(page).filter({ hasText: 'not compared' }).waitFor()
+    await comparedNote(page).filter({ hasText: 'nothing to compare' }).waitFor()
     assert.equal(await compared(page).textContent(), '–')
     assert.equal(await figure(page, 'Credits this period').textContent(), shownCredits(april))
   })
 
-  test('is not another one while it is on its way', async () => {
+  test('shows no stale value while it loads', async () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-06`)
     const { page } = opened
-    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    await comparedNote(page).filter({ hasText: 'in total' }).waitFor()
     const totals = await hold(page, /totals\?.*bucket=none(?!.*group_by)/)
     await pick(page, '2024-05')
     await page.locator('main[aria-busy=false]').waitFor()
@@ -93,12 +93,12 @@ describe('the comparison', { skip: noBrowser }, () => {
     assert.equal(await comparedNote(page).textContent(), 'loading…')
     assert.equal(await compared(page).textContent(), '–')
     totals.release()
-    await comparedNote(page).filter({ hasText: 'in all' }).waitFor()
+    await comparedNote(page).filter({ hasText: 'in total' }).waitFor()
     assert.match((await compared(page).textContent()) ?? '', /more$/)
   })
 })
 
-test('a comparison that does not come says what to do', { skip: noBrowser }, async () => {
+test('a comparison that fails to load says what to do', { skip: noBrowser }, async () => {
   await using service = await startService({})
   await report(service.url, [messageAt(1, '2024-04-05T00:00:00Z'), messageAt(2, '2024-05-05T00:00:00Z')])
   await using opened = await openPage(browser, 'about:blank', { expected: /net::ERR/ })
@@ -106,14 +106,14 @@ test('a comparison that does not come says what to do', { skip: noBrowser }, asy
   const comparison = /totals\?.*bucket=none(?!.*group_by)/
   await page.route(comparison, (route) => route.abort())
   await page.goto(`${service.url}/?period=2024-05`)
-  const said = note(page, 'Against the previous period')
-  await said.filter({ hasText: 'not fetched: refresh to try again' }).waitFor()
+  const said = note(page, 'Change from previous period')
+  await said.filter({ hasText: 'failed to load, refresh to retry' }).waitFor()
   await page.unroute(comparison)
   await refreshButton(page).click()
-  await said.filter({ hasText: 'in all' }).waitFor()
+  await said.filter({ hasText: 'in total' }).waitFor()
 })
 
-test('what arrives between the sums and the lines is in both', { skip: noBrowser }, async () => {
+test('a message that arrives between the totals and the lines counts in both', { skip: noBrowser }, async () => {
   await using service = await startService({})
   await report(
     service.url,
@@ -143,7 +143,7 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
       )
     }
   }
-  test('asks again how much there is; the lines only where it has become more, and a reader stays at their row', async () => {
+  test('refetches the totals, and the lines only if usage grew, and keeps the scroll position', async () => {
     await using service = await startService({})
     await reportCurrent(service.url)
     await using opened = await openWithClock(`${service.url}/`)
@@ -167,7 +167,7 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
     await assertShows(page, await linesOf(service.url, ''))
   })
 
-  test('asks for a period by its name as well while it runs, and knows that it is the current one', async () => {
+  test('also refreshes a running period opened by name, and marks it as current', async () => {
     await using service = await startService({})
     await report(service.url, [messageAt(1, new Date().toJSON())])
     await using opened = await openWithClock(`${service.url}/?period=${new Date().toJSON().slice(0, 7)}`)
@@ -175,14 +175,14 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
     await settled(page)
     const options = page.getByLabel('Period', { exact: true }).locator('option')
     assert.match(await options.and(page.locator(':checked')).innerText(), / \(current\)$/)
-    assert.equal(await options.count(), 2, 'the current one and a free range')
+    assert.equal(await options.count(), 2, 'the current period and a custom range')
     await report(service.url, [messageAt(2, new Date().toJSON())])
     await minuteLater(page)
     await sumShown(page).filter({ hasText: '2 messages' }).waitFor()
   })
 })
 
-test('lines of which only a part had come are fetched whole when one comes back', { skip: noBrowser }, async () => {
+test('partly fetched lines are fetched in full when the period is opened again', { skip: noBrowser }, async () => {
   await using service = await startService({})
   const messages = Array.from({ length: 12_000 }, (_, id) =>
     messageAt(id, `2024-05-${String((id % 30) + 1).padStart(2, '0')}T08:00:00Z`),
@@ -205,7 +205,7 @@ test('lines of which only a part had come are fetched whole when one comes back'
   await assertShows(page, await linesOf(service.url, '?period=2024-05'))
 })
 
-test('of two periods that start in one month each can be picked', { skip: noBrowser }, async () => {
+test('two periods that start in the same month can both be picked', { skip: noBrowser }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const environment = { DATABASE_URL: `sqlite:${join(folder, 'ledger.db')}` }
   try {
@@ -214,7 +214,7 @@ test('of two periods that start in one month each can be picked', { skip: noBrow
       await report(service.url, [messageAt(1, '2024-04-05T00:00:00Z'), messageAt(2, '2024-04-20T00:00:00Z', 7)])
     }
     {
-      // As it is left by a change of the billing day that took effect with April 2024.
+      // The state after a change of the billing anchor day that took effect in April 2024.
       using database = new DatabaseSync(join(folder, 'ledger.db'))
       database
         .prepare(
@@ -243,12 +243,14 @@ test('of two periods that start in one month each can be picked', { skip: noBrow
   }
 })
 
-test('who signs in as somebody else in another tab sees nothing of before', { skip: noBrowser }, async () => {
+test('signing in to another organization in another tab drops everything shown for the first', {
+  skip: noBrowser,
+}, async () => {
   await using service = await startService({})
   const { url } = service
   const now = new Date()
   const earlier = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1))
-  // As many messages, at one time and for as many credits: by their sums the two cannot be told apart.
+  // In the current period both have the same times, counts and credits, so that sums alone cannot tell them apart.
   const organizations = { acme: { ids: [1, 2], words: 3 }, globex: { ids: [3, 4], words: 8 } } as const
   const shown = new Map<string, readonly UsageLine[]>()
   for (const [id, { ids, words }] of Object.entries(organizations)) {
@@ -273,7 +275,7 @@ test('who signs in as somebody else in another tab sees nothing of before', { sk
     await page.getByRole('button', { name: 'Sign in' }).click()
   }
   const comparedNote = (page: Page) =>
-    note(page, 'Against the previous period').filter({ hasText: 'at the same point' })
+    note(page, 'Change from previous period').filter({ hasText: 'at the same point' })
   await using opened = await openWithClock(`${url}/`, { expected: /status of 401/ })
   const { page } = opened
   await signIn(page, acme)
@@ -281,7 +283,7 @@ test('who signs in as somebody else in another tab sees nothing of before', { sk
   await assertShows(page, shown.get('acme') ?? [])
   assert.deepEqual(await allIds(page), ['1'])
   const compared = await comparedNote(page).textContent()
-  // Another view that is remembered.
+  // Puts another view into the cache.
   const month = earlier.toJSON().slice(0, 7)
   await pick(page, month)
   await settled(page)

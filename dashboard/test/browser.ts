@@ -1,4 +1,4 @@
-/** A real Chromium for tests of pages: what it complains of is a failure of the test that had the page. */
+/** A real Chromium for tests of pages. Any console error, warning or policy violation fails the test. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
@@ -15,9 +15,9 @@ const executablePath = process.env['CHROMIUM'] ?? PLACES.find((path) => existsSy
 
 /** Why tests that need a browser are skipped, or false. */
 export const noBrowser: string | false =
-  executablePath === undefined && 'there is no Chromium: install one, or name it in CHROMIUM'
+  executablePath === undefined && 'no Chromium found: install it, or set CHROMIUM to its path'
 
-/** Offline, and as root too. */
+/** Works offline, and as root. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -33,11 +33,11 @@ export const launchBrowser = (): Promise<Browser> =>
 
 export type Opened = AsyncDisposable & {
   readonly page: Page
-  /** What the browser complained of until now: errors, refusals of the content security policy, requests that failed. */
+  /** Errors, warnings, violations of the content security policy and failed requests so far. */
   readonly complaints: string[]
 }
 
-/** A page of a profile of its own. When it is left it must have had nothing to complain of but what `expected` says. */
+/** A page with its own profile. When it is disposed, every complaint must match `expected`. */
 export const openPage = async (
   browser: Browser,
   url: string,
@@ -55,7 +55,7 @@ export const openPage = async (
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
   })
   context.on('weberror', (error) => complaints.push(String(error.error())))
-  // Chromium says in the console what its policy refuses; this is the event, for what it does not say.
+  // Chromium does not log every violation of the policy. The event reports them all.
   await context.addInitScript(
     `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
       console.error('refused by the policy:', violatedDirective, blockedURI))`,

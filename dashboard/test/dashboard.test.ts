@@ -1,4 +1,4 @@
-/** The dashboard over a real database: what it shows is what the service says, and the address is all of the view. */
+/** The dashboard on a real service: it shows what the API says, and the address holds the whole view. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
@@ -34,7 +34,7 @@ after(() => browser?.close())
 
 const withoutPublished = noBrowser || skipWithout('messages.current-period.json')
 
-describe('of the published period the dashboard', { skip: withoutPublished }, () => {
+describe('the dashboard of the published period', { skip: withoutPublished }, () => {
   let service: Awaited<ReturnType<typeof startService>>
   let lines: readonly UsageLine[] = []
   const query = '?period=2024-04'
@@ -50,7 +50,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     return opened
   }
 
-  test('has the sums of the API, which are 2,264.40 credits, of which 1,650 for 25 reports', async () => {
+  test('shows the API’s sums: 2,264.40 credits, of which 1,650 are for 25 reports', async () => {
     await using opened = await open()
     const { page } = opened
     assert.equal(sumOf(lines), 2264.4)
@@ -63,17 +63,17 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(Math.round(shown.reduce((sum, credits) => sum + credits * 1e6, 0)), 2_264_400_000)
   })
 
-  test('has a bar for every day of the period, also those without usage, which add up to it', async () => {
+  test('shows a bar for every day, including days without usage, and the bars add up to the period', async () => {
     await using opened = await open()
     const { page } = opened
     const labels = await bars(page).evaluateAll((all) => all.map((bar) => bar.getAttribute('aria-label') ?? ''))
     assert.equal(labels.length, 30)
-    assert.match(labels[0] ?? '', /^Mon, 29 Apr 2024: 477\.80 credits, \d+ messages; Text [\d.]+, Reports [\d.]+$/)
+    assert.match(labels[0] ?? '', /^Mon, 29 Apr 2024: 477\.80 credits, \d+ messages; No report [\d.]+, Reports [\d.]+$/)
     assert.deepEqual(
       labels.slice(6).filter((label) => !label.endsWith(': 0.00 credits, 0 messages')),
       [],
     )
-    // Under it the same numbers as a table.
+    // The table for screen readers has the same numbers.
     const cells = page.locator('.chart-card tbody tr')
     assert.equal(await cells.count(), 30)
     const credits = await cells.evaluateAll((rows) =>
@@ -82,7 +82,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(Math.round(credits.reduce((sum, each) => sum + each * 1e6, 0)), 2_264_400_000)
   })
 
-  test('has of each message the id, the time as DD-MM-YYYY HH:mm, the name of the report and the credits', async () => {
+  test('shows each message’s ID, time as DD-MM-YYYY HH:mm, report name and credits', async () => {
     await using opened = await open()
     const { page } = opened
     const expected = lines.map((line) => {
@@ -110,7 +110,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     sign * (one.credits_used - other.credits_used)
   const idsOf = (sorted: readonly UsageLine[]) => sorted.map(({ message_id: id }) => String(id))
 
-  test('sorts by a column at the first click upwards, at the second downwards, at the third as it was', async () => {
+  test('sorts by a column ascending, descending, then not at all as it is clicked', async () => {
     await using opened = await open()
     const { page } = opened
     for (const [name, compare, id] of [
@@ -134,7 +134,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     }
   })
 
-  test('sorts by two columns in the order in which they were chosen, each through its three steps', async () => {
+  test('sorts by two columns in the order in which they were clicked', async () => {
     await using opened = await open()
     const { page } = opened
     const said = page.locator('.table-card > [role=status]')
@@ -165,11 +165,11 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
       'Messages sorted by Report Name descending, then Credits Used descending',
     )
     assert.match(await header(page, 'Report Name').innerText(), /↓\s*1/)
-    // The first one goes back to no order: the second one is alone.
+    // The third click removes the first column, so only the second is left.
     await sortBy(page, 'Report Name')
     await expect('-credits', (one, other) => byCredits(one, other, -1), 'Messages sorted by Credits Used descending')
     assert.doesNotMatch(await header(page, 'Credits Used').innerText(), /\d/)
-    // Chosen again it comes second.
+    // Clicked again, it becomes the second column.
     await sortBy(page, 'Report Name')
     await expect(
       '-credits,report',
@@ -179,24 +179,24 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     await sortBy(page, 'Credits Used')
     await sortBy(page, 'Report Name')
     await sortBy(page, 'Report Name')
-    await expect('', () => 0, 'Messages in their original order')
+    await expect('', () => 0, 'Messages in original order')
   })
 
-  test('shows the same after a reload, in another tab, and back and forward through what was looked at', async () => {
+  test('restores the view after a reload, in another tab, and with Back and Forward', async () => {
     await using opened = await open()
     const { page } = opened
     const seen = async () => ({
       address: page.url(),
       rows: await allRows(page),
-      group: await page.getByLabel('Stacked by').inputValue(),
+      group: await page.getByLabel('Group by').inputValue(),
       sum: await sumShown(page).textContent(),
     })
     const first = await seen()
-    await page.getByLabel('Stacked by').selectOption('report')
+    await page.getByLabel('Group by').selectOption('report')
     await sortBy(page, 'Credits Used')
     await sortBy(page, 'Credits Used')
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
-    await page.getByLabel('Credits at least').fill('7.5')
+    await page.getByLabel('Minimum credits').fill('7.5')
     await settled(page)
     const last = await seen()
     assert.notDeepEqual(last.rows, first.rows)
@@ -206,7 +206,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     await using other = await openPage(browser, page.url())
     await settled(other.page)
     assert.deepEqual(await allRows(other.page), last.rows)
-    // What was typed takes no step of its own: the filter, two clicks and the grouping do.
+    // Typing adds no history entry. The filter, two clicks and the grouping add one each.
     for (let step = 0; step < 3; step++) await page.goBack()
     await settled(page)
     assert.deepEqual((await seen()).rows, first.rows)
@@ -218,20 +218,20 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.deepEqual(await seen(), last)
   })
 
-  test('ignores what is wrong in the address', async () => {
+  test('ignores invalid values in the address', async () => {
     await using opened = await openPage(
       browser,
-      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=colour&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=&organization=No%20Such!`,
+      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=color&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=&organization=No%20Such!`,
     )
     const { page } = opened
     await settled(page)
-    assert.equal(await page.getByLabel('Stacked by').inputValue(), 'kind')
+    assert.equal(await page.getByLabel('Group by').inputValue(), 'kind')
     assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'descending')
-    assert.equal(await page.getByLabel('Credits at least').inputValue(), '')
+    assert.equal(await page.getByLabel('Minimum credits').inputValue(), '')
     assert.equal(await page.getByRole('alert').count(), 0)
   })
 
-  test('narrows the table to a day by a click on its bar, and widens it by another', async () => {
+  test('filters the table by a day with a click on its bar, and clears the filter with another', async () => {
     await using opened = await open()
     const { page } = opened
     const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-05-01'))
@@ -241,25 +241,28 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(await sumShown(page).textContent(), `${ofDay.length} messages, ${shownCredits(sumOf(ofDay))} credits`)
     assert.equal(await bars(page).nth(2).getAttribute('aria-pressed'), 'true')
     assert.equal(await page.getByLabel('Day', { exact: true }).locator('option:checked').innerText(), 'Wed, 1 May 2024')
-    // The figures are of the period still.
+    // The figures still cover the whole period.
     assert.equal(await figure(page, 'Credits this period').textContent(), '2,264.40')
     await bars(page).nth(2).click()
     assert.deepEqual(await allIds(page), idsOf(lines))
   })
 
-  test('tells exact values of a bar to the pointer and the keyboard, which also filters', async () => {
+  test('shows a bar’s exact values on hover and focus, and filters by keyboard', async () => {
     await using opened = await open()
     const { page } = opened
     await bars(page).nth(0).hover()
     const tip = page.locator('.tip')
-    assert.match(await tip.innerText(), /Mon, 29 Apr 2024\s+Reports\s+418\.00\s+Text\s+59\.80\s+17 messages\s+477\.80/)
+    assert.match(
+      await tip.innerText(),
+      /Mon, 29 Apr 2024\s+Reports\s+418\.00\s+No report\s+59\.80\s+17 messages\s+477\.80/,
+    )
     await page.mouse.move(0, 0)
     assert.equal(await tip.count(), 0)
     await bars(page).nth(1).hover()
     assert.equal(await tip.count(), 1)
     await page.keyboard.press('Escape')
     assert.equal(await tip.count(), 0)
-    await page.getByLabel('Stacked by').focus()
+    await page.getByLabel('Group by').focus()
     await page.keyboard.press('Tab')
     await page.keyboard.press('ArrowRight')
     assert.match(await tip.innerText(), /Tue, 30 Apr 2024/)
@@ -272,7 +275,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.deepEqual(await allIds(page), idsOf(ofDay))
   })
 
-  test('stacks by report: each with its name, in parts that add up', async () => {
+  test('groups by report: every report has its name, and the parts add up', async () => {
     await using opened = await open('&group=report')
     const { page } = opened
     const names = [...new Set(lines.map((line) => line.report_name ?? 'No report'))].sort()
@@ -286,7 +289,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     }
   })
 
-  test('has bars of hours for a day, of weeks for half a year and of months for years', async () => {
+  test('shows hours for a day, weeks for half a year, and months for two years', async () => {
     await using opened = await open()
     const { page } = opened
     for (const [from, to, bucket, count] of [
@@ -305,12 +308,12 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     }
   })
 
-  test('picks a period, an earlier one and any days', async () => {
+  test('switches between the current period, an earlier one and a custom range', async () => {
     await using opened = await open()
     const { page } = opened
     const picker = page.getByLabel('Period', { exact: true })
     await picker.selectOption('current')
-    await page.getByText('No messages in this time.').waitFor()
+    await page.getByText('No messages in this period.').waitFor()
     assert.equal(await sumShown(page).textContent(), '0 messages, 0.00 credits')
     await picker.selectOption('2024-04')
     await page.getByText('110 messages, 2,264.40 credits').waitFor()
@@ -322,17 +325,17 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.deepEqual(await allIds(page), idsOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
   })
 
-  test('takes days as they are typed, also by way of years that are not meant', async () => {
+  test('accepts a date as it is typed, through the years that typing passes', async () => {
     await using opened = await openPage(browser, `${service.url}/?from=2026-05-01&to=2026-05-31`)
     const { page } = opened
     await settled(page)
-    // Day and month are the same, so that it does not matter which the browser has first.
+    // Day and month are equal, so the order in the browser's date field does not matter.
     await page.getByLabel('From', { exact: true }).focus()
     await page.keyboard.type('03032024')
     await page.waitForURL('**/?from=2024-03-03&to=2026-05-31')
     await settled(page)
     await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
-    // None of the days on the way is a step back.
+    // The dates that typing passed are not in the history.
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
     await page.goBack()
     assert.equal(new URL(page.url()).search, '?from=2024-03-03&to=2026-05-31')
@@ -340,14 +343,14 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(page.url(), 'about:blank')
   })
 
-  test('says of a first day after the last one that it is, and shows what was shown until both are right', async () => {
+  test('reports a start after the end, and keeps the previous range until both are valid', async () => {
     await using opened = await openPage(browser, `${service.url}/?from=2024-04-29&to=2024-04-30`)
     const { page } = opened
     await settled(page)
     const shown = await sumShown(page).textContent()
     const [first, last] = [page.getByLabel('From', { exact: true }), page.getByLabel('To', { exact: true })]
     await first.fill('2024-05-01')
-    await page.getByRole('alert').filter({ hasText: 'This is after the last day.' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'Choose a day on or before the end' }).waitFor()
     assert.equal(await first.getAttribute('aria-invalid'), 'true')
     await last.focus()
     assert.equal(await first.inputValue(), '2024-05-01')
@@ -361,11 +364,11 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.deepEqual(await allIds(page), idsOf(between))
   })
 
-  test('narrows nothing by credits that are no number, says so, and lets them be typed to their end', async () => {
+  test('reports minimum credits that are not a number, ignores them, and keeps what was typed', async () => {
     await using opened = await open()
     const { page } = opened
-    const least = page.getByLabel('Credits at least')
-    const problem = page.getByRole('alert').filter({ hasText: 'A number such as 2.5.' })
+    const least = page.getByLabel('Minimum credits')
+    const problem = page.getByRole('alert').filter({ hasText: 'Enter a number such as 2.5' })
     await least.pressSequentially('1,5')
     await problem.waitFor()
     assert.equal(await least.inputValue(), '1,5')
@@ -382,7 +385,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(await problem.count(), 0)
   })
 
-  test('filters by report, by no report, by least credits and by id, and clears it all', async () => {
+  test('filters by report, no report, minimum credits and ID, and clears all filters', async () => {
     await using opened = await open()
     const { page } = opened
     const name = 'Tenant Obligations Report'
@@ -391,28 +394,28 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
     assert.deepEqual(await allIds(page), idsOf(lines.filter((line) => line.report_name === undefined)))
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'All' })
-    await page.getByLabel('Credits at least').fill('79')
+    await page.getByLabel('Minimum credits').fill('79')
     await page.waitForFunction(() => location.search.includes('min=79'))
     const dear = lines.filter((line) => line.credits_used >= 79)
     await sumShown(page)
       .filter({ hasText: `${dear.length} messages` })
       .waitFor()
     assert.deepEqual(await allIds(page), idsOf(dear))
-    await page.getByLabel('Message ID has').fill('105')
+    await page.getByLabel('Message ID contains').fill('105')
     const few = dear.filter((line) => String(line.message_id).includes('105'))
     await sumShown(page)
       .filter({ hasText: `${few.length} message` })
       .waitFor()
     assert.deepEqual(await allIds(page), idsOf(few))
-    await page.getByLabel('Credits at least').fill('1000000')
-    await page.getByText('No message fits these filters.').waitFor()
+    await page.getByLabel('Minimum credits').fill('1000000')
+    await page.getByText('No messages match these filters.').waitFor()
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
     assert.deepEqual(await allIds(page), idsOf(lines))
     assert.equal(new URL(page.url()).search, query)
   })
 
-  test('explains a charge by lines that add up, at an address of its own; Escape gives the focus back', async () => {
+  test('explains a charge with lines that add up, at its own address, and returns the focus on Escape', async () => {
     await using opened = await open()
     const { page } = opened
     const text = lines.find((line) => line.report_name === undefined)
@@ -443,38 +446,38 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(new URL(page.url()).searchParams.get('message'), null)
   })
 
-  test('explains the charge of a report by its name and price', async () => {
+  test('explains a report’s charge by its name and price', async () => {
     await using opened = await open('&message=1000')
     const { page } = opened
     const panel = page.getByRole('dialog')
-    await panel.getByText('Tenant Obligations Report, at 79.00 credits').waitFor()
+    await panel.getByText('Tenant Obligations Report, 79.00 credits').waitFor()
     assert.deepEqual(await panel.locator('tbody td').allInnerTexts(), ['1', '79.00', '79.00'])
     await panel.getByRole('button', { name: 'Close' }).click()
     await panel.waitFor({ state: 'hidden' })
   })
 
-  test('opens a row by a click anywhere in it', async () => {
+  test('opens a message with a click anywhere in its row', async () => {
     await using opened = await open()
     const { page } = opened
     await page.locator('[data-row="3"] .c-credits').click()
     await page.getByRole('dialog', { name: `Message ${lines[3]?.message_id}` }).waitFor()
   })
 
-  test('says so where there is no such message', async () => {
+  test('reports an unknown message', async () => {
     await using opened = await openPage(browser, `${service.url}/${query}&message=nobody`, {
       expected: /status of 404/,
     })
-    await opened.page.getByRole('alert').filter({ hasText: 'There is no such message' }).waitFor()
+    await opened.page.getByRole('alert').filter({ hasText: 'Message not found.' }).waitFor()
   })
 
-  test('does not offer to try again what can never be asked for', async () => {
+  test('offers no retry for an ID that cannot be requested', async () => {
     await using opened = await open('&message=..')
     const failure = opened.page.getByRole('dialog').getByRole('alert')
-    await failure.filter({ hasText: 'a message with the id ".." cannot be asked for' }).waitFor()
+    await failure.filter({ hasText: 'the id ".." cannot be part of a URL' }).waitFor()
     assert.equal(await failure.getByRole('button').count(), 0)
   })
 
-  test('exports what is shown, in its order', async () => {
+  test('exports the rows that are shown, in their order', async () => {
     await using opened = await open('&report=&sort=-credits&min=5')
     const { page } = opened
     const waiting = page.waitForEvent('download')
@@ -485,10 +488,10 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
       .toSorted((one, other) => byCredits(one, other, -1))
       .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},`)
     assert.ok(expected.length > 5)
-    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,member', ...expected, ''].join('\r\n'))
+    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,user_id', ...expected, ''].join('\r\n'))
   })
 
-  test('prices a text at every key, line by line, and sends nothing of it anywhere', async () => {
+  test('prices a text at every keystroke, line by line, without sending or storing it', async () => {
     await using opened = await open()
     const { page } = opened
     await page.getByRole('button', { name: 'Try it' }).click()
@@ -516,7 +519,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
     assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), '{}')
   })
 
-  test('takes nothing out of its place while it loads', async () => {
+  test('shifts nothing while it loads', async () => {
     await using opened = await openPage(browser, 'about:blank')
     const { page } = opened
     await page.addInitScript(`
@@ -529,7 +532,7 @@ describe('of the published period the dashboard', { skip: withoutPublished }, ()
   })
 })
 
-describe('with members the dashboard', { skip: noBrowser }, () => {
+describe('the dashboard with members', { skip: noBrowser }, () => {
   let service: Awaited<ReturnType<typeof startService>>
   before(async () => {
     service = await startService({})
@@ -546,7 +549,7 @@ describe('with members the dashboard', { skip: noBrowser }, () => {
   })
   after(() => service?.[Symbol.asyncDispose]())
 
-  test('has a column, a filter and a stack of them', async () => {
+  test('has a column, a filter and a grouping by member', async () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-05&group=member`)
     const { page } = opened
     await settled(page)
@@ -561,7 +564,7 @@ describe('with members the dashboard', { skip: noBrowser }, () => {
     assert.deepEqual(await allIds(page), ['31', '32', '1'])
   })
 
-  test('tells the message 1 from the message "1"', async () => {
+  test('distinguishes the message 1 from the message "1"', async () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-05`)
     const { page } = opened
     await settled(page)
@@ -573,7 +576,7 @@ describe('with members the dashboard', { skip: noBrowser }, () => {
     await page.getByRole('dialog').getByText('2024-05-01T09:30:00+02:00').waitFor()
   })
 
-  test('exports names that a spreadsheet would run as text', async () => {
+  test('exports a name that looks like a formula as text', async () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-05&search=21`)
     const { page } = opened
     await settled(page)

@@ -1,4 +1,4 @@
-/** What tests do and see on the dashboard, in the words of who looks at it. */
+/** What a user does and sees on the dashboard, for its tests. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
@@ -12,7 +12,7 @@ export type UsageLine = {
   readonly user_id?: string
 }
 
-/** Throws where the service says no. */
+/** Fails the test if the service rejects the request. */
 export const callService = async (url: string, method: string, path: string, body?: unknown): Promise<unknown> => {
   const response = await fetch(`${url}${path}`, {
     method,
@@ -28,14 +28,14 @@ export const linesOf = async (url: string, query: string): Promise<readonly Usag
   return usage
 }
 
-/** Exact: in whole millionths. */
+/** Exact: adds whole millionths. */
 export const sumOf = (lines: readonly UsageLine[]): number =>
   lines.reduce((sum, line) => sum + Math.round(line.credits_used * 1e6), 0) / 1e6
 
 export const shownCredits = (credits: number): string =>
   credits.toLocaleString('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
 
-/** The published period into the ledger of `default`, whose periods must begin on the 29th. */
+/** Reports the published period to `default`, whose billing anchor day must be 29. */
 export const reportPublishedPeriod = async (url: string): Promise<void> => {
   for (const { id, ...report } of readReports('reports.current-period.json')) {
     await callService(url, 'PUT', `/v1/reports/${id}`, report)
@@ -43,7 +43,7 @@ export const reportPublishedPeriod = async (url: string): Promise<void> => {
   await callService(url, 'POST', '/v1/messages', { messages: readMessages('messages.current-period.json') })
 }
 
-/** All has come that is to come. */
+/** Waits until everything has loaded. */
 export const settled = async (page: Page): Promise<void> => {
   await page.locator('main:not([aria-busy="true"]) .table-card .sum', { hasNotText: 'loading' }).waitFor()
 }
@@ -53,7 +53,7 @@ const figureNamed = (page: Page, name: string): Locator =>
 
 export const figure = (page: Page, name: string): Locator => figureNamed(page, name).locator('.value')
 
-/** What is said below a figure. */
+/** The note below a figure. */
 export const note = (page: Page, name: string): Locator => figureNamed(page, name).locator('.note')
 
 export const sumShown = (page: Page): Locator => page.locator('.table-card .sum')
@@ -67,7 +67,7 @@ export const bars = (page: Page): Locator => page.locator('.chart [data-bar]')
 
 export type Row = { readonly id: string; readonly time: string; readonly report: string; readonly credits: string }
 
-/** Every row there is, from the first to the last: it is scrolled to. */
+/** Every row, first to last; scrolls to render them. */
 export const allRows = async (page: Page): Promise<readonly Row[]> => {
   await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
   await page.locator('[data-row="0"]').waitFor()
@@ -94,7 +94,7 @@ export const allIds = async (page: Page): Promise<readonly string[]> => (await a
 
 export const refreshButton = (page: Page): Locator => page.getByRole('button', { name: 'Refresh', exact: true })
 
-/** What the page shows of the usage is what the service says it is. */
+/** Asserts that figures, table sum and chart equal the service's lines. */
 export const assertShows = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
   const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
   assert.equal(await figure(page, 'Credits this period').textContent(), sum)
@@ -109,7 +109,7 @@ export const assertShows = async (page: Page, lines: readonly UsageLine[]): Prom
   assert.equal(shownCredits(Math.round(credits.reduce((all, each) => all + each * 1e6, 0)) / 1e6), sum)
 }
 
-/** A slow network, as long as a test wants. */
+/** Holds matching requests until `release` is called. */
 export const hold = async (page: Page, url: string | RegExp) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   await page.route(url, async (route) => {
@@ -119,11 +119,11 @@ export const hold = async (page: Page, url: string | RegExp) => {
   return { release: resolve }
 }
 
-/** The lines of the file that the button makes, without its head. */
+/** The rows of the exported file, without its header. */
 export const exported = async (page: Page): Promise<readonly string[]> => {
   const waiting = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Export CSV' }).click()
   const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
-  assert.equal(head, 'message_id,timestamp,report_name,credits_used,member')
+  assert.equal(head, 'message_id,timestamp,report_name,credits_used,user_id')
   return lines
 }

@@ -1,4 +1,4 @@
-/** The dashboard where not all is well: nobody is signed in, nothing is there, something fails, is slow, or is too much. */
+/** The dashboard in its other states: signed out, empty, failed, slow, and with too many messages to sort. */
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, describe, test } from 'node:test'
@@ -31,16 +31,16 @@ before(async () => {
 })
 after(() => browser?.close())
 
-/** What the browser says of every answer that is an error. */
+/** What the browser logs for each error response. */
 const refused = (...statuses: readonly number[]): RegExp => new RegExp(`status of (${statuses.join('|')})`)
 
 const failureShown = (page: Page): Locator => page.locator('main > [role=alert]')
 
-describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
+describe('the dashboard of a service with API keys', { skip: noBrowser }, () => {
   const QUERY = '?period=2024-05'
   const lettersOf = (count: number): string => 'abcdefgh '.repeat(count * count)
 
-  /** An organization with some usage, an admin key, and a way to make more. */
+  /** An organization with some usage, and functions that create and revoke keys. */
   const startKeyed = async (environment: Record<string, string> = {}) => {
     const service = await startService(environment)
     const messages = [1, 2, 3, 4].map((id) => ({ id, text: lettersOf(id), timestamp: `2024-05-0${id}T08:00:00Z` }))
@@ -71,26 +71,26 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
   }
   const expected = refused(401, 403)
 
-  test('asks for one, says of a wrong one that it is wrong and of another that it may not read, and shows the usage for a right one', async () => {
+  test('asks for a key, explains why one is rejected, and shows the usage after signing in', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
     const { page } = opened
-    await page.getByText('Sign in with an API key of your organization.').waitFor()
+    await page.getByText('Sign in with one of your organization’s API keys.').waitFor()
     assert.equal(await page.getByRole('alert').innerText(), '')
     assert.equal(await page.getByText('4 messages').count(), 0)
     for (const wrong of [`cck_default_${'A'.repeat(43)}`, 'hunter2']) {
       await signIn(page, wrong)
-      await page.getByRole('alert').filter({ hasText: 'This key is unknown or was revoked.' }).waitFor()
+      await page.getByRole('alert').filter({ hasText: 'This key is unknown or revoked.' }).waitFor()
     }
     await signIn(page, (await keyed.keyOf('messages:write')).key)
-    await page.getByRole('alert').filter({ hasText: 'This key needs the scope usage:read.' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'The API key lacks the scope usage:read.' }).waitFor()
     assert.deepEqual(await page.context().cookies(), [])
     await signIn(page, (await keyed.keyOf('usage:read')).key)
     await settled(page)
     await assertShows(page, await keyed.usage())
   })
 
-  test('keeps a session that scripts cannot read, nothing of the key, and is signed in after a reload', async () => {
+  test('keeps a session that scripts cannot read, never the key, and stays signed in after a reload', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
     const { page } = opened
@@ -114,7 +114,7 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
     assert.equal(await page.getByLabel('API key').count(), 0)
   })
 
-  test('shows after signing in what the address says', async () => {
+  test('shows the view in the address after signing in', async () => {
     await using keyed = await startKeyed()
     const address = `${keyed.url}/${QUERY}&group=report&sort=-credits&min=2&message=3`
     await using opened = await openPage(browser, address, { expected })
@@ -133,21 +133,21 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
     )
   })
 
-  test('asks again after signing out, shows nothing of what was there, and does not say that a session has ended', async () => {
+  test('asks for a key after signing out, shows no usage, and does not claim that a session ended', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
     const { page } = opened
     await signIn(page, (await keyed.keyOf('usage:read')).key)
     await settled(page)
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByText('Sign in with an API key of your organization.').waitFor()
+    await page.getByText('Sign in with one of your organization’s API keys.').waitFor()
     assert.equal(await page.locator('.figures, .scroller').count(), 0)
     assert.deepEqual(await page.context().cookies(), [])
     await page.reload()
-    await page.getByText('Sign in with an API key of your organization.').waitFor()
+    await page.getByText('Sign in with one of your organization’s API keys.').waitFor()
   })
 
-  test('says so when it could not sign out', async () => {
+  test('reports a failed sign-out', async () => {
     await using stack = new AsyncDisposableStack()
     const keyed = stack.use(await startKeyed())
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected: /status of 401|net::ERR/ })
@@ -156,10 +156,10 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
     await settled(page)
     await stack.disposeAsync()
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByRole('alert').filter({ hasText: 'You are still signed in.' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'Could not sign out.' }).waitFor()
   })
 
-  test('says that the session has ended when its time is over, and goes on where it was', async () => {
+  test('says that the session expired, and restores the view after signing in again', async () => {
     await using keyed = await startKeyed({ SESSION_LIFETIME: '4s' })
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}&sort=credits`, { expected })
     const { page } = opened
@@ -168,14 +168,14 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
     await settled(page)
     while ((await page.context().cookies()).length > 0) await page.evaluate(() => new Promise(requestAnimationFrame))
     await refreshButton(page).click()
-    await page.getByText('Your session has ended: sign in again.').waitFor()
+    await page.getByText('Your session has ended. Sign in again.').waitFor()
     assert.equal(await page.locator('.figures, .scroller').count(), 0)
     await signIn(page, key)
     await settled(page)
     assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'ascending')
   })
 
-  test('ends the session with its key, also where only a charge is asked for', async () => {
+  test('ends the session when its key is revoked, also on a request for a charge', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
     const { page } = opened
@@ -184,19 +184,19 @@ describe('where keys are asked for the dashboard', { skip: noBrowser }, () => {
     await settled(page)
     await keyed.revoke(first)
     await refreshButton(page).click()
-    await page.getByText('Your session has ended: sign in again.').waitFor()
+    await page.getByText('Your session has ended. Sign in again.').waitFor()
     await signIn(page, first.key)
-    await page.getByRole('alert').filter({ hasText: 'This key is unknown or was revoked.' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'This key is unknown or revoked.' }).waitFor()
     const second = await keyed.keyOf('usage:read')
     await signIn(page, second.key)
     await settled(page)
     await keyed.revoke(second)
     await page.getByRole('link', { name: '2', exact: true }).click()
-    await page.getByText('Your session has ended: sign in again.').waitFor()
+    await page.getByText('Your session has ended. Sign in again.').waitFor()
   })
 })
 
-describe('of an upstream the dashboard', { skip: noBrowser }, () => {
+describe('the dashboard with an upstream', { skip: noBrowser }, () => {
   const lease = { id: 5392, name: 'Lease Report', credit_cost: 79 }
   const report = (_: string, __: unknown, response: ServerResponse) => send(response, 200, lease)
   const messageAt = (id: number, timestamp: string, more: object = {}) => ({ id, text: 'a b c', timestamp, ...more })
@@ -207,7 +207,7 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     messageAt(4, '2024-05-06T12:00:00+02:00', { text: 'kayak' }),
   ]
 
-  /** An upstream that can be made to fail, and come back, and the service that asks it. */
+  /** A service with an upstream that can be made to fail and recover. */
   const startBoth = async (messages: readonly object[], { isFailing = false } = {}) => {
     const listing: Answers['listing'] = (request, response) =>
       state.isFailing ? send(response, 500, 'out of order') : sendListing(messages)(request, response)
@@ -225,9 +225,9 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
       },
     }
   }
-  const badge = (page: Page): Locator => page.locator('header').getByText('this is the last good answer')
+  const badge = (page: Page): Locator => page.locator('header').getByText('Showing the last known usage.')
 
-  test('shows what is listed where it lies outside the current period: its periods, from the first to the last', async () => {
+  test('shows every billing period of a listing that lies outside the current one', async () => {
     await using both = await startBoth(past)
     await using opened = await openPage(browser, `${both.url}/`)
     const { page } = opened
@@ -250,15 +250,15 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
       await page.getByLabel('Period', { exact: true }).locator('option:checked').innerText(),
       '1 Apr – 31 May 2024 (current, as listed)',
     )
-    // What ends when it is asked for does not run at a pace.
-    assert.equal(await figure(page, 'Projected to the end').textContent(), '–')
+    // A listing outside the current period has no end to project to.
+    assert.equal(await figure(page, 'Projected total').textContent(), '–')
     assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
     await bars(page).nth(32).click()
     assert.deepEqual(await allIds(page), ['3'])
     assert.equal(await badge(page).count(), 0)
   })
 
-  test('agrees with the API about a message that became cheaper, one that is gone, and why', async () => {
+  test('agrees with the API about a message whose price fell and one no longer listed', async () => {
     let price = 79
     let messages = [
       ...past,
@@ -289,12 +289,12 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     const ranged = await linesOf(service.url, `?from=${today}&to=${tomorrow}`)
     assert.equal(await figure(page, 'Credits in this range').textContent(), shownCredits(sumOf(ranged)))
     assert.deepEqual((await allIds(page)).toSorted(), ['5', '6'])
-    await page.getByText('1 message (1.00 credits) charged here is not listed by the Copilot service.').waitFor()
+    await page.getByText('Includes 1 message (1.00 credits) that the Copilot service does not list.').waitFor()
     await page.goto(`${service.url}/?message=5`)
-    await page.getByText('Superseded: the price of the report changed, and this charge no longer counts.').waitFor()
+    await page.getByText('Superseded: the report’s price changed, so this charge no longer counts.').waitFor()
   })
 
-  test('shows the whole current period where what is listed lies in it', async () => {
+  test('shows the whole current period if the listing lies within it', async () => {
     const now = new Date()
     const days = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 0)).getUTCDate()
     await using both = await startBoth([
@@ -308,17 +308,17 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     assert.equal(await bars(page).count(), days)
   })
 
-  test('does not project what is listed, also where it reaches until today', async () => {
+  test('projects nothing for a listing of several periods, even if it reaches today', async () => {
     await using both = await startBoth([...past, messageAt(5, new Date().toJSON())])
     await using opened = await openPage(browser, `${both.url}/`)
     const { page } = opened
     await settled(page)
     await assertShows(page, await linesOf(both.url, ''))
-    assert.equal(await figure(page, 'Projected to the end').textContent(), '–')
-    assert.equal(await note(page, 'Projected to the end').textContent(), 'a listing has no end')
+    assert.equal(await figure(page, 'Projected total').textContent(), '–')
+    assert.equal(await note(page, 'Projected total').textContent(), 'no end date')
   })
 
-  test('goes on showing the last good answer when the upstream fails, says so, and no longer when it is back', async () => {
+  test('shows the last known usage with a notice while the upstream fails, until it recovers', async () => {
     await using both = await startBoth(past)
     await using opened = await openPage(browser, `${both.url}/`)
     const { page } = opened
@@ -329,7 +329,7 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     await badge(page).waitFor()
     await assertShows(page, lines)
     assert.equal(await failureShown(page).count(), 0)
-    // Also for who comes now.
+    // Also on a new visit.
     await page.reload()
     await badge(page).waitFor()
     await settled(page)
@@ -340,14 +340,14 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     await assertShows(page, lines)
   })
 
-  test('says what happened where there is no good answer, and shows the usage once there is one', async () => {
+  test('explains the failure if no usage is known, and shows the usage once the upstream recovers', async () => {
     await using both = await startBoth(past, { isFailing: true })
     await using opened = await openPage(browser, `${both.url}/`, { expected: refused(502) })
     const { page } = opened
     const failure = failureShown(page)
     await failure.waitFor()
     const text = await failure.innerText()
-    assert.match(text, /^The usage could not be fetched\.\s+The Copilot service failed: .*status 500/)
+    assert.match(text, /^Could not load usage\.\s+The Copilot service failed: .*status 500/)
     const again = failure.getByRole('button', { name: 'Try again' })
     const answered = page.waitForResponse(
       (response) => response.url().includes('/v1/usage') && response.status() === 502,
@@ -356,7 +356,7 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
     await answered
     await again.waitFor()
     assert.equal(await page.locator('.figures .value').count(), 0)
-    // What the ledger has can be looked at all the same.
+    // Earlier periods come from the ledger and still load.
     await failure.getByRole('button', { name: 'Show the previous period' }).click()
     await settled(page)
     assert.equal(await failure.count(), 0)
@@ -371,26 +371,28 @@ describe('of an upstream the dashboard', { skip: noBrowser }, () => {
   })
 })
 
-describe('without usage the dashboard', { skip: noBrowser }, () => {
-  test('of an organization says that there is none and what to do', async () => {
+describe('the dashboard without usage', { skip: noBrowser }, () => {
+  test('says that the period is empty and what to do', async () => {
     await using service = await startService({})
     await callService(service.url, 'POST', '/v1/organizations', { id: 'acme', name: 'Acme Ltd' })
     await using opened = await openPage(browser, `${service.url}/?organization=acme`)
     const { page } = opened
     await settled(page)
-    await page.getByText('No messages in this time. Choose another period, or report some.').waitFor()
+    await page
+      .getByText('No messages in this period. Choose another period, or report messages through the API.')
+      .waitFor()
     assert.equal(await figure(page, 'Credits this period').textContent(), '0.00')
     assert.equal(await page.getByText('Acme Ltd', { exact: true }).count(), 1)
-    assert.equal(await page.getByText('bundled sample').count(), 0)
+    assert.equal(await page.getByText('sample data').count(), 0)
     assert.ok((await bars(page).count()) >= 28)
   })
 
-  test('says of the bundled sample that it is one, until something is reported', async () => {
+  test('labels the bundled sample as sample data until a message is reported', async () => {
     await using service = await startService({})
     await using opened = await openPage(browser, `${service.url}/`)
     const { page } = opened
     await settled(page)
-    const notice = page.getByText('This is the bundled sample: there is no usage yet.')
+    const notice = page.getByText('This is sample data.')
     await notice.waitFor()
     const lines = await linesOf(service.url, '')
     assert.ok(lines.length > 0)
@@ -404,7 +406,7 @@ describe('without usage the dashboard', { skip: noBrowser }, () => {
   })
 })
 
-describe('when the service', { skip: noBrowser }, () => {
+describe('the dashboard when the service', { skip: noBrowser }, () => {
   const QUERY = '?period=2024-05'
   const startWithUsage = async (): Promise<Running> => {
     const service = await startService({})
@@ -413,7 +415,7 @@ describe('when the service', { skip: noBrowser }, () => {
     return service
   }
 
-  test('goes away, what was shown stays, and the dashboard says that it could not be refreshed', async () => {
+  test('is gone keeps what it showed and reports the failed refresh', async () => {
     await using stack = new AsyncDisposableStack()
     const service = stack.use(await startWithUsage())
     const lines = await linesOf(service.url, QUERY)
@@ -425,13 +427,13 @@ describe('when the service', { skip: noBrowser }, () => {
     await failureShown(page).waitFor()
     assert.match(
       await failureShown(page).innerText(),
-      /^The usage could not be refreshed\.\s+The service could not be reached\./,
+      /^Could not refresh usage\.\s+The service could not be reached\./,
     )
     await assertShows(page, lines)
     assert.deepEqual(await allIds(page), ['1', '2', '3'])
   })
 
-  test('goes away, another period that was not there yet cannot be shown, and the one before still can', async () => {
+  test('is gone reports that another period cannot load, and can still show the previous one', async () => {
     await using stack = new AsyncDisposableStack()
     const service = stack.use(await startWithUsage())
     const lines = await linesOf(service.url, QUERY)
@@ -441,20 +443,20 @@ describe('when the service', { skip: noBrowser }, () => {
     await stack.disposeAsync()
     const picker = page.getByLabel('Period', { exact: true })
     await picker.selectOption('current')
-    await failureShown(page).filter({ hasText: 'The usage could not be fetched.' }).waitFor()
+    await failureShown(page).filter({ hasText: 'Could not load usage.' }).waitFor()
     assert.equal(await page.locator('.figures .value').count(), 0, 'nothing of another period is shown')
     await picker.selectOption('2024-05')
     await settled(page)
     await assertShows(page, lines)
   })
 
-  test('is slow, the dashboard says that it loads, and then shows the usage', async () => {
+  test('is slow says that it is loading, then shows the usage', async () => {
     await using service = await startWithUsage()
     await using opened = await openPage(browser, 'about:blank')
     const { page } = opened
     const totals = await hold(page, '**/v1/usage/totals?*')
     await page.goto(`${service.url}/${QUERY}`)
-    const loading = page.getByRole('status').filter({ hasText: 'Loading the usage…' })
+    const loading = page.getByRole('status').filter({ hasText: 'Loading usage…' })
     await loading.waitFor()
     assert.ok(await page.locator('.loading .table-card').isVisible())
     assert.equal(await page.getByRole('alert').count(), 0)
@@ -464,7 +466,7 @@ describe('when the service', { skip: noBrowser }, () => {
     await assertShows(page, await linesOf(service.url, QUERY))
   })
 
-  test('is slow with another period, the one before is marked as not the one that was asked for', async () => {
+  test('is slow with another period dims the previous one until it arrives', async () => {
     await using service = await startWithUsage()
     await using opened = await openPage(browser, `${service.url}/${QUERY}`)
     const { page } = opened
@@ -479,8 +481,8 @@ describe('when the service', { skip: noBrowser }, () => {
   })
 })
 
-describe('what cannot be drawn', { skip: noBrowser }, () => {
-  test('says so in its place, the rest stays, and a reload brings it', async () => {
+describe('a failed render or load of code', { skip: noBrowser }, () => {
+  test('of a panel shows a notice in the panel, keeps the rest of the page, and offers a reload', async () => {
     await using service = await startService({})
     await using opened = await openPage(browser, `${service.url}/`, { expected: /net::ERR|try-it/ })
     const { page } = opened
@@ -488,7 +490,7 @@ describe('what cannot be drawn', { skip: noBrowser }, () => {
     await page.route('**/assets/try-it*', (route) => route.abort())
     await page.getByRole('button', { name: 'Try it' }).click()
     const panel = page.getByRole('dialog', { name: 'Try it' })
-    await panel.getByRole('alert').filter({ hasText: 'This part of the page could not be fetched.' }).waitFor()
+    await panel.getByRole('alert').filter({ hasText: 'Could not load this panel.' }).waitFor()
     await panel.getByRole('button', { name: 'Close' }).click()
     await panel.waitFor({ state: 'detached' })
     assert.equal(await page.locator('.figures .value').count(), 6)
@@ -498,7 +500,7 @@ describe('what cannot be drawn', { skip: noBrowser }, () => {
     await panel.getByRole('textbox', { name: 'Message' }).waitFor()
   })
 
-  test('is the whole page where the browser does not know the time zone: it says so and can be reloaded', async () => {
+  test('of the whole page, as with an unknown time zone, shows a notice and offers a reload', async () => {
     await using service = await startService({})
     await using opened = await openPage(browser, 'about:blank', { expected: /Mars\/Olympus/ })
     const { page } = opened
@@ -507,7 +509,7 @@ describe('what cannot be drawn', { skip: noBrowser }, () => {
       await route.fulfill({ response: answer, json: { ...(await answer.json()), time_zone: 'Mars/Olympus' } })
     })
     await page.goto(service.url)
-    const failure = page.getByRole('alert').filter({ hasText: 'This page has failed.' })
+    const failure = page.getByRole('alert').filter({ hasText: 'This page stopped working.' })
     await failure.waitFor()
     await page.unroute('**/v1/usage/totals?*')
     await failure.getByRole('button', { name: 'Reload the page' }).click()
@@ -523,7 +525,7 @@ describe('the theme', { skip: noBrowser }, () => {
   })
   after(() => service?.[Symbol.asyncDispose]())
 
-  /** The ground of the page is dark, or light. */
+  /** Waits for a dark or light page background. */
   const ground = (page: Page, theme: 'dark' | 'light') =>
     page.waitForFunction((isDark) => {
       const [red = 0, green = 0, blue = 0] = getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? []
@@ -534,7 +536,7 @@ describe('the theme', { skip: noBrowser }, () => {
     ['dark', 'light'],
     ['light', 'dark'],
   ] as const) {
-    test(`is ${system} where the system is, ${other} once that is chosen, also after a reload, and the system's again`, async () => {
+    test(`follows a ${system} system, stays ${other} once selected, also after a reload, and can follow the system again`, async () => {
       await using opened = await openPage(browser, `${service.url}/`, { colorScheme: system })
       const { page } = opened
       await settled(page)
@@ -555,7 +557,7 @@ describe('the theme', { skip: noBrowser }, () => {
   }
 })
 
-describe('of more messages than can be sorted the dashboard', { skip: noBrowser }, () => {
+describe('the dashboard with too many messages to sort', { skip: noBrowser }, () => {
   const COUNT = 100_310
   const DAYS = 31
   const QUERY = '?period=2024-05'
@@ -580,13 +582,13 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     await settled(opened.page)
     return opened
   }
-  const tooMany = (page: Page): Locator => page.getByText('messages are too many to sort here')
+  const tooMany = (page: Page): Locator => page.getByText('messages are too many to sort.')
   const sortButton = (page: Page, name: string): Locator => header(page, name).getByRole('button')
 
-  test('says so, does not let them be sorted, and loads more as one scrolls', async () => {
+  test('says so, disables sorting, and loads more on scroll', async () => {
     await using opened = await open('&sort=-credits')
     const { page } = opened
-    assert.match(await tooMany(page).innerText(), /^100,310 messages are too many to sort here: /)
+    assert.match(await tooMany(page).innerText(), /^100,310 messages are too many to sort\. /)
     for (const name of ['Report Name', 'Credits Used']) {
       assert.equal(await sortButton(page, name).isDisabled(), true)
       assert.equal(await header(page, name).getAttribute('aria-sort'), 'none')
@@ -606,7 +608,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     await page.locator('[data-row="20005"]').waitFor()
   })
 
-  test('does not say that there are none while the first of them are on their way', async () => {
+  test('does not claim to be empty while the first page loads', async () => {
     await using opened = await openPage(browser, 'about:blank')
     const { page } = opened
     const lines = await hold(page, '**/v1/usage?*')
@@ -618,7 +620,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     await sumShown(page).filter({ hasText: '10,000 messages' }).waitFor()
   })
 
-  test('stops at a page that does not come, says so, and goes on when it is told to', async () => {
+  test('stops at a page that fails, says so, and continues on retry', async () => {
     await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
     const { page } = opened
     await sumShown(page).filter({ hasText: '10,000 messages' }).waitFor()
@@ -630,7 +632,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     })
     const scroller = page.locator('.scroller')
     await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight))
-    const failure = page.getByRole('alert').filter({ hasText: 'Not all messages could be fetched.' })
+    const failure = page.getByRole('alert').filter({ hasText: 'Could not load all messages.' })
     await failure.waitFor()
     const before = asked
     for (const row of [9000, 9990]) {
@@ -645,7 +647,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     assert.equal(await page.locator('[data-row="9990"]').count(), 1, 'the reader stays where they were')
   })
 
-  test('exports what was asked for, whatever is chosen meanwhile', async () => {
+  test('exports what was requested, even if the filters change meanwhile', async () => {
     await using opened = await open()
     const { page } = opened
     const more = await hold(page, /\/v1\/usage\?.*cursor=/)
@@ -657,7 +659,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     assert.equal((await exporting).length, COUNT)
   })
 
-  test('lets a day be sorted, and exports all of it', async () => {
+  test('sorts the messages of one day, and exports all of them', async () => {
     await using opened = await open()
     const { page } = opened
     await bars(page).nth(4).click()
@@ -681,7 +683,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
     )
   })
 
-  test('exports all of them, each once and in the order of time', async () => {
+  test('exports every message once, in time order', async () => {
     await using opened = await open()
     const lines = await exported(opened.page)
     const ids = lines.map((line) => Number(line.split(',', 1)[0]))
@@ -689,7 +691,7 @@ describe('of more messages than can be sorted the dashboard', { skip: noBrowser 
       (one, other) => (one % DAYS) - (other % DAYS) || one - other,
     )
     assert.deepEqual(ids, inOrder)
-    // What is looked at stays what it was.
+    // The table itself does not change.
     await sumShown(opened.page).filter({ hasText: '10,000 messages, ' }).waitFor()
   })
 })

@@ -15,7 +15,7 @@ const lengths = (width: 'day' | 'week' | 'month', timeZone: string, from: string
     ({ start, end }) => (end - start) / 3_600_000,
   )
 
-test('days have the hours that they have', () => {
+test('a day has as many hours as the clock gives it, such as 23, 24.5 or 25', () => {
   assert.deepEqual(lengths('day', 'Europe/London', '2024-03-30T00:00:00Z', '2024-04-01T23:00:00+01:00'), [24, 23, 23])
   assert.deepEqual(lengths('day', 'Europe/London', '2024-10-26T00:00:00+01:00', '2024-10-29T00:00:00Z'), [24, 25, 24])
   assert.deepEqual(
@@ -24,12 +24,12 @@ test('days have the hours that they have', () => {
   )
 })
 
-test('weeks begin on Monday, months on the first, and the ends are cut', () => {
+test('weeks start on Monday, months on the first, and the first and last buckets are cut to the range', () => {
   assert.deepEqual(lengths('week', 'UTC', '2024-05-01T06:00:00Z', '2024-05-14T00:00:00Z'), [4 * 24 + 18, 7 * 24, 24])
   assert.deepEqual(lengths('month', 'Asia/Kolkata', '2024-01-31T18:30:00Z', '2024-03-31T18:30:00Z'), [29 * 24, 31 * 24])
 })
 
-test('hours are those of the clock, and one that comes twice is two', () => {
+test('hours follow the clock, and an hour that occurs twice is two buckets', () => {
   assert.deepEqual(hours('Europe/London', '2024-10-27T00:00:00Z', '2024-10-27T03:00:00Z'), ['00:00', '01:00', '02:00'])
   assert.deepEqual(hours('Asia/Kathmandu', '2024-05-01T00:00:00Z', '2024-05-01T02:00:00Z'), ['00:00', '00:15', '01:15'])
   // The clock was set back at one minute past midnight.
@@ -47,7 +47,7 @@ test('hours are those of the clock, and one that comes twice is two', () => {
   ])
 })
 
-test('buckets of every width cover a range without gap or overlap', () => {
+test('buckets of every width cover a range without gaps or overlaps', () => {
   const zone = fc.constantFrom(
     'UTC',
     'America/Sao_Paulo',
@@ -77,7 +77,7 @@ test('buckets of every width cover a range without gap or overlap', () => {
   )
 })
 
-test('a range of any length can be begun without being gone through', () => {
+test('the first buckets of a range of any length are found without computing the rest', () => {
   const buckets = bucketsBetween({
     from: Date.parse('0001-01-01T00:00:00Z'),
     to: 8.64e15,
@@ -88,7 +88,7 @@ test('a range of any length can be begun without being gone through', () => {
   assert.deepEqual([...bucketsBetween({ from: 5, to: 5, width: 'day', timeZone: 'UTC' })], [])
 })
 
-test('what remembers days finds the same as what does not', () => {
+test('the day finder with its cache finds the same days as the plain function', () => {
   const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Australia/Lord_Howe', anchorDay: 1 }] as const
   const find = createDayFinder(calendar)
   const instant = fc.integer({ min: Date.parse('2024-04-01T00:00:00Z'), max: Date.parse('2024-04-12T00:00:00Z') })

@@ -1,4 +1,4 @@
-/** Ranges cut at the hours, days, weeks or months of a time zone. */
+/** Divides a range into the hours, days, weeks or months of a time zone. */
 import type { EpochMs } from '#model/organization.ts'
 import { localDayAt } from './days.ts'
 import { midnightOf, zoned } from './periods.ts'
@@ -14,8 +14,8 @@ export type BucketsQuery = {
 }
 
 /**
- * Buckets `[start, end)` that follow each other from `from` to `to` without a gap; the first and the last are cut there.
- * Weeks begin on Monday. An hour that the clock goes through twice is two buckets.
+ * Yields consecutive buckets `[start, end)` that cover `[from, to)`; the first and the last may be partial. Weeks start on
+ * Monday. An hour that occurs twice, because the clock is set back, is two buckets.
  */
 export function* bucketsBetween({ from, to, width, timeZone }: BucketsQuery): Generator<{
   readonly start: EpochMs
@@ -29,14 +29,14 @@ export function* bucketsBetween({ from, to, width, timeZone }: BucketsQuery): Ge
   }
 }
 
-/** The first boundary behind an instant. */
+/** The first boundary after an instant. */
 const boundaryAfter = (at: EpochMs, width: Exclude<BucketWidth, 'none'>, timeZone: string): EpochMs => {
   if (width === 'hour') return hourAfter(at, timeZone)
   if (width === 'day') return localDayAt(timeZone, at).end
   const date = zoned(localDayAt(timeZone, at).start, timeZone).toPlainDate()
   let first = width === 'week' ? date.subtract({ days: date.dayOfWeek - 1 }) : date.with({ day: 1 })
   let boundary = midnightOf(first, timeZone)
-  // A day that was skipped begins where the one after it does: go on until the boundary is behind.
+  // A skipped day starts at the same instant as the day after it, so one step may not be enough to get past `at`.
   while (boundary <= at) {
     first = width === 'week' ? first.add({ days: 7 }) : first.add({ months: 1 })
     boundary = midnightOf(first, timeZone)
@@ -44,7 +44,7 @@ const boundaryAfter = (at: EpochMs, width: Exclude<BucketWidth, 'none'>, timeZon
   return boundary
 }
 
-/** The next full hour of the clock, or the moment at which the clock is set, where that comes first. */
+/** The next full hour on the clock, or the moment the clock is changed, whichever comes first. */
 const hourAfter = (at: EpochMs, timeZone: string): EpochMs => {
   const local = zoned(at, timeZone)
   const sinceFull = local.minute * 60_000 + local.second * 1000 + local.millisecond

@@ -1,6 +1,6 @@
 /**
- * Days of usage: local days in the zone in force, cut where another calendar takes effect. They have no gaps, and every
- * boundary of a billing period is one of theirs: what is summed by day can be summed by period.
+ * Usage days: local days in the time zone in force, cut where a calendar change takes effect. They have no gaps, and every
+ * billing period starts and ends with one, so daily totals can be added up to periods.
  */
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
 import { indexAt, midnightOf, zoned } from './periods.ts'
@@ -15,7 +15,7 @@ export const dayAt = (calendar: BillingCalendar, at: EpochMs): UsageDay => {
   return { start: Math.max(start, effectiveFrom), end: Math.min(end, next) }
 }
 
-/** Days that overlap `[from, to)`, whole, ascending. */
+/** The whole days that overlap `[from, to)`, in ascending order. */
 export const daysBetween = (calendar: BillingCalendar, from: EpochMs, to: EpochMs): readonly UsageDay[] => {
   const days: UsageDay[] = []
   let at = from
@@ -28,30 +28,30 @@ export const daysBetween = (calendar: BillingCalendar, from: EpochMs, to: EpochM
 }
 
 /**
- * Finds the start of the day of an instant. For every message that is taken in: it remembers the days that it has found,
- * and first looks at the latest.
+ * Returns a function that finds the start of the day of an instant. Intake calls it for every message, so it caches the days
+ * it has found and tries the latest one first.
  */
 export const createDayFinder = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
   let latest: UsageDay = { start: 0, end: 0 }
-  /** By the hour: a zone changes its day at any minute, so that an hour may hold the end of one and the start of another. */
+  /** Keyed by hour. A day can start in the middle of an hour, so a cached day may not contain the instant: check it. */
   let known = new Map<number, UsageDay>()
   return (at) => {
     if (at >= latest.start && at < latest.end) return latest.start
     const hour = Math.floor(at / HOUR_MS)
     const found = known.get(hour)
     latest = found !== undefined && at >= found.start && at < found.end ? found : dayAt(calendar, at)
-    if (known.size >= REMEMBERED_MAX) known = new Map()
+    if (known.size >= CACHED_MAX) known = new Map()
     known.set(hour, latest)
     return latest.start
   }
 }
 
 const HOUR_MS = 3_600_000
-const REMEMBERED_MAX = 10_000
+const CACHED_MAX = 10_000
 
 /**
- * The local day of an instant, `[midnight, next midnight)`. Where the clock is set back over midnight, the hour that comes
- * again counts to the day that began first.
+ * The local day of an instant, `[midnight, next midnight)`. If the clock is set back across midnight, the repeated hour belongs
+ * to the day that started first.
  */
 export const localDayAt = (timeZone: string, at: EpochMs): UsageDay => {
   const date = zoned(at, timeZone).toPlainDate()

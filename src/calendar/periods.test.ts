@@ -34,7 +34,7 @@ const calendarOf = (timeZone: string, anchorDay: number): BillingCalendar => [
   { effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay },
 ]
 
-/** The reference: the first instant whose local date, as Intl formats it, is the wanted one or later. By halving. */
+/** The reference: a binary search for the first instant whose local date, as Intl formats it, is the given one or later. */
 const firstInstantOf = (timeZone: string) => {
   const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
   return (date: string): EpochMs => {
@@ -81,14 +81,14 @@ describe('billing periods', () => {
     })
   }
 
-  test('start after a midnight that does not exist, and after a day that was skipped', () => {
+  test('start right after a midnight that does not exist, and right after a skipped day', () => {
     const saoPaulo = periodAt(calendarOf('America/Sao_Paulo', 4), Date.parse('2018-11-10T00:00:00Z'))
     assert.equal(iso(saoPaulo.start), '2018-11-04T03:00:00.000Z')
     const apia = periodAt(calendarOf('Pacific/Apia', 30), Date.parse('2012-01-05T00:00:00Z'))
     assert.equal(iso(apia.start), '2011-12-30T10:00:00.000Z', 'the beginning of the 31st: there was no 30th')
   })
 
-  test('are found by the month in which they start', () => {
+  test('are named by the month in which they start', () => {
     const calendar = calendarOf('Pacific/Auckland', 31)
     assert.equal(periodNamed(calendar, '2024-02-28'), undefined)
     const found = periodNamed(calendar, '2024-02')
@@ -103,7 +103,7 @@ describe('billing periods', () => {
     }
   })
 
-  test('of which two start in one month are told apart: the later one has the name of its day', () => {
+  test('that start in the same month have different names: the later one is named by its day', () => {
     const now = Date.parse('2024-05-05T00:00:00Z')
     const changed = changedCalendar(calendarOf('Asia/Kolkata', 1), { anchorDay: 15, timeZone: 'America/New_York' }, now)
     const periods = periodsBetween(changed, now, Date.parse('2024-07-16T00:00:00Z'))
@@ -118,7 +118,7 @@ describe('billing periods', () => {
     )
   })
 
-  test('of a change of zone: the period that has begun ends as it would have, the next is not cut to some hours', () => {
+  test('around a change of time zone: the current period ends as planned, and the next one is never just a few hours long', () => {
     const now = Date.parse('2024-05-15T00:00:00Z')
     const changed = changedCalendar(calendarOf('UTC', 1), { timeZone: 'America/New_York' }, now)
     assert.deepEqual(
@@ -132,13 +132,13 @@ describe('billing periods', () => {
     assert.deepEqual(
       changedCalendar(changed, { timeZone: 'UTC' }, now + 1),
       calendarOf('UTC', 1),
-      'it can be taken back',
+      'a pending change can be undone',
     )
     const both = changedCalendar(changed, { anchorDay: 9 }, now + 1)
     assert.deepEqual([both.length, both[1]?.timeZone, both[1]?.anchorDay], [2, 'America/New_York', 9])
   })
 
-  test('have no gaps and are made of whole days, however often the calendar is changed; no change moves one that has begun', () => {
+  test('have no gaps and consist of whole days after any number of changes, and no change moves a period that has started', () => {
     const change = fc.record({
       afterMs: fc.integer({ min: 0, max: 70 * DAY_MS }),
       timeZone: fc.constantFrom(...ZONES),
@@ -179,7 +179,7 @@ describe('billing periods', () => {
   })
 })
 
-test('a time zone is a name of the IANA database', () => {
+test('only names in the IANA database are time zones', () => {
   for (const name of ['UTC', 'Europe/London', 'Etc/GMT+5', 'America/Argentina/Buenos_Aires'])
     assert.ok(isTimeZone(name), name)
   for (const name of ['', '+02:00', 'Europe/Nowhere', 'UTC\n', '2024-01-01T00:00[UTC]'])

@@ -1,24 +1,24 @@
 /**
- * Billing periods. A period starts at local midnight of the anchor day (in shorter months their last day; where midnight
- * does not exist, at the first instant after it) and ends where the next one starts.
+ * Billing periods. A period starts at local midnight on the anchor day and ends where the next one starts. In a month without
+ * that day, it starts on the month's last day; if midnight does not exist, at the first instant after it.
  */
 import type { BillingCalendar, BillingPeriod, CalendarEntry, EpochMs } from '#model/organization.ts'
 
 /**
- * How far ahead a change takes effect at least: a message may be five minutes ahead of the clock, and processes remember a
+ * How far ahead a change must take effect. Messages can be dated up to five minutes in the future, and processes cache a
  * calendar for some seconds.
  */
 export const CHANGE_LEAD_MS = 10 * 60_000
 
-/** Zones differ by up to 26 hours: a period of some hours helps nobody. */
+/** Time zones are up to 26 hours apart. Without a minimum, the first period after a change could last a few hours. */
 const SHORTEST_AFTER_CHANGE_MS = 2 * 24 * 3_600_000
 
-/** The period that holds the instant. */
+/** The period that contains the instant. */
 export const periodAt = (calendar: BillingCalendar, at: EpochMs): BillingPeriod => {
   const index = indexAt(calendar, at)
   const entry = calendar[index] ?? calendar[0]
   const next = calendar[index + 1]
-  // A calendar that is not the first begins with a period that lasts until a boundary which is not too near.
+  // After a change, the first period runs from the change to the first boundary that is not too close.
   const firstEnd = index === 0 ? undefined : boundaryFrom(entry, entry.effectiveFrom + SHORTEST_AFTER_CHANGE_MS)
   const isFirst = firstEnd !== undefined && at < firstEnd
   const start = isFirst ? entry.effectiveFrom : boundaryUpTo(entry, at)
@@ -34,7 +34,7 @@ export const periodAfter = (calendar: BillingCalendar, { end }: BillingPeriod): 
 /** The first period that starts in a month (`2024-05`) or on a day (`2024-05-15`), by the local date at its start. */
 export const periodNamed = (calendar: BillingCalendar, name: string): BillingPeriod | undefined => {
   const [year = 0, month = 0, day] = name.split('-').map(Number)
-  // Local dates are less than a day away from those of UTC on either side.
+  // A local date is less than a day before or after the date in UTC.
   let period = periodAt(calendar, utc(year, month, day ?? 1) - 2 * DAY_MS)
   const limit = utc(year, month, day ?? 31) + 3 * DAY_MS
   while (period.start < limit) {
@@ -44,7 +44,7 @@ export const periodNamed = (calendar: BillingCalendar, name: string): BillingPer
   return undefined
 }
 
-/** What finds it by `periodNamed`: the month in which it starts; the day where an earlier one starts in that month. */
+/** The name of a period, for `periodNamed`: the month in which it starts, or its day if an earlier period starts in that month. */
 export const nameOfPeriod = (calendar: BillingCalendar, period: BillingPeriod): string => {
   const date = startDate(calendar, period)
   const month = date.slice(0, -'-01'.length)
@@ -56,7 +56,7 @@ const startDate = (calendar: BillingCalendar, { start }: BillingPeriod): string 
   return zoned(start, timeZone).toPlainDate().toString()
 }
 
-/** All that overlap `[from, to)`, ascending. */
+/** The periods that overlap `[from, to)`, in ascending order. */
 export const periodsBetween = (calendar: BillingCalendar, from: EpochMs, to: EpochMs): readonly BillingPeriod[] => {
   const periods: BillingPeriod[] = []
   let at = from
@@ -73,25 +73,26 @@ export const isPeriodStart = (calendar: BillingCalendar, at: EpochMs): boolean =
 export type CalendarChange = { readonly timeZone?: string; readonly anchorDay?: number }
 
 /**
- * The calendar with a change that takes effect at the next period boundary that is far enough ahead. A change that is
- * waiting is replaced, and what it said of the other field is kept; a period that has begun, or is about to, is not moved.
+ * Adds a change that takes effect at the first period boundary at least `CHANGE_LEAD_MS` ahead. A pending change is replaced,
+ * but its other field is kept: a new anchor day on top of a pending time zone changes both. A period that has started, or is
+ * about to, is never moved.
  */
-export const changedCalendar = (calendar: BillingCalendar, change: CalendarChange, now: EpochMs): BillingCalendar => {
+export const changedCalendar = (calendar: BillingCalendar, change: CalendarChange, time: EpochMs): BillingCalendar => {
   const [first, ...later] = calendar
   const last = calendar.at(-1) ?? first
   const settled: BillingCalendar = [
     first,
-    ...later.filter(({ effectiveFrom }) => effectiveFrom <= now + CHANGE_LEAD_MS),
+    ...later.filter(({ effectiveFrom }) => effectiveFrom <= time + CHANGE_LEAD_MS),
   ]
   const present = settled.at(-1) ?? first
   const wanted = { timeZone: last.timeZone, anchorDay: last.anchorDay, ...change }
   if (wanted.timeZone === present.timeZone && wanted.anchorDay === present.anchorDay) return settled
-  let { end } = periodAt(settled, now)
-  while (end < now + CHANGE_LEAD_MS) end = periodAt(settled, end).end
+  let { end } = periodAt(settled, time)
+  while (end < time + CHANGE_LEAD_MS) end = periodAt(settled, end).end
   return [...settled, { effectiveFrom: end, ...wanted }]
 }
 
-/** The place of the entry that holds at an instant. */
+/** The index of the entry in force at an instant. */
 export const indexAt = (calendar: BillingCalendar, at: EpochMs): number => {
   let index = calendar.length - 1
   while (index > 0 && (calendar[index]?.effectiveFrom ?? 0) > at) index--
@@ -103,7 +104,8 @@ type Rule = Pick<CalendarEntry, 'timeZone' | 'anchorDay'>
 /** The last boundary at or before the instant. */
 const boundaryUpTo = (rule: Rule, at: EpochMs): EpochMs => {
   const month = zoned(at, rule.timeZone).toPlainDate().toPlainYearMonth()
-  // Where a day is skipped or the clock goes back over midnight, the local date alone does not tell.
+  // The local month alone is not enough: if a day is skipped or the clock is set back across midnight, the boundary of the
+  // next month may already have passed.
   for (const months of [1, 0, -1]) {
     const boundary = boundaryIn(rule, month.add({ months }))
     if (boundary <= at) return boundary
@@ -126,7 +128,7 @@ const boundaryIn = ({ timeZone, anchorDay }: Rule, month: Temporal.PlainYearMont
   return midnightOf(date, timeZone)
 }
 
-/** The first instant of a local date; of one that was skipped, the first instant after it. */
+/** The first instant of a local date, or, if the date was skipped, the first instant after it. */
 export const midnightOf = (date: Temporal.PlainDate, timeZone: string): EpochMs =>
   date.toZonedDateTime(timeZone).epochMilliseconds
 

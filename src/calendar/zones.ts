@@ -1,4 +1,4 @@
-/** Whether a name is a time zone of the IANA database that the runtime knows; an offset such as `+02:00` is none. */
+/** Whether the runtime knows the name as a time zone of the IANA database. An offset such as `+02:00` is not one. */
 export const isTimeZone = (name: string): boolean => {
   if (!/^[A-Za-z][\w/+-]*$/.test(name)) return false
   try {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
 
-test('an id is taken as it stands: an integer as a number, everything else as a text', () => {
+test('an integer id becomes a number, and any other id stays a string', () => {
   for (const [cell, id] of [
     ['5392', 5392],
     ['0', 0],
@@ -25,7 +25,7 @@ test('an id is taken as it stands: an integer as a number, everything else as a 
   assert.equal(reportIdOfCell('5392', true), 5392)
 })
 
-/** What pandas, R, SQL and spreadsheets make of an id or of a missing one. */
+/** How pandas, R, SQL and spreadsheets rewrite an id or a missing value. */
 const REWRITTEN = [
   ...[
     '5392.0',
@@ -74,20 +74,20 @@ const REWRITTEN = [
   ...['NaT', 'inf', '-inf', '#REF!', '#VALUE!', '#NAME?', '#DIV/0!', '########', '-', '--'],
 ]
 
-test('an id that a spreadsheet or a data frame has rewritten is refused, never taken for another one', () => {
+test('rejects an id that a spreadsheet or data frame has rewritten', () => {
   for (const cell of REWRITTEN) {
     assert.ok(idOfCell(cell, false) instanceof NotAnId, JSON.stringify(cell))
     assert.ok(reportIdOfCell(cell, false) instanceof NotAnId, JSON.stringify(cell))
   }
 })
 
-test('ids that are texts are refused all the same if no id can be meant', () => {
+test('rejects a rewritten id even if ids are strings', () => {
   for (const cell of ['1E+15', '1.23457E+15', 'NaN', '<NA>', '5392 ', '#N/A', '5392\u200b']) {
     assert.ok(idOfCell(cell, true) instanceof NotAnId, cell)
   }
 })
 
-test('a member is never one whose name is a missing value, or has spaces around it', () => {
+test('rejects a placeholder or surrounding spaces as the name of a member', () => {
   for (const cell of ['nan', 'NULL', 'None', '#N/A', 'ada ', '\u00a0ada'])
     assert.ok(nameOfCell(cell) instanceof NotAnId, cell)
   for (const cell of ['ada', 'Ada Lovelace', 'ada@example.com', '17', '007', 'Nan Goldin'])

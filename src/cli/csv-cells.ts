@@ -1,10 +1,10 @@
 /**
- * Ids as spreadsheets and data frames write them. One that is plainly an id is taken; one that was an id once and has been
- * rewritten (5392.0, 1E+15, NaN, 005392) is refused: nobody can tell which id it was.
+ * Ids as spreadsheets and data frames write them. An id that a program has rewritten (5392.0, 1E+15, NaN, 005392) is
+ * rejected, because the original can no longer be known.
  */
 import type { Id } from '#model/report.ts'
 
-/** A cell that is no id, in words that complete "must be". */
+/** `expected` completes "must be". */
 export class NotAnId {
   readonly expected: string
 
@@ -13,7 +13,7 @@ export class NotAnId {
   }
 }
 
-/** `5392` is a number; with `isText` every id stays a text, and leading zeros are part of it. */
+/** `5392` is a number. With `isText`, every id is a string, and leading zeros are part of it. */
 export const idOfCell = (cell: string, isText: boolean): Id | NotAnId => {
   if (INTEGER.test(cell)) {
     const number = Number(cell)
@@ -28,7 +28,7 @@ export const idOfCell = (cell: string, isText: boolean): Id | NotAnId => {
 export const reportIdOfCell = (cell: string, isText: boolean): Id | NotAnId =>
   idOfCell(cell, isText && !INTEGER.test(cell))
 
-/** Names of members: as an id that is a text. */
+/** The name of a member: any text that is not a placeholder. */
 export const nameOfCell = (cell: string): string | NotAnId => {
   if (PLAIN_NAME.test(cell) && !MISSING.has(cell.toLowerCase())) return cell
   const expected = aroundProblemOf(cell)
@@ -36,10 +36,10 @@ export const nameOfCell = (cell: string): string | NotAnId => {
 }
 
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
-/** Most ids that are no integers: no number begins with a letter. */
+/** Most ids that are not integers. A fast path: no rewritten number starts with a letter. */
 const PLAIN_NAME = /^[A-Za-z_][\w:-]*$/
 
-/** What stands for "nothing" in files of pandas, R, SQL and spreadsheets, and what they write for errors. */
+/** Placeholders for missing values and errors in files from pandas, R, SQL and spreadsheets. */
 const MISSING: ReadonlySet<string> = new Set(
   (
     'nan -nan na n/a #n/a #na <na> nat none null (null) <null> nil undefined (none) (blank) inf -inf infinity -infinity ' +
@@ -48,9 +48,9 @@ const MISSING: ReadonlySet<string> = new Set(
 )
 
 const aroundProblemOf = (cell: string): string | undefined => {
-  if (cell !== cell.trim() || INVISIBLE.test(cell)) return 'without spaces around it and without invisible characters'
+  if (cell !== cell.trim() || INVISIBLE.test(cell)) return 'free of surrounding spaces and invisible characters'
   if (MISSING.has(cell.toLowerCase()) || /^#+$/.test(cell)) {
-    return 'an id, and not how a missing value or an error is written: leave the field empty if there is none'
+    return 'an id, not a placeholder for a missing value or an error; leave the field empty if there is no value'
   }
   return undefined
 }
@@ -62,17 +62,17 @@ const problemOf = (cell: string, isText: boolean): string | undefined => {
   if (around !== undefined) return around
   if (/^[+-]?\d+(?:[.,]\d+)?E[+-]\d+$/.test(cell)) return REWRITTEN
   if (isText) return undefined
-  if (/[^\P{N}0-9]/u.test(cell) && /^[\p{N}\p{P}\p{Z}]+$/u.test(cell)) return 'in the digits 0 to 9'
-  if (/^[-+]?0\d+$/.test(cell)) return `without zeros before it${AS_TEXT}`
-  if (/^['’‘`=]/.test(cell)) return 'without the sign before it with which spreadsheets mark a text'
+  if (/[^\P{N}0-9]/u.test(cell) && /^[\p{N}\p{P}\p{Z}]+$/u.test(cell)) return 'written in the digits 0 to 9'
+  if (/^[-+]?0\d+$/.test(cell)) return `without leading zeros${AS_TEXT}`
+  if (/^['’‘`=]/.test(cell)) return 'without the prefix that spreadsheets use to mark a text'
   return NUMBER_LIKE.some((form) => form.test(cell)) ? REWRITTEN : undefined
 }
 
-const AS_TEXT = ', or, if ids are texts, in a file that is read with --string-ids'
+const AS_TEXT = '; if ids are strings, import with --string-ids'
 const REWRITTEN =
-  'a whole number in plain digits, as in 5392, or a text that is no number: pandas writes 5392.0 for a column with gaps (use astype("Int64")), spreadsheets 1E+15 and 5,392 (format the column as text)'
+  'a whole number in plain digits, such as 5392, or a text that is not a number; pandas writes 5392.0 in a column with gaps (use astype("Int64")), spreadsheets write 1E+15 and 5,392 (format the column as text)'
 
-/** Numbers that are written otherwise than an id. */
+/** Numbers in any other notation than an id. */
 const NUMBER_LIKE = [
   /^[-+−]?\d+[.,]\d*$/,
   /^[-+−]?[.,]\d+$/,

@@ -1,4 +1,4 @@
-/** CSV → messages: which column is which field, said once for the file, and what each record holds. */
+/** CSV → messages. The header row decides once which column holds which field. */
 import { type CsvProblem, CsvReader, type CsvRecord } from '#formats/csv.ts'
 import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
 import { WrongPlace } from './failure.ts'
@@ -8,15 +8,15 @@ export const FIELDS = ['id', 'text', 'timestamp', 'report_id', 'user_id'] as con
 export type Field = (typeof FIELDS)[number]
 
 export type CsvNeeds = {
-  /** Ids stay texts, even where they read as integers. */
+  /** Ids stay strings, even if they are integers. */
   readonly stringIds: boolean
-  /** Columns whose names are not those of the fields. */
+  /** Names of columns that differ from the names of their fields. */
   readonly columns: ReadonlyMap<Field, string>
-  /** Columns that are left out; `*` leaves out all that are not known. */
+  /** Columns to ignore; `*` means all unknown ones. */
   readonly ignored: ReadonlySet<string>
 }
 
-/** `head` is the beginning of the text, and all of it if `isWhole`. Throws WrongPlace if the first line does not fit. */
+/** `head` is the beginning of the text, or all of it if `isWhole`. Throws WrongPlace if the header row is unusable. */
 export async function* csvEntries(
   chunks: AsyncIterable<Buffer>,
   head: { readonly text: string; readonly isWhole: boolean },
@@ -37,7 +37,7 @@ export async function* csvEntries(
 
 type Layout = {
   readonly delimiter: string
-  /** The line of names, and the line `sep=;` if there is one. */
+  /** The header row, and the line `sep=;` if there is one. */
   readonly recordsBefore: number
   readonly width: number
   readonly indexOf: Readonly<Record<Field, number>>
@@ -55,10 +55,10 @@ const readLayout = (head: string, isWhole: boolean, needs: CsvNeeds): Layout => 
     return record === undefined ? [] : [{ delimiter, record, known: knownIn(record, needs) }]
   })
   const [best] = found.toSorted((a, b) => b.known - a.known || widthOf(b.record) - widthOf(a.record))
-  if (best === undefined) throw new WrongPlace({ line: 1, column: 1, reason: `there is no line of names; ${WANTED}` })
+  if (best === undefined) throw new WrongPlace({ line: 1, column: 1, reason: `has no header row. ${WANTED}` })
   const { delimiter, record } = best
   if (!('fields' in record))
-    throw new WrongPlace({ ...record.problem, reason: `${record.problem.reason} (in the line of names)` })
+    throw new WrongPlace({ ...record.problem, reason: `${record.problem.reason} (in the header row)` })
   const indexOf = readNames(record, delimiter, needs)
   return {
     delimiter,
@@ -74,7 +74,7 @@ const firstRecords = (head: string, isWhole: boolean, delimiter: string): readon
   return isWhole ? [...records, ...reader.end()] : records
 }
 
-/** The line of names is not longer. */
+/** The longest header row that is read. */
 const HEAD_CHARACTERS = 64 * 1024
 
 const widthOf = (record: CsvRecord): number => ('fields' in record ? record.fields.length : 0)
@@ -82,7 +82,7 @@ const widthOf = (record: CsvRecord): number => ('fields' in record ? record.fiel
 const knownIn = (record: CsvRecord, { columns }: CsvNeeds): number =>
   'fields' in record ? record.fields.filter((name) => fieldNamed(name.trim(), columns) !== undefined).length : 0
 
-/** `ID`, `Report ID`, `report-id` and `reportId` are plain enough; another name is mapped by who knows what it means. */
+/** Recognizes `ID`, `Report ID`, `report-id` and `reportId`. Other names need `--column`: a guess could be a wrong charge. */
 const fieldNamed = (name: string, columns: CsvNeeds['columns']): Field | undefined => {
   for (const [field, mapped] of columns) if (mapped === name) return field
   if (name !== name.trim()) return undefined
@@ -101,32 +101,31 @@ const readNames = (
   const problems: string[] = []
   const unknown: string[] = []
   if (names.some((name) => fieldNamed(name, columns) === undefined && fieldNamed(name.trim(), columns) !== undefined)) {
-    problems.push('names have spaces around them, and so may fields: a space is part of a field and would be charged')
+    problems.push('column names have spaces around them, so fields may too, and spaces in a text are charged')
   }
   for (const [index, name] of names.entries()) {
     const field = fieldNamed(name, columns)
     if (field === undefined && !ignored.has(name) && !ignored.has('*')) unknown.push(shownName(name, index))
     if (field === undefined) continue
-    if (indexOf[field] >= 0) problems.push(`columns ${indexOf[field] + 1} and ${index + 1} are both the ${field}`)
+    if (indexOf[field] >= 0) problems.push(`columns ${indexOf[field] + 1} and ${index + 1} both map to ${field}`)
     indexOf[field] = index
   }
   for (const [field, name] of columns) {
-    if (!names.includes(name)) problems.push(`there is no column ${JSON.stringify(name)} (--column ${field}=…)`)
+    if (!names.includes(name)) problems.push(`no column ${JSON.stringify(name)} (from --column ${field}=…)`)
   }
   const missing = REQUIRED.filter((field) => indexOf[field] < 0)
   const isOfNames =
     missing.length < REQUIRED.length || (names.length > 1 && names.every((name) => IDENTIFIER.test(name.trim())))
   if (!isOfNames) {
     const count = names.length === 1 ? '1 field' : `${names.length} fields`
-    const reason = `the first line must name the columns; it has ${count} and names none of id, text and timestamp. ${WANTED}`
+    const reason = `the first row must be a header; it has ${count}, none of them id, text or timestamp. ${WANTED}`
     throw new WrongPlace({ line, column: 1, reason })
   }
-  if (missing.length > 0) problems.push(`there is no column ${missing.join(', no column ')}`)
-  if (unknown.length > 0)
-    problems.push(`it is not known what ${unknown.join(', ')} ${unknown.length > 1 ? 'are' : 'is'}`)
+  if (missing.length > 0) problems.push(`missing ${missing.join(', ')}`)
+  if (unknown.length > 0) problems.push(`unknown ${unknown.length > 1 ? 'columns' : 'column'} ${unknown.join(', ')}`)
   if (problems.length === 0) return indexOf
   const shown = names.map(shownName).join(', ')
-  const reason = `the columns are ${shown}, with ${DELIMITER_NAMES[delimiter] ?? 'another delimiter'} between them: ${problems.join('; ')}. ${WANTED}`
+  const reason = `the header row is ${shown}, separated by ${DELIMITER_NAMES[delimiter] ?? 'another delimiter'}: ${problems.join('; ')}. ${WANTED}`
   throw new WrongPlace({ line, column: 1, reason })
 }
 
@@ -134,20 +133,20 @@ const DELIMITER_NAMES: Readonly<Record<string, string>> = {
   ',': 'commas',
   ';': 'semicolons',
   '\t': 'tabs',
-  '|': 'vertical lines',
+  '|': 'vertical bars',
 }
 
 const WANTED =
-  'Wanted are id, text and timestamp, and report_id and user_id if there are any. --column text=prompt says which column ' +
-  'is which, --ignore-column NAME leaves one out'
+  'Required: id, text, timestamp. Optional: report_id, user_id. Map a column with --column text=prompt; ignore one with ' +
+  '--ignore-column NAME'
 
-/** A line without names may be a message: what is no name is not shown. */
+/** Shows only what looks like a name: a first row that is not a header can hold a message. */
 const IDENTIFIER = /^[A-Za-z_]\w{0,39}$/
 const shownName = (name: string, index: number): string =>
   NAME.test(name)
     ? JSON.stringify(name)
     : name === ''
-      ? `column ${index + 1} (it has no name: --ignore-column "")`
+      ? `column ${index + 1} (no name; ignore it with --ignore-column "")`
       : `column ${index + 1}`
 const NAME = /^\s?[\p{L}_][\p{L}\p{N}_.:/()-]{0,39}(?: [\p{L}\p{N}_.:/()-]{1,20}){0,2}\s?$/u
 
@@ -187,22 +186,22 @@ const createToEntry = ({ width, indexOf }: Layout, stringIds: boolean) => {
 }
 
 const malformed = ({ line, column, reason }: CsvProblem, firstLine: number, lastLine: number): FileEntry => {
-  const lost = lastLine > firstLine ? `; nothing of lines ${firstLine} to ${lastLine} was taken` : ''
+  const lost = lastLine > firstLine ? `; lines ${firstLine} to ${lastLine} were not imported` : ''
   if (line === firstLine) return { line, column, problem: `${reason}${lost}` }
   return { line: firstLine, problem: `${reason} (line ${line}, column ${column})${lost}` }
 }
 
-/** A line of white space, the mark at the end of old files of DOS, or a row of empty cells. */
+/** A line of white space, the end-of-file mark of DOS (U+001A), or a row of empty cells. */
 const isBlank = (fields: readonly string[]): boolean =>
   (fields.length === 1 && (fields[0] ?? '').replace('\u001a', '').trim() === '') ||
   fields.every((field) => field === '')
 
-/** Empty fields behind the last column are what spreadsheets leave. */
+/** Tolerates empty fields after the last column, which spreadsheets leave behind. */
 const widthProblem = (fields: readonly string[], width: number): string | undefined => {
   const found = fields.length
   if (found < width) {
-    return `has ${found} ${found === 1 ? 'field' : 'fields'}, and the line of names ${width}: is the line cut off, or a line end in a text not in quotes?`
+    return `has ${found} ${found === 1 ? 'field' : 'fields'}, expected ${width}; the line may be truncated, or a text with a line break may lack quotes`
   }
   if (fields.slice(width).every((field) => field === '')) return undefined
-  return `has ${found} fields, and the line of names ${width}: a text that holds the delimiter must be in quotes`
+  return `has ${found} fields, expected ${width}; a text that contains the delimiter must be in quotes`
 }

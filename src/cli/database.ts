@@ -1,4 +1,4 @@
-/** `copilot-credits db`: what is done to a database once. */
+/** `copilot-credits db`: maintenance of the database. */
 import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import { CommandFailed } from './failure.ts'
@@ -7,66 +7,74 @@ import { shown, type Terminal } from './terminal.ts'
 export const addDatabaseCommand = (program: Command, { out }: Terminal, environment: () => Environment): void => {
   const database = program
     .command('db')
-    .summary('the database')
-    .description('Checks, copies and restores the database.')
+    .summary('Check, back up, restore or distribute the database')
+    .description('Check, back up, restore or distribute the database that DATABASE_URL names.')
 
   database
     .command('distribute')
-    .summary('make the tables distributed, where PostgreSQL has the extension citus')
+    .summary('Distribute the tables across a Citus cluster (PostgreSQL)')
+    .description('Distribute the tables by organization. PostgreSQL must have the extension citus.')
     .action(async () => {
       const { openStore } = await import('#service.ts')
       const store = await openStore(readConfig(environment()))
       try {
         if (store.distribute === undefined)
-          throw new CommandFailed('DATABASE_URL is a file of SQLite: there is nothing to distribute')
+          throw new CommandFailed(
+            'DATABASE_URL is a SQLite file; only PostgreSQL with the extension citus can be distributed',
+          )
         const { isDistributed, tables } = await store.distribute()
         if (!isDistributed)
-          throw new CommandFailed('this PostgreSQL has no extension citus: the tables stay as they are')
-        out.write(tables.length === 0 ? 'all tables are distributed already\n' : `distributed: ${tables.join(', ')}\n`)
+          throw new CommandFailed('this PostgreSQL does not have the extension citus; no table was changed')
+        out.write(tables.length === 0 ? 'All tables are already distributed.\n' : `Distributed ${tables.join(', ')}.\n`)
       } finally {
         await store.close()
       }
     })
   database
     .command('check')
-    .summary('whether the database is whole and its totals equal its records; exit code 1 if not')
+    .summary('Verify that the database is intact and its totals match its records')
     .description(
-      'Reads everything: the structure of the file and its indexes (SQLite), the totals of each day, report and member ' +
-        'against the records, and that amended charges follow each other. The service may be at work meanwhile.',
+      'Read the whole database and verify the structure of the file and its indexes (SQLite), the totals per day, report ' +
+        'and member, and the order of amendments. Print every problem, and exit with 1 if there are any. The service can ' +
+        'keep running.',
     )
     .action(async () => {
       const { checkDatabase } = await import('#service.ts')
       const findings = await checkDatabase(readConfig(environment()))
       for (const finding of findings) out.write(`${shown(finding)}\n`)
-      if (findings.length > 0) throw new CommandFailed(`the database is damaged: ${findings.length} findings`)
-      out.write('sound: the database is whole, and its totals equal the sum of its records\n')
+      if (findings.length > 0) throw new CommandFailed(`the database is damaged: ${count(findings.length)} found`)
+      out.write('No problems found. The database is intact and its totals match its records.\n')
     })
 
   database
     .command('backup <file>')
-    .summary('copy the database into a file while the service is at work (SQLite)')
-    .option('--force', 'replace the file if it is there')
+    .summary('Copy the database to a file and verify the copy (SQLite)')
+    .description('Copy the database to a file and verify the copy. The service can keep running. SQLite only.')
+    .option('--force', 'Replace the file if it exists')
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const path = sqlitePath(readConfig(environment()), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"')
       const { backupTo } = await import('#service.ts')
       await backupTo(path, file, { overwrite: force })
-      out.write(`copied and checked: ${shown(file)}\n`)
+      out.write(`Backed up to ${shown(file)} and verified.\n`)
     })
 
   database
     .command('restore <file>')
-    .summary('put a backup in the place of the database, while nothing uses it (SQLite)')
-    .option('--force', 'even if there is a database with content, which is kept under another name')
+    .summary('Replace the database with a backup (SQLite)')
+    .description('Replace the database with a backup. Stop every process that uses the database first. SQLite only.')
+    .option('--force', 'Replace a database that is not empty; it is kept under another name')
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const path = sqlitePath(readConfig(environment()), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
       const { restoreFrom } = await import('#service.ts')
       const kept = restoreFrom(file, path, { overwrite: force })
-      out.write(`restored: ${shown(path)}\n`)
-      if (kept !== undefined) out.write(`what was there before: ${shown(kept)}\n`)
+      out.write(`Restored ${shown(path)}.\n`)
+      if (kept !== undefined) out.write(`The previous database is kept as ${shown(kept)}.\n`)
     })
 }
 
+const count = (problems: number): string => `${problems} ${problems === 1 ? 'problem' : 'problems'}`
+
 const sqlitePath = ({ database }: Pick<Config, 'database'>, instead: string): string => {
   if (database.kind === 'sqlite') return database.path
-  throw new CommandFailed(`DATABASE_URL is a PostgreSQL, which brings its own means: ${instead}`)
+  throw new CommandFailed(`this command is for SQLite; for PostgreSQL use ${instead}`)
 }

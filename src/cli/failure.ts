@@ -1,4 +1,4 @@
-/** Ends a command with one line on standard error. `usage` says that it was called wrongly. */
+/** Ends a command with one line on standard error. `usage` means invalid arguments. */
 export class CommandFailed extends Error {
   readonly kind: 'failed' | 'usage'
 
@@ -9,7 +9,7 @@ export class CommandFailed extends Error {
   }
 }
 
-/** A file that is not what it should be. Never quotes what may be a message's text. */
+/** An invalid input file. The message never quotes anything that can be a message's text. */
 export class WrongFile extends CommandFailed {
   constructor(path: string, reason: string) {
     super(`${path}${reason}`)
@@ -17,7 +17,7 @@ export class WrongFile extends CommandFailed {
   }
 }
 
-/** A place of a file at which it is not what it should be; whoever knows the path makes a WrongFile of it. */
+/** An error at a place in a file. The caller that knows the path turns it into a WrongFile. Line 0 means the whole file. */
 export class WrongPlace extends Error {
   readonly line: number
   readonly column: number

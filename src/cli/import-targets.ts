@@ -1,11 +1,11 @@
-/** Where imported messages go: the ledger itself, or a running service. */
+/** The two targets of an import: the database, or a running service. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Environment, readConfig } from '#config.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Id, Report } from '#model/report.ts'
 import { CommandFailed } from './failure.ts'
 
-/** What became of an entry, as the service and the library say it. */
+/** The result of one entry, in the words of the API. */
 export type Result = {
   readonly status: string
   readonly id?: Id
@@ -16,7 +16,7 @@ export type Result = {
 
 export type Target = {
   readonly setReport: (report: Report) => Promise<void>
-  /** Resolves to a result for each entry, once it is committed. To repeat it is safe. */
+  /** Resolves to one result per entry once they are committed. Safe to repeat. */
   readonly take: (entries: readonly unknown[]) => Promise<readonly Result[]>
   readonly close: () => Promise<void>
 }
@@ -36,7 +36,7 @@ const openDirect = async (environment: Environment, { organization: id }: Target
   const organization = await store.organizations.find(id)
   if (organization === undefined) {
     await store.close()
-    throw new CommandFailed(`there is no organization ${id}`)
+    throw new CommandFailed(`no such organization: ${id}`)
   }
   return {
     setReport: async (report) => {
@@ -68,17 +68,17 @@ const openRemote = async (
   const send: Send = async (method, path, body) => {
     const address = new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
     if (organization !== 'default') address.searchParams.set('organization', organization)
-    // To send it again is always safe: what was charged is a duplicate then.
+    // Retrying is always safe: messages that were charged come back as duplicates.
     for (let attempt = 1; ; attempt++) {
       const outcome = await fetch(address, { method, headers, body }).catch((error: Error) => error)
       if (!(outcome instanceof Error) && outcome.ok) return readAnswer(outcome, `${method} ${address.href}`)
-      const mayPass = outcome instanceof Error || outcome.status === 429 || outcome.status >= 500
+      const isTransient = outcome instanceof Error || outcome.status === 429 || outcome.status >= 500
       const reason = `${method} ${address.href}: ${await reasonOf(outcome, secret)}`
       if (!(outcome instanceof Error) && isTooLarge(outcome.status, reason)) throw new TooLarge(reason)
-      // A server that refuses a large body may close the connection before it is heard.
+      // A server that refuses a large body can close the connection before its response arrives.
       if (outcome instanceof Error && attempt === ATTEMPTS_OF_LARGE && body.length > LARGE)
         throw new MayBeTooLarge(reason)
-      if (!mayPass || attempt === ATTEMPTS || stop.aborted) throw new CommandFailed(reason)
+      if (!isTransient || attempt === ATTEMPTS || stop.aborted) throw new CommandFailed(reason)
       await wait(Math.min(5000, 100 * 2 ** attempt), undefined, { signal: stop }).catch(() => {})
     }
   }
@@ -97,17 +97,17 @@ const ATTEMPTS = 10
 const ATTEMPTS_OF_LARGE = 3
 const LARGE = 64 * 1024
 
-/** The service takes less at one time than was sent. */
+/** The request exceeds a limit of the service. */
 class TooLarge extends CommandFailed {}
-/** The connection broke while a large body was being sent. */
+/** The connection broke while a large body was being sent, perhaps because of a limit. */
 class MayBeTooLarge extends TooLarge {}
 
 const isTooLarge = (status: number, reason: string): boolean =>
-  status === 413 || (status === 400 && /body\.messages must be an array of at most \d+/.test(reason))
+  status === 413 || (status === 400 && /body[./]messages must be an array of at most \d+/.test(reason))
 
-/** Sends what is too large for one request in halves, down to one message, which is rejected then. */
+/** Splits a request that is too large in half, repeatedly. A single message that is still too large is rejected. */
 const createSplitting = (send: Send): Target['take'] => {
-  // What was refused is not tried again: from the first refusal on, requests are smaller at once.
+  // The limits learned so far, so that later batches are split without another refusal.
   let bytesMax = Number.POSITIVE_INFINITY
   let entriesMax = Number.POSITIVE_INFINITY
   const take = async (entries: readonly unknown[]): Promise<readonly Result[]> => {
@@ -123,7 +123,7 @@ const createSplitting = (send: Send): Target['take'] => {
       if (entries.length > 1) return inHalves(entries)
       if (most !== undefined || error instanceof MayBeTooLarge) throw error
       const [{ id } = {}] = entries as readonly { readonly id?: Id }[]
-      const reason = `is larger than the service takes at one time (status 413, ${body.length} characters): raise its INTAKE_MAX_BYTES`
+      const reason = `exceeds the service's limit for a request (status 413, ${body.length} characters); raise INTAKE_MAX_BYTES`
       return [{ status: 'rejected', ...(id !== undefined && { id }), field: '', reason }]
     }
   }
@@ -140,19 +140,19 @@ const resultsIn = (answer: unknown, count: number): readonly Result[] => {
   const { results } = (answer ?? {}) as { readonly results?: readonly (Result & { readonly unknown_report?: true })[] }
   const isWhole = Array.isArray(results) && results.length === count
   if (!isWhole || !results.every((each) => STATUSES.has(each?.status)))
-    throw new CommandFailed(`the answer is not one result for each message: ${IS_SERVICE}`)
+    throw new CommandFailed(`the response does not have one result per message; ${CHECK_URL}`)
   return results.map((each) => (each.unknown_report === true ? { ...each, isReportUnknown: true } : each))
 }
 
-const IS_SERVICE = 'is --url the address of this service?'
+const CHECK_URL = 'check that --url is the address of a Copilot Credits service'
 
-/** The error of the parser is left out: it quotes what it could not read. */
+/** Leaves out the parser's error, which quotes its input. */
 const readAnswer = async (response: Response, call: string): Promise<unknown> => {
   const text = await response.text()
   try {
     return JSON.parse(text)
   } catch {
-    throw new CommandFailed(`${call}: the answer is not JSON: ${IS_SERVICE}`)
+    throw new CommandFailed(`${call}: the response is not JSON; ${CHECK_URL}`)
   }
 }
 

@@ -1,9 +1,10 @@
-/** `copilot-credits import`: files of messages into the ledger, straight or over HTTP. */
+/** `copilot-credits import`: charges messages from files, in the database or through a running service. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { encodingNamed } from '#formats/text-encoding.ts'
 import type { IntakeCounts } from '#metering/intake.ts'
+import { elapsedMs, type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id } from '#model/report.ts'
 import { FIELDS, type Field } from './csv-messages.ts'
@@ -38,39 +39,40 @@ export const addImportCommand = (
 ): void => {
   program
     .command('import')
-    .summary('files of messages into the ledger')
+    .summary('Charge messages from files')
     .description(
-      'Charges the messages of files: JSON ({"messages":[…]}, […] or objects), NDJSON, or CSV whose first line names the ' +
-        'columns id, text, timestamp, report_id and user_id, with commas, semicolons, tabs or vertical lines between them; ' +
-        'plain or gzip, in UTF-8 or with a byte order mark. What is not plainly a message is rejected with its line, and a ' +
-        'file that does not fit is one error. To repeat the command, or to go on after it was stopped, is safe: what was ' +
-        'charged is a duplicate then. Exit code 1 if anything was rejected, in conflict or not read.',
+      'Charge messages from JSON, NDJSON or CSV files, plain or gzip, in UTF-8 or with a byte order mark.\n\n' +
+        'JSON is {"messages":[…]}, […] or a sequence of objects. CSV has a header row with id, text, timestamp and, ' +
+        'optionally, report_id and user_id, separated by commas, semicolons, tabs or vertical bars.\n\n' +
+        'An invalid message is rejected with its line number; the others are charged. You can repeat or resume an import: ' +
+        'messages that were charged before count as duplicates. The exit code is 1 if any message was rejected or in ' +
+        'conflict, or if a file could not be read.',
     )
-    .argument('<file...>', 'files; - is standard input')
-    .addOption(new Option('--format <format>', 'what the files are, if they do not show it').choices(FORMATS))
+    .argument('<file...>', 'Files to import; - is standard input')
+    .addOption(new Option('--format <format>', 'Format of the files, if it cannot be detected').choices(FORMATS))
     .addOption(
       new Option(
         '--encoding <name>',
-        'encoding of files that are not UTF-8, such as windows-1252, iso-8859-15 or utf-16le',
+        'Encoding of files that are not UTF-8, such as windows-1252, iso-8859-15 or utf-16le',
       ).argParser(readEncoding),
     )
     .addOption(
-      new Option('--column <field=name>', 'the CSV column that holds a field, such as text=prompt; may be repeated')
+      new Option('--column <field=name>', 'CSV column that holds a field, such as text=prompt; repeatable')
         .argParser(readColumn)
-        .default(new Map(), 'as the fields are called'),
+        .default(new Map(), 'columns named like the fields'),
     )
     .addOption(
-      new Option('--ignore-column <name>', 'a CSV column to leave out; may be repeated; * leaves out all unknown ones')
+      new Option('--ignore-column <name>', 'CSV column to ignore, or * for all unknown columns; repeatable')
         .argParser((name: string, before: ReadonlySet<string>) => new Set([...before, name]))
         .default(new Set(), 'none'),
     )
-    .option('--string-ids', 'ids of CSV are texts, even if they read as integers')
-    .option('--organization <id>', 'whose messages', 'default')
-    .option('--reports <file>', 'a file {"reports":[…]} whose prices are set in the catalogue first')
-    .option('--url <url>', 'a running service to send them to, in place of the database')
-    .option('--key <key>', 'its API key (COPILOT_CREDITS_KEY)')
-    .option('--rejects <file>', 'where rejected and conflicting messages are listed', 'import-rejects.ndjson')
-    .option('--json', 'print the summary as JSON')
+    .option('--string-ids', 'Keep IDs in CSV as strings, even if they are integers')
+    .option('--organization <id>', 'Organization to charge', 'default')
+    .option('--reports <file>', 'File with {"reports":[…]}; sets these prices in the catalogue first')
+    .option('--url <url>', 'Send to a running service instead of the database')
+    .option('--key <key>', 'API key for --url (default: COPILOT_CREDITS_KEY)')
+    .option('--rejects <file>', 'File for rejected and conflicting messages', 'import-rejects.ndjson')
+    .option('--json', 'Print the summary as JSON')
     .action(async (paths: readonly string[], options: Options) => {
       exit(await runImport(paths, options, terminal, environment()))
     })
@@ -80,7 +82,7 @@ const readEncoding = (label: string): string => {
   const encoding = encodingNamed(label)
   if (encoding === undefined)
     throw new InvalidArgumentError(
-      'It must be a name that the Encoding standard knows, such as windows-1252 or utf-16le.',
+      'Must be a name from the WHATWG Encoding Standard, such as windows-1252 or utf-16le.',
     )
   return encoding
 }
@@ -89,11 +91,11 @@ const readColumn = (text: string, before: ReadonlyMap<Field, string>): ReadonlyM
   const [, name, column = ''] = /^([^=]+)=(.+)$/s.exec(text) ?? []
   const field = FIELDS.find((each) => each === name)
   if (field === undefined)
-    throw new InvalidArgumentError(`It must be FIELD=NAME, and FIELD one of ${FIELDS.join(', ')}.`)
+    throw new InvalidArgumentError(`Must be FIELD=NAME, where FIELD is one of ${FIELDS.join(', ')}.`)
   return new Map([...before, [field, column]])
 }
 
-/** Resolves to the exit code. Whatever ends it, the summary says what is charged and how to go on. */
+/** Resolves to the exit code. However the import ends, the summary says what is charged and how to resume. */
 const runImport = async (
   paths: readonly string[],
   options: Options,
@@ -105,7 +107,7 @@ const runImport = async (
   const rejects = openRejects(options.rejects, [...paths, ...(options.reports === undefined ? [] : [options.reports])])
   const stopping = stopOnSignal()
   const tally = createTally()
-  const startedAt = performance.now()
+  const started = monotonicNow()
   const failures: string[] = []
   let target: Target | undefined
   try {
@@ -115,7 +117,7 @@ const runImport = async (
       try {
         await importFile(path, paths.length > 1, options, { target, rejects, tally, err, stop: stopping.signal })
       } catch (error) {
-        // A file that is wrong says nothing of the next one; every other failure ends it all.
+        // An invalid file does not affect the next one. Every other failure ends the import.
         if (!(error instanceof WrongFile)) throw error
         failures.push(error.message)
       }
@@ -131,12 +133,12 @@ const runImport = async (
     rejects.close()
     await target?.close()
   }
-  const seconds = (performance.now() - startedAt) / 1000
+  const seconds = elapsedMs(started, monotonicNow()) / 1000
   say({ out, err }, options, { tally, rejects, failures, seconds })
   return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
 }
 
-/** What was rejected before the import ended is listed, whatever ended it. */
+/** Lists what was rejected so far, even after a failure. */
 const flushAtLast = (rejects: Rejects): readonly string[] => {
   try {
     rejects.flush()
@@ -161,11 +163,11 @@ const importFile = async (
   options: Options,
   { target, rejects, tally, err, stop }: Context,
 ): Promise<void> => {
-  const startedAt = performance.now()
+  const started = monotonicNow()
   const before = tally.done()
   const doneHere = () => tally.done() - before
   const label = isOneOfMany ? `importing ${shown(path)}` : 'importing'
-  const unit = () => `${grouped(doneHere())} messages, ${grouped(rateOf(doneHere(), startedAt))}/s`
+  const unit = () => `${grouped(doneHere())} messages, ${grouped(rateOf(doneHere(), started))}/s`
   const bar = progressBar(err, label, unit)
   let total: number | undefined
   const file = await openMessageFile(path, {
@@ -194,7 +196,7 @@ const importFile = async (
   }
 }
 
-/** The first signal ends the import in order; the second one ends it at once, as a signal does. */
+/** The first signal stops the import gracefully. The second one has its default effect and kills the process. */
 const stopOnSignal = () => {
   const controller = new AbortController()
   const onSignal = (signal: NodeJS.Signals): void => controller.abort(new CommandFailed(`stopped by ${signal}`))
@@ -207,12 +209,12 @@ const stopOnSignal = () => {
   }
 }
 
-const rateOf = (done: number, startedAt: number): number =>
-  Math.round(done / Math.max(0.001, (performance.now() - startedAt) / 1000))
+const rateOf = (done: number, started: MonotonicMs): number =>
+  Math.round(done / Math.max(0.001, elapsedMs(started, monotonicNow()) / 1000))
 
 /**
- * Some batches are under way at once; results are told in the order of the file. If one fails, what the others have committed
- * is still told, and `leave` how many messages nobody knows of.
+ * Sends several batches at once and passes on the results in the order of the file. If a batch fails, the results of the
+ * others are still passed on, and `leave` gets the number of messages whose outcome is unknown.
  */
 const takeAll = async (
   pieces: AsyncIterable<FileEntries>,
@@ -270,11 +272,11 @@ const tellAll = (
   let failure: { readonly error: unknown } | undefined
   for (const each of batch) {
     const result = 'entry' in each ? taken[next++] : { ...each, status: 'rejected', reason: each.problem }
-    if (result === undefined) throw new CommandFailed('fewer results came than messages were sent')
+    if (result === undefined) throw new CommandFailed('the response has fewer results than messages were sent')
     try {
       tell(each, result)
     } catch (error) {
-      // What is committed is counted, even if it cannot be listed any more.
+      // Committed messages must be counted, even if their results can no longer be listed.
       failure ??= { error }
     }
   }
@@ -332,15 +334,13 @@ const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failure
   if (rejects.count() > rejects.first.length)
     err.write(`… and ${grouped(rejects.count() - rejects.first.length)} more\n`)
   if (rejects.count() > 0)
-    err.write(`${rejects.isWhole() ? 'all' : 'not all'} of them are in ${shown(options.rejects)}\n`)
-  sayUnknownReports(err, tally)
+    err.write(`${rejects.isWhole() ? 'Full list' : 'Incomplete list'}: ${shown(options.rejects)}\n`)
+  warnOfUnknownReports(err, tally)
   for (const failure of failures) err.write(`${styled(err, 'red', 'copilot-credits:')} ${shown(failure)}\n`)
   if (failures.length === 0) return
   if (tally.unanswered() > 0)
-    err.write(`of ${grouped(tally.unanswered())} more messages it is not known whether they are charged\n`)
-  err.write(
-    'what is counted as accepted is charged; put right what failed and repeat the command: nothing is charged twice\n',
-  )
+    err.write(`${grouped(tally.unanswered())} more messages may or may not have been charged.\n`)
+  err.write('Accepted messages are charged. Run the command again to import the rest; nothing is charged twice.\n')
 }
 
 const summaryJson = (tally: Tally, failures: readonly string[]): object => {
@@ -354,8 +354,8 @@ const summaryJson = (tally: Tally, failures: readonly string[]): object => {
   }
 }
 
-/** Loud: a wrong id of a report is a wrong bill, and only its owner can tell. */
-const sayUnknownReports = (err: Terminal['err'], tally: Tally): void => {
+/** A wrong report id means a wrong price, and only the owner of the data can notice. */
+const warnOfUnknownReports = (err: Terminal['err'], tally: Tally): void => {
   const unknown = tally.unknownReports()
   if (unknown.length === 0) return
   const messages = unknown.reduce((sum, { count }) => sum + count, tally.unlisted())
@@ -365,18 +365,18 @@ const sayUnknownReports = (err: Terminal['err'], tally: Tally): void => {
     .join(', ')
   const more = unknown.length > UNKNOWN_REPORTS_SHOWN || tally.unlisted() > 0 ? ' and others' : ''
   const text =
-    `${grouped(messages)} ${messages === 1 ? 'message asks' : 'messages ask'} for reports that the catalogue does not have, ` +
-    `and are priced by their text: ${list}${more}`
+    `${grouped(messages)} ${messages === 1 ? 'message names a report' : 'messages name reports'} missing from the ` +
+    `catalogue and ${messages === 1 ? 'is' : 'are'} priced by text: ${list}${more}`
   err.write(`${styled(err, 'yellow', shown(text))}\n`)
 }
 
 const summary = (out: Terminal['out'], counts: IntakeCounts, seconds: number): string => {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
   const columns = [
-    { title: 'messages', align: 'left' },
-    { title: 'count', align: 'right' },
+    { title: 'result', align: 'left' },
+    { title: 'messages', align: 'right' },
   ] as const
   const rows = Object.entries(counts).map(([status, count]) => [status, grouped(count)])
   const rate = Math.round(total / Math.max(seconds, 0.001))
-  return `${table(out, columns, rows, [['all', grouped(total)]])}${seconds.toFixed(1)} s, ${grouped(rate)}/s\n`
+  return `${table(out, columns, rows, [['total', grouped(total)]])}${seconds.toFixed(1)} s, ${grouped(rate)} messages/s\n`
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { Command } from 'commander'
 import { addKeysCommand } from './keys.ts'
 
-test('no argument with U+0000 or a lone surrogate reaches the database', async () => {
+test('rejects U+0000 and lone surrogates in arguments before opening the database', async () => {
   const nothing = new PassThrough()
   for (const odd of ['a\u0000', '\ud800']) {
     for (const args of [
@@ -14,14 +14,14 @@ test('no argument with U+0000 or a lone surrogate reaches the database', async (
       ['revoke', odd],
     ]) {
       const program = new Command().exitOverride().configureOutput({ writeErr: () => {} })
-      const environment = () => assert.fail('the database was about to be opened')
+      const environment = () => assert.fail('tried to open the database')
       addKeysCommand(program, { out: nothing, err: nothing }, environment)
-      // Commands take over how they end when they are made.
+      // Subcommands inherit these settings only when they are created.
       for (const each of program.commands.flatMap((group) => [group, ...group.commands]))
         each.exitOverride().configureOutput({ writeErr: () => {} })
       await assert.rejects(
         program.parseAsync(['keys', ...args], { from: 'user' }),
-        /without U\+0000 and lone surrogates/,
+        /free of U\+0000 and lone surrogates/,
       )
     }
   }

@@ -1,4 +1,4 @@
-/** `copilot-credits keys`: who may ask the service. */
+/** `copilot-credits keys`: the API keys of an organization. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Environment, readConfig } from '#config.ts'
 import { SCOPES, type Scope } from '#metering/ledger.ts'
@@ -18,16 +18,20 @@ type Options = {
 export const addKeysCommand = (program: Command, { out, err }: Terminal, environment: () => Environment): void => {
   const keys = program
     .command('keys')
-    .summary('API keys: create, list, revoke')
-    .description('API keys of an organization, in the database of DATABASE_URL. The service may run meanwhile.')
+    .summary('Create, list and revoke API keys')
+    .description(
+      'Create, list and revoke the API keys of an organization. The keys are in the database that ' +
+        'DATABASE_URL names; the service can keep running.',
+    )
 
-  const organization = () => new Option('--organization <id>', 'whose keys').default('default').argParser(plain)
+  const organization = () =>
+    new Option('--organization <id>', 'Organization that owns the keys').default('default').argParser(plain)
 
   const withStore = async (id: string, work: (store: Store) => Promise<void>): Promise<void> => {
     const { openStore } = await import('#service.ts')
     const store = await openStore(readConfig(environment()))
     try {
-      if ((await store.organizations.find(id)) === undefined) throw new CommandFailed(`there is no organization ${id}`)
+      if ((await store.organizations.find(id)) === undefined) throw new CommandFailed(`no such organization: ${id}`)
       await work(store)
     } finally {
       await store.close()
@@ -36,11 +40,12 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
 
   keys
     .command('create')
-    .summary('make a key and show it, this once')
-    .requiredOption('--scope <scope>', `what it allows: ${SCOPES.join(', ')}; may be given again`, collectScope)
-    .option('--name <name>', 'for people, at most 200 characters', plainName, '')
+    .summary('Create a key and print it once')
+    .description('Create a key and print it to standard output. The key cannot be shown again.')
+    .requiredOption('--scope <scope>', `Permission: ${SCOPES.join(', ')}; repeat for several`, collectScope)
+    .option('--name <name>', `Label, at most ${NAME_CHARACTERS_MAX} characters`, plainName)
     .addOption(organization())
-    .option('--json', 'print JSON')
+    .option('--json', 'Print JSON')
     .action(async ({ organization: id, name = '', scope = [], json }: Options) => {
       await withStore(id, async ({ access }) => {
         const { key, entry } = await access.createKey({ organizationId: id, name, scopes: [...new Set(scope)] })
@@ -49,7 +54,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
         else {
           out.write(`${key}\n`)
           err.write(
-            `${styled(err, 'bold', entry.id)}: it is not shown again. Send it as "Authorization: Bearer <key>".\n`,
+            `Created ${styled(err, 'bold', entry.id)}. Store the key now: it is not shown again. Send it as "Authorization: Bearer <key>".\n`,
           )
         }
       })
@@ -57,9 +62,10 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
 
   keys
     .command('list')
-    .summary('the keys of an organization')
+    .summary('List the keys of an organization')
+    .description('List the keys of an organization with their scopes. The keys themselves are not stored.')
     .addOption(organization())
-    .option('--json', 'print JSON')
+    .option('--json', 'Print JSON')
     .action(async ({ organization: id, json }: Options) => {
       await withStore(id, async ({ access }) => {
         const rows = (await access.listKeys(id)).map(({ id: keyId, name, scopes, createdAt, revokedAt }) => ({
@@ -88,27 +94,28 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
 
   keys
     .command('revoke')
-    .summary('end a key; a running service takes it for some seconds more')
-    .argument('<id>', 'the id, as "keys list" shows it', plain)
+    .summary('Revoke a key')
+    .description('Revoke a key. A running service can accept the key for up to 5 more seconds.')
+    .argument('<id>', 'ID of the key, from "keys list"', plain)
     .addOption(organization())
     .action(async (keyId: string, { organization: id }: Options) => {
       await withStore(id, async ({ access }) => {
         const revoked = await access.revokeKey(id, keyId)
-        if (revoked === undefined) throw new CommandFailed(`there is no key ${keyId}`)
-        err.write(`${keyId} is revoked\n`)
+        if (revoked === undefined) throw new CommandFailed(`no such key: ${keyId}`)
+        err.write(`Revoked ${keyId}.\n`)
       })
     })
 }
 
-/** What reaches the database keeps to the rule of the API. */
+/** The API's rule for every string that is stored. */
 const plain = (value: string): string => {
-  if (!isPlainText(value)) throw new InvalidArgumentError(`It must be ${PLAIN_TEXT}.`)
+  if (!isPlainText(value)) throw new InvalidArgumentError(`Must be ${PLAIN_TEXT}.`)
   return value
 }
 
 const plainName = (value: string): string => {
   if (value.length > NAME_CHARACTERS_MAX)
-    throw new InvalidArgumentError(`It must have at most ${NAME_CHARACTERS_MAX} characters.`)
+    throw new InvalidArgumentError(`Must have at most ${NAME_CHARACTERS_MAX} characters.`)
   return plain(value)
 }
 
@@ -116,6 +123,6 @@ const NAME_CHARACTERS_MAX = 200
 
 const collectScope = (value: string, before: readonly Scope[] = []): readonly Scope[] => {
   const scope = SCOPES.find((each) => each === value)
-  if (scope === undefined) throw new InvalidArgumentError(`It must be one of ${SCOPES.join(', ')}.`)
+  if (scope === undefined) throw new InvalidArgumentError(`Must be one of ${SCOPES.join(', ')}.`)
   return [...before, scope]
 }

@@ -14,16 +14,19 @@ import { addServeCommand } from './serve.ts'
 import { shown, styled } from './terminal.ts'
 import { addUsageCommand } from './usage.ts'
 
-/** Runs a command and resolves to its exit code. */
+/** Resolves to the exit code. */
 export const main = async (args: readonly string[]): Promise<number> => {
   const terminal = { out: process.stdout, err: process.stderr }
   let exitCode: number = EXIT_CODES.ok
   const program = new Command('copilot-credits')
-    .description('What every AI-copilot message cost, in credits, exactly, and why.')
-    .version(packageJson.version)
+    .description('Exact credit metering and billing for AI-copilot messages.')
+    .version(packageJson.version, '-V, --version', 'Show the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
     .exitOverride()
-    .showHelpAfterError('(--help says more)')
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 called wrongly or a wrong setting.')
+    .configureOutput({ outputError: (text, write) => write(`${name()} ${text.replace(/^error: /, '')}`) })
+    .showHelpAfterError('Run with --help for usage.')
+    .addHelpText('after', '\nExit codes: 0 success, 1 failure, 2 invalid arguments or settings')
   addServeCommand(program, environmentWithFile)
   addRateCommand(program, terminal)
   addUsageCommand(program, terminal, environmentWithFile)
@@ -33,11 +36,8 @@ export const main = async (args: readonly string[]): Promise<number> => {
     exitCode = code
   })
   addDatabaseCommand(program, terminal, environmentWithFile)
-  for (const command of program.commands.flatMap((each) => [each, ...each.commands])) {
-    command.exitOverride().showHelpAfterError('(--help says more)')
-  }
 
-  // A reader that has had enough (`… | head`) is no failure.
+  // A reader that closes the pipe early (`… | head`) is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     process.exit(EXIT_CODES.ok)
@@ -48,8 +48,10 @@ export const main = async (args: readonly string[]): Promise<number> => {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage
     if (!(error instanceof CommandFailed || error instanceof ServiceError)) throw error
-    process.stderr.write(`${styled(process.stderr, 'red', 'copilot-credits:')} ${shown(error.message)}\n`)
-    const isTheCallers = error instanceof InvalidConfig || (error instanceof CommandFailed && error.kind === 'usage')
-    return isTheCallers ? EXIT_CODES.usage : EXIT_CODES.failed
+    process.stderr.write(`${name()} ${shown(error.message)}\n`)
+    const isUsage = error instanceof InvalidConfig || (error instanceof CommandFailed && error.kind === 'usage')
+    return isUsage ? EXIT_CODES.usage : EXIT_CODES.failed
   }
 }
+
+const name = (): string => styled(process.stderr, 'red', 'copilot-credits:')

@@ -1,4 +1,4 @@
-/** Files as other programs write them: each is read as its sender meant it, or refused, and no error quotes a text. */
+/** Files as other programs write them. Each is read as intended or rejected, and no error quotes a text. */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -44,10 +44,10 @@ const messagesOf = async (...args: Parameters<typeof read>): Promise<readonly un
 
 const SECRET = 'secret-password 4711'
 
-/** What is refused, in one error of the file. */
+/** The one error of a file that is rejected. */
 const refused = async (...args: Parameters<typeof read>): Promise<string> => {
   const error = await read(...args).then(
-    ({ found }) => assert.fail(`is read: ${JSON.stringify(found)}`),
+    ({ found }) => assert.fail(`was read: ${JSON.stringify(found)}`),
     (error: unknown) => error,
   )
   assert.ok(error instanceof WrongFile, `${error}`)
@@ -55,7 +55,7 @@ const refused = async (...args: Parameters<typeof read>): Promise<string> => {
   return error.message.slice(error.message.indexOf(folder) + folder.length)
 }
 
-/** `[line, text]` of a message, `[line, 'rejected']` of one that is rejected for a reason. */
+/** `[line, text]` of a message, or `[line, 'rejected']` if it is rejected for this reason. */
 const outcomesOf = async (content: string | Buffer, reason: RegExp, name = 'a.csv', options: Options = {}) => {
   const { found } = await read(content, name, options)
   return found.map((each) => {
@@ -76,44 +76,44 @@ describe('CSV', () => {
   for (const [what, content] of [
     ['LF', CSV.join('\n')],
     ['CRLF', `${CSV.join('\r\n')}\r\n`],
-    ['CR, as old Macs', `${CSV.join('\r')}\r`],
-    ['names with CRLF and messages with LF', `${CSV[0]}\r\n${CSV[1]}\n${CSV[2]}\n`],
-    ['names with LF and messages with CRLF', `${CSV[0]}\n${CSV[1]}\r\n${CSV[2]}\r\n`],
-    ['semicolons, as Excel in German', `${CSV.join('\r\n').replaceAll(/,(?! )/g, ';')}\r\n`],
+    ['CR, as on old Macs', `${CSV.join('\r')}\r`],
+    ['CRLF after the header and LF after messages', `${CSV[0]}\r\n${CSV[1]}\n${CSV[2]}\n`],
+    ['LF after the header and CRLF after messages', `${CSV[0]}\n${CSV[1]}\r\n${CSV[2]}\r\n`],
+    ['semicolons, as from a German Excel', `${CSV.join('\r\n').replaceAll(/,(?! )/g, ';')}\r\n`],
     ['tabs', CSV.join('\n').replaceAll(/,(?! )/g, '\t')],
-    ['vertical lines', CSV.join('\n').replaceAll(/,(?! )/g, '|')],
+    ['vertical bars', CSV.join('\n').replaceAll(/,(?! )/g, '|')],
     ['sep=; in the first line', `sep=;\r\n${CSV.join('\r\n').replaceAll(/,(?! )/g, ';')}`],
     ['sep=, in the first line', `sep=,\r\n${CSV.join('\r\n')}`],
     [
       'everything in quotes',
       `"id","text","timestamp","report_id","user_id"\n"1","Hello, ""you""","${T}","",""\n"b","Zweite\nZeile","${T}","5392","ada"`,
     ],
-    ['names in other letters', CSV.join('\n').replace(HEAD, 'ID,Text,TIMESTAMP,Report ID,userId')],
+    ['differently spelled column names', CSV.join('\n').replace(HEAD, 'ID,Text,TIMESTAMP,Report ID,userId')],
     ['empty lines, empty rows and spaces at the end', `\n${CSV.join('\n\n')}\n,,,,\n  \n`],
-    ['an empty column behind the last', CSV.map((line) => `${line},`).join('\n')],
-    ['empty columns behind the last in messages only', `${CSV[0]}\n${CSV[1]},,\n${CSV[2]},`],
-    ['the mark of the end of a DOS file', `${CSV.join('\r\n')}\r\n\u001a`],
+    ['an empty column after the last', CSV.map((line) => `${line},`).join('\n')],
+    ['empty fields after the last column, in messages only', `${CSV[0]}\n${CSV[1]},,\n${CSV[2]},`],
+    ['the end-of-file mark of DOS', `${CSV.join('\r\n')}\r\n\u001a`],
     ['UTF-8 with a byte order mark', `\ufeff${CSV.join('\r\n')}`],
     [
       'UTF-16 with a byte order mark, as Excel\'s "Unicode text"',
       Buffer.from(`\ufeff${CSV.join('\r\n').replaceAll(/,(?! )/g, '\t')}`, 'utf16le'),
     ],
-    ['UTF-16, the other way round', Buffer.from(`\ufeff${CSV.join('\r\n')}`, 'utf16le').swap16()],
+    ['big-endian UTF-16', Buffer.from(`\ufeff${CSV.join('\r\n')}`, 'utf16le').swap16()],
   ] as const) {
-    test(`with ${what} is read as it is meant, plain and compressed`, async () => {
+    test(`reads CSV with ${what}, plain and compressed`, async () => {
       assert.deepEqual(await messagesOf(content), [A, B])
       assert.deepEqual(await messagesOf(gzipSync(content), 'a.csv.gz'), [A, B])
     })
   }
 
-  test('keeps line ends within quotes as they are', async () => {
+  test('keeps line breaks within quotes', async () => {
     const [message] = await messagesOf(`id,text,timestamp\n1,"a\r\nb\rc\nd",${T}`)
     assert.equal((message as { text: string }).text, 'a\r\nb\rc\nd')
   })
 
-  test('rejects a line with more or fewer fields than there are columns, and takes the others', async () => {
+  test('rejects a line with too many or too few fields and reads the others', async () => {
     const content = `id,timestamp,text\na,${T},Hello there, what is the rent, please? ${SECRET}\nb,${T}\nc,${T},fine\nd,${T},cut\n ${SECRET}\n`
-    assert.deepEqual(await outcomesOf(content, /has \d fields?, and the line of names 3/), [
+    assert.deepEqual(await outcomesOf(content, /has \d fields?, expected 3/), [
       [2, 'rejected'],
       [3, 'rejected'],
       [4, 'fine'],
@@ -122,7 +122,7 @@ describe('CSV', () => {
     ])
   })
 
-  test('rejects a line with quotes where none may be, and takes the others', async () => {
+  test('rejects a line with misplaced quotes and reads the others', async () => {
     const content = `id,timestamp,text\n1,${T},5" of ${SECRET}\n2,${T},"a" ${SECRET}\n3,${T}, "${SECRET}"\n4,${T},fine\n`
     assert.deepEqual(await outcomesOf(content, /quote/), [
       [2, 'rejected'],
@@ -132,15 +132,15 @@ describe('CSV', () => {
     ])
   })
 
-  test('says from where on nothing was taken if a quote is never closed', async () => {
+  test('names the lines that an unclosed quote has swallowed', async () => {
     const content = `id,timestamp,text\n1,${T},fine\n2,${T},"${SECRET}\n3,${T},swallowed\n4,${T},swallowed\n`
-    assert.deepEqual(await outcomesOf(content, /never closed; nothing of lines 3 to 5 was taken/), [
+    assert.deepEqual(await outcomesOf(content, /never closed; lines 3 to 5 were not imported/), [
       [2, 'fine'],
       [3, 'rejected'],
     ])
   })
 
-  test('rejects ids that were rewritten, in whichever column, and names the field', async () => {
+  test('rejects a rewritten id in any column and names the field', async () => {
     const content = `${HEAD}\n1,a,${T},5392.0,\n2,a,${T},NaN,\n003,a,${T},,\n4,a,${T},,nan\n1E+15,a,${T},,\n6,a,${T},5392,ada\n`
     const { found } = await read(content)
     assert.deepEqual(
@@ -150,31 +150,31 @@ describe('CSV', () => {
   })
 
   for (const [what, head, said] of [
-    ['is not there', `7,secret,${T},,`, /line 1.*must name the columns; it has 3 fields and names none/],
+    ['is missing', `7,secret,${T},,`, /line 1.*must be a header; it has 3 fields, none of them id/],
     [
       'lacks a column',
       'id,timestamp,prompt',
-      /"id", "timestamp", "prompt", with commas.*no column text.*--column text=prompt/,
+      /"id", "timestamp", "prompt", separated by commas: missing text.*--column text=prompt/,
     ],
     [
-      'is that of LiteLLM',
+      'comes from LiteLLM',
       'request_id,call_type,startTime,total_tokens,messages',
-      /"request_id", "call_type".*no column id, no column text/,
+      /"request_id", "call_type".*missing id, text/,
     ],
-    ['has a column that nobody knows', 'id,text,timestamp,reprot_id', /not known what "reprot_id" is.*--ignore-column/],
-    ['has a column twice', 'id,text,text,timestamp', /columns 2 and 3 are both the text/],
-    ['has a column twice in other letters', 'id,text,timestamp,ID', /columns 1 and 4 are both the id/],
+    ['has an unknown column', 'id,text,timestamp,reprot_id', /unknown column "reprot_id".*--ignore-column/],
+    ['has a column twice', 'id,text,text,timestamp', /columns 2 and 3 both map to text/],
+    ['has a column twice in different spelling', 'id,text,timestamp,ID', /columns 1 and 4 both map to id/],
     ['has spaces around names', 'id, text, timestamp', /names have spaces around them/],
-    ['begins with the index of pandas', ',id,text,timestamp', /column 1 \(it has no name: --ignore-column ""\)/],
-    ['is one long line of prose', 'the secret, and what it is, dear', /names none of id, text and timestamp/],
-    ['has a quote that is not closed', `"id,text,timestamp`, /never closed.*in the line of names/],
+    ['starts with a pandas index', ',id,text,timestamp', /column 1 \(no name; ignore it with --ignore-column ""\)/],
+    ['is one long line of prose', 'the secret, and what it is, dear', /none of them id, text or timestamp/],
+    ['has a quote that is not closed', `"id,text,timestamp`, /never closed.*in the header row/],
   ] as const) {
-    test(`whose line of names ${what} is one error`, async () => {
+    test(`a header row that ${what} is one error`, async () => {
       assert.match(await refused(`${head}\n${`1,${SECRET},${T}\n`.repeat(3)}`), said)
     })
   }
 
-  test('with other names is read if it is said which column is which and which is none', async () => {
+  test('reads other column names once they are mapped or ignored', async () => {
     const content = `,request_id,startTime,prompt,spend\n0,r1,${T},Hello,0.5\n`
     const columns = { id: 'request_id', text: 'prompt', timestamp: 'startTime' }
     const expected = [{ id: 'r1', text: 'Hello', timestamp: T }]
@@ -203,29 +203,29 @@ describe('encodings', () => {
     ],
   ] as const
   for (const [name, content] of files) {
-    test(`${name} in another encoding is refused with its line and the likely encoding, which then reads it`, async () => {
+    test(`an error names the likely encoding of ${name}, and --encoding reads it`, async () => {
       const bytes = latin1(content('R\xe9sum\xe9 secret \x93x\x94'))
       for (const file of [bytes, gzipSync(bytes)]) {
         assert.match(
           await refused(file, name),
-          /, line 3, column \d+: is not UTF-8: it is probably windows-1252.*--encoding windows-1252/,
+          /, line 3, column \d+: not valid UTF-8; the file is probably windows-1252.*--encoding windows-1252/,
         )
         const messages = await messagesOf(file, name, { encoding: 'windows-1252' })
         assert.equal((messages[1] as { text: string }).text, 'Résumé secret “x”')
       }
       const utf16 = Buffer.from(content('Résumé'), 'utf16le')
-      assert.match(await refused(utf16, name), /seems to be in utf-16le.*--encoding utf-16le/)
+      assert.match(await refused(utf16, name), /looks like utf-16le.*--encoding utf-16le/)
       assert.equal((await messagesOf(utf16, name, { encoding: 'utf-16le' })).length, 2)
       const marked = Buffer.concat([Buffer.from([0xff, 0xfe]), utf16])
       assert.equal((await messagesOf(marked, name)).length, 2)
-      assert.match(await refused(marked, name, { encoding: 'windows-1252' }), /byte order mark of utf-16le/)
-      // A replacement character that is there is a character like any other.
+      assert.match(await refused(marked, name, { encoding: 'windows-1252' }), /a utf-16le byte order mark/)
+      // A replacement character in the file itself is a character like any other.
       assert.equal(((await messagesOf(content('a\ufffdb'), name))[1] as { text: string }).text, 'a\ufffdb')
       assert.match(await refused(`${`${content('a')}é`.slice(0, -1)}\0`, name), /U\+0000/)
     })
   }
 
-  test('a character that is cut by the end of the file is an error, and one cut by a chunk is none', async () => {
+  test('a character truncated by the end of the file is an error; one split between chunks is not', async () => {
     const long = `id,text,timestamp\n1,${'é😀日'.repeat(50_000)},${T}\n`
     assert.equal((await messagesOf(long)).length, 1)
     assert.equal((await messagesOf(`x${long}`.slice(1))).length, 1)
@@ -254,46 +254,56 @@ describe('JSON', () => {
     ['NDJSON with CR', 'a.ndjson', lines.replaceAll('\n', '\r')],
     ['NDJSON with empty lines, without a name', 'a', `\n${lines}\n\n`],
   ] as const) {
-    test(`${what} is read as it is meant, plain and compressed`, async () => {
+    test(`reads ${what}, plain and compressed`, async () => {
       assert.deepEqual(await messagesOf(content, name), [A, B])
       assert.deepEqual(await messagesOf(gzipSync(content), name), [A, B])
     })
   }
 
-  test('a single object is a message, and fields beside messages are said', async () => {
+  test('a single object is a message, and ignored top-level fields are named', async () => {
     assert.deepEqual(await messagesOf(JSON.stringify(A, null, 2), 'a.json'), [A])
     assert.deepEqual(await messagesOf(JSON.stringify(A), 'a.json'), [A])
     const { found, notes } = await read(JSON.stringify({ messages: [A], next: 'page 2' }), 'a.json')
     assert.equal(found.length, 1)
-    assert.match(notes.join(), /beside "messages" the file holds "next"/)
+    assert.match(notes.join(), /ignored the top-level fields "next"/)
   })
 
   for (const [what, name, content, said] of [
-    ['messages that are no array', 'a.json', `{"messages":{"text":"${SECRET}"}}`, /"messages" must be an array/],
+    ['messages that are not an array', 'a.json', `{"messages":{"text":"${SECRET}"}}`, /"messages" must be an array/],
     [
       'another object',
       'a.json',
       `{"data":["${SECRET}"],"object":"list"}`,
-      /has the keys "data", "object", and is no message/,
+      /an object with the keys "data", "object" is not a message/,
     ],
-    ['NDJSON of something else', 'a.ndjson', `{"prompt":"${SECRET}"}\n`.repeat(3), /line 1.*has the keys "prompt"/],
+    ['NDJSON of something else', 'a.ndjson', `{"prompt":"${SECRET}"}\n`.repeat(3), /line 1.*with the keys "prompt"/],
     ['a text', 'a.json', `"${SECRET}"`, /line 1, column 1: must be a JSON object or array/],
     ['an array that does not end', 'a.json', `[\n{"id":1,"text":"${SECRET}`, /line 2, column 1.*cut off/],
     ['an array that is broken', 'a.json', `[\n{"id":1,"text":${SECRET}}]`, /line 2, column \d+: must be valid JSON/],
-    ['text behind the end', 'a.json', `${JSON.stringify([A])}\n"${SECRET}"`, /line 2, column 1: something follows/],
-    ['messages twice', 'a.json', `{"messages":[${JSON.stringify(A)}],"messages":[{"text":"${SECRET}"}]}`, /twice/],
-    ['no messages', 'a.json', '{"messages":[]}', /holds no message/],
-    ['an empty array', 'a.json', '[]', /holds no message/],
-    ['names and no messages', 'a.csv', HEAD, /holds no message/],
-    ['nothing', 'a.csv', '', /is empty: 0 messages/],
-    ['white space', 'a.ndjson', ' \n\n', /nothing but white space/],
+    [
+      'text after the end',
+      'a.json',
+      `${JSON.stringify([A])}\n"${SECRET}"`,
+      /line 2, column 1: unexpected content after the end/,
+    ],
+    [
+      'messages twice',
+      'a.json',
+      `{"messages":[${JSON.stringify(A)}],"messages":[{"text":"${SECRET}"}]}`,
+      /duplicate key/,
+    ],
+    ['no messages', 'a.json', '{"messages":[]}', /contains no messages/],
+    ['an empty array', 'a.json', '[]', /contains no messages/],
+    ['a header row and no messages', 'a.csv', HEAD, /contains no messages/],
+    ['nothing', 'a.csv', '', /is empty/],
+    ['white space', 'a.ndjson', ' \n\n', /contains only white space/],
   ] as const) {
     test(`a file with ${what} is an error`, async () => {
       assert.match(await refused(content, name), said)
     })
   }
 
-  test('a line that is broken or has a key twice is rejected at its place, and the others are taken', async () => {
+  test('rejects a line that is invalid or has a duplicate key and reads the others', async () => {
     const content = [
       JSON.stringify({ ...A, text: 'one' }),
       `{"id":2,"text":"${SECRET}`,
@@ -311,34 +321,34 @@ describe('JSON', () => {
       [6, 'six'],
     ]
     assert.deepEqual(
-      await outcomesOf(content, /must be (valid JSON|JSON in which no object has a key twice)/, 'a.ndjson'),
+      await outcomesOf(content, /must be (valid JSON|JSON without duplicate keys)/, 'a.ndjson'),
       expected,
     )
     const array = `[\n${JSON.stringify({ ...A, text: 'one' })},\n{"id":3,"text":"a","text":"${SECRET}"}]`
-    assert.deepEqual(await outcomesOf(array, /key twice: text is there twice/, 'a.json'), [
+    assert.deepEqual(await outcomesOf(array, /duplicate keys; text appears twice/, 'a.json'), [
       [2, 'one'],
       [3, 'rejected'],
     ])
   })
 
-  test('an id in digits that a double does not hold is rejected, and one that is merely written otherwise is taken', async () => {
+  test('rejects a numeric id that a 64-bit float cannot hold, but accepts other notations', async () => {
     for (const id of ['9007199254740993', '9007199254740990.5', '1.00000000000000000001', '1e400']) {
       const content = `{"id":${id},"text":"a","timestamp":"${T}"}`
       for (const [text, name] of [
         [content, 'a.ndjson'],
         [`[${content}]`, 'a.json'],
       ] as const) {
-        assert.deepEqual(await outcomesOf(text, /loses no digit/, name), [[1, 'rejected']], id)
+        assert.deepEqual(await outcomesOf(text, /without losing digits/, name), [[1, 'rejected']], id)
       }
       const report = `{"id":1,"report_id" : ${id},"text":"a","timestamp":"${T}"}`
-      assert.deepEqual(await outcomesOf(report, /loses no digit/, 'a.ndjson'), [[1, 'rejected']], id)
+      assert.deepEqual(await outcomesOf(report, /without losing digits/, 'a.ndjson'), [[1, 'rejected']], id)
     }
     const [message] = await messagesOf(`{"id":1e3,"report_id":5392.0,"text":"a","timestamp":"${T}"}`, 'a.ndjson')
     assert.deepEqual(message, { id: 1000, report_id: 5392, text: 'a', timestamp: T })
   })
 })
 
-describe('a file that is no text', () => {
+describe('a file that is not text', () => {
   const zip = (name: string): Buffer => {
     const data = deflateRawSync(SECRET)
     const header = Buffer.alloc(30)
@@ -356,31 +366,31 @@ describe('a file that is no text', () => {
     ['a web page', 'a.csv', `<!DOCTYPE html><html>${SECRET}`, /is a web page/],
     ['XML', 'a.csv', `<?xml version="1.0"?><a>${SECRET}</a>`, /is XML/],
     ['rich text', 'a.json', `{\\rtf1 ${SECRET}}`, /rich text/],
-    ['compressed otherwise', 'a.csv', Buffer.from('28b52ffd00', 'hex'), /Zstandard/],
-    ['compressed twice', 'a.csv.gz', gzipSync(gzipSync(CSV.join('\n'))), /gzip twice/],
-    ['something else', 'a.csv', Buffer.from([1, 0, 2, 0, 0, 3]), /U\+0000/],
+    ['another compression', 'a.csv', Buffer.from('28b52ffd00', 'hex'), /Zstandard/],
+    ['double compression', 'a.csv.gz', gzipSync(gzipSync(CSV.join('\n'))), /twice with gzip/],
+    ['binary data', 'a.csv', Buffer.from([1, 0, 2, 0, 0, 3]), /U\+0000/],
     ['UTF-32', 'a.csv', Buffer.from('fffe000069000000', 'hex'), /UTF-32/],
   ] as const) {
-    test(`such as ${what} is said to be what it is`, async () => {
+    test(`the error for ${what} names the kind of file`, async () => {
       assert.match(await refused(content, name), said)
     })
   }
 
-  test('such as gzip that is cut off, damaged or followed by something is an error', async () => {
+  test('gzip data that is truncated, damaged or followed by other data is an error', async () => {
     const whole = gzipSync(`${HEAD}\n${`1,${SECRET},${T},,\n`.repeat(10)}`)
     assert.match(await refused(whole.subarray(0, -9), 'a.gz'), /ends in the middle of its gzip data/)
     const damaged = Buffer.from(whole)
     damaged[whole.length - 5] = (damaged[whole.length - 5] ?? 0) ^ 1
-    assert.match(await refused(damaged, 'a.gz'), /gzip data are damaged/)
+    assert.match(await refused(damaged, 'a.gz'), /damaged gzip data/)
     assert.match(
       await refused(Buffer.concat([whole, Buffer.from('1,a,b')]), 'a.gz'),
-      /follows its gzip data|gzip data are damaged/,
+      /after its gzip data|damaged gzip data/,
     )
     const two = Buffer.concat([gzipSync(`${CSV[0]}\n`), gzipSync(`${CSV[1]}\n`), gzipSync(CSV[2] ?? '')])
     assert.deepEqual(await messagesOf(two, 'a.csv.gz'), [A, B])
   })
 
-  test('such as one that is still being written is an error, and its end is never taken for that of a message', async () => {
+  test('a file that is still being written is an error, and its incomplete last message is never read', async () => {
     const path = join(folder, `${count}-growing.csv`)
     const line = (id: number): string => `${id},${T},,,${SECRET}\n`
     const found: FileEntry[] = []
@@ -390,7 +400,7 @@ describe('a file that is no text', () => {
     const lines = Array.from({ length: 5000 }, (_, id) => line(id + 1))
     assert.match(
       await refused(`id,timestamp,report_id,user_id,text\n${lines.join('')}`, 'growing.csv', { progress }, found),
-      /growing\.csv: was changed while it was read: import it again once it is complete$/,
+      /growing\.csv: changed while being read; import it again once it is complete$/,
     )
     assert.ok(found.length >= 5000)
     assert.ok(found.every((each) => !('entry' in each) || (each.entry as { id: unknown }).id !== 0))

@@ -1,7 +1,7 @@
 /**
- * Files of messages, as they are found in the world: JSON, NDJSON or CSV, plain or gzip, in whatever encoding, from a disk or
- * from standard input. What is not plainly what its sender meant is a WrongFile, or an entry with a problem; errors of
- * parsers are never passed on, because they quote what they stop at.
+ * Reads files of messages as real programs write them: JSON, NDJSON or CSV, plain or gzip, in many encodings, from a disk or
+ * from standard input. Anything ambiguous is a WrongFile, or an entry with a problem: a guess could be a wrong charge. Errors
+ * of parsers are never passed on, because they quote their input.
  */
 import { createReadStream, type Stats } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
@@ -21,19 +21,19 @@ export const FORMATS = ['json', 'ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
 
 export type MessageFile = {
-  /** Bytes on the disk; undefined for standard input. */
+  /** Size on disk; undefined for standard input. */
   readonly bytes: number | undefined
-  /** Throws WrongFile, or what `stop` was aborted with. */
+  /** Throws WrongFile, or the reason of `stop`. */
   readonly entries: AsyncIterable<FileEntries>
 }
 
 export type FileNeeds = CsvNeeds & {
-  /** Is told how many bytes of the file have been read. */
+  /** Called with the number of bytes read so far. */
   readonly progress: (bytes: number) => void
   readonly format: Format | undefined
-  /** Without it the byte order mark decides, or it is UTF-8. */
+  /** If undefined: as the byte order mark says, or UTF-8. */
   readonly encoding: string | undefined
-  /** Is told what the file holds that is not imported and is no error. */
+  /** Called with a remark about content that is ignored. */
   readonly note: (text: string) => void
   readonly stop: AbortSignal
 }
@@ -52,7 +52,7 @@ export const openMessageFile = async (path: string, needs: FileNeeds): Promise<M
 const sizeOf = async (path: string): Promise<number> => {
   try {
     const found = await stat(path)
-    if (found.isDirectory()) throw new Error('it is a folder')
+    if (found.isDirectory()) throw new Error('is a directory')
     await access(path, constants.R_OK)
     return found.size
   } catch (error) {
@@ -74,7 +74,7 @@ async function* readEntries(path: string, needs: FileNeeds): AsyncGenerator<File
       count += entries.length
       yield entries
     }
-    if (count === 0) throw new WrongPlace({ line: 0, column: 0, reason: 'holds no message' })
+    if (count === 0) throw new WrongPlace({ line: 0, column: 0, reason: 'contains no messages' })
   } catch (error) {
     if (stop.aborted) throw stop.reason
     throw toWrongFile(path, error)
@@ -87,12 +87,12 @@ async function* entriesOf(path: string, raw: Chunks, needs: FileNeeds): AsyncGen
   const plain = await unzipped(raw)
   const [start, bytes] = await peeked(plain, KIND_BYTES)
   const kind = kindOfFile(start)
-  if (kind !== undefined) throw wrong(`is ${kind}, and not a text: ${TEXTS}`)
+  if (kind !== undefined) throw wrong(`is ${kind}; ${SUPPORTED}`)
   const [head, chunks] = await peeked(toUtf8(bytes, encodingOf(start, needs.encoding)), HEAD_BYTES)
   const text = head.toString()
   if (text.trim() === '') {
-    if ((await sizeLeft(chunks)) > HEAD_BYTES) throw wrong('begins with nothing but white space')
-    throw wrong(head.length === 0 ? 'is empty: 0 messages' : 'holds nothing but white space')
+    if ((await sizeLeft(chunks)) > HEAD_BYTES) throw wrong('starts with more than 64 KiB of white space')
+    throw wrong(head.length === 0 ? 'is empty' : 'contains only white space')
   }
   const format = formatOf(path, text, needs.format)
   if (format === 'csv') yield* csvEntries(chunks, { text, isWhole: head.length < HEAD_BYTES }, needs)
@@ -100,9 +100,9 @@ async function* entriesOf(path: string, raw: Chunks, needs: FileNeeds): AsyncGen
   else yield* ndjsonEntries(chunks, text.includes('\n') ? '\n' : '\r')
 }
 
-const TEXTS = 'import takes JSON, NDJSON and CSV, plain or compressed with gzip'
+const SUPPORTED = 'import reads JSON, NDJSON and CSV, plain or gzip'
 
-/** Of what is wrong with a file as a whole. */
+/** An error of the whole file. */
 const wrong = (reason: string): WrongPlace => new WrongPlace({ line: 0, column: 0, reason })
 
 const toWrongFile = (path: string, error: unknown): unknown => {
@@ -112,8 +112,8 @@ const toWrongFile = (path: string, error: unknown): unknown => {
   }
   if (error instanceof CsvTooLong) return new WrongFile(path, `, line ${error.problem.line}: ${error.problem.reason}`)
   const { code = '', message = '' } = error as { readonly code?: unknown; readonly message?: string }
-  if (code === 'Z_BUF_ERROR') return new WrongFile(path, ': ends in the middle of its gzip data: is it cut off?')
-  if (String(code).startsWith('Z_')) return new WrongFile(path, `: its gzip data are damaged (${message})`)
+  if (code === 'Z_BUF_ERROR') return new WrongFile(path, ': ends in the middle of its gzip data; it may be truncated')
+  if (String(code).startsWith('Z_')) return new WrongFile(path, `: has damaged gzip data (${message})`)
   return error instanceof Error && 'syscall' in error ? new WrongFile(path, `: ${message}`) : error
 }
 
@@ -126,24 +126,23 @@ async function* counted(raw: Readable, progress: (bytes: number) => void): Async
   }
 }
 
-/** A file that is still being written ends somewhere: what stands there last may be a part of a message. */
+/** Fails if the file changed while it was read: its last message may have been incomplete. */
 async function* unchanged(path: string, before: Stats | undefined, chunks: Chunks): AsyncGenerator<Buffer> {
   yield* chunks
   if (before?.isFile() !== true) return
   const after = await stat(path).catch(() => before)
   const isSame = after.size === before.size && after.mtimeMs === before.mtimeMs
-  // Another file in its place says nothing of this one.
-  if (!isSame && after.ino === before.ino)
-    throw wrong('was changed while it was read: import it again once it is complete')
+  // A new file under the same name does not affect the one that was read.
+  if (!isSame && after.ino === before.ino) throw wrong('changed while being read; import it again once it is complete')
 }
 
 type Chunks = AsyncIterable<Buffer>
 
-/** What decides about the kind of a file and about its encoding; and what decides about its format. */
+/** How much of a file decides its kind and encoding, and how much decides its format. */
 const KIND_BYTES = 4 * 1024
 const HEAD_BYTES = 64 * 1024
 
-/** The beginning, of `least` bytes or all there is, and all chunks with it. */
+/** Returns the first `least` bytes or more, unless the file is shorter, and all chunks including those bytes. */
 const peeked = async (chunks: Chunks, least: number): Promise<readonly [Buffer, Chunks]> => {
   const iterator = chunks[Symbol.asyncIterator]()
   const first: Buffer[] = []
@@ -174,7 +173,7 @@ const sizeLeft = async (chunks: Chunks): Promise<number> => {
   return bytes
 }
 
-/** gzip is known by its first two bytes, whatever the file is called. */
+/** Detects gzip by its first two bytes, not by the file's name. */
 const unzipped = async (chunks: Chunks): Promise<Chunks> => {
   const [head, all] = await peeked(chunks, 2)
   if (head[0] !== 0x1f || head[1] !== 0x8b) return all
@@ -190,24 +189,24 @@ const unzipped = async (chunks: Chunks): Promise<Chunks> => {
   source.on('error', (error) => gunzip.destroy(error))
   async function* unpacked(): AsyncGenerator<Buffer> {
     yield* source.pipe(gunzip) as AsyncIterable<Buffer>
-    // Node stops without a word at what follows the compressed data.
-    if (gunzip.bytesWritten < given) throw wrong('something that is not compressed follows its gzip data')
+    // Node.js silently ignores what follows the compressed data.
+    if (gunzip.bytesWritten < given) throw wrong('has other data after its gzip data')
   }
   return unpacked()
 }
 
 const encodingOf = (head: Buffer, asked: string | undefined): string => {
   const mark = encodingOfMark(head)
-  if (mark === 'utf-32') throw wrong('is in UTF-32: save it as UTF-8')
+  if (mark === 'utf-32') throw wrong('is UTF-32; save it as UTF-8')
   if (asked !== undefined && mark !== undefined && mark !== asked) {
-    throw wrong(`begins with the byte order mark of ${mark}: leave out --encoding ${asked}`)
+    throw wrong(`starts with a ${mark} byte order mark; remove --encoding ${asked}`)
   }
   const likely = asked === undefined && mark === undefined ? looksLikeUtf16(head) : undefined
-  if (likely !== undefined) throw wrong(`seems to be in ${likely} without a byte order mark: say --encoding ${likely}`)
+  if (likely !== undefined) throw wrong(`looks like ${likely} without a byte order mark; try --encoding ${likely}`)
   return asked ?? mark ?? 'utf-8'
 }
 
-/** What the file begins with decides; its name and --format only if that leaves it open. */
+/** The beginning of the file decides. Its name and --format count only if that is ambiguous. */
 const formatOf = (path: string, text: string, asked: Format | undefined): Format => {
   const [, extension = ''] = /\.(\w+)(?:\.gz)?$/.exec(path.toLowerCase()) ?? []
   const first = text.trimStart()[0]
@@ -219,13 +218,13 @@ const formatOf = (path: string, text: string, asked: Format | undefined): Format
   return extension === 'json' ? 'json' : 'csv'
 }
 
-/** Whether each line seems to be an object: the first is one, or the second begins another. */
+/** Whether the file looks like one object per line: the first line is one, or the second starts another. */
 const isOfLines = (text: string): boolean => {
   const [first = '', second = ''] = text.split(/\r\n?|\n/).filter((line) => line.trim() !== '')
   const elements = new JsonElements()
   try {
     const found = elements.push(Buffer.from(first))
-    // A line of which even the beginning is longer than what is looked at.
+    // The first line is longer than the part that is examined.
     if (first.length >= text.trim().length - 1 && found.length === 0) return !elements.isListing()
     elements.end()
     return !elements.isListing()
@@ -250,7 +249,7 @@ async function* jsonEntries(chunks: Chunks, note: (text: string) => void): Async
   const around = elements.around()
   if (around === undefined) return
   const others = Object.keys(parseAround(around)).filter((key) => key !== 'messages')
-  if (others.length > 0) note(`beside "messages" the file holds ${listed(others)}, which import leaves out`)
+  if (others.length > 0) note(`ignored the top-level fields ${listed(others)}`)
 }
 
 const parseAround = (around: Buffer): object => {
@@ -258,18 +257,18 @@ const parseAround = (around: Buffer): object => {
     return readJson(around, { isStart: false }) as object
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
-    throw wrong(`what stands around the array "messages" ${error.message}`)
+    throw wrong(`the object around "messages" ${error.message}`)
   }
 }
 
-/** JSON that is broken in the middle ends the file: nothing behind it can be trusted. */
+/** Invalid JSON ends the file: nothing after it can be trusted. A duplicate key rejects only its message. */
 const parseEntry = (bytes: Buffer, at: Place, column: number): FileEntry => {
   try {
     return parsed(bytes, at)
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
     const place = placeWithin(error, at.line, column)
-    if (error.fault === 'key-twice') return { ...at, ...place, problem: error.message }
+    if (error.fault === 'duplicate-key') return { ...at, ...place, problem: error.message }
     throw new WrongPlace({ ...place, reason: error.message })
   }
 }
@@ -286,27 +285,27 @@ const parsed = (bytes: Buffer, at: Place): FileEntry => {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
   const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
   if (rounded === undefined) return { ...at, entry }
-  return { ...at, field: rounded, problem: 'must be a whole number that loses no digit: write longer ones as strings' }
+  return { ...at, field: rounded, problem: 'does not fit a 64-bit float without losing digits; write it as a string' }
 }
 
 const NUMBERS = ['id', 'report_id']
 
-/** One error in place of one for each message, if the file is of something else. */
+/** Fails with one error for the file, rather than one per message, if it contains something else. */
 const checkShape = (first: FileEntry, line: number): void => {
   const entry = 'entry' in first ? first.entry : undefined
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return
   if ('id' in entry || 'text' in entry || 'timestamp' in entry) return
   const keys = Object.keys(entry)
   const found = keys.length === 0 ? 'no keys' : `the keys ${listed(keys)}`
-  const reason = 'messages' in entry ? '"messages" must be an array' : `this object has ${found}, and is no message`
+  const reason = 'messages' in entry ? '"messages" must be an array' : `an object with ${found} is not a message`
   throw new WrongPlace({
     line,
     column: 1,
-    reason: `${reason}: import takes {"messages":[…]}, […] or objects with id, text, timestamp, report_id and user_id`,
+    reason: `${reason}; expected {"messages":[…]}, […] or objects with id, text, timestamp, report_id and user_id`,
   })
 }
 
-/** Keys are names; what is none is not shown. */
+/** Shows keys that look like names. Others could be texts. */
 const listed = (keys: readonly string[]): string => {
   const shown = keys.slice(0, KEYS_SHOWN).map((key) => (/^[\w.-]{1,40}$/.test(key) ? `"${key}"` : '…'))
   return `${shown.join(', ')}${keys.length > KEYS_SHOWN ? ' and others' : ''}`

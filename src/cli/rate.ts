@@ -1,4 +1,4 @@
-/** `copilot-credits rate`: what a text costs, and why. */
+/** `copilot-credits rate`: the price of a text, with a line for each rule. */
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Charge, ChargeLine } from '#model/charge.ts'
@@ -12,12 +12,12 @@ import { grouped, shown, shownAmount, styled, type Terminal, table } from './ter
 export const addRateCommand = (program: Command, { out }: Terminal): void => {
   program
     .command('rate')
-    .summary('what a text costs, with a line for each rule')
+    .summary('Price a text and show each rule that applied')
     .description(
-      'Prices texts with the standard rate card and shows each rule that applied. Texts are measured here and sent nowhere.',
+      'Price texts with the standard rate card and show each rule that applied. Texts never leave this process.',
     )
-    .argument('<text...>', 'texts to price; - reads one from standard input, without its last line break')
-    .option('--json', 'print JSON')
+    .argument('<text...>', 'Texts to price; - reads one from standard input, without a final line break')
+    .option('--json', 'Print JSON')
     .action(async (texts: readonly string[], { json }: { readonly json?: true }) => {
       const rated: Rated[] = []
       for (const text of texts) rated.push(rate(text === '-' ? await textFromInput() : text))

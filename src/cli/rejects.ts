@@ -1,4 +1,4 @@
-/** The file of what import did not take: the place, the id and what is wrong, never a text. */
+/** The list of rejected and conflicting messages: place, id and reason, never a text. */
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { CommandFailed } from './failure.ts'
 import type { FileEntry } from './file-entry.ts'
@@ -6,24 +6,24 @@ import type { Result } from './import-targets.ts'
 import { shown } from './terminal.ts'
 
 export type Rejects = {
-  /** The first ones, for people. */
+  /** The first few, formatted for the terminal. */
   readonly first: readonly string[]
   readonly count: () => number
-  /** Throws CommandFailed if it cannot be written. */
+  /** Throws CommandFailed if the file cannot be written. */
   readonly add: (file: string, entry: FileEntry, result: Result) => void
-  /** Throws CommandFailed as `add` does. */
+  /** Throws CommandFailed if the file cannot be written. */
   readonly flush: () => void
-  /** Whether all of them are in the file. */
+  /** Whether the file has every message that was added. */
   readonly isWhole: () => boolean
-  /** Removes the file if nothing was written to it. */
+  /** Removes the file if it is new and empty. */
   readonly close: () => void
 }
 
-/** Opens the file at once, so that one that cannot be written is known before the first message. Throws CommandFailed. */
+/** Opens the file now, so that an unwritable file fails before the first message is charged. Throws CommandFailed. */
 export const openRejects = (path: string, inputs: readonly string[]): Rejects => {
   const isNew = !existsSync(path)
   if (!isNew && inputs.some((input) => isSameFile(input, path)))
-    throw new CommandFailed(`--rejects ${path} is a file that is to be imported`, 'usage')
+    throw new CommandFailed(`--rejects ${path} is one of the input files`, 'usage')
   const file = attempt(path, () => openSync(path, 'a'))
   const first: string[] = []
   let count = 0
@@ -34,10 +34,10 @@ export const openRejects = (path: string, inputs: readonly string[]): Rejects =>
     if (pending === '' || hasFailed) return
     const bytes = Buffer.from(pending)
     pending = ''
-    // A line may be cut now: nothing can follow it.
+    // Until this succeeds, the last line may be incomplete, and nothing may follow it.
     hasFailed = true
     attempt(path, () => {
-      // What an earlier import had to say is replaced by what this one has.
+      // Replaces the list of an earlier import, but only once there is something to list.
       if (!hasWritten && fstatSync(file).isFile()) ftruncateSync(file)
       hasWritten = true
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
@@ -49,7 +49,7 @@ export const openRejects = (path: string, inputs: readonly string[]): Rejects =>
     count: () => count,
     add: (input, entry, { status, id, field = '', reason }) => {
       count++
-      const why = reason ?? 'the id is taken by a message with other content'
+      const why = reason ?? 'a message with this id and other content already exists'
       const { line, column, number } = entry
       const more = { ...(id !== undefined && { id }), status, ...(field !== '' && { field }), reason: why }
       const place = { file: input, place: number ?? line, line, ...(column !== undefined && { column }) }
@@ -88,8 +88,6 @@ const attempt = <T>(path: string, act: () => T): T => {
     return act()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandFailed(
-      `${path}: what is rejected cannot be written there (${reason}): name another file with --rejects`,
-    )
+    throw new CommandFailed(`cannot write rejected messages to ${path} (${reason}); choose another file with --rejects`)
   }
 }

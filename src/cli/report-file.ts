@@ -1,4 +1,4 @@
-/** A file of reports and their prices: each is checked as `PUT /v1/reports/:id` checks it, all of them before the first is set. */
+/** Reads a file of reports. Validates each like `PUT /v1/reports/:id`, and all of them before the first price is set. */
 import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { InvalidJson, readJson } from '#formats/json.ts'
@@ -9,7 +9,7 @@ import { isReportProblem, parseReport } from '#metering/incoming-report.ts'
 import type { Report } from '#model/report.ts'
 import { WrongFile } from './failure.ts'
 
-/** Reads `{"reports":[{id, name, credit_cost}]}` or the array alone. Throws WrongFile. */
+/** Accepts `{"reports":[{id, name, credit_cost}]}` or just the array. Throws WrongFile. */
 export const readReports = async (path: string): Promise<readonly Report[]> => {
   const list = new JsonElements('reports')
   const reports: Report[] = []
@@ -20,7 +20,7 @@ export const readReports = async (path: string): Promise<readonly Report[]> => {
         const report = reportIn(path, element)
         const before = lineOf.get(String(report.id))
         if (before !== undefined)
-          throw wrong(path, element.line, `report ${report.id} is there twice, first in line ${before}`)
+          throw wrong(path, element.line, `report ${report.id} appears twice, first on line ${before}`)
         lineOf.set(String(report.id), element.line)
         reports.push(report)
       }
@@ -31,10 +31,10 @@ export const readReports = async (path: string): Promise<readonly Report[]> => {
   } catch (error) {
     if (error instanceof BadJsonList || error instanceof BadEncoding)
       throw wrong(path, error.line, `column ${error.column}: ${error.message}`)
-    if (error instanceof InvalidJson) throw new WrongFile(path, `: what stands around the reports ${error.message}`)
+    if (error instanceof InvalidJson) throw new WrongFile(path, `: the object around the reports ${error.message}`)
     throw error
   }
-  if (reports.length === 0) throw new WrongFile(path, ': holds no report')
+  if (reports.length === 0) throw new WrongFile(path, ': contains no reports')
   return reports
 }
 
@@ -47,7 +47,7 @@ async function* textOf(path: string): AsyncGenerator<Buffer> {
     yield bytes
   }
   const mark = encodingOfMark(bytes)
-  if (mark === 'utf-32') throw new WrongFile(path, ': is in UTF-32: save it as UTF-8')
+  if (mark === 'utf-32') throw new WrongFile(path, ': is UTF-32; save it as UTF-8')
   yield* toUtf8(chunks(), mark ?? 'utf-8')
 }
 
@@ -74,7 +74,7 @@ const reportIn = (path: string, { bytes, line }: JsonElement): Report => {
   if (!isReportProblem(report)) {
     const rounded = roundedAmong(bytes, value as Readonly<Record<string, unknown>>, ['id', 'credit_cost'])
     if (rounded === undefined) return report
-    throw wrong(path, line, `${rounded} of a report must be a number that loses no digit`)
+    throw wrong(path, line, `${rounded} of a report has more digits than a 64-bit float can hold`)
   }
   const { field, expected } = report
   throw wrong(path, line, `${field === '' ? 'a report' : `${field} of a report`} must be ${expected}`)

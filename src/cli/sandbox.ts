@@ -1,4 +1,4 @@
-/** `copilot-credits sandbox`: a stand-in for the Copilot service. */
+/** `copilot-credits sandbox`: a mock of the Copilot service. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
@@ -10,26 +10,26 @@ type Options = {
   readonly latency: number
   readonly errorRate: number
   readonly brokenRate: number
-  readonly missing: readonly string[]
+  readonly missing?: readonly string[]
   readonly quiet?: true
 }
 
 export const addSandboxCommand = (program: Command, { out, err }: Terminal): void => {
   program
     .command('sandbox')
-    .summary('a stand-in for the Copilot service, which can be slow, fail and lie')
+    .summary('Run a mock of the Copilot service that can be slow, fail or send bad data')
     .description(
-      'Serves a period on 127.0.0.1 as the Copilot service does: /messages/current-period and /reports/:id. ' +
-        'The files are read again at every request, so that they may be edited meanwhile. Ends with Ctrl-C.',
+      'Run a mock of the Copilot service on 127.0.0.1, with /messages/current-period and /reports/:id. Every request ' +
+        'reads the files again, so you can edit them while it runs. Stop it with Ctrl-C.',
     )
-    .argument('[messages]', 'a file {"messages":[…]}; without it the bundled sample')
-    .argument('[reports]', 'a file {"reports":[…]}')
-    .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 8080)
-    .option('--latency <ms>', 'milliseconds that every answer waits', wholeNumber, 0)
-    .option('--error-rate <share>', 'share of answers that are a 503 instead, 0 to 1', share, 0)
-    .option('--broken-rate <share>', 'share of answers that break off or are not JSON, 0 to 1', share, 0)
-    .option('--missing <ids>', 'ids of reports that do not exist, with commas between them', list, [])
-    .option('--quiet', 'do not print a line for each request')
+    .argument('[messages]', 'File with {"messages":[…]} (default: the bundled sample)')
+    .argument('[reports]', 'File with {"reports":[…]} (default: the bundled sample)')
+    .option('--port <port>', 'Port to listen on; 0 picks a free port', wholeNumber, 8080)
+    .option('--latency <ms>', 'Delay of every response in milliseconds', wholeNumber, 0)
+    .option('--error-rate <share>', 'Share of responses that are 503, from 0 to 1', share, 0)
+    .option('--broken-rate <share>', 'Share of responses that break off or are not JSON, from 0 to 1', share, 0)
+    .option('--missing <ids>', 'Comma-separated IDs of reports to answer with 404', list)
+    .option('--quiet', 'Do not print a line per request')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
       const { createSandbox, samplePeriod } = await import('#service.ts')
       const server = createSandbox({
@@ -39,7 +39,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
         errorRate: options.errorRate,
         brokenRate: options.brokenRate,
         missingReports: new Set(options.missing),
-        tell: (line) => {
+        log: (line) => {
           if (options.quiet !== true) out.write(`${shown(line)}\n`)
         },
       })
@@ -52,7 +52,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
         )
       }
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      err.write(`the sandbox listens; start the service with ${styled(err, 'bold', `UPSTREAM_URL=${url}`)}\n`)
+      err.write(`Sandbox listening. Start the service with ${styled(err, 'bold', `UPSTREAM_URL=${url}`)}\n`)
       await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
       server.closeAllConnections()
       server.close()
@@ -60,13 +60,13 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
 }
 
 const wholeNumber = (value: string): number => {
-  if (!/^\d{1,7}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.')
+  if (!/^\d{1,7}$/.test(value)) throw new InvalidArgumentError('Must be a whole number.')
   return Number(value)
 }
 
 const share = (value: string): number => {
   const number = /^\d(\.\d+)?$/.test(value) ? Number(value) : Number.NaN
-  if (!(number >= 0 && number <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.')
+  if (!(number >= 0 && number <= 1)) throw new InvalidArgumentError('Must be a number from 0 to 1.')
   return number
 }
 

@@ -5,17 +5,17 @@ import type { Environment } from '#config.ts'
 export const addServeCommand = (program: Command, environment: () => Environment): void => {
   program
     .command('serve')
-    .summary('the service')
+    .summary('Run the service')
     .description(
-      'Serves GET /usage, /docs and the rest. Settings come from the environment and from .env; see README.md.',
+      'Run the service: the API, the dashboard and /docs. Settings come from the environment and from .env; see README.md.',
     )
-    .option('--port <port>', 'port to listen on (PORT)')
-    .option('--host <address>', 'address to listen on (HOST)')
+    .option('--port <port>', 'Port to listen on; overrides PORT')
+    .option('--host <address>', 'Address to listen on; overrides HOST')
     .action(async ({ port, host }: { readonly port?: string; readonly host?: string }) => {
-      // Loaded here, as the other commands need no HTTP server and should not wait for it.
+      // Imported here, so that the other commands do not load the HTTP server.
       const { runServer } = await import('#main.ts')
       const base = environment()
-      // At once: requests that were still in flight when the time was up would keep the process.
+      // Exits explicitly: requests still in flight after SHUTDOWN_TIMEOUT would keep the process alive.
       process.exit(await runServer({ ...base, PORT: port ?? base['PORT'], HOST: host ?? base['HOST'] }))
     })
 }

@@ -1,4 +1,4 @@
-/** What the commands write with: streams, colours only on a terminal, tables, a progress bar. */
+/** Terminal output: styles, tables and a progress bar. */
 import { styleText } from 'node:util'
 import { type Credits, toDecimal } from '#model/credits.ts'
 
@@ -9,13 +9,13 @@ export type Terminal = {
 
 type Style = Parameters<typeof styleText>[0]
 
-/** The text in a style where the stream is a terminal that wants colours (`NO_COLOR` is respected), else as it is. */
+/** Styles the text if the stream is a terminal with colors; respects `NO_COLOR`. */
 export const styled = (stream: Terminal['out'], style: Style, text: string): string =>
   styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true })
 
 export type Column = { readonly title: string; readonly align: 'left' | 'right' }
 
-/** A table with a line under its head; `foot` rows come under a second line. */
+/** `foot` rows follow the others, below a rule. */
 export const table = (
   out: Terminal['out'],
   columns: readonly Column[],
@@ -39,7 +39,7 @@ export const table = (
 
 const segmenter = new Intl.Segmenter()
 
-/** Columns that a text takes on a terminal, nearly: wide East Asian characters and emoji take two, marks none. */
+/** The approximate width on a terminal: wide East Asian characters and emoji take two columns, combining marks none. */
 const widthOf = (text: string): number => {
   let width = 0
   for (const { segment } of segmenter.segment(text))
@@ -57,13 +57,13 @@ const pad = (cell: string, width: number, align: Column['align']): string => {
   return align === 'left' ? cell + space : space + cell
 }
 
-/** Text that came from outside, safe to show: a control character could move the cursor, a direction mark turn a line around. */
+/** Makes untrusted text safe to print: a control character can move the cursor, a direction mark can reverse a line. */
 export const shown = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd')
 
 /** 12345 → 12,345. */
 export const grouped = (whole: number | string): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ',')
 
-/** An amount as tables show it: with at least two decimals, so that they stand in line, and more where it has more. */
+/** Two decimals, so that amounts line up, or more if the amount has more. */
 export const shownAmount = (amount: Credits): string => {
   const [whole = '', fraction = ''] = toDecimal(amount).split('.')
   return `${grouped(whole)}.${fraction.padEnd(2, '0')}`
@@ -74,7 +74,7 @@ export type ProgressBar = {
   readonly clear: () => void
 }
 
-/** One line on standard error that is drawn over; nothing where that is not a terminal. Shows after a moment, not at once. */
+/** Redraws one line on standard error, if that is a terminal. Appears only after a moment, so short work shows none. */
 export const progressBar = (err: Terminal['err'], label: string, unit: (done: number) => string): ProgressBar => {
   const isTerminal = 'isTTY' in err && err.isTTY === true
   const startedAt = performance.now()

@@ -1,6 +1,7 @@
-/** `copilot-credits usage`: the current period as a table, with what each day and each report came to. */
+/** `copilot-credits usage`: the messages of the current period, with totals by day and by report. */
 import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
+import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
@@ -17,19 +18,19 @@ type Options = {
 export const addUsageCommand = (program: Command, { out, err }: Terminal, environment: () => Environment): void => {
   program
     .command('usage')
-    .summary('the current period as a table, with totals by day and by report')
+    .summary('Show the current period by message, day and report')
     .description(
-      'Prices a billing period and shows each message, each day and each report. The period comes from the Copilot ' +
-        'service (--upstream, or UPSTREAM_URL), or from two files, or is the bundled sample.',
+      'Price a billing period and show its messages, with totals by day and by report. The period comes from files, from ' +
+        'the Copilot service (--upstream or UPSTREAM_URL), or else from the bundled sample.',
     )
-    .argument('[messages]', 'a file {"messages":[…]} as the Copilot service lists them')
-    .argument('[reports]', 'a file {"reports":[…]}; without it every message is priced by its text')
-    .option('--upstream <url>', 'base URL of the Copilot service')
-    .option('--time-zone <zone>', 'IANA time zone of the days', 'UTC')
-    .option('--json', 'print JSON: the lines as GET /usage answers them, and the totals')
+    .argument('[messages]', 'File with {"messages":[…]}, in the format of the Copilot service')
+    .argument('[reports]', 'File with {"reports":[…]}; without it, every message is priced by its text')
+    .option('--upstream <url>', 'Base URL of the Copilot service; overrides UPSTREAM_URL')
+    .option('--time-zone <zone>', 'IANA time zone for the totals by day', 'UTC')
+    .option('--json', 'Print JSON: the lines of GET /usage, and the totals')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
       if (messages !== undefined && options.upstream !== undefined) {
-        throw new CommandFailed('either --upstream or files, not both', 'usage')
+        throw new CommandFailed('use either --upstream or files, not both', 'usage')
       }
       if (!isTimeZone(options.timeZone)) {
         throw new CommandFailed(
@@ -55,21 +56,21 @@ const readLines = async (
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
   // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
-  const { createCurrentPeriod } = await import('#service.ts')
-  const period = createCurrentPeriod({
+  const { openListing } = await import('#service.ts')
+  const { listing, close } = openListing({
     config,
     files,
     render: async (each) => [...each],
     observer: { refreshed: () => {}, served: () => {} },
     observeCall: () => {},
-    now: () => performance.now(),
+    now: monotonicNow,
     progress: bar.show,
   })
   try {
-    return (await period.currentUsage.read()).usage
+    return (await listing.read()).usage
   } finally {
     bar.clear()
-    await period.close()
+    await close()
   }
 }
 

@@ -11,7 +11,7 @@ const read = (text: string, delimiter = ',', size = 1_000_000): readonly CsvReco
   return records
 }
 
-/** `[line, …fields]`, or the lines of a problem and its place. */
+/** `[line, …fields]`, or `['!', first line, last line, problem's line, problem's column]`. */
 const plain = (record: CsvRecord): readonly (string | number)[] =>
   'fields' in record
     ? [record.line, ...record.fields]
@@ -56,7 +56,7 @@ for (const [what, text, expected] of [
     ],
   ],
   [
-    'line ends in quotes, which are text',
+    'line ends inside quotes',
     '"a\r\nb\rc\nd",2\n3,"4"\r\n',
     [
       [1, 'a\r\nb\rc\nd', '2'],
@@ -72,7 +72,7 @@ for (const [what, text, expected] of [
     ],
   ],
   [
-    'quotes doubled',
+    'doubled quotes',
     '"""a""",""\n"""",b',
     [
       [1, '"a"', ''],
@@ -88,9 +88,9 @@ for (const [what, text, expected] of [
       [3, '', ''],
     ],
   ],
-  ['spaces, which are text', ' a , b\n', [[1, ' a ', ' b']]],
+  ['spaces around fields, which are kept', ' a , b\n', [[1, ' a ', ' b']]],
   [
-    'a quote inside a field',
+    'a quote inside an unquoted field',
     'a,b"c\nd,e',
     [
       ['!', 1, 1, 1, 4],
@@ -114,7 +114,7 @@ for (const [what, text, expected] of [
     ],
   ],
   [
-    'a quote that is not closed',
+    'an unclosed quote',
     'a,b\nc,"d\ne,f\n',
     [
       [1, 'a', 'b'],
@@ -122,12 +122,12 @@ for (const [what, text, expected] of [
     ],
   ],
 ] as const) {
-  test(`CSV with ${what} is read right, however it is cut`, () => {
+  test(`CSV with ${what} is read correctly for chunks of any size`, () => {
     for (const size of [1, 2, 3, 1_000_000]) assert.deepEqual(read(text, ',', size).map(plain), expected, `${size}`)
   })
 }
 
-test('a problem says what is wrong and holds nothing of the text', () => {
+test('a problem says what is wrong without quoting the text', () => {
   for (const record of read('x"secret\n"secret"secret\n"secret')) {
     assert.ok('problem' in record)
     assert.match(record.problem.reason, /quote/)
@@ -135,7 +135,7 @@ test('a problem says what is wrong and holds nothing of the text', () => {
   }
 })
 
-test('whatever fields are written as RFC 4180 says, with whatever line ends, are the same when read', () => {
+test('any fields written according to RFC 4180 are read back unchanged, with any line ends', () => {
   const field = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', ' ', 'é', '😀') })
   const row = fc.array(field, { minLength: 2, maxLength: 4 })
   fc.assert(
@@ -156,7 +156,7 @@ test('whatever fields are written as RFC 4180 says, with whatever line ends, are
   )
 })
 
-test('a record of many megabytes takes time in proportion to its length', () => {
+test('a record of many megabytes takes linear time', () => {
   const text = `1,"${'a'.repeat(8_000_000)}"\n`
   const [record] = read(text, ',', 1000)
   assert.ok(record !== undefined && 'fields' in record)

@@ -1,23 +1,23 @@
 /**
- * Text of CSV (RFC 4180) → records, as it arrives. Lines end with LF, CRLF or CR, mixed as they come; within quotes a line end
- * is text and stays as it is. What is not well formed is a record with a problem: nothing is guessed and nothing is dropped.
+ * Splits a stream of CSV (RFC 4180) into records. Lines end with LF, CRLF or CR, even mixed; a line end inside quotes is kept
+ * as it is. A malformed record is returned with its problem: nothing is guessed and nothing is dropped.
  */
 
 export type CsvProblem = {
   readonly line: number
-  /** From 1, in UTF-16 units, as editors have it. */
+  /** Counts from 1, in UTF-16 units, as editors do. */
   readonly column: number
   readonly reason: string
 }
 
-/** `line` and `lastLine` count from 1: a field in quotes may hold line ends. */
+/** `line` and `lastLine` count from 1. They differ if a quoted field contains line ends. */
 export type CsvRecord =
   | { readonly line: number; readonly fields: readonly string[] }
   | { readonly line: number; readonly lastLine: number; readonly problem: CsvProblem }
 
 export class CsvReader {
   readonly #delimiter: number
-  /** The beginning of a record whose end has not arrived. */
+  /** The start of a record whose end has not arrived yet. */
   #pending: string[] = []
   #pendingLength = 0
   #line = 1
@@ -27,16 +27,16 @@ export class CsvReader {
     this.#delimiter = delimiter.charCodeAt(0)
   }
 
-  /** The records that end in `text`. Empty lines are none. */
+  /** Returns the records that end in `text`. Empty lines are skipped. */
   push(text: string): readonly CsvRecord[] {
     this.#pending.push(text)
     this.#pendingLength += text.length
-    // A long record is looked at again only when it has doubled, so that the time stays in proportion to its length.
+    // A long record is scanned again only once it has doubled in length, which keeps the total time linear.
     if (this.#pendingLength < this.#lookAgainAt) return []
     return this.#read(false)
   }
 
-  /** What is left: nothing more will come. */
+  /** Returns the records that are left at the end of the input. */
   end(): readonly CsvRecord[] {
     return this.#read(true)
   }
@@ -54,7 +54,7 @@ export class CsvReader {
     }
     const rest = text.slice(from)
     if (rest.length > RECORD_MAX) {
-      const reason = `${QUOTE_UNCLOSED}: the record has more than ${RECORD_MAX} characters and does not end`
+      const reason = `the record that starts here is longer than ${RECORD_MAX} characters; a quote may be unclosed`
       throw new CsvTooLong({ line: this.#line, column: 1, reason })
     }
     this.#pending = rest === '' ? [] : [rest]
@@ -63,7 +63,7 @@ export class CsvReader {
     return records
   }
 
-  /** Reads the record that begins at `start`; returns where the next one begins, -1 if its end has not arrived. */
+  /** Reads the record at `start`. Returns the position of the next one, or -1 if this one is not complete yet. */
   #readRecord(text: string, start: number, isEnd: boolean, records: CsvRecord[]): number {
     const delimiter = this.#delimiter
     const end = text.length
@@ -100,7 +100,7 @@ export class CsvReader {
         if (at === end && !isEnd) return -1
         continue
       }
-      const next = behindLineEnd(text, at, isEnd)
+      const next = afterLineEnd(text, at, isEnd)
       if (next < 0) return -1
       if (at > start) records.push({ line: this.#line, fields })
       this.#line += lineEnds + (next > at ? 1 : 0)
@@ -108,11 +108,11 @@ export class CsvReader {
     }
   }
 
-  /** A record that is not well formed ends with its line: quotes within it say nothing any more. */
+  /** A malformed record ends at the end of its line: its quotes can no longer be trusted. */
   #skip(text: string, start: number, at: number, isEnd: boolean, reason: string, records: CsvRecord[]): number {
     let stop = at
     while (stop < text.length && text.charCodeAt(stop) !== LF && text.charCodeAt(stop) !== CR) stop++
-    const next = stop === text.length && !isEnd ? -1 : behindLineEnd(text, stop, isEnd)
+    const next = stop === text.length && !isEnd ? -1 : afterLineEnd(text, stop, isEnd)
     return next < 0 ? -1 : this.#refuse(text, start, at, next, reason, records)
   }
 
@@ -129,7 +129,7 @@ export class CsvReader {
   }
 }
 
-/** A record so long that it is none: nothing behind it can be read. */
+/** A record longer than the limit. Nothing after it can be read. */
 export class CsvTooLong extends Error {
   readonly problem: CsvProblem
 
@@ -144,11 +144,10 @@ const [QUOTE, LF, CR] = [0x22, 0x0a, 0x0d]
 const LONG = 256 * 1024
 const RECORD_MAX = 64 * 1024 * 1024
 
-const QUOTE_UNCLOSED = 'a quote is opened here and never closed'
+const QUOTE_UNCLOSED = 'this quote is never closed'
 const AFTER_QUOTE =
-  'text follows a closing quote: a quote within a field in quotes must be doubled, and nothing may stand between the closing quote and the next delimiter'
-const QUOTE_INSIDE =
-  'a quote stands inside a field that does not begin with one: put the field in quotes and double the quotes within it'
+  'text after a closing quote: double any quote inside a quoted field, and put nothing between the closing quote and the next delimiter'
+const QUOTE_INSIDE = 'a quote inside an unquoted field: put the whole field in quotes and double the quotes inside it'
 
 const closingQuote = (text: string, from: number): number => {
   for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 2)) {
@@ -157,8 +156,8 @@ const closingQuote = (text: string, from: number): number => {
   return -1
 }
 
-/** Behind the line end at `at`, or the end of the text; -1 if it may be half of CRLF. */
-const behindLineEnd = (text: string, at: number, isEnd: boolean): number => {
+/** The position after the line end at `at`, or the end of the text; -1 if a CR may be the first half of CRLF. */
+const afterLineEnd = (text: string, at: number, isEnd: boolean): number => {
   if (text.charCodeAt(at) !== CR) return Math.min(at + 1, text.length)
   if (at + 1 === text.length && !isEnd) return -1
   return text.charCodeAt(at + 1) === LF ? at + 2 : at + 1

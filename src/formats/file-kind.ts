@@ -1,6 +1,6 @@
-/** What files that are no text begin with, so that an error can say what a file is. */
+/** Recognizes files that are not text by their first bytes, so that an error can say what a file is. */
 
-/** What the bytes are of, such as "a ZIP archive"; undefined if they may be text. */
+/** What the file is, such as "a ZIP archive"; undefined if it may be text. */
 export const kindOfFile = (head: Uint8Array): string | undefined => {
   const latin1 = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('latin1')
   if (latin1.startsWith('PK\u0003\u0004')) return kindOfZip(latin1)
@@ -20,7 +20,7 @@ const kindOfZip = (latin1: string): string => {
   return /\bword\//.test(latin1) ? 'a Word document' : 'a ZIP archive, or an office document'
 }
 
-/** Longer beginnings before shorter ones that they begin with. */
+/** The first match wins, so a longer signature must come before its own prefix. */
 const BEGINNINGS: readonly (readonly [string, string])[] = [
   ['PK\u0005\u0006', 'an empty ZIP archive'],
   ['PAR1', 'a Parquet file'],
@@ -36,7 +36,7 @@ const BEGINNINGS: readonly (readonly [string, string])[] = [
   ['\u00fd7zXZ', 'compressed with xz'],
   ['\u0028\u00b5\u002f\u00fd', 'compressed with Zstandard'],
   ['\u0004\u0022\u004d\u0018', 'compressed with LZ4'],
-  ['\u001f\u008b', 'compressed with gzip twice'],
+  ['\u001f\u008b', 'compressed twice with gzip'],
   ['\u001f\u009d', 'compressed with compress'],
   ['7z\u00bc\u00af', 'a 7z archive'],
   ['Rar!', 'a RAR archive'],

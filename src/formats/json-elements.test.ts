@@ -5,12 +5,12 @@ import { BadJsonList, JsonElements } from './json-elements.ts'
 
 type Outcome = { readonly values: readonly unknown[]; readonly lines: readonly number[]; readonly around: unknown }
 
-/** The elements of a text that arrives in pieces of `size` bytes. */
+/** The elements of a text that arrives in chunks of `size` bytes. */
 const read = (text: string, size = 1_000_000): Outcome => {
   const bytes = Buffer.from(text)
   const cutter = new JsonElements()
   const found = []
-  // Copies: a stream may use the memory of a chunk again.
+  // Each chunk is a copy: a stream may reuse a chunk's memory.
   for (let at = 0; at < bytes.length; at += size) {
     for (const { bytes: element, line } of cutter.push(Buffer.from(bytes.subarray(at, at + size)))) {
       found.push({ value: JSON.parse(element.toString()), line })
@@ -44,7 +44,7 @@ for (const [what, text, lines, around] of [
   ['objects without anything between', `${A}${B}`, [1, 1], undefined],
   ['objects over lines', `${JSON.stringify(a, null, 2)}\n${JSON.stringify(b, null, 2)}`, [1, 15], undefined],
 ] as const) {
-  test(`the elements of ${what} are found with their lines, in pieces of any size`, () => {
+  test(`the elements of ${what} are found with their lines, for chunks of any size`, () => {
     for (const size of [1, 2, 7, 1_000_000]) {
       const found = read(text, size)
       assert.deepEqual(found.values, [a, b], `${size}`)
@@ -60,18 +60,18 @@ test('an empty array and an empty listing have no elements', () => {
     assert.deepEqual(read(text, 1).values, [])
 })
 
-test('what is around elements and no list of them is refused at its place', () => {
+test('invalid JSON around the elements is rejected with its line and column', () => {
   for (const [text, line, column, reason] of [
     ['[{"id":1},]', 1, 11, /missing/],
     ['[,{"id":1}]', 1, 2, /missing/],
     ['[{"id":1},,{"id":2}]', 1, 11, /missing/],
-    ['[{"id":1}]\n[{"id":2}]', 2, 1, /follows/],
-    ['{"messages":[]}{"messages":[]}', 1, 16, /follows/],
-    ['{"messages":[],"messages":[]}', 1, 27, /twice/],
-    ['[\n{"id":1', 2, 1, /does not end/],
-    ['{"messages":[', 1, 14, /does not end/],
+    ['[{"id":1}]\n[{"id":2}]', 2, 1, /after the end/],
+    ['{"messages":[]}{"messages":[]}', 1, 16, /after the end/],
+    ['{"messages":[],"messages":[]}', 1, 27, /duplicate/],
+    ['[\n{"id":1', 2, 1, /never closed/],
+    ['{"messages":[', 1, 14, /never closed/],
     ['{"id":1}\nnull', 2, 1, /object or array/],
-    ['[{"id":1}}]', 1, 10, /not opened/],
+    ['[{"id":1}}]', 1, 10, /unmatched/],
     ['"a text"', 1, 1, /object or array/],
   ] as const) {
     for (const size of [1, 1000]) {
@@ -89,7 +89,7 @@ test('what is around elements and no list of them is refused at its place', () =
   }
 })
 
-test('whatever values an array holds, and however it is written and cut, the same are found', () => {
+test('any array yields its values, for any formatting and any chunk size', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), fc.nat(3), fc.integer({ min: 1, max: 9 }), (values, indent, size) => {
       const expected = JSON.parse(JSON.stringify(values))

@@ -1,12 +1,12 @@
 /**
- * Cuts JSON into the elements of its array as the bytes arrive: of `[…]`, of `{"messages":[…]}`, or objects one after another.
- * Bytes are only cut here; what lies between two cuts is for the JSON parser to judge.
+ * Splits a stream of JSON into elements: of `[…]`, of `{"messages":[…]}`, or consecutive objects. It only finds the
+ * boundaries; whether an element is valid is for the JSON parser to decide.
  */
 
-/** Bytes that should be one value, and where they begin, from 1. Columns count bytes. */
+/** Bytes that should be one value, and where they start. Lines and columns count from 1; columns count bytes. */
 export type JsonElement = { readonly bytes: Buffer; readonly line: number; readonly column: number }
 
-/** What is around the elements is wrong. Never quotes any of it. */
+/** Something around the elements is invalid. The message never quotes the input. */
 export class BadJsonList extends Error {
   readonly line: number
   readonly column: number
@@ -27,32 +27,32 @@ export class JsonElements {
   #isEscaped = false
   #line = 1
   #lineStart = 0
-  /** Bytes before the chunk. */
+  /** Bytes in earlier chunks. */
   #passed = 0
-  /** The beginning of an element whose end has not arrived. */
+  /** The start of an element whose end has not arrived yet. */
   #pending: Buffer[] = []
   #pendingBytes = 0
   #begin: { readonly line: number; readonly column: number } | undefined
   #isAfterComma = false
   #hadObject = false
-  /** Where in the chunk that begins which is not yet cut. */
+  /** Where in the current chunk the unfinished element starts. */
   #from = 0
-  /** The latest string directly in an object of the root. */
+  /** The last string seen at the top level of an object: the key of the value that follows. */
   #key = ''
-  /** An object with an array `messages`, without its elements. */
+  /** The object around a `messages` array, without the array's elements. */
   #around: Buffer[] = []
 
-  /** `name` is the key of the array of a listing. */
+  /** `name` is the key of the array in `{"messages":[…]}`. */
   constructor(name = 'messages') {
     this.#name = name
   }
 
-  /** Whether it is `{"messages":[…]}`, as far as that is known. */
+  /** Whether the input is known by now to be `{"messages":[…]}`. */
   isListing(): boolean {
     return this.#around.length > 0
   }
 
-  /** The object around the elements of `{"messages":[…]}`, with an empty array; to be parsed at the end. */
+  /** The object `{"messages":[…]}` with the array emptied. Parse it after `end`. */
   around(): Buffer | undefined {
     return this.#around.length === 0 ? undefined : Buffer.concat(this.#around)
   }
@@ -86,12 +86,12 @@ export class JsonElements {
       return
     }
     if (this.#begin !== undefined) elements.push(this.#cut(chunk, at))
-    else if (!isEnd || this.#isAfterComma) throw this.#bad(at, 'a value is missing beside a comma')
+    else if (!isEnd || this.#isAfterComma) throw this.#bad(at, 'a value is missing before or after a comma')
     this.#drop()
     this.#isAfterComma = !isEnd
     this.#from = at + 1
     if (!isEnd) return
-    // The bracket that ends the array of a listing is the first byte of what is around it.
+    // The closing bracket of a listing's array already belongs to the object around it.
     if (this.#state === 'listing') this.#from = at
     this.#depth = this.#state === 'listing' ? 1 : 0
     this.#state = this.#state === 'listing' ? 'around' : 'done'
@@ -99,7 +99,7 @@ export class JsonElements {
 
   #readInObject(chunk: Buffer, at: number, byte: number, elements: JsonElement[]): void {
     if (byte === OPEN_BRACKET && this.#depth === 1 && this.#isListNext()) {
-      if (this.#state === 'around') throw this.#bad(at, `"${this.#name}" is there twice`)
+      if (this.#state === 'around') throw this.#bad(at, `duplicate key: ${this.#name}`)
       this.#around = [...this.#pending, Buffer.from(chunk.subarray(this.#from, at + 1))]
       this.#drop()
       this.#state = 'listing'
@@ -121,7 +121,7 @@ export class JsonElements {
   }
 
   #readBetween(at: number, byte: number): void {
-    if (this.#state === 'done') throw this.#bad(at, 'something follows the end of the JSON')
+    if (this.#state === 'done') throw this.#bad(at, 'unexpected content after the end of the JSON')
     if (byte === OPEN_BRACKET && !this.#hadObject) {
       this.#state = 'array'
       this.#from = at + 1
@@ -136,19 +136,19 @@ export class JsonElements {
     }
   }
 
-  /** Nothing more will come. Throws BadJsonList if something is missing. */
+  /** Call at the end of the input. Throws BadJsonList if it is incomplete. */
   end(): void {
     if (this.#state === 'between' || this.#state === 'done') return
     const { line, column } = this.#begin ?? this.#placeOf(0)
-    const what = this.#begin === undefined ? 'the array or object' : 'the value that begins here'
-    throw new BadJsonList(line, column, `${what} does not end: is the file cut off?`)
+    const what = this.#begin === undefined ? 'the array or object' : 'the value that starts here'
+    throw new BadJsonList(line, column, `${what} is never closed; the file may be cut off`)
   }
 
   #passByte(at: number, byte: number): void {
     if (byte === QUOTE) this.#inString = true
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#depth++
     else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --this.#depth < 0) {
-      throw this.#bad(at, 'a bracket closes that was not opened')
+      throw this.#bad(at, 'unmatched closing bracket')
     }
   }
 
@@ -166,7 +166,7 @@ export class JsonElements {
     this.#lineStart = this.#passed + at + 1
   }
 
-  /** Most bytes are of a string: nothing but its end and its escapes is looked for. Returns the last place that has passed. */
+  /** Most bytes are inside strings, where only escapes, line ends and the closing quote matter. Returns the last position read. */
   #passString(chunk: Buffer, from: number): number {
     const isKey = this.#depth === 1 && (this.#state === 'object' || this.#state === 'around')
     let at = from
@@ -211,7 +211,7 @@ export class JsonElements {
     this.#pendingBytes += chunk.length - from
     if (this.#pendingBytes <= VALUE_MAX) return
     const { line, column } = this.#begin ?? this.#placeOf(0)
-    throw new BadJsonList(line, column, `the value that begins here has more than ${VALUE_MAX} bytes and does not end`)
+    throw new BadJsonList(line, column, `the value that starts here is longer than ${VALUE_MAX} bytes`)
   }
 
   #placeOf(at: number): { readonly line: number; readonly column: number } {
@@ -230,7 +230,7 @@ const [SPACE, TAB, NEWLINE, RETURN] = [0x20, 0x09, 0x0a, 0x0d]
 const KEY_MAX = 64
 const VALUE_MAX = 128 * 1024 * 1024
 
-/** An element begins with its first byte, so that a place within it adds to its own. */
+/** Drops white space, so that an error's position in the element can be added to the element's own. */
 const trimmedStart = (bytes: Buffer): Buffer => {
   let at = 0
   while (bytes[at] === SPACE || bytes[at] === TAB || bytes[at] === NEWLINE || bytes[at] === RETURN) at++

@@ -6,7 +6,7 @@ import { roundedAmong } from './json-numbers.ts'
 const roundedIn = (text: string): string | undefined =>
   roundedAmong(Buffer.from(text), JSON.parse(text), ['id', 'cost'])
 
-test('a number that is held as it is written is not rounded, however it is written', () => {
+test('a number that a double holds exactly is not reported, in any notation', () => {
   for (const number of [
     '5392',
     '-5',
@@ -30,7 +30,7 @@ test('a number that is held as it is written is not rounded, however it is writt
   }
 })
 
-test('a number that loses a digit is rounded', () => {
+test('a number that loses a digit is reported', () => {
   const lost = [
     '9007199254740993',
     '9007199254740990.5',
@@ -46,7 +46,7 @@ test('a number that loses a digit is rounded', () => {
   }
 })
 
-test('every double that JavaScript writes is held as it is written', () => {
+test('no number that JavaScript itself writes is reported', () => {
   fc.assert(
     fc.property(
       fc.double({ noNaN: true, noDefaultInfinity: true }),

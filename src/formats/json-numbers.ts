@@ -1,8 +1,8 @@
-/** Numbers of JSON that a double does not hold as they are written: an id or a price must not become another one unnoticed. */
+/** Finds JSON numbers that a double cannot hold exactly: an id or a price must not silently become another one. */
 
 /**
- * Which of these keys of an object has a number that reading has changed, such as 9007199254740993 or 1e-400. `bytes` are the
- * object's, valid, with no key twice.
+ * Returns the first of `keys` whose number changed when it was parsed, such as 9007199254740993 or 1e-400. `bytes` must be
+ * the object's own, valid JSON without duplicate keys.
  */
 export const roundedAmong = (
   bytes: Buffer,
@@ -16,9 +16,9 @@ export const roundedAmong = (
   return keys.find((key) => isDoubtful(key) && !isSame(written.get(key) ?? '', String(value[key])))
 }
 
-/** Whether `"key":digits` stands there just so, before any object within: most numbers do, and one look tells. */
+/** Fast path: whether `"key":digits` occurs literally before any nested object, as it does for most numbers. */
 const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
-  let at = behindKey(bytes, key)
+  let at = afterKey(bytes, key)
   if (at < 0) return false
   while (bytes[at] === SPACE) at++
   if (bytes[at++] !== COLON) return false
@@ -28,8 +28,8 @@ const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
   return next === COMMA || next === CLOSE_BRACE || next <= SPACE
 }
 
-/** By hand: most keys are found after a few bytes, before a search of the library would have begun. */
-const behindKey = (bytes: Buffer, key: string): number => {
+/** A hand-written search: most keys are within the first few bytes, where calling `indexOf` costs more than it saves. */
+const afterKey = (bytes: Buffer, key: string): number => {
   const { length } = key
   for (let at = 1; at + length + 1 < bytes.length; at++) {
     const byte = bytes[at]
@@ -44,7 +44,7 @@ const behindKey = (bytes: Buffer, key: string): number => {
 
 const [SPACE, QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE] = [0x20, 0x22, 0x2c, 0x3a, 0x7b, 0x7d]
 
-/** The numbers directly in an object, as they are written. */
+/** The numbers at the top level of an object, exactly as written. */
 const numbersWritten = (text: string): ReadonlyMap<string, string> => {
   const found = new Map<string, string>()
   let depth = 0
@@ -63,7 +63,7 @@ const isSame = (written: string, read: string): boolean => {
   return a !== undefined && b !== undefined && a.digits === b.digits && a.power === b.power
 }
 
-/** Digits without zeros around them, and the power of ten of the last one. */
+/** Significant digits without leading or trailing zeros, and the power of ten of the last one: 1200 is `12` and 2. */
 const decimalOf = (text: string): { readonly digits: string; readonly power: number } | undefined => {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d{1,9}))?$/i.exec(text) ?? []

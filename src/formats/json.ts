@@ -1,22 +1,22 @@
 /**
- * Bytes of JSON → a value, read as I-JSON (RFC 7493) has it: UTF-8, and no key twice in one object. JSON.parse keeps the last
- * of two; others keep the first. Where a value decides what is charged, neither may be guessed.
+ * Parses JSON as I-JSON (RFC 7493): UTF-8 only, and no duplicate keys. Of two equal keys, JSON.parse keeps the last and other
+ * parsers the first. When a value decides what is charged, guessing is not an option.
  */
 
-export type JsonFault = 'not-utf-8' | 'not-json' | 'key-twice'
+export type JsonFault = 'not-utf-8' | 'not-json' | 'duplicate-key'
 
-/** From 1 but for `byte`, which counts from 0. `column` is in UTF-16 units, as editors have it. */
+/** `line` and `column` count from 1, `byte` from 0. `column` counts UTF-16 units, as editors do. */
 export type JsonPlace = { readonly byte: number; readonly line: number; readonly column: number }
 
 export type JsonPath = readonly (string | number)[]
 
-/** What is wrong with JSON: never quotes a value. Keys are names and are quoted, long ones shortened. */
+/** Says what is wrong with the JSON. Keys are quoted, long ones shortened; values never are. */
 export class InvalidJson extends Error {
   readonly fault: JsonFault
   /** Completes "must be". */
   readonly expected: string
   readonly place: JsonPlace | undefined
-  /** The key that comes twice, from the root. */
+  /** The path of the duplicate key, from the root. */
   readonly path: JsonPath | undefined
 
   constructor(fault: JsonFault, where: { readonly place?: JsonPlace | undefined; readonly path?: JsonPath } = {}) {
@@ -33,10 +33,10 @@ export class InvalidJson extends Error {
 const expectedOf = (fault: JsonFault, path: JsonPath = []): string => {
   if (fault === 'not-utf-8') return 'valid UTF-8'
   if (fault === 'not-json') return 'valid JSON'
-  return `JSON in which no object has a key twice: ${toPathText(path)} is there twice`
+  return `JSON without duplicate keys; ${toPathText(path)} appears twice`
 }
 
-/** `messages[3].id`; a key that is no plain name stands in quotes: `["a b"]`. */
+/** Formats a path as `messages[3].id`, or `messages[3]["a b"]` if a key is not a plain name. */
 export const toPathText = (path: JsonPath): string => {
   const shown =
     path.length <= STEPS_MAX ? path : [...path.slice(0, STEPS_MAX / 2), undefined, ...path.slice(-STEPS_MAX / 2)]
@@ -55,11 +55,11 @@ const STEPS_MAX = 12
 const KEY_SHOWN_MAX = 50
 
 export type ReadJsonOptions = {
-  /** A byte order mark is ignored at the start, as RFC 8259 allows. False for bytes from the middle of a stream. */
+  /** Whether the bytes start the stream: there, a byte order mark is ignored, as RFC 8259 allows. Default true. */
   readonly isStart?: boolean
 }
 
-/** Throws InvalidJson. Takes time in proportion to the bytes, whatever they are. */
+/** Throws InvalidJson. Takes time linear in the input, even for hostile input. */
 export const readJson = (bytes: Uint8Array, { isStart = true }: ReadJsonOptions = {}): unknown => {
   const text = decode(bytes, isStart)
   const placeAt = (index: number): JsonPlace => placeIn(text, index, isStart && hasMark(bytes) ? MARK_BYTES : 0)
@@ -70,10 +70,11 @@ export const readJson = (bytes: Uint8Array, { isStart = true }: ReadJsonOptions 
     const index = failedAt(error, text)
     throw new InvalidJson('not-json', { place: index === undefined ? undefined : placeAt(index) })
   }
-  // Each key that is written is held once, or it was written twice: equal counts tell, and no names are compared.
+  // If the text has as many keys as the parsed value, there is no duplicate, and no names need comparing: `{"a":1,"a":2}`
+  // has two in the text and one in the value. `keysAtMost` may overcount, so a mismatch still needs the real search.
   if (keysAtMost(text) !== keysHeld(value)) {
     const twice = findKeyTwice(text)
-    if (twice !== undefined) throw new InvalidJson('key-twice', { place: placeAt(twice.index), path: twice.path })
+    if (twice !== undefined) throw new InvalidJson('duplicate-key', { place: placeAt(twice.index), path: twice.path })
   }
   return value
 }
@@ -90,8 +91,8 @@ const decode = (bytes: Uint8Array, isStart: boolean): string => {
 }
 
 /**
- * Keys in the text of valid JSON, or a few more: colons behind a quote that is not escaped. A string that begins with a colon
- * is counted as well. Only colons are looked for, by a search that passes many characters at a time.
+ * Counts the keys in valid JSON, or a few more: it counts colons after an unescaped quote, so a string that starts with a
+ * colon counts too. It is fast because `indexOf` finds colons many characters at a time.
  */
 const keysAtMost = (text: string): number => {
   let count = 0
@@ -102,26 +103,26 @@ const keysAtMost = (text: string): number => {
     if (code !== QUOTE) continue
     let before = at - 1
     while (text.charCodeAt(before) === BACKSLASH) before--
-    // An even number of backslashes escape each other.
+    // An even number of backslashes escape each other, which leaves the quote unescaped.
     if ((at - before) % 2 === 1) count++
   }
   return count
 }
 
-/** Behind the quote that ends the string which begins at `open`. */
+/** The position after the closing quote of the string that starts at `open`. */
 const endOfString = (text: string, open: number): number => {
   let from = open + 1
   for (;;) {
     const quote = text.indexOf('"', from)
     let before = quote - 1
     while (before >= from && text.charCodeAt(before) === BACKSLASH) before--
-    // An even number of backslashes escape each other.
+    // As above: after an even number of backslashes, the quote is unescaped.
     if ((quote - before) % 2 === 1) return quote + 1
     from = quote + 1
   }
 }
 
-/** Keys of all objects in a value. Without recursion: JSON may be nested deeper than the stack of calls. */
+/** Counts the keys of all objects in a value. Not recursive, because JSON can be nested deeper than the call stack. */
 const keysHeld = (root: unknown): number => {
   let count = 0
   const waiting: unknown[] = [root]
@@ -141,12 +142,12 @@ const keysHeld = (root: unknown): number => {
   return count
 }
 
-/** What is open around a place. `step` leads from it to what is being read. */
+/** An object or array that is still open. `step` is the key or index being read in it. */
 type Open =
   | { readonly isObject: true; readonly keys: Set<string>; step: string; isKeyNext: boolean }
   | { readonly isObject: false; step: number }
 
-/** Where a key of valid JSON stands for the second time in its object. Only asked if one may. */
+/** Finds the first duplicate key in valid JSON. Slow: called only if the counts differ. */
 const findKeyTwice = (text: string): { readonly index: number; readonly path: JsonPath } | undefined => {
   const around: Open[] = []
   for (let at = 0; at < text.length; at++) {
@@ -180,8 +181,8 @@ const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
 
 /**
- * The index at which JSON.parse gave up, if it says. Its message quotes the text, which may be a message's: only the number
- * at its end is looked at.
+ * The index at which JSON.parse gave up, if its error says so. That error quotes the input, which may be a message's text, so
+ * only the number at its end is used.
  */
 const failedAt = (error: unknown, text: string): number | undefined => {
   const message = error instanceof Error ? error.message : ''
@@ -200,7 +201,7 @@ const placeIn = (text: string, index: number, bytesBefore: number): JsonPlace =>
   }
 }
 
-/** The byte with which it can no longer be UTF-8: the longest beginning that could still become valid ends there. */
+/** The first byte that makes the input invalid UTF-8: a binary search for the longest prefix that could still become valid. */
 const placeOfBadByte = (bytes: Uint8Array): JsonPlace => {
   let [good, bad] = [0, bytes.length]
   while (good < bad) {

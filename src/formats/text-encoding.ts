@@ -1,12 +1,12 @@
 /**
- * Bytes of text in whatever encoding → the same text in UTF-8, as it arrives. A byte that is no text of its encoding is an
- * error with its place and never U+FFFD, which would be charged. U+FFFD that is really there is a character like any other.
+ * Converts a stream of text in any encoding to UTF-8. An invalid byte is an error with its line and column: replacing it with
+ * U+FFFD would charge for a character that nobody wrote. A U+FFFD in the input is an ordinary character.
  */
 import { isUtf8 } from 'node:buffer'
 
 type Chunks = AsyncIterable<Buffer>
 
-/** Bytes that are no text. Never quotes any. */
+/** The bytes are not valid in their encoding. The message never quotes them. */
 export class BadEncoding extends Error {
   readonly line: number
   readonly column: number
@@ -19,7 +19,7 @@ export class BadEncoding extends Error {
   }
 }
 
-/** The name by which the encoding is known, or undefined if it is not known. */
+/** The canonical name of an encoding (`latin1` is `windows-1252`), or undefined if the label is unknown. */
 export const encodingNamed = (label: string): string | undefined => {
   try {
     const { encoding } = new TextDecoder(label)
@@ -29,7 +29,7 @@ export const encodingNamed = (label: string): string | undefined => {
   }
 }
 
-/** What a byte order mark at the beginning says. */
+/** The encoding named by a byte order mark, if there is one. */
 export const encodingOfMark = (head: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' | 'utf-32' | undefined => {
   const [a, b, c, d] = head
   if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8'
@@ -40,7 +40,7 @@ export const encodingOfMark = (head: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16
   return a === 0xfe && b === 0xff ? 'utf-16be' : undefined
 }
 
-/** Text whose every second byte is 0, as ASCII has in UTF-16. */
+/** Recognizes UTF-16 without a byte order mark: in mostly ASCII text, every second byte is 0. */
 export const looksLikeUtf16 = (head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined => {
   let [even, odd] = [0, 0]
   for (let at = 0; at < head.length; at++) if (head[at] === 0) at % 2 === 0 ? even++ : odd++
@@ -49,7 +49,7 @@ export const looksLikeUtf16 = (head: Uint8Array): 'utf-16le' | 'utf-16be' | unde
   return even > many && odd === 0 ? 'utf-16be' : undefined
 }
 
-/** `encoding` as encodingNamed names it. A byte order mark is left out. Each chunk ends with a whole character. */
+/** `encoding` is a name from `encodingNamed`. Drops a byte order mark. No chunk ends inside a character. */
 export async function* toUtf8(chunks: Chunks, encoding: string): AsyncGenerator<Buffer> {
   const read =
     encoding === 'utf-8' ? readUtf8() : encoding.startsWith('utf-16') ? readUtf16(encoding) : readLegacy(encoding)
@@ -61,9 +61,7 @@ export async function* toUtf8(chunks: Chunks, encoding: string): AsyncGenerator<
     const nul = bytes.indexOf(0)
     if (nul >= 0) {
       place.pass(bytes.subarray(0, nul))
-      throw place.error(
-        'U+0000 is here, which no text holds: is a part of the file of another encoding, or the file damaged?',
-      )
+      throw place.error('U+0000 is not allowed in text; the file may be damaged, or partly in another encoding')
     }
     place.pass(bytes)
     return bytes
@@ -84,7 +82,7 @@ export async function* toUtf8(chunks: Chunks, encoding: string): AsyncGenerator<
   if (bytes.length > 0) yield bytes
 }
 
-/** Good text in UTF-8 up to what is bad, if anything is. */
+/** `good` is UTF-8 up to the first invalid byte; `bad` says what is wrong there. */
 type Read = (chunk: Buffer, isEnd: boolean) => { readonly good: Buffer; readonly bad?: string }
 
 const readUtf8 = (): Read => {
@@ -98,12 +96,12 @@ const readUtf8 = (): Read => {
     const length = goodUtf8(good)
     const isCutOff = isEnd && bytes.length - length < 4 && wholeCharacters(bytes) < bytes.length
     if (isCutOff)
-      return { good: good.subarray(0, length), bad: 'the file ends in the middle of a character: is it cut off?' }
-    return { good: good.subarray(0, length), bad: `is not UTF-8: ${likelyEncoding(good.subarray(length))}` }
+      return { good: good.subarray(0, length), bad: 'the file ends in the middle of a character; it may be cut off' }
+    return { good: good.subarray(0, length), bad: `not valid UTF-8; ${likelyEncoding(good.subarray(length))}` }
   }
 }
 
-/** Bytes up to a character of which only the beginning is there. */
+/** How many bytes come before a character that is cut off at the end. */
 const wholeCharacters = (bytes: Uint8Array): number => {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0
@@ -115,7 +113,7 @@ const wholeCharacters = (bytes: Uint8Array): number => {
   return bytes.length
 }
 
-/** Length of the good beginning, character by character: only asked for when something is bad. */
+/** How many bytes are valid. Slow, character by character: called only when something is invalid. */
 const goodUtf8 = (bytes: Buffer): number => {
   let at = 0
   while (at < bytes.length) {
@@ -128,7 +126,7 @@ const goodUtf8 = (bytes: Buffer): number => {
   return at
 }
 
-/** What text in an older encoding looks like: Western letters stand alone between ASCII, others in rows. */
+/** Guesses a legacy encoding: Western text has single non-ASCII bytes between ASCII letters, other scripts have runs of them. */
 const likelyEncoding = (from: Buffer): string => {
   let [alone, inRows, macintosh] = [0, 0, 0]
   const bytes = from.subarray(0, 64 * 1024)
@@ -140,10 +138,10 @@ const likelyEncoding = (from: Buffer): string => {
     if (byte > 0x80 && byte < 0xa0 && byte !== 0x85 && !(byte >= 0x91 && byte <= 0x97)) macintosh++
   }
   if (inRows > alone) {
-    return 'it may be windows-1251, shift_jis, gb18030 or another encoding. Save it as UTF-8, or name its encoding with --encoding'
+    return 'the file may be windows-1251, shift_jis, gb18030 or another encoding. Save it as UTF-8, or name its encoding with --encoding'
   }
   const likely = macintosh > alone / 2 ? 'macintosh' : 'windows-1252'
-  return `it is probably ${likely}, as Excel writes CSV. Save it as "CSV UTF-8", or say --encoding ${likely}`
+  return `the file is probably ${likely}, which Excel writes as "CSV". Save it as "CSV UTF-8", or use --encoding ${likely}`
 }
 
 const readUtf16 = (encoding: string): Read => {
@@ -162,10 +160,10 @@ const readUtf16 = (encoding: string): Read => {
     if (good < whole.length)
       return {
         good: Buffer.from(whole.slice(0, good)),
-        bad: `is not ${encoding}: half of a surrogate pair stands alone`,
+        bad: `not valid ${encoding}: unpaired surrogate`,
       }
     if (isEnd && cut.length > 0)
-      return { good: Buffer.from(whole), bad: 'the file ends in the middle of a character: is it cut off?' }
+      return { good: Buffer.from(whole), bad: 'the file ends in the middle of a character; it may be cut off' }
     return { good: Buffer.from(whole) }
   }
 }
@@ -179,17 +177,17 @@ const readLegacy = (encoding: string): Read => {
   const decoder = new TextDecoder(encoding)
   return (chunk, isEnd) => {
     const text = decoder.decode(chunk, { stream: !isEnd })
-    // Bytes that an encoding leaves out come as U+FFFD or as the control characters from U+0080 on, which no text holds.
+    // The decoder turns unassigned bytes into U+FFFD or into control characters from U+0080 on, which real text never contains.
     const bad = text.search(/[\ufffd\u0080-\u0084\u0086-\u009f]/)
     if (bad < 0) return { good: Buffer.from(text) }
     return {
       good: Buffer.from(text.slice(0, bad)),
-      bad: `a byte here is no character of ${encoding}: is the file of another encoding?`,
+      bad: `not valid ${encoding}; the file may be in another encoding`,
     }
   }
 }
 
-/** Counts lines and columns of what has passed. */
+/** Tracks the line and column of the text read so far. */
 const createPlace = () => {
   let line = 1
   let column = 1

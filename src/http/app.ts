@@ -1,4 +1,4 @@
-/** The HTTP application: Fastify with the routes, the errors, the documents and what is counted and logged. */
+/** The HTTP application: Fastify with its routes, error handling, API documents, metrics and request log. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { type FastifyCompressOptions, fastifyCompress } from '@fastify/compress'
@@ -7,11 +7,12 @@ import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { type Access, DEFAULT_ORGANIZATION, mayDo } from '#metering/access.ts'
-import type { CurrentUsage } from '#metering/current-usage.ts'
 import type { Intake } from '#metering/intake.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
 import type { Organizations } from '#metering/organizations.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import type { Readings } from '#metering/readings.ts'
+import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { checkAddress } from './address.ts'
 import { takeJsonBodies } from './bodies.ts'
@@ -30,7 +31,17 @@ import { OrganizationSchema, organizationRoutes } from './routes/organizations.t
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import { CloudEventSchema, MessageSchema } from './schemas/intake.ts'
+import { CloudEventSchema, MessageResultSchema, MessageSchema, ReportedMessagesSchema } from './schemas/intake.ts'
+import {
+  BucketSchema,
+  ChargeSchema,
+  ChargesSchema,
+  CurrentPeriodSchema,
+  DetailedUsageLineSchema,
+  PeriodSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from './schemas/ledger-usage.ts'
 import { ProblemSchema } from './schemas/problem.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 import { createHttpServer, pathOf } from './server.ts'
@@ -40,7 +51,7 @@ import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
 
 export type AppNeeds = {
-  readonly currentUsage: CurrentUsage<UsageBody>
+  readonly listingCache: ListingCache<UsageBody>
   readonly hasUpstream: boolean
   readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
@@ -49,7 +60,7 @@ export type AppNeeds = {
   readonly access: Access
   readonly reports: OwnReports
   readonly checkStore: () => Promise<void>
-  /** Where the built dashboard is. */
+  /** Folder of the built dashboard. */
   readonly dashboardFolder: string
   readonly intakeLimits: {
     readonly bodyBytesMax: number
@@ -59,29 +70,39 @@ export type AppNeeds = {
   }
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
-  readonly now: () => number
-  /** Milliseconds since 1970. */
+  /** Logs a finished request. */
+  readonly answered: (request: Answered) => void
+  readonly now: MonotonicClock
   readonly clock: () => EpochMs
   readonly publicUrl: URL | undefined
   readonly keepAliveTimeoutMs: number
-  /** The longest that an answer may have to be waited for. */
+  /** The longest time that a client may have to wait for a response. */
   readonly waitMaxMs: number
 }
 
+export type Answered = {
+  readonly reqId: string
+  readonly method: string
+  /** Without the query: what is asked for may be nobody else's business. */
+  readonly path: string
+  readonly status: number
+  readonly ms: number
+}
+
 export const createApp = async (needs: AppNeeds) => {
-  const { currentUsage, hasUpstream, access, organizations, metrics, logger, now, clock, waitMaxMs } = needs
+  const { listingCache, hasUpstream, access, organizations, metrics, logger, answered, now, clock, waitMaxMs } = needs
   let isClosing = false
   const leaving = new AbortController()
   const refuseOtherSites = createSiteGuard(needs.publicUrl)
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
-  /** Counts and logs an answer. The path is without the query: what is asked for may be nobody else's business. */
-  const tell = (id: string, method: string, path: string, route: string, status: number, ms: number): void => {
+  /** Counts and logs a response. */
+  const tell = (reqId: string, method: string, path: string, route: string, status: number, ms: number): void => {
     metrics.observeRequest(method, route, status, ms)
-    logger.info({ reqId: id, method, path, status, ms: round(ms) }, 'answered')
+    answered({ reqId, method, path, status, ms: round(ms) })
   }
 
-  /** The fast lane: a reader of usage that is at hand is answered before Fastify has looked at the request. */
+  /** The fast lane: answers `GET /usage` from memory, if it can, before Fastify sees the request. */
   const answerFromMemory = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method = '', url } = request
     if (!hasUpstream) return false
@@ -89,12 +110,15 @@ export const createApp = async (needs: AppNeeds) => {
     const { authorization, host } = request.headers
     const caller = access.recall({ authorization, host })
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
-    const answer = currentUsage.peek()
+    const answer = listingCache.peek()
     if (answer === undefined) return false
-    const startedAt = now()
+    const started = now()
     const id = requestIdOf(request)
-    response.on('close', () => tell(id, method, url, url, response.statusCode, now() - startedAt))
     writeUsage(request, response, answer, id)
+    const tellOfResponse = () => tell(id, method, url, url, response.statusCode, elapsedMs(started, now()))
+    // Usually the operating system has accepted the whole response by now. If not, the client is still reading, or will leave.
+    if (response.writableFinished) tellOfResponse()
+    else response.on('close', tellOfResponse)
     return true
   }
 
@@ -105,7 +129,7 @@ export const createApp = async (needs: AppNeeds) => {
     ajv: { customOptions: { removeAdditional: false, strict: false, coerceTypes: false } },
     bodyLimit: BODY_MAX_BYTES,
     return503OnClosing: false,
-    // Ids of messages are up to 200 characters, each of up to twelve when it is encoded.
+    // A message id has up to 200 characters, each up to 12 bytes when percent-encoded.
     routerOptions: { maxParamLength: 2400 },
     serverFactory: (handler) =>
       createHttpServer({
@@ -116,7 +140,7 @@ export const createApp = async (needs: AppNeeds) => {
         keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
       }),
-    // What is no HTTP is answered where the server is made. Fastify's own handler would add a second answer, and log what came.
+    // `server.ts` answers invalid HTTP. Fastify's own handler would send a second response and log the received bytes.
     clientErrorHandler: () => {},
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
@@ -129,13 +153,13 @@ export const createApp = async (needs: AppNeeds) => {
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
-    // What a session is answered with says nothing to caches between that it is one's own.
+    // A request with a session cookie does not tell shared caches that the response is private, as Authorization does.
     reply.header('cache-control', 'private, no-cache')
     refuseOtherSites(request)
     next()
   })
   answerUnknownRoutes(app)
-  // After the routes' own hooks, which authenticate the caller.
+  // Runs after the `onRequest` hooks of the routes, which authenticate the caller.
   app.addHook('preParsing', (request, _, __, next) => {
     if (request.routeOptions.config.isFile !== true) checkAddress(request)
     next()
@@ -152,13 +176,23 @@ export const createApp = async (needs: AppNeeds) => {
   })
   closeConnectionsInOrder()
 
-  // What is answered is written by us: amounts keep the digits that they have.
+  // Fastify's serializer works from the schemas. Responses are already exact, so plain JSON keeps their digits.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
   const shared = [
     ProblemSchema,
     UsageLineSchema,
     UsageResponseSchema,
+    DetailedUsageLineSchema,
+    UsagePageSchema,
+    BucketSchema,
+    TotalsSchema,
+    PeriodSchema,
+    CurrentPeriodSchema,
+    ChargeSchema,
+    ChargesSchema,
     MessageSchema,
+    MessageResultSchema,
+    ReportedMessagesSchema,
     CloudEventSchema,
     OrganizationSchema,
     ReportSchema,
@@ -181,7 +215,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(fastifyCookie, { hook: false })
   const sessions = createSessions({ ...needs.sessions, clock, cookies: app })
   const callers = createCallers({ access, organizations, sessions })
-  await app.register(usageRoute, { currentUsage, readings, callers, writeUsage })
+  await app.register(usageRoute, { listingCache, readings, callers, writeUsage })
   await app.register(async (scope) => {
     await scope.register(fastifyCompress, COMPRESSION)
     await scope.register(ledgerUsageRoutes, { callers, readings })
@@ -192,22 +226,22 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
-  await app.register(operatingRoutes, { currentUsage, hasUpstream, checkStore: needs.checkStore, metrics, access })
+  await app.register(operatingRoutes, { listingCache, hasUpstream, checkStore: needs.checkStore, metrics, access })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
   await app.register(dashboardRoutes, { folder: needs.dashboardFolder })
   await app.ready()
   return app
 
   /**
-   * Once closing, every answer asks its reader to close the connection, and for a moment that is all that happens: a reader
-   * that is just sending its next request gets an answer and not a reset. An answer whose head was sent before leaves its
-   * connection idle: such ones are looked for, as closing would wait for them.
+   * Closes in two steps. First, every response asks its client to close the connection, for a short time in which a client
+   * that is just sending its next request gets a response and not a reset. Then idle connections are closed repeatedly:
+   * a response whose head was sent before the shutdown leaves its connection open, and closing would wait for it.
    */
   function closeConnectionsInOrder(): void {
     let sweeping: NodeJS.Timeout | undefined
     app.addHook('preClose', async () => {
       isClosing = true
-      // A stream of messages has no end of its own: it is asked to end.
+      // An NDJSON stream may never end by itself.
       leaving.abort(new ShuttingDown())
       await setTimeout(app.server.listening ? DRAIN_MS : 0)
       sweeping = setInterval(() => app.server.closeIdleConnections(), SWEEP_EVERY_MS)
@@ -219,13 +253,13 @@ export const createApp = async (needs: AppNeeds) => {
   }
 }
 
-/** Of pages of usage and totals: `GET /usage` is compressed by its own writer, and streams are not. */
+/** For pages of usage and totals. `GET /usage` has its own compression, and NDJSON streams are not compressed. */
 const COMPRESSION = {
   globalDecompression: false,
   encodings: ['br', 'gzip'],
 } satisfies FastifyCompressOptions
 
-/** As strict as Swagger UI allows. Its own asks for https, which leaves the page blank over plain HTTP. */
+/** As strict as Swagger UI allows. Its default policy upgrades to https, which leaves the page blank over plain HTTP. */
 const DOCS_POLICY = {
   'default-src': "'self'",
   'base-uri': "'self'",
@@ -238,7 +272,7 @@ const DOCS_POLICY = {
 
 const DRAIN_MS = 100
 const SWEEP_EVERY_MS = 50
-/** How long a connection may be silent beyond the time that an answer may take. */
+/** How long a connection may be silent beyond `waitMaxMs`. */
 const IDLE_MAX_MS = 60_000
 const BODY_MAX_BYTES = 1024 * 1024
 

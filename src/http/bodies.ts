@@ -1,4 +1,4 @@
-/** Bodies of requests: unpacked, read as JSON by our own reader, and refused before that where they are of no type that is taken. */
+/** Request bodies: checks the media type, decompresses, and parses JSON with our own reader. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
@@ -10,23 +10,25 @@ import { CollectedBytes } from './collected-bytes.ts'
 import { BUSY, type IntakeShare } from './intake-gate.ts'
 import { hasBody, isGzip, JSON_TYPE, mediaTypeOf } from './media-types.ts'
 
-/** The body is packed in a way that is not taken here. */
+/** The body has a content coding other than gzip. */
 export class UnsupportedCoding extends ServiceError {
   constructor() {
     super('unsupported_coding', 'Content-Encoding must be gzip or absent')
   }
 }
 
-/** The body is of a media type that the route does not take. */
+/** The body has a media type that the route does not accept. */
 export class UnsupportedType extends ServiceError {
   readonly statusCode = 415
 
   constructor() {
-    super('unsupported_type', 'Content-Type must be one that the route takes')
+    super('unsupported_type', 'Content-Type must be one that the route accepts')
   }
 }
 
-/** Replaces Fastify's parsers: they keep the last of two keys, quote what they could not read, and take plain text. */
+/**
+ * Replaces Fastify's parsers: they keep the last of two equal keys, quote the body in their errors, and accept plain text.
+ */
 export const takeJsonBodies = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
@@ -38,7 +40,7 @@ export const takeJsonBodies = (app: FastifyInstance): void => {
   app.addHook('preParsing', unpackBody)
 }
 
-/** Throws InvalidRequest, without what the body holds: it may be a message's text. */
+/** Throws InvalidRequest, which never quotes the body: it may hold the text of a message. */
 export const readJsonBody = (bytes: Uint8Array): unknown => {
   try {
     return readJson(bytes)
@@ -50,12 +52,12 @@ export const readJsonBody = (bytes: Uint8Array): unknown => {
   }
 }
 
-/** The body is larger than the route takes; handleError knows it by its status. */
+/** The body exceeds the route's limit. `handleError` recognizes it by its status. */
 class BodyTooLarge extends Error {
   readonly statusCode = 413
 }
 
-export const brokenOff = (): InvalidRequest => new InvalidRequest('body', 'whole: it broke off')
+export const bodyIncomplete = (): InvalidRequest => new InvalidRequest('body', 'complete: it ended early')
 
 type CollectNeeds = {
   readonly response: ServerResponse
@@ -64,8 +66,8 @@ type CollectNeeds = {
 }
 
 /**
- * The whole body, as it came or unpacked. What is not taken, for its size or because there is no room, is dropped as it
- * arrives: to close the connection would reset it, and the answer with it. Throws StoreBusy.
+ * Collects the whole body, decompressed. A body that is too large, or for which there is no room, is read and discarded:
+ * closing the connection would reset it, and the client could lose the response. Throws StoreBusy.
  */
 export const collectBody = async (
   request: FastifyRequest,
@@ -73,41 +75,41 @@ export const collectBody = async (
 ): Promise<Uint8Array> => {
   const { body } = request
   if (!(body instanceof Readable)) return new Uint8Array()
-  const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > bytesMax) throw new BodyTooLarge()
-  if (!share.hasRoom(Math.min(announced, CHUNK_BYTES))) throw new StoreBusy(BUSY)
+  const declared = Number(request.headers['content-length'] ?? 0)
+  if (declared > bytesMax) throw new BodyTooLarge()
+  if (!share.hasRoom(Math.min(declared, CHUNK_BYTES))) throw new StoreBusy(BUSY)
   const collected = new CollectedBytes()
   await new Promise<void>((resolve, reject) => {
-    const give = (reason: unknown): void => {
+    const fail = (reason: unknown): void => {
       body.off('data', take)
       body.resume()
-      // The request may live on for a while, and with it what listens to it.
+      // The request, and with it these listeners, may live on for a while: do not keep the bytes alive.
       collected.clear()
       reject(reason)
     }
     const take = (chunk: Uint8Array): void => {
       const { receivedEncodedLength = 0 } = body as Partial<Unpacked>
-      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) give(new BodyTooLarge())
+      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) fail(new BodyTooLarge())
       else if (share.hold(chunk.length)) collected.push(chunk)
-      else give(new StoreBusy(BUSY))
+      else fail(new StoreBusy(BUSY))
     }
-    // A request that was answered elsewhere, as too slow or as no valid HTTP, neither ends nor closes.
-    const breakOff = (): void => give(brokenOff())
+    // `server.ts` answers a request that is too slow or not valid HTTP. Such a request emits neither `end` nor `close`.
+    const onClose = (): void => fail(bodyIncomplete())
     body.on('data', take)
     body.on('end', () => {
-      response.off('close', breakOff)
+      response.off('close', onClose)
       resolve()
     })
-    body.on('error', (error) => give(error instanceof ServiceError ? error : brokenOff()))
-    response.on('close', breakOff)
+    body.on('error', (error) => fail(error instanceof ServiceError ? error : bodyIncomplete()))
+    response.on('close', onClose)
   })
   return collected.take()
 }
 
-/** What Node.js reads of a socket at once. */
+/** The most that Node.js reads from a socket at once. */
 const CHUNK_BYTES = 64 * 1024
 
-/** Whatever the depth: JSON may be nested deeper than the stack of calls. */
+/** Checks every string. Iterative, because JSON may be nested deeper than the call stack. */
 const refuseUnkeepable = (body: unknown): void => {
   const waiting: { readonly value: unknown; readonly field: string }[] = [{ value: body, field: 'body' }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -124,7 +126,7 @@ const refuseUnkeepable = (body: unknown): void => {
 
 const FIELD_SHOWN_MAX = 50
 
-/** Nothing is unpacked before it is read, nor more than is read: a body that grows without end ends at the limit. */
+/** Decompresses only as much as the route reads, so a decompression bomb stops at the size limit. */
 const unpackBody: preParsingHookHandler = (request, reply, payload, done) => {
   const { headers } = request
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? ''
@@ -139,26 +141,26 @@ const unpackBody: preParsingHookHandler = (request, reply, payload, done) => {
   }
 }
 
-/** With what Fastify compares to Content-Length. */
+/** Fastify compares `receivedEncodedLength` with Content-Length. */
 type Unpacked = Readable & { readonly receivedEncodedLength: number }
 
 const unpack = (packed: IncomingMessage, isAnswered: () => boolean): Unpacked => {
   const gunzip = createGunzip()
   const stop = (): void => {
-    if (!packed.complete) gunzip.destroy(new Error('the body broke off'))
+    if (!packed.complete) gunzip.destroy(new Error('the body ended early'))
   }
   async function* read(): AsyncGenerator<Buffer> {
     packed.on('close', stop)
     packed.pipe(gunzip)
     try {
       for await (const chunk of gunzip) {
-        // What was refused for its size is not unpacked to its end.
+        // Once the request is answered, as too large for example, the rest is not decompressed.
         if (isAnswered()) return
         yield chunk as Buffer
       }
     } catch (error) {
       const isPacking = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')
-      throw isPacking ? new InvalidRequest('body', 'whole and unbroken gzip, as Content-Encoding says') : error
+      throw isPacking ? new InvalidRequest('body', 'complete, valid gzip, as Content-Encoding says') : error
     } finally {
       packed.off('close', stop)
       packed.unpipe(gunzip)
@@ -170,7 +172,7 @@ const unpack = (packed: IncomingMessage, isAnswered: () => boolean): Unpacked =>
   return Object.defineProperty(unpacked, 'receivedEncodedLength', { get: () => gunzip.bytesWritten }) as Unpacked
 }
 
-/** Media types of the bodies that a route takes. */
+/** The media types that a route accepts. */
 export const typesTaken = ({ routeOptions }: FastifyRequest): readonly string[] => {
   const body = routeOptions.schema?.body as { readonly content?: Readonly<Record<string, unknown>> } | undefined
   return body?.content === undefined ? [JSON_TYPE] : Object.keys(body.content)

@@ -1,4 +1,4 @@
-/** Whose request it is and which organization it is about. */
+/** Identifies the caller of a request and the organization that the request is about. */
 import type { FastifyRequest } from 'fastify'
 import { type Access, type KeyHash, mayDo, type Principal } from '#metering/access.ts'
 import type { Scope } from '#metering/ledger.ts'
@@ -16,9 +16,9 @@ export type CallerNeeds = {
 }
 
 /**
- * Identifies callers, in two steps. The caller is authenticated before anything else of a request is read: each route has one
- * of the hooks `may` and `mayOperate`, which throw Unauthenticated or Forbidden. The organization is named in the query and is
- * looked up with it: `identify` throws NotFound for one that the caller may not know of.
+ * Identifies callers in two steps. First, the hook `may` or `mayOperate` of each route authenticates the caller, before the
+ * query and the body are read; it throws Unauthenticated or Forbidden. Then `identify` looks up the organization that the query
+ * names, or else the key's own; it throws NotFound if there is none or if the caller must not know about it.
  */
 export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
   const principals = new WeakMap<FastifyRequest, Principal>()
@@ -35,11 +35,11 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     await authenticate(request, scope)
   }
 
-  /** For what is common to all organizations. */
+  /** For resources that all organizations share. */
   const mayOperate = async (request: FastifyRequest) => {
     const { isOperator } = await authenticate(request, 'admin')
     if (!isOperator) {
-      throw new Forbidden('This needs an admin key of the organization "default".')
+      throw new Forbidden('This requires a key of the organization "default" with the scope admin.')
     }
   }
 
@@ -47,15 +47,15 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     const principal = principals.get(request)
     if (principal === undefined)
       throw new Error(`${request.routeOptions.url} has no hook that authenticates its caller`)
-    const asked = (request.query as { readonly organization?: unknown } | undefined)?.organization
-    const id = typeof asked === 'string' ? asked : principal.organizationId
+    const named = (request.query as { readonly organization?: unknown } | undefined)?.organization
+    const id = typeof named === 'string' ? named : principal.organizationId
     const isAllowed = id === principal.organizationId || principal.isOperator
     const organization = isAllowed ? await organizations.find(id) : undefined
-    if (organization === undefined) throw new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
+    if (organization === undefined) throw new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
     return { principal, organization }
   }
 
-  /** Whose key it is. */
+  /** The owner of a key. Throws Unauthenticated or Forbidden. */
   const identifyKey = async (key: KeyHash, scope: Scope): Promise<Principal> => {
     const principal = await access.principalOf(key)
     checkScope(principal, scope)
@@ -66,7 +66,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
 }
 
 const checkScope = (principal: Principal, scope: Scope): void => {
-  if (!mayDo(principal, scope)) throw new Forbidden(`This key needs the scope ${scope}.`)
+  if (!mayDo(principal, scope)) throw new Forbidden(`The API key lacks the scope ${scope}.`)
 }
 
 export type Callers = ReturnType<typeof createCallers>

@@ -1,6 +1,6 @@
 /**
- * Bytes that arrive in pieces, held in one piece: pieces of one byte, each an object of its own, would take two hundred
- * times the memory that they are counted as.
+ * Collects chunks in one growing buffer. A list of chunks would be cheaper to append to, but a client that sends single bytes
+ * would make the service hold two hundred times the memory that it counts.
  */
 export class CollectedBytes {
   #bytes: Uint8Array = EMPTY
@@ -13,8 +13,8 @@ export class CollectedBytes {
   push(piece: Uint8Array): void {
     const length = this.#length + piece.length
     if (length > this.#bytes.length) {
-      // The first piece is often the last: then it is copied once, to its size.
-      const larger = new Uint8Array(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
+      // The first chunk is often the only one, so it gets a buffer of exactly its size.
+      const larger = Buffer.allocUnsafe(this.#length === 0 ? length : Math.max(length, this.#bytes.length * 2))
       larger.set(this.#bytes.subarray(0, this.#length))
       this.#bytes = larger
     }
@@ -22,7 +22,7 @@ export class CollectedBytes {
     this.#length = length
   }
 
-  /** All of it; the collection is empty then. */
+  /** Returns all bytes and empties the collection. */
   take(): Uint8Array {
     const bytes = this.#bytes.subarray(0, this.#length)
     this.clear()

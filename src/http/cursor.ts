@@ -1,10 +1,10 @@
-/** Where a page ended, as a text that callers hand back and need not understand. */
+/** Opaque page cursors: the position at which a page ended, as text that the client sends back. */
 import type { EpochMs } from '#model/organization.ts'
 
 export const toCursor = (values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url')
 
-/** Undefined where it is none: anything but what `toCursor` writes, to the letter. */
+/** Undefined unless `cursor` is exactly what `toCursor` writes. */
 export const readCursor = (cursor: string): readonly unknown[] | undefined => {
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
@@ -14,7 +14,7 @@ export const readCursor = (cursor: string): readonly unknown[] | undefined => {
   }
 }
 
-/** Whether it is an instant that a page can end at: those of RFC 3339, whose years are 0000 to 9999, and the periods around. */
+/** Whether a page can end at this instant: RFC 3339 has the years 0000 to 9999, and periods may extend a year beyond. */
 export const isInstant = (value: unknown): value is EpochMs =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= INSTANT_MIN && value <= INSTANT_MAX
 

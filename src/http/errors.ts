@@ -1,4 +1,4 @@
-/** Failures → problem+json. What is not known is logged whole and answered without detail. */
+/** Turns errors into problem+json. Unknown errors are logged in full and reported to the client without details. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Unauthenticated, UnknownHost } from '#metering/access.ts'
 import {
@@ -18,18 +18,18 @@ import { LineTimedOut, ShuttingDown } from './stopping.ts'
 
 export type ProblemKind = keyof typeof KINDS
 
-/** Each kind of problem: its status and its title. The key is the end of its `type`. */
+/** Status and title of each kind of problem. The key is the last part of its `type`. */
 const KINDS = {
   'invalid-request': { status: 400, title: 'Invalid request' },
   unauthenticated: { status: 401, title: 'Authentication required' },
-  forbidden: { status: 403, title: 'Not permitted' },
+  forbidden: { status: 403, title: 'Permission denied' },
   'not-found': { status: 404, title: 'Not found' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'request-timed-out': { status: 408, title: 'Request timed out' },
   conflict: { status: 409, title: 'Conflict with an existing resource' },
   'payload-too-large': { status: 413, title: 'Request body too large' },
-  'unsupported-media-type': { status: 415, title: 'Unsupported content type' },
-  'expectation-failed': { status: 417, title: 'Unsupported Expect header' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'expectation-failed': { status: 417, title: 'Expectation failed' },
   'headers-too-large': { status: 431, title: 'Request headers too large' },
   'internal-error': { status: 500, title: 'Internal error' },
   'upstream-failed': { status: 502, title: 'The Copilot service failed' },
@@ -37,7 +37,7 @@ const KINDS = {
   'shutting-down': { status: 503, title: 'Shutting down, try again shortly' },
   'too-busy': { status: 503, title: 'Too busy, try again shortly' },
   'store-failed': { status: 503, title: 'Database unavailable' },
-  'upstream-timed-out': { status: 504, title: 'The Copilot service did not answer in time' },
+  'upstream-timed-out': { status: 504, title: 'The Copilot service timed out' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export const toProblem = (
@@ -57,13 +57,13 @@ export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply
   reply.code(problem.status).header('cache-control', 'no-store').type(PROBLEM_JSON).send(problem)
 
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  // Nobody is there to read it: the log has the status by which nginx calls this.
+  // The client is gone, so the status is only for the log. 499 is what nginx uses for this.
   if (error instanceof ReaderLeft) return reply.code(499).send()
   if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
   const status = error.statusCode ?? 500
   if (status === 415) return sendUnsupportedType(request, reply)
   if (!(error instanceof ServiceError) && status >= 400 && status < 500) {
-    return sendProblem(reply, refusalOf(error, request))
+    return sendProblem(reply, rejectionOf(error, request))
   }
   const { problem, headers } = failureOf(error, request)
   return sendProblem(reply.headers(headers), problem)
@@ -71,20 +71,21 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
 
 const sendUnsupportedType = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const types = typesTaken(request)
-  const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX) ?? 'absent'
-  const detail = `Content-Type must be ${types.join(', ').replace(/, (?=[^,]*$)/, ' or ')}; it is ${sent}`
+  const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX)
+  const actual = sent === undefined ? 'the header is missing' : `got ${sent}`
+  const detail = `Content-Type must be ${types.join(', ').replace(/, (?=[^,]*$)/, ' or ')}; ${actual}`
   reply.header('accept', types.join(', '))
   return sendProblem(reply, toProblem('unsupported-media-type', detail, request.id))
 }
 
 const TYPE_SHOWN_MAX = 100
 
-/** The problem that an error is: the same in an answer of its own and in the middle of a stream. */
+/** The problem for an error, the same in a response of its own and in the last line of a stream. */
 export const problemFor = (error: unknown, request: FastifyRequest): Problem => failureOf(error, request).problem
 
 type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<string, string>> }
 
-/** The one table of what our own errors are called. Anything else is our mistake: logged whole, answered without detail. */
+/** The one place that maps our own errors to problems. Any other error is a bug: logged in full, reported without details. */
 const failureOf = (error: unknown, request: FastifyRequest): Failure => {
   const failure = (
     kind: ProblemKind,
@@ -96,9 +97,9 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
     headers,
   })
   if (error instanceof UpstreamError) {
-    const { call, failure: how, reason, attempts, status, retryAfterMs } = error.details
-    const kind = how === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
-    const upstream = { call, failure: how, reason, attempts, ...(status === undefined ? {} : { status }) }
+    const { call, failure: upstreamFailure, reason, attempts, status, retryAfterMs } = error.details
+    const kind = upstreamFailure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+    const upstream = { call, failure: upstreamFailure, reason, attempts, ...(status === undefined ? {} : { status }) }
     const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
     return failure(kind, error.message, { upstream }, headers)
   }
@@ -118,16 +119,15 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
   if (error instanceof StoreBusy) return failure('too-busy', error.message, {}, RETRY_SOON)
   if (error instanceof StoreError) {
     request.log.error({ err: error }, 'the database failed')
-    return failure(
-      'store-failed',
-      'Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.',
-      {},
-      RETRY_SOON,
-    )
+    return failure('store-failed', STORE_FAILED, {}, RETRY_SOON)
   }
   request.log.error({ err: error }, 'failed unexpectedly')
-  return failure('internal-error', 'The logs of the service say more.')
+  return failure('internal-error', INTERNAL_ERROR)
 }
+
+export const INTERNAL_ERROR = 'An unexpected error occurred. The service log has the details under this request_id.'
+export const STORE_FAILED =
+  'Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.'
 
 const RETRY_SOON = { 'retry-after': '1' }
 
@@ -135,7 +135,7 @@ const invalidRequest = ({ validation = [], validationContext }: FastifyError, re
   const path = request.routeOptions.url ?? request.url
   const errors = expectationsOf(validation).map(({ at, expected }) => ({
     field: fieldName(validationContext, at),
-    expected: expected === UNKNOWN ? `absent: ${path} does not know it` : expected,
+    expected: expected === UNKNOWN ? `absent: ${path} does not accept it` : expected,
   }))
   const detail = errors.map(({ field, expected }) => `${field} must be ${expected}`).join('; ')
   return toProblem('invalid-request', detail, request.id, { errors })
@@ -143,27 +143,32 @@ const invalidRequest = ({ validation = [], validationContext }: FastifyError, re
 
 const fieldName = (context: FastifyError['validationContext'], at: string): string => {
   if (context === 'querystring') return at === '' ? 'query' : `query parameter ${JSON.stringify(at.slice(1))}`
-  if (context === 'params') return `path ${at.slice(1)}`
+  if (context === 'params') return `path parameter ${JSON.stringify(at.slice(1))}`
   return context === 'headers' ? `header ${at.slice(1)}` : `body${at}`
 }
 
-/** What is wrong with a request as Fastify read it, in our words: its own could quote what was sent. */
-const refusalOf = ({ code, statusCode = 400 }: FastifyError, request: FastifyRequest): Problem => {
-  const known = REFUSALS[code]
+/** The problem for an error of Fastify's own, in our words: Fastify's could quote what the client sent. */
+const rejectionOf = ({ code, statusCode = 400 }: FastifyError, request: FastifyRequest): Problem => {
+  const known = REJECTIONS[code]
   if (known !== undefined) return toProblem(known.kind, known.detail, request.id)
   const kind = KIND_OF_STATUS[statusCode] ?? 'invalid-request'
   if (kind === 'payload-too-large') {
-    return toProblem(kind, `The body is larger than ${request.routeOptions.bodyLimit} bytes.`, request.id)
+    return toProblem(kind, bodyTooLarge(request.routeOptions.bodyLimit), request.id)
   }
-  return { ...toProblem(kind, `The request was refused (${code ?? statusCode}).`, request.id), status: statusCode }
+  return { ...toProblem(kind, `The request was rejected (${code ?? statusCode}).`, request.id), status: statusCode }
 }
 
-const REFUSALS: Readonly<Record<string, { readonly kind: ProblemKind; readonly detail: string }>> = {
-  FST_ERR_BAD_URL: { kind: 'invalid-request', detail: 'The path has a percent-encoding that is not valid UTF-8.' },
-  FST_ERR_MAX_PARAM_LENGTH: { kind: 'invalid-request', detail: 'The path holds an id that is longer than any id.' },
+export const bodyTooLarge = (bytesMax: number): string => `The request body must be at most ${bytesMax} bytes.`
+
+const REJECTIONS: Readonly<Record<string, { readonly kind: ProblemKind; readonly detail: string }>> = {
+  FST_ERR_BAD_URL: { kind: 'invalid-request', detail: 'The path contains percent-encoding that is not valid UTF-8.' },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    kind: 'invalid-request',
+    detail: 'An id in the path is too long: ids have at most 200 characters.',
+  },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     kind: 'invalid-request',
-    detail: 'The body is not as long as the header Content-Length says.',
+    detail: 'The request body does not have the length given in Content-Length.',
   },
 }
 
@@ -176,7 +181,7 @@ const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = {
   413: 'payload-too-large',
 }
 
-/** Paths that are there answer 405 to a method they do not take, all others 404. */
+/** Answers 405 if the path exists but not with this method, and 404 if the path does not exist. */
 export const answerUnknownRoutes = (app: FastifyInstance): void => {
   const methodsOf = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ url, method }) => {
@@ -188,14 +193,15 @@ export const answerUnknownRoutes = (app: FastifyInstance): void => {
     const path = request.url.split('?', 1)[0] ?? ''
     const methods = methodsOf.get(path)
     if (methods === undefined) {
-      const detail = `${request.method} ${path}: see /docs for what there is`
+      const detail = `There is no endpoint at ${path}. See /docs for all endpoints.`
       return sendProblem(reply, toProblem('not-found', detail, request.id))
     }
     const allowed = [...methods].sort().join(', ')
     reply.header('allow', allowed)
-    return sendProblem(reply, toProblem('method-not-allowed', `${path} takes ${allowed}`, request.id))
+    const detail = `${path} does not support ${request.method}. Supported methods: ${allowed}.`
+    return sendProblem(reply, toProblem('method-not-allowed', detail, request.id))
   }
-  // Before a body is read: whatever it holds, the answer is the same.
+  // Answered before the body is read: it cannot change the answer.
   app.addHook('onRequest', (request, reply, next) => {
     if (request.is404) answer(request, reply)
     else next()

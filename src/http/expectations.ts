@@ -1,23 +1,23 @@
-/** What a schema expected, in the words that follow "must be". */
+/** Turns validation errors into phrases that complete "must be". */
 import type { FastifySchemaValidationError } from 'fastify'
 
 export type Expectation = {
-  /** A JSON pointer to what was wrong. */
+  /** A JSON pointer to the invalid value. */
   readonly at: string
   readonly expected: string
 }
 
-/** What is expected of a field that is not known. */
+/** The expectation for a field that the schema does not have. */
 export const UNKNOWN = 'absent'
 
-/** One for each place. Of a choice between values ajv reports every one that it is not: they are said as one. */
+/** One expectation per place. Ajv reports each allowed value of a choice as an error of its own; they are merged here. */
 export const expectationsOf = (errors: readonly FastifySchemaValidationError[]): readonly Expectation[] => {
   const places = Map.groupBy(errors, placeOf)
   return [...places].map(([at, found]) => {
     const choices = found.flatMap(choicesOf)
     const [error = found[0]] = found.filter(({ keyword }) => keyword !== 'anyOf')
     const expected = choices.length > 0 ? `one of ${choices.map((each) => JSON.stringify(each)).join(', ')}` : undefined
-    return { at, expected: expected ?? (error === undefined ? 'another value' : expectedBy(error)) }
+    return { at, expected: expected ?? (error === undefined ? 'a different value' : expectedBy(error)) }
   })
 }
 
@@ -26,7 +26,7 @@ const placeOf = ({ instancePath, params }: FastifySchemaValidationError): string
   return typeof name === 'string' ? `${instancePath}/${name.slice(0, NAME_MAX)}` : instancePath
 }
 
-/** A name that was sent may be anything. */
+/** The client chooses the name, so its length is not bounded otherwise. */
 const NAME_MAX = 100
 
 const choicesOf = ({ keyword, params }: FastifySchemaValidationError): readonly unknown[] => {
@@ -35,7 +35,7 @@ const choicesOf = ({ keyword, params }: FastifySchemaValidationError): readonly 
 }
 
 const expectedBy = ({ keyword, params, message }: FastifySchemaValidationError): string =>
-  EXPECTED[keyword]?.(params) ?? (message ?? 'another value').replace(/^must be /, '')
+  EXPECTED[keyword]?.(params) ?? (message ?? 'a different value').replace(/^must be /, '')
 
 type Params = FastifySchemaValidationError['params']
 
@@ -47,18 +47,18 @@ const EXPECTED: Readonly<Record<string, (params: Params) => string>> = {
       .join(' or '),
   required: () => 'present',
   additionalProperties: () => UNKNOWN,
-  minLength: ({ limit }) => (limit === 1 ? 'not empty' : `at least ${limit} characters long`),
+  minLength: ({ limit }) => (limit === 1 ? 'a non-empty string' : `at least ${limit} characters long`),
   maxLength: ({ limit }) => `at most ${limit} characters long`,
-  minItems: ({ limit }) => (limit === 1 ? 'not empty' : `an array of at least ${limit}`),
-  maxItems: ({ limit }) => `an array of at most ${limit}`,
-  minProperties: ({ limit }) => (limit === 1 ? 'not empty' : `an object of at least ${limit} fields`),
-  uniqueItems: () => 'without duplicates',
+  minItems: ({ limit }) => (limit === 1 ? 'a non-empty array' : `an array of at least ${limit} items`),
+  maxItems: ({ limit }) => `an array of at most ${limit} items`,
+  minProperties: ({ limit }) => (limit === 1 ? 'a non-empty object' : `an object with at least ${limit} fields`),
+  uniqueItems: () => 'an array without duplicates',
   minimum: ({ limit }) => `at least ${limit}`,
   maximum: ({ limit }) => `at most ${limit}`,
   exclusiveMinimum: ({ limit }) => `more than ${limit}`,
   exclusiveMaximum: ({ limit }) => `less than ${limit}`,
-  pattern: ({ pattern }) => `in the form ${pattern}`,
-  format: ({ format }) => `in the format ${format}`,
+  pattern: ({ pattern }) => `a string that matches ${pattern}`,
+  format: ({ format }) => `a string in the format ${format}`,
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,25 +1,25 @@
 /**
- * Bounds what is being taken in at one time: bytes of bodies that have arrived and not been answered, and open requests.
- * Nobody is given more than a multiple of what stays free, so whoever comes next finds room, however many hold however much.
+ * Bounds the intake: the number of open requests, and the bytes of request bodies that have arrived but are not yet answered.
+ * No sender gets more than a multiple of what stays free, so a new sender always finds room, however much the others hold.
  */
 import { StoreBusy } from '#model/errors.ts'
 
 export type IntakeGate = {
   /**
-   * Lets a request in; `senders` are the names under which it counts, its key or address first, then wider ones, such as its
-   * organization. It holds nothing until bytes of it arrive. Throws StoreBusy if its senders have too many requests open.
+   * Admits a request. `senders` are the names under which it counts: its key or address first, then wider groups such as its
+   * organization. A request holds no bytes until they arrive. Throws StoreBusy if its senders have too many open requests.
    */
   readonly open: (senders: readonly string[]) => IntakeShare
 }
 
-/** What one request holds. To dispose of it gives everything back. */
+/** What one request holds. Disposing of it releases everything. */
 export type IntakeShare = Disposable & {
   readonly held: () => number
-  /** Whether so many bytes more would find room now. */
+  /** Whether there is room now for that many more bytes. */
   readonly hasRoom: (bytes: number) => boolean
-  /** Counts bytes that have arrived. Without room it is false, and they are not counted. */
+  /** Counts bytes that have arrived. If there is no room, returns false and counts nothing. */
   readonly hold: (bytes: number) => boolean
-  /** As `hold`, once there is room: false if there was none for `waitMs`, or when `signal` is aborted. */
+  /** Like `hold`, but waits for room. Resolves to false if there is none within `waitMs` or when `signal` aborts. */
   readonly holdLater: (bytes: number, waitMs: number, signal: AbortSignal) => Promise<boolean>
   readonly letGo: (bytes: number) => void
 }
@@ -29,10 +29,10 @@ export const createIntakeGate = (bytesMax: number): IntakeGate => {
   const bytes = createPool(bytesMax)
   const waiting = new Set<() => void>()
   let isLooking = false
-  /** A body that would not fit if it were alone. One at a time is let in beside the others: it has to come in some day. */
+  /** A body too large to fit even alone. One such body at a time is admitted beyond the limit, or it would never get in. */
   let oversized: IntakeShare | undefined
 
-  /** Once for all that was let go of in this turn of the event loop. */
+  /** Runs at most once per turn of the event loop, however much was released in it. */
   const lookAtWaiting = (): void => {
     if (isLooking || waiting.size === 0) return
     isLooking = true
@@ -57,7 +57,7 @@ export const createIntakeGate = (bytesMax: number): IntakeGate => {
     }
 
     const hold = (more: number): boolean => {
-      // Nobody waits for a request that is over, and its last bytes are about to go.
+      // The request is over and its last bytes are about to be dropped, so there is nothing to count.
       if (!isOpen) return true
       if (oversized !== share && !bytes.take(holders, more)) {
         if (!hasRoom(more)) return false
@@ -113,23 +113,24 @@ export const createIntakeGate = (bytesMax: number): IntakeGate => {
   return { open }
 }
 
-export const BUSY = 'More is arriving at once than the service takes in (INTAKE_QUEUE): send this again in a second.'
+export const BUSY =
+  'The service is already receiving as much as it accepts at once (INTAKE_QUEUE). Send this request again in a second.'
 
-/** Sockets are cheap and not free: what Node.js has read ahead of each is up to 64 KiB. */
+/** Open requests are cheap but not free: Node.js reads up to 64 KiB ahead on each socket. */
 const OPEN_MAX = 4096
-/** A key or an address alone gets three quarters, two get three sevenths each. */
+/** A single key or address gets up to three quarters; two get three sevenths each. */
 const SENDER_FACTOR = 3
-/** An organization alone gets eight ninths: more than one of its keys, so that one cannot keep out the others. */
+/** A single organization gets up to eight ninths: more than any one of its keys, so that a key cannot shut out the others. */
 const GROUP_FACTOR = 8
-/** A request alone gets half. */
+/** A single request gets up to half. */
 const REQUEST_FACTOR = 1
 
 type Holder = { readonly name: string | symbol; readonly factor: number }
 
 /**
- * A quantity that is shared by a threshold that moves: a holder may have at most `factor` times what is left over. It needs
- * no count of who else is there, and the smallest newcomer always fits. (Choudhury and Hahne, "Dynamic queue length
- * thresholds for shared-memory packet switches", 1998.)
+ * A quantity shared by a dynamic threshold: each holder may have at most `factor` times what is left free. This needs no count
+ * of the holders, and a small newcomer always fits. (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory
+ * packet switches", 1998.)
  */
 const createPool = (max: number) => {
   const heldBy = new Map<string | symbol, number>()

@@ -1,20 +1,20 @@
-/** A reader who closes the connection before the answer is complete no longer wants it. */
+/** Detects clients that close the connection before the response is complete, so that work for them can stop. */
 import type { ServerResponse } from 'node:http'
 import { ServiceError } from '#model/errors.ts'
 
 export class ReaderLeft extends ServiceError {
   constructor() {
-    super('reader_left', 'the connection was closed before the answer was complete')
+    super('reader_left', 'the client closed the connection before the response was complete')
   }
 }
 
-const SENT_WHOLE = 'the answer was sent whole'
+const COMPLETE = 'the response is complete'
 
-/** Aborts as soon as the connection is closed, and also when the answer has been sent whole. */
+/** Aborts when the connection closes, and also when the response is complete. */
 export const signalOfLeaving = (response: ServerResponse): AbortSignal => {
   const leaving = new AbortController()
   if (response.closed) leaving.abort(new ReaderLeft())
-  // An error is made with the stack of calls, which an answer that was sent whole need not wait for.
-  else response.once('close', () => leaving.abort(response.writableFinished ? SENT_WHOLE : new ReaderLeft()))
+  // A complete response gets a string as reason, because creating an error would capture a stack trace each time.
+  else response.once('close', () => leaving.abort(response.writableFinished ? COMPLETE : new ReaderLeft()))
   return leaving.signal
 }

@@ -1,12 +1,12 @@
-/** What a body may be: its media types and its coding. */
+/** Media types and content codings of request bodies. */
 import type { IncomingHttpHeaders } from 'node:http'
 
 export const JSON_TYPE = 'application/json'
-/** The name under which it is answered; the others are names of the same. */
+/** The media type of NDJSON responses. The others are accepted as synonyms. */
 export const NDJSON = 'application/x-ndjson'
 export const NDJSON_TYPES: readonly string[] = [NDJSON, 'application/ndjson', 'application/jsonl']
 
-/** Without parameters, in lower case; empty where there is none. */
+/** The media type in lowercase, without parameters; empty if there is none. */
 export const mediaTypeOf = ({ 'content-type': type = '' }: IncomingHttpHeaders): string =>
   type.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 

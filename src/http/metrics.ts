@@ -1,11 +1,10 @@
-/** What the service counts, in the format of Prometheus. */
+/** The service's metrics, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { IntakeCounts } from '#metering/intake.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import type { AnswerObserver, StoreNotice, UsageObserver } from '#metering/ports.ts'
+import type { ListingObserver, RenderingObserver, StoreNotice } from '#metering/ports.ts'
 import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
-import { RequestTimes } from './request-times.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -14,7 +13,19 @@ export const createMetrics = () => {
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
 
-  const requestTimes = new RequestTimes(registry)
+  const requests = new Counter({
+    name: 'http_requests_total',
+    help: 'Requests answered, by method, route and status.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  })
+  const requestDurations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from a request to the end of its answer, by route.',
+    labelNames: ['route'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  })
   const upstreamCalls = new Counter({
     name: 'copilot_credits_upstream_calls_total',
     help: 'Attempts to call the Copilot service, by call (listing, report) and outcome.',
@@ -23,35 +34,30 @@ export const createMetrics = () => {
   })
   const upstreamDurations = new Histogram({
     name: 'copilot_credits_upstream_call_duration_seconds',
-    help: 'Time an attempt to call the Copilot service took, by call.',
+    help: 'Duration of an attempt to call the Copilot service, by call.',
     labelNames: ['call'],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
   const refreshes = new Counter({
     name: 'copilot_credits_refreshes_total',
-    help: 'Times the current period was brought up to date, by outcome (changed, unchanged, failed).',
+    help: 'Refreshes of the current period, by outcome (changed, unchanged, failed).',
     labelNames: ['outcome'],
     registers,
   })
   const refreshDurations = new Histogram({
     name: 'copilot_credits_refresh_duration_seconds',
-    help: 'Time it took to bring the current period up to date.',
+    help: 'Duration of a refresh of the current period.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   })
-  /** Counted here and handed over when the metrics are read: answers from memory are too many to look labels up each time. */
-  const served = { memory: 0, refresh: 0, stale: 0, none: 0 }
-  new Counter({
+  const served = new Counter({
     name: 'copilot_credits_usage_answers_total',
-    help: 'Answers of the current usage, by where they came from (memory, refresh, stale, none).',
+    help: 'Responses with the current usage, by origin (memory, refresh, stale, none).',
     labelNames: ['from'],
     registers,
-    collect() {
-      this.reset()
-      for (const [from, count] of Object.entries(served)) this.inc({ from }, count)
-    },
   })
+  for (const from of ['memory', 'refresh', 'stale', 'none']) served.inc({ from }, 0)
   const priced = new Counter({
     name: 'copilot_credits_messages_priced_total',
     help: 'Messages priced.',
@@ -59,54 +65,54 @@ export const createMetrics = () => {
   })
   const duplicateEntries = new Counter({
     name: 'copilot_credits_duplicate_entries_total',
-    help: 'Entries that a listing held again, identical, and that were charged once.',
+    help: 'Identical repetitions of an entry within a listing; the entry was charged once.',
     registers,
   })
 
   const taken = new Counter({
     name: 'copilot_credits_messages_taken_total',
-    help: 'Messages reported to us, by outcome (accepted, duplicate, conflict, rejected).',
+    help: 'Messages reported by clients, by outcome (accepted, duplicate, conflict, rejected).',
     labelNames: ['outcome'],
     registers,
   })
   const recorded = new Counter({
     name: 'copilot_credits_upstream_recordings_total',
-    help: 'Messages that the Copilot service listed, by outcome: recorded (accepted, amended), no longer listed before they could be (lost), left at the end of the process (abandoned); and attempts to record that failed (failed).',
+    help: 'Messages listed by the Copilot service, by outcome: recorded (accepted, amended), no longer listed when they could be recorded (lost), unrecorded at shutdown (abandoned). Also failed attempts to record (failed).',
     labelNames: ['outcome'],
     registers,
   })
   const notListedMessages = new Gauge({
     name: 'copilot_credits_not_listed_messages',
-    help: 'Messages charged within the listed days or the current period that the Copilot service does not list.',
+    help: 'Messages charged within the listed days or the current period but not listed by the Copilot service.',
     registers,
   })
   const notListedCredits = new Gauge({
     name: 'copilot_credits_not_listed_credits',
-    help: 'What the messages that the Copilot service does not list cost, in credits, as a rounded number.',
+    help: 'Cost in credits, rounded, of the charged messages that the Copilot service does not list.',
     registers,
   })
   const longReadings = new Gauge({
     name: 'copilot_credits_long_readings',
-    help: 'Readings of the ledger under way that look through many records: large answers, hourly totals, filtered pages.',
+    help: 'Long ledger reads in progress: large responses, hourly totals, filtered pages.',
     registers,
   })
   const renderings = new Gauge({
     name: 'copilot_credits_renderings',
-    help: 'Answers of GET /usage from the ledger that are being rendered.',
+    help: 'GET /usage responses from the ledger being rendered.',
     registers,
   })
   const renderedBytes = new Gauge({
     name: 'copilot_credits_rendered_bytes',
-    help: 'Bytes of answers of GET /usage from the ledger that are rendered, being read, or kept for the next reader.',
+    help: 'Bytes of GET /usage responses from the ledger that are being rendered, being sent, or cached.',
     registers,
   })
   const rendered = new Counter({
     name: 'copilot_credits_renderings_total',
-    help: 'Answers of GET /usage from the ledger that were rendered, by outcome (complete, abandoned, failed).',
+    help: 'GET /usage responses rendered from the ledger, by outcome (complete, abandoned, failed).',
     labelNames: ['outcome'],
     registers,
   })
-  const observeAnswers: AnswerObserver = {
+  const observeRenderings: RenderingObserver = {
     longReadings: (underWay) => longReadings.set(underWay),
     renderings: ({ underWay, bytes }) => {
       renderings.set(underWay)
@@ -116,14 +122,12 @@ export const createMetrics = () => {
   }
   const soundness = new Gauge({
     name: 'copilot_credits_database_sound',
-    help: 'Whether the last check of the whole database found nothing: 1, or 0 if it is damaged. -1 until one has ended.',
+    help: 'Result of the last full database check: 1 if sound, 0 if damaged, -1 if none has finished yet.',
     registers,
   })
   soundness.set(-1)
-  const observer: UsageObserver = {
-    served: (from) => {
-      served[from]++
-    },
+  const observer: ListingObserver = {
+    served: (from) => served.inc({ from }),
     refreshed: ({ outcome, durationMs, messages, duplicates }) => {
       refreshes.inc({ outcome })
       refreshDurations.observe(durationMs / 1000)
@@ -135,7 +139,7 @@ export const createMetrics = () => {
 
   return {
     observer,
-    observeAnswers,
+    observeRenderings,
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
     },
@@ -159,8 +163,11 @@ export const createMetrics = () => {
       upstreamCalls.inc({ call, outcome })
       upstreamDurations.observe({ call }, durationMs / 1000)
     },
-    observeRequest: (method: string, route: string, status: number, durationMs: number): void =>
-      requestTimes.count(method, route, status, durationMs / 1000),
+    /** `method` and `route` must come from bounded sets: each pair is a series of its own. */
+    observeRequest: (method: string, route: string, status: number, durationMs: number): void => {
+      requests.inc({ method, route, status })
+      requestDurations.observe({ route }, durationMs / 1000)
+    },
     contentType: registry.contentType,
     text: (): Promise<string> => registry.metrics(),
   }

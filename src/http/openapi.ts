@@ -1,4 +1,4 @@
-/** What `/openapi.json` says beside the routes. */
+/** The parts of `/openapi.json` that do not come from the routes. */
 import type { FastifySchema } from 'fastify'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -8,22 +8,39 @@ export const openApiInfo = {
     title: 'Copilot Credits',
     version: packageJson.version,
     description:
-      'What every AI-copilot message cost, in credits, exactly, for any billing period, and why.\n\n' +
-      'Every error is `application/problem+json` (RFC 9457). Every answer has an `X-Request-Id`.',
+      'Exact metering and billing for AI-copilot messages: what every message cost, in credits, for any billing period, ' +
+      'and why.\n\n' +
+      'Authenticate with an API key: `Authorization: Bearer cck_…`. A local installation without keys needs none.\n\n' +
+      'Errors are `application/problem+json` (RFC 9457). Every response has an `X-Request-Id` header. Request bodies may be ' +
+      'compressed with gzip. Timestamps are RFC 3339, ranges exclude their end, and amounts are exact decimals with at most ' +
+      'six decimal places.',
     license: { name: 'MIT', identifier: 'MIT' },
   },
+  components: {
+    securitySchemes: {
+      apiKey: {
+        type: 'http' as const,
+        scheme: 'bearer',
+        description: 'An API key. It begins with `cck_`, belongs to an organization and carries scopes.',
+      },
+    },
+  },
+  security: [{ apiKey: [] }],
   tags: [
-    { name: 'Usage', description: 'What messages cost.' },
-    { name: 'Messages', description: 'Reporting messages, and why one cost what it did.' },
-    { name: 'Reports', description: 'What reports cost.' },
-    { name: 'Organizations', description: 'Who is billed, and when.' },
-    { name: 'Keys', description: 'Who may ask.' },
-    { name: 'Session', description: 'Signing in to the dashboard.' },
-    { name: 'Operating', description: 'For those who run the service.' },
+    { name: 'Usage', description: 'Usage lines, totals and billing periods.' },
+    { name: 'Messages', description: 'Report messages and explain what they cost.' },
+    { name: 'Reports', description: 'The catalogue of reports and their prices.' },
+    { name: 'Organizations', description: 'The customers that are billed.' },
+    { name: 'Keys', description: 'API keys.' },
+    { name: 'Session', description: 'Dashboard sessions.' },
+    { name: 'Operating', description: 'Health, readiness and metrics.' },
   ],
 }
 
-/** Every body may be packed; only the document needs to be told of each. */
+/** For routes that need no API key. */
+export const WITHOUT_KEY = { security: [] }
+
+/** Adds the header to the document only: `bodies.ts` handles it for every route. */
 export const withContentEncoding = (schema: FastifySchema): FastifySchema =>
   schema?.body === undefined ? schema : { ...schema, headers: CONTENT_ENCODING }
 
@@ -33,7 +50,7 @@ const CONTENT_ENCODING = {
     'content-encoding': {
       type: 'string',
       enum: ['gzip'],
-      description: 'Of a body that is packed. What it unpacks to may be as large as a body that is not packed.',
+      description: 'Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.',
       examples: ['gzip'],
     },
   },

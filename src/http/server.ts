@@ -1,6 +1,6 @@
 /**
- * Node's HTTP server under the framework: what is answered before Fastify sees it, which is usage from memory and what is
- * no proper HTTP.
+ * Node's HTTP server below Fastify. It answers what Fastify never sees, usage from memory and invalid HTTP, and bounds how
+ * long a request may take to arrive.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,15 +13,15 @@ import { tellUnreadable } from './stopping.ts'
 export type HttpServerNeeds = {
   /** Fastify's listener. */
   readonly handler: RequestListener
-  /** The fast lane: true where it has answered. */
+  /** The fast lane. True if it has answered. */
   readonly answerFromMemory: (request: IncomingMessage, response: ServerResponse) => boolean
-  /** Is told of what was refused here; what Fastify answers, Fastify tells of. */
+  /** Called for each request rejected here, to count and log it. Fastify reports its own responses. */
   readonly refused: (requestId: string, method: string, path: string, status: number) => void
-  /** Aborted once the service shuts down. */
+  /** Aborts when the service shuts down. */
   readonly leaving: AbortSignal
-  /** How long a connection stays open after an answer. */
+  /** How long a connection stays open after a response. */
   readonly keepAliveTimeoutMs: number
-  /** A connection on which nothing has moved for so long is closed: longer than any answer may take. */
+  /** A connection without traffic for this long is closed. Must be longer than any response may take. */
   readonly idleMaxMs: number
 }
 
@@ -33,7 +33,7 @@ export const createHttpServer = ({
   keepAliveTimeoutMs,
   idleMaxMs,
 }: HttpServerNeeds): Server => {
-  /** Requests that Fastify answers, by connection: nothing else must be written into their answers. */
+  /** Requests that Fastify is answering, by connection: nothing else may write into their responses. */
   const busy = new WeakMap<object, Exchange>()
 
   const refuse = (
@@ -53,7 +53,7 @@ export const createHttpServer = ({
       ...headers,
     })
     response.end(JSON.stringify(problem))
-    // Of what it has begun to answer, Fastify tells.
+    // Fastify reports the requests that it has started to answer.
     if (!busy.has(request.socket)) refused(id, request.method ?? '', pathOf(request.url ?? ''), problem.status)
   }
 
@@ -66,32 +66,37 @@ export const createHttpServer = ({
     if (answerFromMemory(request, response)) return
     const exchange = { request, response }
     busy.set(request.socket, exchange)
+    const timer = hasBody(request.headers) ? limitBody(request, response) : undefined
     response.on('close', () => {
       if (busy.get(request.socket) === exchange) busy.delete(request.socket)
+      clearTimeout(timer)
     })
-    limitArrival(request, response)
-    limitRest(request, response)
     handler(request, response)
   }
 
-  /** What follows in a body cannot be made out: its request is answered if it still can be, and a stream ends in order. */
+  /** The rest of a body is not valid HTTP. Answers with a problem if possible, and lets a stream end in order. */
   const breakOffBody = ({ request, response }: Exchange, { code }: NodeJS.ErrnoException): void => {
-    if (!response.headersSent) refuse(request, response, 'invalid-request', `The body is not valid HTTP (${code}).`)
+    if (!response.headersSent)
+      refuse(request, response, 'invalid-request', `The request body is not valid HTTP (${code}).`)
     else if (!tellUnreadable(request)) request.socket.destroy()
   }
 
-  /** A body must arrive in time, but for a stream, which may go on as long as something moves. */
-  const limitArrival = (request: IncomingMessage, response: ServerResponse): void => {
-    const { headers } = request
-    if (!hasBody(headers) || isNdjson(headers)) return
-    const timer = setTimeout(() => {
+  /** Bounds the time for a body to arrive. An NDJSON stream is exempt: it may go on as long as data flows. Returns the timer. */
+  const limitBody = (request: IncomingMessage, response: ServerResponse): NodeJS.Timeout | undefined => {
+    limitRest(request, response)
+    if (isNdjson(request.headers)) return undefined
+    return setTimeout(() => {
       if (request.complete || response.headersSent) return
-      refuse(request, response, 'request-timed-out', `The body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`)
+      refuse(
+        request,
+        response,
+        'request-timed-out',
+        `The request body did not arrive within ${REQUEST_MAX_MS / 1000} seconds.`,
+      )
     }, REQUEST_MAX_MS)
-    response.on('close', () => clearTimeout(timer))
   }
 
-  /** The rest of a body that was answered before its end is dropped as it comes, and for so long. */
+  /** If the response finished before the body, discards the rest of the body, for a limited time. */
   const limitRest = (request: IncomingMessage, response: ServerResponse): void => {
     response.on('finish', () => {
       if (request.complete) return
@@ -107,7 +112,7 @@ export const createHttpServer = ({
     })
   }
 
-  /** Leaving waits for answers, but neither for a request that is slow to arrive nor for a reader that has stopped reading. */
+  /** Shutdown waits for responses in progress, but not for requests that are slow to arrive or clients that stopped reading. */
   const hurry = (socket: Socket): void => {
     const exchange = busy.get(socket)
     const response = exchange?.response ?? responseOn(socket)
@@ -115,7 +120,7 @@ export const createHttpServer = ({
     else if (response.headersSent) {
       if (socket.timeout !== STALLED_MAX_MS) socket.setTimeout(STALLED_MAX_MS)
     } else if (exchange !== undefined && !exchange.request.complete) {
-      refuse(exchange.request, response, 'shutting-down', NOT_TAKEN, { 'retry-after': '1' })
+      refuse(exchange.request, response, 'shutting-down', NOTHING_PROCESSED, { 'retry-after': '1' })
     }
   }
 
@@ -140,7 +145,7 @@ export const createHttpServer = ({
     server.on('close', () => clearInterval(timer))
   })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    refuse(request, response, 'expectation-failed', 'The header Expect must be absent or 100-continue.'),
+    refuse(request, response, 'expectation-failed', 'The Expect header must be absent or 100-continue.'),
   )
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     const response = new ServerResponse(request)
@@ -183,21 +188,21 @@ export const createHttpServer = ({
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse }
 
-/** The one that is being written, by whomever. */
+/** The response being written to the socket, by Fastify or the fast lane. */
 const responseOn = (socket: Socket): ServerResponse | undefined =>
   '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse ? socket._httpMessage : undefined
 
-/** What Node lets pass and no two servers read alike, in words; undefined if nothing is wrong. */
+/** Explains what is wrong with a request that Node accepts but other servers read differently; undefined if it is fine. */
 const whatIsWrong = ({ rawHeaders, url = '', httpVersion, method }: IncomingMessage): string | undefined => {
   let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  if (hosts > 1) return 'The header Host must be sent once.'
-  if (hosts === 0 && httpVersion === '1.1') return 'The header Host is missing.'
+  if (hosts > 1) return 'The Host header must be sent only once.'
+  if (hosts === 0 && httpVersion === '1.1') return 'The Host header is missing.'
   if (url.startsWith('/') || (url === '*' && method === 'OPTIONS')) return undefined
-  return 'The request target must be a path, such as /usage, without the scheme and the host.'
+  return 'The request target must be a path such as /usage, without a scheme and host.'
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
@@ -206,19 +211,19 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemKind>> = {
 }
 
 const HTTP_DETAILS: Readonly<Partial<Record<ProblemKind, string>>> = {
-  'headers-too-large': 'The request line and headers are larger than 16 KiB.',
-  'request-timed-out': 'The headers did not arrive within 30 seconds.',
+  'headers-too-large': 'The request line and headers must be at most 16 KiB together.',
+  'request-timed-out': 'The request headers did not arrive within 30 seconds.',
 }
 
-/** Once the service is leaving: time for what is arriving to arrive, and for a reader to read something. */
+/** During shutdown: time for a request to finish arriving, and for a client to read something. */
 const ARRIVAL_GRACE_MS = 1000
 const STALLED_MAX_MS = 2000
-const NOT_TAKEN = 'The service is shutting down. It has taken nothing of this request: send it again.'
+const NOTHING_PROCESSED = 'The service is shutting down and has processed nothing of this request. Send it again.'
 
-/** Time for the head of a request, and for a body that is no stream, to arrive whole. */
+/** Time limit for the head of a request, and for a body that is not a stream, to arrive completely. */
 const REQUEST_MAX_MS = 30_000
 
-/** Without the query: what is asked for may be nobody else's business. */
+/** The path without the query, which may hold personal data. */
 export const pathOf = (url: string): string => {
   const query = url.indexOf('?')
   return query < 0 ? url : url.slice(0, query)

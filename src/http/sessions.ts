@@ -1,6 +1,6 @@
 /**
- * Sessions of the dashboard. A cookie that scripts cannot read names the hash of an API key and the moment at which it
- * ends, signed with a secret of the installation: it holds no key, any process can check it, and it ends with its key or a sign-out.
+ * Dashboard sessions. The cookie, which scripts cannot read, holds the hash of an API key and an expiry time, signed with a
+ * secret of the installation. It does not hold the key, any process can check it, and revoking the key or signing out ends it.
  */
 import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
@@ -10,11 +10,11 @@ import { Forbidden } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 
 export type Sessions = {
-  /** The session that the request belongs to, or undefined: there is none, it was not made here, or its time is up. */
+  /** The session of the request. Undefined if there is none, its signature is wrong, or it has expired. */
   readonly read: (cookieHeader: string | undefined) => SessionOfKey | undefined
-  /** The value of `Set-Cookie` that begins a session. */
+  /** The `Set-Cookie` value that starts a session. */
   readonly begin: (request: FastifyRequest, key: KeyHash) => string
-  /** The values of `Set-Cookie` that end it. */
+  /** The `Set-Cookie` values that end a session. */
   readonly end: (request: FastifyRequest) => string[]
 }
 
@@ -22,12 +22,12 @@ export type SessionsNeeds = {
   readonly secret: string
   readonly lifetimeMs: number
   readonly clock: () => EpochMs
-  /** An application with the plugin: parsing and writing work only once it has been registered. */
+  /** An application on which the cookie plugin is registered. */
   readonly cookies: Pick<FastifyInstance, 'parseCookie' | 'serializeCookie'>
 }
 
 const NAME = 'copilot_credits_session'
-/** Browsers take it from this very host and over https only: no neighbouring host can put its own in its place. */
+/** Browsers accept a `__Host-` cookie only from this host and over https, so a sibling domain cannot plant its own. */
 const SECURE_NAME = `__Host-${NAME}`
 
 export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsNeeds): Sessions => {
@@ -61,13 +61,14 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
   }
 }
 
-/** As the browser sees it: what stands between may have ended the encryption. What does not say is taken for encrypted. */
+/** Whether the browser uses plain HTTP. Origin says so even behind a proxy that terminates TLS; without it, assume https. */
 const isPlain = ({ headers }: FastifyRequest): boolean => headers.origin?.startsWith('http://') === true
 
 /**
- * Throws Forbidden if a page of another site or port makes a browser change something in the name of whoever looks at it. A
- * request with a key is nobody's but its sender's; other authorization a browser, or a proxy that knows it, adds by itself.
- * What no browser sent says nothing of where it comes from. `publicUrl` is where our own pages are, if Host does not say so.
+ * Guards against cross-site request forgery: throws Forbidden if a page of another site or port makes a browser send a change.
+ * A request with an API key is always allowed, because only its sender can add one; a browser or proxy adds other kinds of
+ * authorization by itself. A request without Origin, Sec-Fetch-Site and cookies does not come from a page and is allowed.
+ * `publicUrl` is the address of our own pages, in case a proxy changes Host.
  */
 export const createSiteGuard =
   (publicUrl: URL | undefined) =>
@@ -88,9 +89,9 @@ export const createSiteGuard =
     throw new Forbidden(page === null || host === undefined ? ONLY_OWN_PAGES : hostDiffers(page, host))
   }
 
-const ONLY_OWN_PAGES = 'Without a key, only pages of the service itself may change anything.'
+const ONLY_OWN_PAGES = "Without an API key, only the service's own pages can make changes."
 
-/** It is said to the page itself; a page elsewhere cannot read it. */
+/** Written for our own page behind a misconfigured proxy. A page of another site cannot read the response. */
 const hostDiffers = ({ origin }: URL, host: string): string =>
-  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, and the request reached the service as ${host.slice(0, 200)}. ` +
-  'If a proxy in between changes the header Host, make it keep Host, or set PUBLIC_URL to the address of this page.'
+  `${ONLY_OWN_PAGES} This page is at ${origin.slice(0, 200)}, but the request arrived with Host ${host.slice(0, 200)}. ` +
+  "If a proxy changes the Host header, configure it to keep Host, or set PUBLIC_URL to this page's address."

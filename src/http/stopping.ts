@@ -1,4 +1,4 @@
-/** When a body that is being streamed is read no further, though its sender is there and its answer goes on. */
+/** Reasons to stop reading a streamed body while its client is still connected and its response continues. */
 import type { IncomingMessage } from 'node:http'
 import { InvalidRequest, ServiceError } from '#model/errors.ts'
 
@@ -6,34 +6,34 @@ export class ShuttingDown extends ServiceError {
   constructor() {
     super(
       'shutting_down',
-      'The service is shutting down. What is counted here is committed; send everything else again.',
+      'The service is shutting down. Everything counted here is committed; send everything else again.',
     )
   }
 }
 
-/** A part of a line has come, and nothing more of it. */
+/** Part of a line arrived, and then nothing more. */
 export class LineTimedOut extends ServiceError {
   constructor() {
     super(
       'line_timed_out',
-      'The rest of a line did not arrive within 30 seconds. What is counted here is committed; send everything else again.',
+      'The rest of a line did not arrive within 30 seconds. Everything counted here is committed; send everything else again.',
     )
   }
 }
 
 const UNREADABLE = Symbol('unreadable')
 
-/** Tells whoever reads the body that nothing more of it can be made out. */
+/** Notifies the reader of the body that the rest of it is not valid HTTP. False if nobody listens. */
 export const tellUnreadable = (request: IncomingMessage): boolean => request.emit(UNREADABLE)
 
-/** Aborted with the error that says why. */
+/** Aborts with the error that explains why the body is read no further. */
 export const stopOf = (request: IncomingMessage, leaving: AbortSignal): AbortSignal => {
   const unreadable = new AbortController()
-  request.once(UNREADABLE, () => unreadable.abort(new InvalidRequest('body', 'valid HTTP chunks')))
+  request.once(UNREADABLE, () => unreadable.abort(new InvalidRequest('body', 'sent in valid HTTP chunks')))
   return AbortSignal.any([leaving, unreadable.signal])
 }
 
-/** The chunks of a body until it ends, or until `stop`, whose reason is thrown. The body is then left as it is. */
+/** Yields the chunks of a body until it ends. When `stop` aborts, throws its reason and leaves the rest of the body unread. */
 export async function* chunksUntil(body: AsyncIterable<Uint8Array>, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]()
   let giveUp = (_: unknown): void => {}

@@ -1,38 +1,38 @@
 /**
- * Writes an answer of `GET /usage` to Node's own response. Both ways to it end here: the fast lane, which answers from
- * memory before Fastify has looked at the request, and Fastify's route, which waits for a refresh.
+ * Writes the response of `GET /usage` directly to Node's response. Two callers: the fast lane, which answers from memory before
+ * Fastify sees the request, and Fastify's route, which waits for a refresh.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
-import type { UsageAnswer } from '#metering/current-usage.ts'
+import type { RenderedUsage } from '#metering/renderings.ts'
+import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 
 export type WriteUsage = (
   request: IncomingMessage,
   response: ServerResponse,
-  answer: UsageAnswer<UsageBody>,
+  answer: RenderedUsage<UsageBody>,
   requestId: string,
   notes?: UsageNotes,
 ) => void
 
-/** Headers that say what the answer is of, where that is not plain. */
+/** Headers that say where the usage comes from, if it is not the default. */
 export type UsageNotes = { readonly 'Usage-Source'?: string; readonly 'Usage-Not-Listed'?: string }
 
 export type UsageAnswerOptions = {
-  /** Milliseconds of the clock that `asOf` is of. */
-  readonly now: () => number
-  /** Once it is, readers are asked to close their connections. */
+  readonly now: MonotonicClock
+  /** Whether the service is shutting down. If so, responses ask clients to close the connection. */
   readonly isClosing: () => boolean
 }
 
 export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): WriteUsage => {
   const fixed = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding']
 
-  return (request, response, { usage, asOf, from }, requestId, notes = {}) => {
+  return (request, response, { usage, lastConfirmed, from }, requestId, notes = {}) => {
     const { headers } = request
     const encoding = usage.byteLength < WORTH_COMPRESSING ? 'identity' : encodingFor(headers['accept-encoding'])
-    const age = Math.max(0, Math.floor((now() - asOf) / 1000))
-    // A flat list of names and values is what Node.js writes fastest.
+    const age = Math.max(0, Math.floor(elapsedMs(lastConfirmed, now()) / 1000))
+    // Node.js writes a flat list of names and values as it is.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
     for (const [name, note] of Object.entries(notes)) head.push(name, note)
@@ -59,7 +59,7 @@ export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): Write
   }
 }
 
-/** Below this a compressed answer saves less than a packet. */
+/** Below this size, compression saves less than one packet. */
 const WORTH_COMPRESSING = 1400
 
 const ENCODING_MARKS = { identity: '', gzip: '-gzip', br: '-br' } as const
@@ -78,7 +78,7 @@ const encodingFor = (header: string | string[] | undefined): Encoding => {
   return (negotiator.negotiate(header) as Encoding | null) ?? 'identity'
 }
 
-/** Weak comparison, as RFC 9110 asks of If-None-Match; the mark of an encoding does not matter for whether it changed. */
+/** Weak comparison, as RFC 9110 requires for If-None-Match. The suffix for the encoding is ignored. */
 const matches = (header: string | undefined, tag: string): boolean =>
   header !== undefined && (header.trim() === '*' || header.split(',').some((each) => opaqueTag(each) === tag))
 

@@ -1,6 +1,6 @@
 /**
- * The body of `GET /usage`: made once for each state of the period and shared by all who read it. It is kept as the bytes
- * that are sent, so that a reader costs a position in them and nothing else.
+ * The body of `GET /usage`: rendered once for each state of the period and shared by all readers. It is kept as the bytes to
+ * send, so a reader costs only a position in them.
  */
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
@@ -12,23 +12,23 @@ import type { UsageLine } from '#model/usage-line.ts'
 export type Encoding = 'identity' | 'gzip' | 'br'
 
 export type UsageBody = {
-  /** Changes when and only when the bytes do. Without quotes and without a mark of the encoding. */
+  /** Changes if and only if the bytes change. Without quotes and without a suffix for the encoding. */
   readonly tag: string
   readonly byteLength: number
-  /** What it takes in memory now, with the encodings that were asked for. */
+  /** Bytes in memory now, including the encodings that were requested so far. */
   readonly bytesHeld: () => number
-  /** The bytes in an encoding. Compressing starts with the first who asks, and all others read along. */
+  /** The bytes in an encoding. The first request starts compressing; later ones share its output as it is produced. */
   readonly in: (encoding: Encoding) => SharedBytes
 }
 
-/** Reads the lines once. Lets others run every few hundred lines, so that a large period does not hold them up. */
+/** Reads the lines once. Yields to the event loop every few hundred lines, so that a large period does not block it. */
 export const renderUsage = async (lines: Iterable<UsageLine>): Promise<UsageBody> => {
   const writer = createBodyWriter()
   for (const line of lines) if (writer.add(line)) await letOthersRun()
   return writer.end()
 }
 
-/** The same where the lines come page by page. */
+/** Like `renderUsage`, for lines that come page by page. */
 export const renderUsagePages = async (pages: AsyncIterable<readonly UsageLine[]>): Promise<UsageBody> => {
   const writer = createBodyWriter()
   for await (const page of pages) for (const line of page) if (writer.add(line)) await letOthersRun()
@@ -48,7 +48,7 @@ const createBodyWriter = () => {
     text = ''
   }
   return {
-    /** True where a piece is complete and others should have their turn. */
+    /** True if a chunk is complete, so that the caller can yield to the event loop. */
     add: (line: UsageLine): boolean => {
       text += separator + toUsageEntry(line, nameOf)
       separator = ','
@@ -81,7 +81,7 @@ const usageBody = (identity: SharedBytes, tag: string): UsageBody => {
   }
 }
 
-/** The frozen shape of an entry, written from the integer's digits so that no amount gets a trailing-digit error. */
+/** The frozen shape of a usage line. Amounts are written from the digits of the integer, so they have no rounding error. */
 const toUsageEntry = (line: UsageLine, nameOf: (name: string) => string): string => {
   const id = typeof line.messageId === 'number' ? line.messageId : JSON.stringify(line.messageId)
   const report = line.reportName === undefined ? '' : `,"report_name":${nameOf(line.reportName)}`
@@ -98,7 +98,7 @@ const quoted = () => {
   }
 }
 
-/** Bytes that are written once, in chunks, and read by any number of readers, also while they are still being written. */
+/** Bytes that are written once, in chunks, and read by any number of readers, even while they are being written. */
 export class SharedBytes {
   readonly #chunks: Buffer[] = []
   #unfilled: Buffer[] = []
@@ -109,7 +109,7 @@ export class SharedBytes {
   #readers = 0
   readonly #abandoned: () => void
 
-  /** Calls `abandoned` when the last reader leaves before it is complete. */
+  /** Calls `abandoned` if the last reader leaves before the bytes are complete. */
   constructor(abandoned: () => void = () => {}) {
     this.#abandoned = abandoned
   }
@@ -122,7 +122,7 @@ export class SharedBytes {
     return this.#state === 'complete'
   }
 
-  /** All of it, where it is complete and in one chunk. */
+  /** All bytes, if they are complete and in one chunk. */
   get whole(): Buffer | undefined {
     return this.isComplete && this.#chunks.length === 1 ? this.#chunks[0] : undefined
   }
@@ -143,7 +143,7 @@ export class SharedBytes {
     this.#settle('failed')
   }
 
-  /** A reader of its own, which goes as fast as whoever it is piped to. */
+  /** An independent reader, which is only as fast as its destination. */
   stream(): Readable {
     let next = 0
     this.#readers++
@@ -197,7 +197,7 @@ export class SharedBytes {
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** Fast levels: the answer changes as often as messages are sent. */
+/** Uses fast compression levels, because the body changes with every message. */
 const compress = (identity: SharedBytes, encoding: Encoding, abandoned: () => void): SharedBytes => {
   const compressor =
     encoding === 'br'

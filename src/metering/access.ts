@@ -1,8 +1,9 @@
 /**
- * Who may do what. A key carries an organization and scopes; `admin` of the organization `default` runs the installation
- * and may act on every other one.
+ * Authentication and authorization. An API key belongs to an organization and carries scopes. A key of the organization
+ * `default` with the scope `admin` is an operator's.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
@@ -13,22 +14,22 @@ export const DEFAULT_ORGANIZATION = 'default'
 export type Principal = {
   readonly organizationId: string
   readonly scopes: readonly Scope[]
-  /** May act on every organization and change what is common to all. */
+  /** Can act on every organization and change what all of them share. */
   readonly isOperator: boolean
-  /** What was shown; `nobody` where nothing is asked for. */
+  /** The credential that was presented; `nobody` if none is required. */
   readonly by: 'key' | 'session' | 'nobody'
 }
 
-/** What a key is found by: it names the key and does not let anybody use it. */
+/** Identifies a key without granting its use. */
 export type KeyHash = { readonly organizationId: string; readonly hash: Uint8Array }
 
-/** A session of the dashboard: of a key, and with a name of its own, by which it can be ended before its time. */
+/** A dashboard session: the key that opened it, and an id of its own by which it can be ended early. */
 export type SessionOfKey = KeyHash & { readonly id: string }
 
-/** `keys`: every request needs one. `open`: whoever asks is the operator. */
+/** `keys`: every request needs a key. `open`: every caller is the operator. */
 export type AccessMode = 'keys' | 'open'
 
-/** What a request says of itself: two of its headers, and the key whose session its cookie is of. */
+/** What a request presents: two of its headers, and the session named by its cookie. */
 export type Claim = {
   readonly authorization?: string | undefined
   readonly host?: string | undefined
@@ -36,21 +37,21 @@ export type Claim = {
 }
 
 export type Access = {
-  /** What is demanded of a request that comes now. */
+  /** Whether requests need a key at the moment. */
   readonly mode: () => Promise<AccessMode>
-  /** Whose request it is. Throws Unauthenticated or UnknownHost. */
+  /** Identifies the caller. Throws Unauthenticated or UnknownHost. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
-  /** For what is answered without a key: throws UnknownHost if the service is not one that others reach by any name they like. */
+  /** For routes without authentication. Throws UnknownHost if the host name is not allowed; if keys are required, all are. */
   readonly checkName: (host: string | undefined) => void
-  /** What a key is found by. Throws Unauthenticated where it has not the form of a key. */
+  /** Hashes a key for lookup. Throws Unauthenticated if the text does not have the form of a key. */
   readonly hashOf: (key: string) => KeyHash
-  /** Whose key it is. Throws Unauthenticated. */
+  /** Throws Unauthenticated if the key is unknown or revoked. */
   readonly principalOf: (key: KeyHash) => Promise<Principal>
-  /** Ends a session in this process at once and in others within seconds, whoever holds a copy of its cookie. */
+  /** Ends a session, and every copy of its cookie: in this process immediately, in others within seconds. */
   readonly endSession: (session: SessionOfKey) => Promise<void>
-  /** The same as `authenticate` where it is remembered: costs no wait. */
+  /** Like `authenticate`, but from memory and without waiting; undefined if the caller is not cached. */
   readonly recall: (claim: Claim) => Principal | undefined
-  /** A new key: the secret is in `key` only and is not kept. */
+  /** The secret is in `key` only and is never stored. */
   readonly createKey: (wanted: {
     readonly organizationId: string
     readonly name: string
@@ -66,29 +67,29 @@ export class Unauthenticated extends ServiceError {
   }
 }
 
-/** The name is none that the operator knows of: it may be that of a page elsewhere. */
+/** The operator has not allowed this host name: a web page elsewhere may have pointed its own name at this machine. */
 export class UnknownHost extends ServiceError {
   constructor(host: string | undefined) {
     const name = JSON.stringify((host ?? '').slice(0, 200))
     super(
       'unknown_host',
-      `The service answers this under localhost, an IP address or a name in ALLOWED_HOSTS or PUBLIC_URL, not under ${name}.`,
+      `The host name ${name} is not allowed. Use localhost, an IP address, or a name in ALLOWED_HOSTS or PUBLIC_URL.`,
     )
   }
 }
 
 export type AccessNeeds = {
   readonly store: KeyStore
-  /** `required`: keys even where there are none yet. `if-any`: keys once there was one. `none`: nobody is asked. */
+  /** `required`: always a key. `if-any`: a key once the first one exists. `none`: never a key. */
   readonly demand: 'required' | 'if-any' | 'none'
-  /** Unless keys are required: whether it answers to this name. */
+  /** Whether a host name is allowed. Not consulted if keys are required. */
   readonly answersTo: HostCheck
   readonly clock: () => EpochMs
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
-const REMEMBERED_MS = 5000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 5000
+const CACHED_MAX = 10_000
 
 const OPERATOR: Principal = {
   organizationId: DEFAULT_ORGANIZATION,
@@ -98,67 +99,67 @@ const OPERATOR: Principal = {
 }
 
 export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
-  /** By hash: the secret itself is not kept, and a lookup tells nothing about it by its time. */
-  const known = new Map<string, { readonly principal: Principal; readonly until: number }>()
-  let wasOpen: { readonly until: number } | undefined
-  let isEverKeyed = demand === 'required'
+  /** By hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
+  const known = new Map<string, { readonly principal: Principal; readonly until: MonotonicMs }>()
+  let wasOpen: { readonly until: MonotonicMs } | undefined
+  let requiresKey = demand === 'required'
 
   const mode = async (): Promise<AccessMode> => {
     if (demand === 'none') return 'open'
-    if (isEverKeyed) return 'keys'
+    if (requiresKey) return 'keys'
     if (wasOpen !== undefined && now() < wasOpen.until) return 'open'
-    isEverKeyed = await store.any()
-    wasOpen = isEverKeyed ? undefined : { until: now() + REMEMBERED_MS }
-    return isEverKeyed ? 'keys' : 'open'
+    requiresKey = await store.any()
+    wasOpen = requiresKey ? undefined : { until: laterBy(now(), CACHED_MS) }
+    return requiresKey ? 'keys' : 'open'
   }
 
   const recall = ({ authorization, host }: Claim): Principal | undefined => {
     if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
-    if (!isEverKeyed && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
+    if (!requiresKey && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
     const key = keyIn(authorization)
-    return key === undefined ? undefined : remembered(hash('sha256', key, 'latin1'))
+    return key === undefined ? undefined : cached(hash('sha256', key, 'latin1'))
   }
 
-  const remembered = (name: string): Principal | undefined => {
+  const cached = (name: string): Principal | undefined => {
     const entry = known.get(name)
     return entry !== undefined && now() < entry.until ? entry.principal : undefined
   }
 
   const hashOf = (key: string): KeyHash => {
     const organizationId = organizationIn(key)
-    if (organizationId === undefined) throw new Unauthenticated('this is not an API key: keys begin with cck_')
+    if (organizationId === undefined) throw new Unauthenticated('This is not an API key: keys begin with cck_.')
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
   const principalOf = async ({ organizationId, hash: digest }: KeyHash): Promise<Principal> => {
     const name = Buffer.from(digest).toString('latin1')
-    const found = remembered(name)
+    const found = cached(name)
     if (found !== undefined) return found
     const entry = await store.find(organizationId, digest)
     const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
-    if (!isValid) throw new Unauthenticated('the key is unknown or was revoked')
+    if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
-    known.set(name, { principal, until: now() + REMEMBERED_MS })
-    forgetOldest(known)
+    known.set(name, { principal, until: laterBy(now(), CACHED_MS) })
+    evictOldest(known)
     return principal
   }
 
-  /** A sign-out lies beside the keys, as one that was never good: so every process finds it, and it needs no table. */
-  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: number }>()
+  /** A sign-out is stored as a key that never worked: every process finds it, and it needs no table of its own. */
+  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: MonotonicMs }>()
 
-  const rememberSignedOut = (id: string, hasEnded: boolean): void => {
+  const cacheSignOut = (id: string, hasEnded: boolean): void => {
     // A lookup that began before the sign-out must not undo it.
     if (signedOut.get(id)?.hasEnded === true) return
-    signedOut.set(id, { hasEnded, until: now() + REMEMBERED_MS })
-    forgetOldest(signedOut)
+    signedOut.set(id, { hasEnded, until: laterBy(now(), CACHED_MS) })
+    evictOldest(signedOut)
   }
 
   const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
     const entry = signedOut.get(id)
     if (entry !== undefined && (entry.hasEnded || now() < entry.until)) return entry.hasEnded
     const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
-    rememberSignedOut(id, isKept)
+    cacheSignOut(id, isKept)
     return isKept
   }
 
@@ -174,12 +175,12 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       try {
         await store.create({ ...entry, scopes: ['usage:read'], createdAt: clock() })
       } catch (error) {
-        // Another request may have signed it out meanwhile.
+        // Another request may have signed it out in the meantime.
         if ((await store.find(organizationId, entry.hash)) === undefined) throw error
       }
       await store.revoke(organizationId, entry.id, clock())
     }
-    rememberSignedOut(id, true)
+    cacheSignOut(id, true)
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
@@ -190,7 +191,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       }
       if (isLocalName(claim.host)) return OPERATOR
       throw new Unauthenticated(
-        'without API keys the service answers to localhost, 127.0.0.1 and [::1] only: make a key, or set AUTH=none',
+        'Without API keys, the service accepts requests only at localhost, 127.0.0.1 and [::1]. Create a key, or set AUTH=none.',
       )
     }
     const { authorization, session } = claim
@@ -198,14 +199,14 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     if (recalled !== undefined) return recalled
     if (authorization === undefined) {
       if (session !== undefined) {
-        if (await hasEnded(session)) throw new Unauthenticated('the session was signed out: sign in again')
+        if (await hasEnded(session)) throw new Unauthenticated('The session was signed out. Sign in again.')
         return { ...(await principalOf(session)), by: 'session' }
       }
-      throw new Unauthenticated('send an API key: Authorization: Bearer cck_…')
+      throw new Unauthenticated('Send an API key as `Authorization: Bearer cck_…`.')
     }
     const key = keyIn(authorization)
     if (key === undefined || organizationIn(key) === undefined) {
-      throw new Unauthenticated('the header Authorization must be "Bearer" and a key that begins with cck_')
+      throw new Unauthenticated('The Authorization header must be `Bearer` and an API key, which begins with cck_.')
     }
     return principalOf(hashOf(key))
   }
@@ -231,7 +232,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
         hash: hash('sha256', key, 'buffer'),
       }
       await store.create(entry)
-      isEverKeyed = demand !== 'none'
+      requiresKey = demand !== 'none'
       wasOpen = undefined
       return { key, entry }
     },
@@ -245,15 +246,15 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   }
 }
 
-/** Forgetting costs a lookup, never an answer. */
-const forgetOldest = (remembered: Map<string, unknown>): void => {
-  for (const oldest of remembered.keys()) {
-    if (remembered.size <= REMEMBERED_MAX) break
-    remembered.delete(oldest)
+/** Forgetting costs a lookup and changes no answer. */
+const evictOldest = (cache: Map<string, unknown>): void => {
+  for (const oldest of cache.keys()) {
+    if (cache.size <= CACHED_MAX) break
+    cache.delete(oldest)
   }
 }
 
-/** What the ids of sign-outs begin with; those of keys begin with `key_`. */
+/** Prefix of the ids of sign-outs. Ids of keys begin with `key_`. */
 const SIGN_OUT = 'out_'
 
 /** No key has this hash: every key begins with `cck_`. */
@@ -264,11 +265,11 @@ const PREFIX = 'cck_'
 const keyIn = (authorization: string | undefined): string | undefined =>
   /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
 
-/** Whether what is shown has the form of a key. */
+/** Whether the header contains something in the form of a key. */
 export const hasKey = (authorization: string | undefined): boolean =>
   organizationIn(keyIn(authorization) ?? '') !== undefined
 
-/** A key names its organization, so that it is looked up where the organization is. */
+/** A key names its organization, so that only that organization's keys are searched. */
 const organizationIn = (key: string): string | undefined => /^cck_([a-z0-9-]+)_[\w-]{43}$/.exec(key)?.[1]
 
 export const mayDo = ({ scopes }: Principal, scope: Scope): boolean =>

@@ -1,6 +1,6 @@
 /**
- * Lines and the totals that are kept beside them are two records of the same usage. An answer in which they differ comes from a
- * database that is damaged: it is refused, as a bill that is short is worse than none.
+ * Lines and the totals stored beside them record the same usage twice. If they disagree, the database is damaged and the
+ * request fails: an incomplete bill is worse than none.
  */
 import { dayAt } from '#calendar/days.ts'
 import { StoreError } from '#model/errors.ts'
@@ -8,7 +8,7 @@ import type { BillingCalendar } from '#model/organization.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { LedgerView, PageQuery, Range } from './ledger.ts'
 
-/** The part of a range that consists of whole days, if there is one. */
+/** The part of a range that consists of whole days, if any. */
 export const wholeDaysOf = (calendar: BillingCalendar, { from, to }: Range): Range | undefined => {
   const first = dayAt(calendar, from)
   const last = dayAt(calendar, to)
@@ -16,7 +16,7 @@ export const wholeDaysOf = (calendar: BillingCalendar, { from, to }: Range): Ran
   return start < end ? { from: start, to: end } : undefined
 }
 
-/** Adds up the lines of a range that fall on whole days of it, to compare them with what the totals of these days say. */
+/** Adds up the lines on the whole days of a range, to compare them with the totals of these days. */
 export class LineTally {
   readonly #days: Range | undefined
   #messages = 0
@@ -33,7 +33,7 @@ export class LineTally {
     for (const { at, credits } of lines) {
       if (at < from || at >= to) continue
       this.#messages++
-      // Adding big integers line by line would be noticed.
+      // Adding bigints line by line is noticeably slower.
       if (!Number.isSafeInteger(this.#exact + credits)) this.#flush()
       this.#exact += credits
     }
@@ -44,7 +44,7 @@ export class LineTally {
     this.#exact = 0
   }
 
-  /** Within the reading that the lines are of. Throws StoreError. */
+  /** Call within the read that the lines came from. Throws StoreError. */
   async compare(view: Pick<LedgerView, 'dayTotals'>): Promise<void> {
     if (this.#days === undefined) return
     this.#flush()
@@ -54,15 +54,15 @@ export class LineTally {
     if (messages === this.#messages && credits === this.#credits) return
     const [from, to] = [this.#days.from, this.#days.to].map((at) => new Date(at).toISOString())
     throw new StoreError(
-      `from ${from} to ${to} there are ${this.#messages} lines of ${this.#credits} micro-credits, but the totals say ` +
-        `${messages} of ${credits}: the database is damaged. "copilot-credits db check" says where`,
+      `the database is damaged: from ${from} to ${to} it has ${this.#messages} lines of ${this.#credits} micro-credits, but ` +
+        `the totals say ${messages} lines of ${credits}. Run "copilot-credits db check" for details`,
     )
   }
 }
 
 /**
- * A page against the totals of the days that lie in it as a whole. A day that the page before began is looked at once more, by
- * the page that ends it.
+ * Compares a page with the totals of the days that lie wholly within it. A day that spans pages is read again and checked by the
+ * page that ends it.
  */
 export const comparePage = async (
   view: LedgerView,
@@ -71,7 +71,7 @@ export const comparePage = async (
   lines: readonly RecordedLine[],
   hasMore: boolean,
 ): Promise<void> => {
-  // The totals of one member or report would cost a look at those of all.
+  // Totals of one member or report would mean reading those of all.
   if (member !== undefined || reportId !== undefined) return
   const last = hasMore ? lines.at(-1) : undefined
   const end = last === undefined ? to : last.at
@@ -92,7 +92,7 @@ const compareDay = async (view: LedgerView, { start, end }: { readonly start: nu
   ]
   if ((kept?.messages ?? 0) === (counted?.messages ?? 0) && (kept?.credits ?? 0n) === (counted?.credits ?? 0n)) return
   throw new StoreError(
-    `on the day from ${new Date(start).toISOString()} there are ${counted?.messages ?? 0} records, but its total says ` +
-      `${kept?.messages ?? 0}, or their credits differ: the database is damaged. "copilot-credits db check" says where`,
+    `the database is damaged: the day from ${new Date(start).toISOString()} has ${counted?.messages ?? 0} records, but its ` +
+      `total says ${kept?.messages ?? 0}, or their credits differ. Run "copilot-credits db check" for details`,
   )
 }

@@ -19,7 +19,7 @@ test('a digest is the first half of the HMAC-SHA-256 of the content', () => {
   )
 })
 
-test('every part of a message matters, and only the instant of its timestamp', () => {
+test('every part of a message changes its digest; of the timestamp, only the instant does', () => {
   const digest = createContentDigest(KEY)
   const of = (change: Partial<Message>): string => Buffer.from(digest({ ...message, ...change })).toString('hex')
   const different: Partial<Message>[] = [
@@ -45,7 +45,7 @@ test('every part of a message matters, and only the instant of its timestamp', (
   assert.notDeepEqual(other(message), digest(message))
 })
 
-test('a key that would not be one block of ASCII is refused', () => {
+test('a content key that is not 32 to 64 visible ASCII characters is rejected', () => {
   for (const key of ['', 'short', 'ä'.repeat(40), 'x'.repeat(65)])
     assert.throws(() => createContentDigest(key), RangeError)
 })

@@ -1,16 +1,16 @@
 /**
- * Names under which the service is called. A web page elsewhere can have its own name lead to this machine (DNS rebinding)
- * and then reads what is answered there; it cannot have it called localhost, nor by an address.
+ * Host names under which the service accepts requests. A web page elsewhere can point its own name at this machine (DNS
+ * rebinding) and read the responses, but its requests then carry that name, not localhost or an IP address.
  */
 import { isIP } from 'node:net'
 
 export type HostCheck = (host: string | undefined) => boolean
 
-/** The names of this machine to itself. */
+/** The names of the loopback interface. */
 export const isLocalName: HostCheck = (host) =>
   /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?$/i.test(host ?? '')
 
-/** Those, every IP address, and `names`; `*` stands for every name. */
+/** Allows local names, every IP address, and `names`; `*` allows every name. */
 export const createHostCheck = (names: readonly string[]): HostCheck => {
   const known = new Set(names.map(canonical))
   if (known.has('*')) return () => true

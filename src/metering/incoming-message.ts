@@ -1,4 +1,4 @@
-/** Messages as they are reported to us, in whatever envelope: what is accepted, and what is said of what is not. */
+/** Validates reported messages, whatever envelope they came in. */
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
@@ -6,15 +6,15 @@ import type { Id } from '#model/report.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
 
 export type IntakeLimits = {
-  /** The longest text, in bytes of UTF-8. */
+  /** Maximum length of a text, in bytes of UTF-8. */
   readonly textBytesMax: number
-  /** How far a timestamp may be ahead of our clock. */
+  /** How far a timestamp may be ahead of the service's clock. */
   readonly aheadMaxMs: number
 }
 
-/** What is wrong with a message, never with a quotation of it. */
+/** What is wrong with a message, without quoting its text. */
 export type Rejection = {
-  /** As far as it could be read. */
+  /** Present if the message has a valid one. */
   readonly id?: Id
   readonly field: string
   readonly reason: string
@@ -24,14 +24,14 @@ export type IncomingMessage = Message & { readonly at: EpochMs }
 
 export const isRejection = (parsed: IncomingMessage | Rejection): parsed is Rejection => 'reason' in parsed
 
-const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
+export const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
 const NAME = 'a string of 1 to 200 characters'
 export const ID_CHARACTERS_MAX = 200
 
 const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
 
-/** Parses one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
-export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs): IncomingMessage | Rejection => {
+/** Validates one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
+export const parseIncoming = (input: unknown, limits: IntakeLimits, time: EpochMs): IncomingMessage | Rejection => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }
   }
@@ -46,20 +46,21 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
     return { id, field: 'timestamp', reason: expected(timestamp, example) }
   }
   const at = instantOf(timestamp)
-  if (at > now + limits.aheadMaxMs) {
+  if (at > time + limits.aheadMaxMs) {
     const seconds = limits.aheadMaxMs / 1000
-    return { id, field: 'timestamp', reason: `must be at most ${seconds} s ahead of the clock of the service` }
+    return { id, field: 'timestamp', reason: `must be at most ${seconds} seconds ahead of the service's clock` }
   }
   const hasReport = reportId !== undefined && reportId !== null
   if (hasReport && !(isId(reportId) && reportId !== '.' && reportId !== '..')) {
-    return { id, field: 'report_id', reason: `must be ${ID}, ${PLAIN_TEXT} and neither "." nor "..", or be absent` }
+    return { id, field: 'report_id', reason: `must be ${ID}, ${PLAIN_TEXT}, other than "." and "..", or absent` }
   }
   const hasMember = userId !== undefined && userId !== null
   if (hasMember && !(typeof userId === 'string' && isId(userId))) {
-    return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN_TEXT}, or be absent` }
+    return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN_TEXT}, or absent` }
   }
   for (const field in input) {
-    if (!FIELDS.has(field)) return { id, field: shortened(field), reason: 'is not a field of a message' }
+    if (!FIELDS.has(field))
+      return { id, field: shortened(field), reason: 'must be absent: a message has no such field' }
   }
   const message = { id, text, timestamp, at }
   if (!hasReport) return hasMember ? { ...message, member: userId } : message
@@ -70,7 +71,7 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, now: EpochMs
 export const isId = (value: unknown): value is Id =>
   typeof value === 'string' ? value.length > 0 && isShort(value) && isPlainText(value) : Number.isSafeInteger(value)
 
-/** In characters as people count them, which are code points. */
+/** Counts code points, not UTF-16 code units. */
 const isShort = (text: string): boolean =>
   text.length <= ID_CHARACTERS_MAX || (text.length <= 2 * ID_CHARACTERS_MAX && [...text].length <= ID_CHARACTERS_MAX)
 
@@ -79,7 +80,7 @@ const TIMESTAMP_CHARACTERS_MAX = 64
 const expected = (value: unknown, what: string): string =>
   value === undefined ? `is missing; it must be ${what}` : `must be ${what}`
 
-/** A code unit is one to three bytes: most texts need no counting. */
+/** A UTF-16 code unit takes one to three bytes of UTF-8, so most texts need no counting. */
 const isLongerThan = (text: string, bytesMax: number): boolean =>
   text.length * 3 > bytesMax && (text.length > bytesMax || Buffer.byteLength(text) > bytesMax)
 

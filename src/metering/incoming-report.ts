@@ -1,14 +1,15 @@
-/** Reports as they are given to us with their prices, over HTTP or in a file: what is accepted, and what is said of what is not. */
+/** Validates reports and their prices, received over HTTP or from a file. */
 import { creditsFromDecimal } from '#model/credits.ts'
-import type { Id, Report } from '#model/report.ts'
-import { isId } from './incoming-message.ts'
+import { PLAIN_TEXT } from '#model/plain-text.ts'
+import { canonicalReportId, type Id, type Report } from '#model/report.ts'
+import { ID, isId } from './incoming-message.ts'
 
-/** What is wrong with a report: its field, and what completes "must be". */
+/** What is wrong with a report: the field, and a phrase that completes "must be". */
 export type ReportProblem = { readonly field: string; readonly expected: string }
 
 export const REPORT_NAME_CHARACTERS_MAX = 1000
 
-/** Parses `{id, name, credit_cost}`. Never throws. */
+/** Validates `{id, name, credit_cost}`. Never throws. */
 export const parseReport = (input: unknown): Report | ReportProblem => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { field: '', expected: 'an object {id, name, credit_cost}' }
@@ -19,27 +20,20 @@ export const parseReport = (input: unknown): Report | ReportProblem => {
     return { field: 'name', expected: `a string of 1 to ${REPORT_NAME_CHARACTERS_MAX} characters` }
   }
   if (!name.isWellFormed() || name.includes('\u0000')) {
-    return { field: 'name', expected: 'without U+0000 and lone surrogates' }
+    return { field: 'name', expected: PLAIN_TEXT }
   }
   const creditCost = typeof cost === 'number' && cost >= 0 ? creditsFromDecimal(cost) : undefined
   if (creditCost === undefined) return { field: 'credit_cost', expected: COST }
   const unknown = Object.keys(input).find((field) => !FIELDS.has(field))
-  if (unknown !== undefined) return { field: unknown.slice(0, 50), expected: 'absent: it is no field of a report' }
+  if (unknown !== undefined) return { field: unknown.slice(0, 50), expected: 'absent: a report has no such field' }
   return { id: canonicalReportId(id), name, creditCost }
 }
 
 export const isReportProblem = (parsed: Report | ReportProblem): parsed is ReportProblem => 'expected' in parsed
 
-/** `.` and `..` would be lost from a path. */
+/** `.` and `..` would be lost from a URL path. */
 export const isReportId = (value: unknown): value is Id => isId(value) && value !== '.' && value !== '..'
 
-/** `5392` and `"5392"` name the same report. */
-export const canonicalReportId = (id: Id): Id => {
-  const number = Number(id)
-  return Number.isSafeInteger(number) && String(number) === id ? number : id
-}
-
 const FIELDS = new Set(['id', 'name', 'credit_cost'])
-const REPORT_ID =
-  'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters, without U+0000 and lone surrogates and neither "." nor ".."'
+const REPORT_ID = `${ID}, ${PLAIN_TEXT}, other than "." and ".."`
 const COST = 'a number from 0 to below 8589934592 with at most six decimals'

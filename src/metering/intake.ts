@@ -1,6 +1,6 @@
 /**
- * Takes reported messages in: each is measured and priced here, and charged by the ledger in one transaction with its
- * neighbours. Everything before the ledger can be repeated; nothing after it is undone.
+ * Measures and prices reported messages, and has the ledger charge a whole batch in one transaction. Everything before the
+ * ledger can be repeated; nothing after it is undone.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
@@ -19,13 +19,13 @@ import {
 import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from './ledger.ts'
 import type { Pricer } from './pricing.ts'
 
-/** What became of a message. `credits` is what it costs by the charge that holds. */
+/** The outcome of a message. `credits` is the amount of its current charge. */
 export type IntakeResult =
   | {
       readonly id: Id
       readonly status: AppendOutcome['status']
       readonly credits: Credits
-      /** It asks for a report that the catalogue does not have: its text prices it. */
+      /** The catalogue does not have the report that the message asks for: the text set the price. */
       readonly unknownReport?: true
     }
   | ({ readonly status: 'rejected' } & Rejection)
@@ -34,23 +34,22 @@ export type IntakeCounts = { accepted: number; duplicate: number; conflict: numb
 
 export type Intake = {
   /**
-   * Takes entries as they came, each `{id, text, timestamp, report_id?, user_id?}`, and resolves to a result for each, in
-   * order, once all that was accepted is committed. Throws UpstreamError or StoreError: then it is to be repeated.
+   * Takes entries as received, each `{id, text, timestamp, report_id?, user_id?}`, and resolves to a result for each, in order,
+   * once all accepted entries are committed. Throws UpstreamError or StoreError, after which the call may be repeated.
    */
   readonly take: (organization: Organization, entries: readonly unknown[]) => Promise<readonly IntakeResult[]>
-  /** Charges what was priced elsewhere; charges that changed are amended. */
+  /** Records charges that were priced elsewhere and amends those that changed. */
   readonly record: (organization: Organization, charges: readonly Priced[]) => Promise<readonly AppendOutcome[]>
-  /** Parses an entry as `take` does. */
+  /** Validates an entry as `take` does. */
   readonly parse: (entry: unknown) => IncomingMessage | Rejection
 }
 
 export type IntakeNeeds = {
   readonly ledger: Pick<Ledger, 'append'>
-  /** Each report, or undefined if the catalogue has none. Throws UpstreamError or StoreError. */
+  /** Every report, or undefined if the catalogue does not have it. Throws UpstreamError or StoreError. */
   readonly reportsOf: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly pricer: Pricer
   readonly limits: IntakeLimits
-  /** Milliseconds since 1970. */
   readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
@@ -78,17 +77,17 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
   }
 
   const take = async (organization: Organization, entries: readonly unknown[]): Promise<readonly IntakeResult[]> => {
-    const now = clock()
-    const parsed = entries.map((entry) => parseIncoming(entry, limits, now))
+    const time = clock()
+    const parsed = entries.map((entry) => parseIncoming(entry, limits, time))
     const messages = parsed.filter((each): each is IncomingMessage => !isRejection(each))
     const reports = await findReports(messages)
     const dayStartOf = dayFinderOf(organization.calendar)
     const records: NewRecord[] = []
-    const share = turns()
+    const isTurnOver = createTurns()
     for (const message of messages) {
       const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
       records.push({ ...pricer.price(message, message.at, report), dayStart: dayStartOf(message.at) })
-      if (share(message.text.length)) await letOthersRun()
+      if (isTurnOver(message.text.length)) await letOthersRun()
     }
     const outcomes = await append(organization, records, 'refuse')
     const results = merge(parsed, outcomes, reports)
@@ -116,7 +115,7 @@ const merge = (
   return parsed.map((each): IntakeResult => {
     if (isRejection(each)) return { status: 'rejected', ...each }
     const outcome = outcomes[next++]
-    if (outcome === undefined) throw new Error('the ledger gave fewer outcomes than it was given messages')
+    if (outcome === undefined) throw new Error('the ledger returned fewer outcomes than it received messages')
     const result = { id: each.id, status: outcome.status, credits: outcome.credits }
     const isUnknown = each.reportId !== undefined && reports.get(each.reportId) === undefined
     return isUnknown ? { ...result, unknownReport: true } : result
@@ -129,17 +128,17 @@ export const countsOf = (results: readonly IntakeResult[]): IntakeCounts => {
   return counts
 }
 
-/** Says when enough characters have been measured at a stretch for others to have their turn. */
-const turns = () => {
+/** Says when enough characters have been measured in one stretch that other work should run. */
+const createTurns = () => {
   let characters = 0
   return (more: number): boolean => {
-    characters += more + CHARACTERS_A_MESSAGE
-    if (characters < CHARACTERS_A_TURN) return false
+    characters += more + CHARACTERS_PER_MESSAGE
+    if (characters < CHARACTERS_PER_TURN) return false
     characters = 0
     return true
   }
 }
 
-/** What a message costs beyond its text, in characters. */
-const CHARACTERS_A_MESSAGE = 200
-const CHARACTERS_A_TURN = 500_000
+/** The work that a message takes beyond its text, in characters. */
+const CHARACTERS_PER_MESSAGE = 200
+const CHARACTERS_PER_TURN = 500_000

@@ -1,8 +1,8 @@
 /**
- * The port of the stores: what keeps every charge. Both adapters are held to the same contract (`test/ledger-contract.ts`).
+ * The port to the stores, which keep every charge. Both adapters pass the same contract tests (`test/ledger-contract.ts`).
  *
- * Whatever is resolved by a method that writes is committed and synced. A method that fails throws StoreError and has
- * written nothing that a repetition of the same call could count twice.
+ * When a method that writes resolves, its changes are committed and synced. A method that fails throws StoreError, and
+ * repeating the call counts nothing twice.
  */
 import type { Credits, CreditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
@@ -11,14 +11,14 @@ import type { Priced, RecordedLine, StoredCharge } from '#model/usage-record.ts'
 
 export type Ledger = {
   /**
-   * Charges messages of one organization, once for ever. Everything in one transaction: the records and the totals by day,
-   * report and member. Resolves to an outcome for each, in order; of two with one id the first counts.
-   * The organization must be there. A repetition after a failure is safe: what had been written is a duplicate then.
+   * Charges messages of one organization, each once and permanently. One transaction writes the records and the totals by day,
+   * report and member. Resolves to an outcome for each record, in order; of two records with the same id, the first counts.
+   * The organization must exist. Repeating a failed call is safe: whatever it had written is then a duplicate.
    */
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]>
   /**
-   * Reads of one organization, all of one moment. Throws StoreBusy if too many wait to read. Once `signal` aborts, the statement
-   * under way ends soon and the next throws the reason.
+   * Reads one organization as of a single moment. Throws StoreBusy if too many reads are waiting. Once `signal` aborts, the
+   * statement in progress ends soon and the next one throws the reason.
    */
   read<T>(
     organizationId: string,
@@ -28,15 +28,15 @@ export type Ledger = {
   readonly organizations: OrganizationStore
   readonly keys: KeyStore
   readonly reports: ReportStore
-  /** Whether any message of any organization is recorded. */
+  /** Whether no organization has a recorded message. */
   isEmpty(): Promise<boolean>
-  /** The secret of the installation that content digests are keyed with; made by the first who asks. */
+  /** The installation's secret key for content digests, created by the first call. */
   contentKey(): Promise<string>
-  /** The latest instant that any process has named here, this one included: it never goes back, as a clock may. */
-  latestInstant(now: EpochMs): Promise<EpochMs>
-  /** Writes something. Throws StoreError where the store cannot be reached or written. */
+  /** The latest instant that any process has passed, including `time`. Unlike a clock, it never goes back. */
+  latestInstant(time: EpochMs): Promise<EpochMs>
+  /** Writes something. Throws StoreError if the store cannot be reached or written. */
   check(): Promise<void>
-  /** Lets what is under way finish. */
+  /** Waits for operations in flight. */
   close(): Promise<void>
 }
 
@@ -44,38 +44,38 @@ export type AppendBatch = {
   readonly organizationId: string
   readonly records: readonly NewRecord[]
   /**
-   * What becomes of a message that is known. `refuse`: the same content is a duplicate whatever it would cost now, other
-   * content a conflict. `amend`: a new charge takes the place of the old one if the content, the timestamp as written, the
-   * report's name, the credits or the rate card differ.
+   * What to do with a message that is already charged. `refuse`: the same content is a duplicate, whatever it would cost now,
+   * and different content is a conflict. `amend`: a new charge supersedes the old one if the content, the timestamp as written,
+   * the report's name, the credits or the rate card differ.
    */
   readonly onChange: 'refuse' | 'amend'
   readonly recordedAt: EpochMs
 }
 
 export type NewRecord = Priced & {
-  /** Start of the day of usage that it counts to. */
+  /** Start of the usage day that it counts toward. */
   readonly dayStart: EpochMs
 }
 
 export type AppendOutcome = {
   readonly status: 'accepted' | 'duplicate' | 'conflict' | 'amended'
-  /** What the message costs by the record that holds now. */
+  /** What the message costs by its current charge. */
   readonly credits: Credits
 }
 
-/** Of the charges that hold, `superseded` ones are only in `charges`. Ranges are `[from, to)`. */
+/** Only current charges count; `charges` also returns superseded ones. Ranges are `[from, to)`. */
 export type LedgerView = {
-  /** In the order of time, then id: integers before strings, by value and by code point. */
+  /** Ordered by time, then by id: integers by value, before strings by code point. */
   page(query: PageQuery): Promise<readonly RecordedLine[]>
-  /** Every charge of a message, the latest first. */
+  /** Every charge of a message, latest first. */
   charges(messageId: Id): Promise<readonly StoredCharge[]>
-  /** Kept totals of the days whose start is in the range, ascending; `group` splits each day. */
+  /** Stored totals of the days that start within the range, ascending; `group` splits each day. */
   dayTotals(query: DayTotalsQuery): Promise<readonly DayTotal[]>
-  /** Totals of each range, computed from its records: costs a look at each of them. */
+  /** Totals of each range, computed by reading all of its records. */
   rangeTotals(query: RangeTotalsQuery): Promise<readonly RangeTotal[]>
-  /** A number that grows with every change of what the days hold; 0 where they hold nothing. */
+  /** A number that grows with every change to the days of the range; 0 if they have no records. */
   version(range: Range): Promise<number>
-  /** The days of the first and the last message, by their starts. */
+  /** The starts of the days of the first and the last message. */
   span(): Promise<{ readonly first: EpochMs; readonly last: EpochMs } | undefined>
 }
 
@@ -84,7 +84,7 @@ export type Range = { readonly from: EpochMs; readonly to: EpochMs }
 export type PageQuery = Range & {
   readonly member?: string
   readonly reportId?: Id
-  /** The last one of the page before. */
+  /** The last position of the previous page. */
   readonly after?: PagePosition
   readonly limit: number
 }
@@ -97,7 +97,7 @@ export type DayTotalsQuery = Range & { readonly group: readonly GroupField[] }
 
 export type RangeTotalsQuery = { readonly ranges: readonly Range[]; readonly group: readonly GroupField[] }
 
-/** `reportId` and `member` only where it was grouped by them, and where there was one. */
+/** `reportId` and `member` are present if the totals are grouped by them and the messages have one. */
 export type GroupTotal = {
   readonly reportId?: Id
   readonly reportName?: string
@@ -108,18 +108,18 @@ export type GroupTotal = {
 
 export type DayTotal = GroupTotal & { readonly dayStart: EpochMs }
 
-/** `range` is the place of the range in the query. */
+/** `range` is the index of the range in the query. */
 export type RangeTotal = GroupTotal & { readonly range: number }
 
 export type OrganizationStore = {
   find(id: string): Promise<Organization | undefined>
-  /** Ascending by id, those behind `after`. */
+  /** Ascending by id, starting behind `after`. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly Organization[]>
-  /** False where there is one with that id. */
+  /** False if the id is taken. */
   create(organization: Organization): Promise<boolean>
   /**
-   * Decides on what is stored and writes what `change` makes of it, one such change after the other. Undefined where there
-   * is no such organization.
+   * Applies `change` to the stored organization and writes the result. Concurrent changes are applied one after the other.
+   * Undefined if there is no such organization.
    */
   update(id: string, change: (organization: Organization) => Organization): Promise<Organization | undefined>
 }
@@ -127,7 +127,7 @@ export type OrganizationStore = {
 export const SCOPES = ['usage:read', 'messages:write', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** What is known of an API key; the secret is not. */
+/** An API key as stored, without its secret. */
 export type ApiKey = {
   readonly id: string
   readonly organizationId: string
@@ -141,19 +141,19 @@ export type ApiKey = {
 
 export type KeyStore = {
   create(key: ApiKey): Promise<void>
-  /** Looked up by its hash through an index, revoked ones included. */
+  /** Finds a key by its hash, through an index, even if it is revoked. */
   find(organizationId: string, hash: Uint8Array): Promise<ApiKey | undefined>
   list(organizationId: string): Promise<readonly ApiKey[]>
-  /** The key as it is then, or undefined where there is none. A key that is revoked stays as it was. */
+  /** The key after the call, or undefined if there is none. A key that was already revoked does not change. */
   revoke(organizationId: string, id: string, at: EpochMs): Promise<ApiKey | undefined>
-  /** Whether there ever was a key, of any organization. */
+  /** Whether any organization has ever had a key. */
   any(): Promise<boolean>
 }
 
-/** Our own catalogue of reports, for all organizations. */
+/** The service's own catalogue of reports, shared by all organizations. */
 export type ReportStore = {
   find(id: Id): Promise<Report | undefined>
   put(report: Report): Promise<'created' | 'replaced'>
-  /** False where there was none. */
+  /** False if there was none. */
   remove(id: Id): Promise<boolean>
 }

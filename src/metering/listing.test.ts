@@ -23,7 +23,7 @@ const idArbitrary: fc.Arbitrary<Id> = fc.oneof(
   fc.constantFrom('a', 'b', '1', '\uffee', '😀', 'é', ' '),
 )
 
-/** Within some days around a change of the clock, with some reports and members. */
+/** Within a few days around a daylight-saving change, with some reports and members. */
 const chargeArbitrary: fc.Arbitrary<Priced> = fc
   .record({
     messageId: idArbitrary,
@@ -46,7 +46,7 @@ const chargeArbitrary: fc.Arbitrary<Priced> = fc
 
 const GROUPS: readonly (readonly GroupField[])[] = [[], ['report'], ['member'], ['report', 'member']]
 
-/** All that can be asked of a view, with its answers as text. */
+/** Every query of a view, with its result as text. */
 const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly unknown[]> => {
   const plain = (value: unknown): unknown =>
     JSON.parse(JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}` : each)))
@@ -78,7 +78,7 @@ const pagesOf = async (view: LedgerView, query: Parameters<LedgerView['page']>[0
   }
 }
 
-test('a listing answers every question as the ledger does into which it was recorded', async () => {
+test('a listing answers every query exactly as the ledger into which it was recorded', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
   const ledger = await createSqliteLedger({ path: join(folder, 'ledger.db') })
   let organizations = 0
@@ -108,7 +108,7 @@ test('a listing answers every question as the ledger does into which it was reco
   }
 })
 
-/** Of a charge, what both show. */
+/** The part of a charge that both show. */
 const linesOnly = (answer: unknown): unknown =>
   Array.isArray(answer)
     ? answer.map((each: unknown) => {
@@ -118,7 +118,7 @@ const linesOnly = (answer: unknown): unknown =>
       })
     : answer
 
-test('ids are ordered as the stores order them: integers first, then texts by code point', () => {
+test('ids are ordered as in the stores: integers first, then strings by code point', () => {
   const ids: readonly Id[] = [-5, 0, 12, ' ', '12', 'a', 'é', '\uffee', '😀']
   assert.deepEqual(ids.toReversed().sort(compareIds), ids)
 })

@@ -1,4 +1,4 @@
-/** What the Copilot service lists, priced; and the same questions answered from it as from the ledger. */
+/** The Copilot service's listing, priced, and a view that answers the same queries from it as the ledger does. */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
@@ -9,9 +9,9 @@ import type { Priced } from '#model/usage-record.ts'
 import type { DayTotal, GroupField, GroupTotal, LedgerView, PagePosition, Range } from './ledger.ts'
 
 export type Listing = {
-  /** In the order in which the source lists them. */
+  /** In the order in which the Copilot service lists them. */
   readonly byId: ReadonlyMap<Id, Priced>
-  /** The same in the order of the ledger: by time, then id. */
+  /** The same charges in ledger order: by time, then by id. */
   readonly inTime: readonly Priced[]
 }
 
@@ -20,7 +20,7 @@ export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => ({
   inTime: [...byId.values()].sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId)),
 })
 
-/** Of charges of one id: whether the ledger would call one a duplicate of the other. Digests cover the whole content. */
+/** Whether an amending append would treat one charge of a message as a duplicate of the other. Digests cover the whole content. */
 export const isSameCharge = (one: Priced, other: Priced): boolean =>
   one === other ||
   (one.credits === other.credits &&
@@ -29,14 +29,14 @@ export const isSameCharge = (one: Priced, other: Priced): boolean =>
     one.timestamp === other.timestamp &&
     Buffer.compare(one.digest, other.digest) === 0)
 
-/** From the start of the period of the first message to the end of the last one's; undefined if nothing is listed. */
+/** From the start of the first message's period to the end of the last message's; undefined if the listing is empty. */
 export const spanOfPeriods = (calendar: BillingCalendar, { inTime }: Listing): Range | undefined => {
   const [first, last] = [inTime.at(0), inTime.at(-1)]
   if (first === undefined || last === undefined) return undefined
   return { from: periodAt(calendar, first.at).start, to: periodAt(calendar, last.at).end }
 }
 
-/** Integers before texts, texts by code point: as both stores order them. */
+/** Integers before strings, strings by code point: the order of both stores. */
 export const compareIds = (one: Id, other: Id): number => {
   if (typeof one === 'number') return typeof other === 'number' ? one - other : -1
   if (typeof other === 'number') return 1
@@ -48,10 +48,10 @@ export const compareIds = (one: Id, other: Id): number => {
   return one.length - other.length
 }
 
-/** Orders code units as their code points: halves of pairs stand for what is beyond U+FFFF. */
+/** Orders code units like code points: surrogates sort last, because they encode code points above U+FFFF. */
 const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
-/** A listing as the ledger would hold it. */
+/** A listing as the ledger would present it. */
 export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar): LedgerView => {
   const dayStartOf = createDayFinder(calendar)
   const within = ({ from, to }: Range): readonly Priced[] =>
@@ -65,7 +65,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
       const sums = days.get(dayStart) ?? createSums(group)
       days.set(dayStart, sums)
       sums.add(charge)
-      if (++count % CHARGES_A_TURN === 0) await letOthersRun()
+      if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
     }
     return [...days].flatMap(([dayStart, sums]) => sums.totals().map((total): DayTotal => ({ dayStart, ...total })))
   }
@@ -82,7 +82,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
           (member === undefined || charge.member === member) &&
           (reportId === undefined || String(charge.reportId ?? '') === String(reportId))
         if (isWanted) found.push(charge)
-        if ((index - start) % CHARGES_A_TURN === CHARGES_A_TURN - 1) await letOthersRun()
+        if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }
       return found
     },
@@ -101,7 +101,7 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
       }
       return totals
     },
-    // A listing does not change: another one takes its place.
+    // A listing never changes: a new one replaces it.
     version: async () => 1,
     span: async () => {
       const [first, last] = [inTime.at(0), inTime.at(-1)]
@@ -112,15 +112,15 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
   }
 }
 
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_TURN = 5000
 
-/** The place of the first charge at or after an instant. */
+/** The index of the first charge at or after an instant. */
 const indexFrom = (charges: readonly Priced[], at: EpochMs): number => firstThat(charges, (charge) => charge.at >= at)
 
 const indexAfter = (charges: readonly Priced[], { at, messageId }: PagePosition): number =>
   firstThat(charges, (charge) => charge.at > at || (charge.at === at && compareIds(charge.messageId, messageId) > 0))
 
-/** By bisection: `isBehind` is false for all up to some place and true from there on. */
+/** Bisects: `isBehind` is false up to some index and true from there on. */
 const firstThat = (charges: readonly Priced[], isBehind: (charge: Priced) => boolean): number => {
   let [low, high] = [0, charges.length]
   while (low < high) {
@@ -134,7 +134,7 @@ const firstThat = (charges: readonly Priced[], isBehind: (charge: Priced) => boo
 
 type Sums = { readonly add: (charge: Priced) => void; readonly totals: () => readonly GroupTotal[] }
 
-/** Sums by report, member, both or none, in the order of the ledger's groups. */
+/** Sums by report, member, both or neither, in the order of the ledger's groups. */
 const createSums = (group: readonly GroupField[]): Sums => {
   const [byReport, byMember] = [group.includes('report'), group.includes('member')]
   const sums = new Map<string, { readonly of: Priced; messages: number; credits: bigint }>()

@@ -1,13 +1,13 @@
 /**
- * Bounds how many readings at a time look through many records. All others are short: they never wait for long behind these,
- * which take turns with them piece by piece.
+ * Limits how many long reads, which go through many records, run at the same time. Short reads are not limited. They never wait
+ * long behind long ones, which are served piece by piece and take turns with them.
  */
 import { dayAt } from '#calendar/days.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { BillingCalendar } from '#model/organization.ts'
 import type { LedgerView, Range } from './ledger.ts'
 
-/** Below this it is over before it would be noticed. */
+/** A shorter read is over before anyone would notice. */
 const LONG_FROM_MESSAGES = 10_000
 
 export const isLong = (messages: number): boolean => messages > LONG_FROM_MESSAGES
@@ -22,11 +22,11 @@ export class LongReadings {
     this.#observe = observe
   }
 
-  /** Returns what ends it. Throws StoreBusy if as many are under way as may be. */
+  /** Returns the function that ends the read. Throws StoreBusy if the limit is reached. */
   begin(): () => void {
     if (this.#underWay >= this.#max) {
       throw new StoreBusy(
-        `${this.#max} large answers are being made, which is as many as LONG_READINGS allows: try again in a second`,
+        `As many large responses as LONG_READINGS allows (${this.#max}) are in progress. Try again in a second.`,
       )
     }
     this.#observe(++this.#underWay)
@@ -37,7 +37,7 @@ export class LongReadings {
     }
   }
 
-  /** Runs what looks through the records of a range, within the bound if they are many. */
+  /** Runs a read through the records of a range, counted against the limit if they are many. */
   async during<T>(view: LedgerView, calendar: BillingCalendar, range: Range, work: () => Promise<T>): Promise<T> {
     const end = isLong(await messagesIn(view, calendar, range)) ? this.begin() : undefined
     try {
@@ -48,7 +48,7 @@ export class LongReadings {
   }
 }
 
-/** Of all days that the range touches, by their totals. */
+/** The number of messages on all days that the range touches, from their totals. */
 export const messagesIn = async (view: LedgerView, calendar: BillingCalendar, { from, to }: Range): Promise<number> => {
   const days = await view.dayTotals({ from: dayAt(calendar, from).start, to, group: [] })
   return days.reduce((sum, { messages }) => sum + messages, 0)

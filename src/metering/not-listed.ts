@@ -1,6 +1,6 @@
 /**
- * What the ledger of `default` has charged beside the listing of the Copilot service: within the listing's days and the
- * calendar's current period, what the listing does not name, because it no longer does or because it was reported here.
+ * Finds what the ledger of `default` has charged although the Copilot service does not list it, because it no longer does or
+ * because the message was reported here. Covers the days of the listing and the calendar's current period.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder, dayAt } from '#calendar/days.ts'
@@ -13,21 +13,21 @@ import { linePages } from './line-pages.ts'
 import type { Listing, UsageSum } from './listing.ts'
 
 export type Comparison = {
-  /** Charges that the listing does not name, by time. */
+  /** Charges that are not in the listing, by time. */
   readonly notListed: readonly RecordedLine[]
-  /** Charges of the listing that the ledger does not have, or has otherwise. */
+  /** Charges in the listing that the ledger lacks or has with other values. */
   readonly differing: readonly Priced[]
 }
 
-export type Compare = (view: LedgerView, listing: Listing, now: EpochMs) => Promise<Comparison>
+export type Compare = (view: LedgerView, listing: Listing, time: EpochMs) => Promise<Comparison>
 
-/** Remembers the latest result: it holds as long as the listing and the versions of its days do. */
+/** Caches the latest result, which is valid until the listing or the version of one of its days changes. */
 export const createComparison = ({ calendar }: Organization): Compare => {
   let known: { readonly listing: Listing; readonly versions: string; readonly comparison: Comparison } | undefined
   let equalDays: EqualDays = new Map()
 
-  return async (view, listing, now) => {
-    const windows = windowsOf(calendar, listing, now)
+  return async (view, listing, time) => {
+    const windows = windowsOf(calendar, listing, time)
     const versions = JSON.stringify([windows, await Promise.all(windows.map((window) => view.version(window)))])
     if (known?.listing === listing && known.versions === versions) return known.comparison
     const compared = await compare(view, { listing, windows, calendar, equalDays })
@@ -37,7 +37,7 @@ export const createComparison = ({ calendar }: Organization): Compare => {
   }
 }
 
-/** Of a range, and of one member or report if they are given. */
+/** Sums up a range, optionally of one member or report. */
 export const notListedIn = (
   { notListed }: Comparison,
   { from, to, member, reportId }: Range & Pick<PageQuery, 'member' | 'reportId'>,
@@ -45,21 +45,21 @@ export const notListedIn = (
   let messages = 0
   let credits = 0n
   for (const line of notListed) {
-    const isMeant =
+    const matches =
       line.at >= from &&
       line.at < to &&
       (member === undefined || line.member === member) &&
       (reportId === undefined || String(line.reportId ?? '') === String(reportId))
-    if (!isMeant) continue
+    if (!matches) continue
     messages++
     credits += BigInt(line.credits)
   }
   return { messages, credits: creditsSum(credits) }
 }
 
-/** The days from the first message of the listing to its last, and the current period: one range if they meet. */
-const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, now: EpochMs): readonly Range[] => {
-  const { start, end } = periodAt(calendar, now)
+/** The days from the first to the last message of the listing, and the current period: a single range if they touch. */
+const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, time: EpochMs): readonly Range[] => {
+  const { start, end } = periodAt(calendar, time)
   const current = { from: start, to: end }
   const [first, last] = [inTime.at(0), inTime.at(-1)]
   if (first === undefined || last === undefined) return [current]
@@ -68,7 +68,7 @@ const windowsOf = (calendar: Organization['calendar'], { inTime }: Listing, now:
   return [{ from: Math.min(listed.from, current.from), to: Math.max(listed.to, current.to) }]
 }
 
-/** Days of which ledger and listing had the same lines: the version that the ledger had, and the lines. */
+/** Days on which ledger and listing had the same lines: the ledger's version at that time, and the lines. */
 type EqualDays = ReadonlyMap<EpochMs, { readonly version: number; readonly lines: readonly Priced[] }>
 
 type Compared = {
@@ -79,8 +79,8 @@ type Compared = {
 }
 
 /**
- * Line by line, because equal sums may be of other lines: a time that was corrected, two texts that changed places. A day is
- * not read again if the ledger has not changed it since it was equal and the listing still has the same there.
+ * Compares line by line, because equal sums can hide different lines: a corrected time, or two texts that changed places. A day
+ * that was equal is not read again unless the ledger or the listing has changed it.
  */
 const compare = async (
   view: LedgerView,
@@ -111,7 +111,7 @@ const compare = async (
   return { comparison: { notListed, differing }, equalDays: equal }
 }
 
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_TURN = 5000
 
 const linesByDay = async (
   calendar: Organization['calendar'],
@@ -124,7 +124,7 @@ const linesByDay = async (
     const day = days.get(dayStart)
     if (day === undefined) days.set(dayStart, [charge])
     else day.push(charge)
-    if (index % CHARGES_A_TURN === CHARGES_A_TURN - 1) await letOthersRun()
+    if (index % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
   }
   return days
 }

@@ -1,8 +1,9 @@
 /**
- * Organizations, remembered for some seconds. A calendar that is that old is still right for every message that may come:
- * a change takes effect ten minutes ahead at the earliest (`#calendar/periods.ts`), a message is five at the most.
+ * Organizations, cached for a few seconds. A calendar of that age is still right for every message: a change takes effect at
+ * least ten minutes ahead (`#calendar/periods.ts`), and a message is at most five minutes ahead.
  */
 import { changedCalendar } from '#calendar/periods.ts'
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
 import type { Ledger, OrganizationStore } from './ledger.ts'
 
@@ -14,10 +15,10 @@ export type OrganizationChange = {
 
 export type Organizations = {
   readonly find: (id: string) => Promise<Organization | undefined>
-  /** From the store, not from memory. */
+  /** From the store, bypassing the cache. */
   readonly findNow: (id: string) => Promise<Organization | undefined>
   readonly list: OrganizationStore['list']
-  /** Undefined where there is one with that id. */
+  /** Undefined if the id is taken. */
   readonly create: (
     wanted: Required<OrganizationChange> & {
       readonly id: string
@@ -26,31 +27,31 @@ export type Organizations = {
       readonly anchorDay: number
     },
   ) => Promise<Organization | undefined>
-  /** Zone and anchor day change at the next period boundary; a period that has begun is never moved. */
+  /** Time zone and anchor day change at the first period boundary at least ten minutes ahead; no current period moves. */
   readonly change: (id: string, change: OrganizationChange) => Promise<Organization | undefined>
 }
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'organizations' | 'read' | 'latestInstant'>
   readonly clock: () => EpochMs
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
-const REMEMBERED_MS = 5000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 5000
+const CACHED_MAX = 10_000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
   const store = ledger.organizations
-  const known = new Map<string, { readonly organization: Organization; readonly until: number }>()
+  const known = new Map<string, { readonly organization: Organization; readonly until: MonotonicMs }>()
 
-  const remember = (organization: Organization): Organization => {
+  const cache = (organization: Organization): Organization => {
     const before = known.get(organization.id)?.organization
-    // The same object as before where nothing changed: others remember what they found out about it.
+    // Keep the same object if nothing changed: callers cache by its identity.
     const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
     known.delete(organization.id)
-    known.set(organization.id, { organization: kept, until: now() + REMEMBERED_MS })
+    known.set(organization.id, { organization: kept, until: laterBy(now(), CACHED_MS) })
     for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED_MAX) break
+      if (known.size <= CACHED_MAX) break
       known.delete(oldest)
     }
     return kept
@@ -58,10 +59,10 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
 
   const findNow = async (id: string): Promise<Organization | undefined> => {
     const organization = await store.find(id)
-    return organization && remember(organization)
+    return organization && cache(organization)
   }
 
-  /** A clock that was set back must not make a period move that has begun, or that has usage. */
+  /** A clock that was set back must not move a period that has begun or has usage. */
   const latestKnown = async (id: string): Promise<EpochMs> => {
     const [seen, span] = await Promise.all([ledger.latestInstant(clock()), ledger.read(id, (view) => view.span())])
     return Math.max(seen, span?.last ?? seen)
@@ -77,7 +78,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
     create: async ({ id, name, timeZone, anchorDay }) => {
       const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay }] as const
       const organization: Organization = { id, name, createdAt: clock(), calendar }
-      return (await store.create(organization)) ? remember(organization) : undefined
+      return (await store.create(organization)) ? cache(organization) : undefined
     },
     change: async (id, { name, timeZone, anchorDay }) => {
       const latest = timeZone === undefined && anchorDay === undefined ? clock() : await latestKnown(id)
@@ -93,7 +94,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
                 latest,
               ),
       }))
-      return changed && remember(changed)
+      return changed && cache(changed)
     },
   }
 }

@@ -1,18 +1,19 @@
-/** Our own catalogue of reports, remembered for a moment: a price that was set is in force here at once, elsewhere soon. */
+/** The service's own catalogue of reports, cached for a second: a new price applies here at once, in other processes soon. */
+import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { ReportStore } from './ledger.ts'
 
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>
-  /** Each of them, or undefined if there is none. Throws StoreError. */
-  readonly findAll: (ids: Iterable<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
+  /** Every report, or undefined if there is none. Throws StoreError. */
+  readonly findAll: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly findNow: (id: Id) => Promise<Report | undefined>
   readonly put: ReportStore['put']
   readonly remove: ReportStore['remove']
 }
 
-const REMEMBERED_MS = 1000
-const REMEMBERED_MAX = 10_000
+const CACHED_MS = 1000
+const CACHED_MAX = 10_000
 const FOUND_AT_ONCE = 16
 
 export const createOwnReports = ({
@@ -20,22 +21,22 @@ export const createOwnReports = ({
   now,
 }: {
   readonly store: ReportStore
-  readonly now: () => number
+  readonly now: MonotonicClock
 }): OwnReports => {
-  const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: number }>()
+  const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: MonotonicMs }>()
   const find = (id: Id): Promise<Report | undefined> => {
     const key = String(id)
     const entry = known.get(key)
     if (entry !== undefined && now() < entry.until) return entry.report
     const report = store.find(id)
-    if (known.size >= REMEMBERED_MAX) known.clear()
-    known.set(key, { report, until: now() + REMEMBERED_MS })
+    if (known.size >= CACHED_MAX) known.clear()
+    known.set(key, { report, until: laterBy(now(), CACHED_MS) })
     report.catch(() => known.delete(key))
     return report
   }
 
-  /** Some at a time: a batch that names a hundred thousand must not put so many questions before everybody else's. */
-  const findAll = async (ids: Iterable<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
+  /** A few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else. */
+  const findAll = async (ids: ReadonlySet<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const found = new Map<Id, Report | undefined>()
     const left = ids[Symbol.iterator]()
     let isOver = false
@@ -44,7 +45,7 @@ export const createOwnReports = ({
         found.set(next.value, await find(next.value))
       }
     }
-    const all = Promise.all(Array.from({ length: FOUND_AT_ONCE }, findNext))
+    const all = Promise.all(Array.from({ length: Math.min(FOUND_AT_ONCE, ids.size) }, findNext))
     await all.finally(() => {
       isOver = true
     })

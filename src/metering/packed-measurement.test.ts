@@ -5,7 +5,7 @@ import { LONGEST_WORD } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { packMeasurement, unpackMeasurement } from './packed-measurement.ts'
 
-test('a measurement comes out of its bytes as it went in', () => {
+test('a measurement survives packing and unpacking unchanged', () => {
   const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 2 ** 40 }))
   const measurement = fc.record(
     {
@@ -20,11 +20,11 @@ test('a measurement comes out of its bytes as it went in', () => {
   fc.assert(fc.property(measurement, (each) => assert.deepEqual(unpackMeasurement(packMeasurement(each)), each)))
 })
 
-test('that of a message of usual length is small', () => {
+test('the packed measurement of a message of typical length is small', () => {
   assert.equal(packMeasurement(measure('What is the lease term?')).length, 8)
 })
 
-test('bytes that are no measurement are refused', () => {
+test('bytes that are not a packed measurement are rejected', () => {
   for (const bytes of [[], [0], [0, 1], [9, 1, 1], [0, 1, 0x80]]) {
     assert.throws(() => unpackMeasurement(Uint8Array.from(bytes)), RangeError)
   }

@@ -1,6 +1,6 @@
 /**
- * A measurement in a few bytes, as it is kept with a charge: flags, then code points, third vowels, and how many words of
- * each length, as LEB128 numbers (https://en.wikipedia.org/wiki/LEB128). Mostly 10 to 20 bytes.
+ * Packs a measurement into the few bytes that are stored with a charge: flags, then code points, third vowels, and the number
+ * of words of each length, as LEB128 numbers (https://en.wikipedia.org/wiki/LEB128). Usually 10 to 20 bytes.
  */
 import type { Measurement } from '#model/measurement.ts'
 
@@ -19,7 +19,7 @@ export const packMeasurement = (measurement: Measurement): Uint8Array => {
   return scratch.slice(0, end)
 }
 
-/** Throws a RangeError where the bytes are not a measurement. */
+/** Throws a RangeError if the bytes are not a packed measurement. */
 export const unpackMeasurement = (bytes: Uint8Array): Measurement => {
   const numbers = readAll(bytes)
   const [codePoints, thirdVowels, ...wordLengths] = numbers

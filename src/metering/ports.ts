@@ -1,89 +1,90 @@
-/** What metering needs of the world. Adapters implement these; nothing here knows HTTP, files or a database. */
+/** The ports of metering beside the ledger. Adapters implement them; nothing here knows HTTP, files or a database. */
+import type { MonotonicMs } from '#model/clock.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 
-/** Lists the messages of the current billing period and knows what a report costs. */
-export type CurrentPeriodSource = {
+/** Lists the messages of the current billing period, and knows what reports cost. */
+export type CopilotService = {
   /**
-   * Reads the listing. Messages are handed to the reader that `start` makes, in the listing's order and as they arrive;
-   * an attempt that breaks off is forgotten and the next one gets a new reader. Resolves to the reader's result, or to
-   * `unchanged` where the listing is still the one of `since`. Throws UpstreamError.
+   * Fetches the listing. Each attempt passes the messages to a new reader from `start`, in listing order and as they arrive; a
+   * reader whose attempt fails is discarded. Resolves to the reader's result, or to `unchanged` if the listing still matches
+   * `since`. Throws UpstreamError.
    */
-  list<T>(request: ListRequest<T>): Promise<Listing<T> | 'unchanged'>
-  /** Asks what reports cost. What is remembered of them will do, unless they are wanted `anew`. */
-  inquire(deadline: Deadline, how?: Freshness): Inquiry
-  /** Ends what is under way and lets go of connections. */
+  list<T>(request: ListRequest<T>): Promise<ListResult<T> | 'unchanged'>
+  /** Looks up what reports cost. Uses cached entries unless `refetch` is set. */
+  lookUpReports(deadline: Deadline, how?: Freshness): ReportLookup
+  /** Aborts requests in flight and closes connections. */
   close(): Promise<void>
 }
 
-/** A question about many reports, each asked for once. */
-export type Inquiry = {
-  /** Asks for it, at once if there is room. */
+/** Looks up many reports, each of them once. */
+export type ReportLookup = {
+  /** Adds a report, and requests it as soon as there is room. */
   readonly want: (id: Id) => void
   /**
-   * What was wanted: each report, or undefined if the catalogue says that there is none. Nothing may be wanted after. Throws
-   * the first UpstreamError, after which nothing more is asked for.
+   * Every wanted report, or undefined if the catalogue has none. Do not call `want` afterwards. Throws the first UpstreamError,
+   * after which nothing more is requested.
    */
-  readonly answers: () => Promise<ReadonlyMap<Id, Report | undefined>>
-  /** Nothing more is asked for: nobody wants to know any more. */
-  readonly drop: () => void
+  readonly reports: () => Promise<ReadonlyMap<Id, Report | undefined>>
+  /** Stops requesting: the result is no longer needed. */
+  readonly cancel: () => void
 }
 
-export type Freshness = { readonly anew: boolean }
+export type Freshness = { readonly refetch: boolean }
 
 export type ListRequest<T> = {
   readonly start: () => ListingReader<T>
   readonly since: Validators | undefined
   readonly deadline: Deadline
-  /** Is told how far the reading is, for those who show it. */
+  /** Called as bytes arrive. */
   readonly progress?: Progress
 }
 
-/** `total` is undefined where the source does not say how much will come. */
+/** `total` is undefined if the size is not known in advance. */
 export type Progress = (bytes: number, total: number | undefined) => void
 
 export type ListingReader<T> = {
-  /** Takes the next messages. An UnbillableListing that it throws is a bad answer of the source. */
+  /** Takes the next messages. If it throws UnbillableListing, the response counts as bad. */
   readonly take: (messages: readonly Message[]) => void
   readonly finish: () => T
 }
 
-export type Listing<T> = {
+export type ListResult<T> = {
   readonly value: T
-  /** What a later request can be made conditional on, where the source gives such a thing. */
+  /** What makes a later request conditional, if the response had it. */
   readonly validators: Validators | undefined
 }
 
 export type Validators = { readonly etag?: string; readonly lastModified?: string }
 
-/** The moment, in milliseconds of `now`, at which the caller no longer waits. */
-export type Deadline = number
+/** When the caller stops waiting. */
+export type Deadline = MonotonicMs
 
-/** Is told what happens, for metrics and logs; never of a text. */
-export type UsageObserver = {
+/** Receives events for metrics and logs, never a text. */
+export type ListingObserver = {
   readonly refreshed: (refresh: {
     readonly outcome: 'changed' | 'unchanged' | 'failed'
     readonly durationMs: number
     readonly messages: number
-    /** Entries that the listing held twice, identical, and that were charged once. */
+    /** Ids of entries that the listing repeats without a difference. Each is charged once. */
     readonly duplicates: readonly Id[]
     readonly error?: unknown
   }) => void
   readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
 }
 
-/** Receives how many long readings and renderings are under way, and how many bytes of answers are in memory. */
-export type AnswerObserver = {
+/** Receives how many long reads and renderings are in progress, and how many bytes of rendered usage are in memory. */
+export type RenderingObserver = {
   readonly longReadings: (underWay: number) => void
   readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void
   readonly rendered: (outcome: 'complete' | 'abandoned' | 'failed') => void
 }
 
-/** What an operator should hear of a store, and whether what it holds is sound. */
+/** What an operator should know about a store, and whether its contents are sound. */
 export type StoreNotice = {
   readonly severity: 'info' | 'warn' | 'error'
   readonly message: string
-  /** Only at the end of a check of the whole database. */
+  /** Present only at the end of a check of the whole database. */
   readonly isSound?: boolean
 }
 

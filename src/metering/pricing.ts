@@ -1,4 +1,4 @@
-/** Message → Priced: the one place in which a message is measured and priced, and in which its text ends. */
+/** Message → Priced: the only place that measures and prices a message, and the last one that has its text. */
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
@@ -10,11 +10,11 @@ import type { ContentDigest } from './content-digest.ts'
 import { packMeasurement } from './packed-measurement.ts'
 
 export type Pricer = {
-  /** `at` is the instant of the message's timestamp; `report` the one that it asks for, if the catalogue has it. */
+  /** `at` is the instant of the message's timestamp; `report` is the report that it asks for, if the catalogue has it. */
   readonly price: (message: Message, at: EpochMs, report: Report | undefined) => Priced
-  /** By its text. If `known`, a charge of the same id, is of the same content, it is handed back and nothing is measured. */
+  /** Prices by the text. If `known`, a charge of the same id, has the same content, returns it and measures nothing. */
   readonly priceText: (message: Message, at: EpochMs, known: Priced | undefined) => Priced
-  /** The same message, once the catalogue has answered: a report's cost takes the place of the text's price. */
+  /** Replaces the price of the text with the cost of the report, once the catalogue has answered. */
   readonly withReport: (priced: Priced, report: Report) => Priced
 }
 
@@ -24,7 +24,7 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
   const priceAs = (message: Message, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
     const { id: messageId, text, timestamp, member } = message
     const measurement = measure(text)
-    const priced: { -readonly [Field in keyof Priced]: Priced[Field] } = {
+    return {
       messageId,
       at,
       timestamp,
@@ -32,14 +32,9 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
       rateCard: rateCard.version,
       measurement: packMeasurement(measurement),
       digest: ownDigest,
+      ...(member !== undefined && { member }),
+      ...(report !== undefined && { reportId: canonicalReportId(report.id), reportName: report.name }),
     }
-    // Set and not spread: to spread what may be undefined took seven times as long, a quarter of a microsecond a message.
-    if (member !== undefined) priced.member = member
-    if (report !== undefined) {
-      priced.reportId = canonicalReportId(report.id)
-      priced.reportName = report.name
-    }
-    return priced
   }
 
   const isTextPriceOf = (known: Priced, { timestamp }: Message, ownDigest: Uint8Array): boolean =>

@@ -1,63 +1,64 @@
 /**
- * What an organization's questions are answered from: the ledger; with an upstream, its listing where the current period is
- * meant; or the bundled sample while nothing has been reported yet.
+ * Chooses what an organization's queries read: the ledger; with an upstream, its listing for the current period; or the bundled
+ * sample until something has been reported.
  */
 import { periodAt } from '#calendar/periods.ts'
+import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
 import { DEFAULT_ORGANIZATION } from './access.ts'
-import type { CurrentUsage, UsageAnswer } from './current-usage.ts'
 import type { Ledger, LedgerView, Range } from './ledger.ts'
-import { createLedgerUsage, type LedgerUsageNeeds } from './ledger-usage.ts'
 import { type Listing, listingView, spanOfPeriods, type UsageSum } from './listing.ts'
+import type { ListingCache } from './listing-cache.ts'
 import { LongReadings } from './long-readings.ts'
 import { type Compare, type Comparison, createComparison, notListedIn } from './not-listed.ts'
-import type { AnswerObserver } from './ports.ts'
-import { RenderedAnswers } from './rendered-answers.ts'
+import type { RenderingObserver } from './ports.ts'
+import { createQueries, type FindNotListed, type NotListed, type Queries } from './queries.ts'
+import { type RenderedUsage, Renderings } from './renderings.ts'
 import type { UpstreamRecorder } from './upstream-recorder.ts'
-import { type Beside, createUsageQueries, type FindBeside, type UsageQueries } from './usage-queries.ts'
+import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
 
-/** What decides what the current period holds. */
+/** What determines the contents of the current period. */
 export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
 
 export type Situation = {
-  /** As it is to be shown: the bundled sample has one of its own. */
+  /** The one to present: the bundled sample has an organization of its own. */
   readonly organization: Organization
   readonly source: UsageSource
   /** Decides which period is the current one. */
-  readonly now: EpochMs
+  readonly time: EpochMs
 }
 
 export type Reading<T> = Situation & {
-  readonly queries: UsageQueries
-  /** `GET /usage` of a range, for a reader who has it or has left once the signal aborts. */
-  readonly usage: (range: Range, signal: AbortSignal) => Promise<UsageAnswer<T> & Beside>
+  readonly queries: Queries
+  /** `GET /usage` of a range. The signal aborts once the reader has received it or has left. */
+  readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
   readonly current: Range
-  /** Present if the answers are of an upstream's listing and not of the ledger. */
+  /** Present if the queries read an upstream's listing instead of the ledger. */
   readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
-  /** What is missing in the ledger, of what an upstream has listed. */
+  /** What an upstream has listed within a range and the ledger has missed. */
   readonly gapIn?: (range: Range) => UsageSum | undefined
 }
 
 export type Readings<T> = {
-  /** Costs no wait for the upstream, nor for what is being recorded. */
+  /** Waits neither for the upstream nor for the recorder. */
   readonly situation: (organization: Organization) => Promise<Situation>
-  /** For named periods and ranges. Resolves once what the upstream lists now is in the ledger. Throws StoreError if it cannot be. */
+  /** For named periods and ranges. Resolves once the upstream's current listing is recorded. Throws StoreError if it cannot be. */
   readonly byDate: (organization: Organization) => Promise<Reading<T>>
-  /** For the current period. Throws UpstreamError if it is an upstream's and neither listed nor remembered. */
+  /** For the current period. Throws UpstreamError if the upstream's listing can be neither fetched nor served from the cache. */
   readonly ofCurrent: (organization: Organization) => Promise<Reading<T>>
-  /** Compares the ledger with a listing that has just been handed to the recorder, and has them agree. Throws StoreError. */
+  /** Compares the ledger with a listing that the recorder has just received, and reconciles them. Throws StoreError. */
   readonly compare: (listing: Listing) => Promise<void>
 }
 
-export type ReadingsNeeds<T> = Pick<LedgerUsageNeeds<T>, 'render' | 'now'> & {
+export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly sizeOf: (usage: T) => number
   readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
-  readonly observeAnswers: AnswerObserver
+  readonly observeRenderings: RenderingObserver
   readonly ledger: Ledger
-  /** Of the upstream, or of the bundled sample. */
-  readonly currentUsage: CurrentUsage<T>
-  readonly recorder: Pick<UpstreamRecorder, 'settled' | 'again' | 'gap'>
+  /** Holds the upstream's listing, or the bundled sample. */
+  readonly listingCache: ListingCache<T>
+  readonly recorder: Pick<UpstreamRecorder, 'settled' | 'rewrite' | 'gap'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
@@ -67,18 +68,18 @@ export type ReadingsNeeds<T> = Pick<LedgerUsageNeeds<T>, 'render' | 'now'> & {
 }
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
-  const { ledger, currentUsage, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
-  const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeAnswers.longReadings)
-  const createAnswers = () =>
-    new RenderedAnswers<T>({
+  const { ledger, listingCache, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
+  const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeRenderings.longReadings)
+  const createRenderings = () =>
+    new Renderings<T>({
       bytesMax: needs.limits.answerBytesMax,
       sizeOf: needs.sizeOf,
       longReadings,
-      observe: needs.observeAnswers,
+      observe: needs.observeRenderings,
     })
-  const rendering = { answers: createAnswers(), render: needs.render, now }
-  const ledgerQueries = createUsageQueries({ ledger, rateCards, longReadings })
-  const ledgerUsage = createLedgerUsage({ ...rendering, queries: ledgerQueries })
+  const rendering = { renderings: createRenderings(), render: needs.render, now }
+  const ledgerQueries = createQueries({ ledger, rateCards, longReadings })
+  const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
     if (id !== DEFAULT_ORGANIZATION) return 'ledger'
@@ -99,20 +100,20 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     (await ledger.read(organization.id, (view) => compareWith(view, organization, listing))).differing
 
   /**
-   * Another process has written what it saw before or after: the upstream is asked once more, and if ledger and listing
-   * still differ, what is listed is written again. Resolves to the latest listing.
+   * Another process may have recorded an earlier or a later listing. Asks the upstream once more and, if ledger and listing
+   * still differ, records the differing charges again. Resolves to the latest listing.
    */
   const settleDifferences = async (organization: Organization): Promise<Listing | undefined> => {
-    const listing = await currentUsage.catchUp({ anew: true })
+    const listing = await listingCache.catchUp({ refetch: true })
     await recorder.settled()
     if (listing === undefined) return undefined
-    recorder.again(await differing(organization, listing))
+    recorder.rewrite(await differing(organization, listing))
     await recorder.settled()
     return listing
   }
 
   let settling: Promise<Listing | undefined> | undefined
-  /** The listing with which the ledger agrees, as far as it can be brought to. */
+  /** Reconciles the ledger with the listing as far as possible. Resolves to the listing that it was compared with last. */
   const agree = async (organization: Organization, listing: Listing): Promise<Listing> => {
     await recorder.settled()
     if ((await differing(organization, listing)).length === 0) return listing
@@ -123,41 +124,41 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   const follow = async (organization: Organization): Promise<Listing | undefined> => {
-    const listing = await currentUsage.catchUp()
+    const listing = await listingCache.catchUp()
     await recorder.settled()
     return listing && agree(organization, listing)
   }
 
   const ofLedger = (situation: Situation): Reading<T> => {
     const { calendar } = situation.organization
-    const { start, end } = periodAt(calendar, situation.now)
+    const { start, end } = periodAt(calendar, situation.time)
     return {
       ...situation,
       queries: ledgerQueries,
-      usage: (range, signal) => ledgerUsage.read(situation.organization, range, signal),
+      usage: (range, signal) => ledgerRenderer.read(situation.organization, range, signal),
       current: { from: start, to: end },
     }
   }
 
-  const besideListing = (situation: Situation, listing: Listing): Reading<T> => {
+  const ofLedgerWithListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
-    const besideOf: FindBeside = async (view, query) => ({
+    const notListedOf: FindNotListed = async (view, query) => ({
       notListed: notListedIn(await compareWith(view, organization, listing), query),
     })
     return {
       ...ofLedger(situation),
-      queries: createUsageQueries({ ledger, rateCards, longReadings, besideOf }),
-      usage: (range, signal) => ledgerUsage.read(organization, range, signal, besideOf),
+      queries: createQueries({ ledger, rateCards, longReadings, notListedOf }),
+      usage: (range, signal) => ledgerRenderer.read(organization, range, signal, notListedOf),
     }
   }
 
   const ofListing = (situation: Situation, listing: Listing): Reading<T> => {
     const { organization } = situation
     const view = listingView(listing, organization.calendar)
-    const queries = createUsageQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
+    const queries = createQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
     const span = spanOfPeriods(organization.calendar, listing)
-    // The state of a listing has no number by which to tell it from another.
-    const { read } = createLedgerUsage({ ...rendering, answers: createAnswers(), queries })
+    // All listings have the same version, so each one needs renderings of its own.
+    const { read } = createUsageRenderer({ ...rendering, renderings: createRenderings(), queries })
     const reading = ofLedger(situation)
     return {
       ...reading,
@@ -169,10 +170,10 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   let sample: { readonly listing: Listing; readonly reading: Reading<T> } | undefined
   const ofSample = async (): Promise<Reading<T>> => {
-    const { listing } = await currentUsage.read()
+    const { listing } = await listingCache.read()
     if (sample?.listing !== listing) {
       const latest = listing.inTime.at(-1)?.at ?? 0
-      const situation = { organization: SAMPLE, source: 'bundled-sample', now: latest } as const
+      const situation = { organization: SAMPLE, source: 'bundled-sample', time: latest } as const
       sample = { listing, reading: ofListing(situation, listing) }
     }
     return sample.reading
@@ -180,7 +181,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   const situation = async (organization: Organization): Promise<Situation> => {
     const source = await sourceOf(organization)
-    return source === 'bundled-sample' ? ofSample() : { organization, source, now: clock() }
+    return source === 'bundled-sample' ? ofSample() : { organization, source, time: clock() }
   }
 
   const gapIn = ({ from, to }: Range): UsageSum | undefined => {
@@ -191,10 +192,10 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   const byDate = async (organization: Organization): Promise<Reading<T>> => {
     const source = await sourceOf(organization)
     if (source === 'bundled-sample') return ofSample()
-    if (source === 'ledger') return ofLedger({ organization, source, now: clock() })
+    if (source === 'ledger') return ofLedger({ organization, source, time: clock() })
     const listing = await follow(organization)
-    const found = { organization, source, now: clock() } as const
-    return { ...(listing === undefined ? ofLedger(found) : besideListing(found, listing)), gapIn }
+    const found = { organization, source, time: clock() } as const
+    return { ...(listing === undefined ? ofLedger(found) : ofLedgerWithListing(found, listing)), gapIn }
   }
 
   return {
@@ -203,11 +204,11 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     ofCurrent: async (organization) => {
       const source = await sourceOf(organization)
       if (source !== 'upstream') return byDate(organization)
-      const { listing, asOf, from } = await currentUsage.read()
-      const age = now() - asOf
+      const { listing, lastConfirmed, from } = await listingCache.read()
+      const ageMs = elapsedMs(lastConfirmed, now())
       return {
-        ...ofListing({ organization, source, now: clock() }, listing),
-        listing: { asOf: Math.round(clock() - age), isStale: from === 'stale' },
+        ...ofListing({ organization, source, time: clock() }, listing),
+        listing: { asOf: Math.round(clock() - ageMs), isStale: from === 'stale' },
       }
     },
     compare: async (listing) => {
@@ -219,7 +220,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
 const ALWAYS: Range = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
 
-/** Whose the bundled sample is. */
+/** The organization of the bundled sample. */
 const SAMPLE: Organization = {
   id: DEFAULT_ORGANIZATION,
   name: 'Sample',

@@ -1,31 +1,32 @@
-/** Whether the store can be written, tried at most once a second however many ask, and never waited for long. */
+/** Checks whether the store can be written: at most once a second, however many callers, and with a short time limit. */
+import { elapsedMs, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 
 type Needs = {
-  /** Writes something and has it synced. Throws StoreError. */
+  /** Writes something and syncs it. Throws StoreError. */
   readonly check: () => Promise<void>
-  readonly now: () => number
+  readonly now: MonotonicClock
   readonly waitMaxMs?: number
 }
 
-const KEPT_MS = 1000
+const CACHED_MS = 1000
 const WAIT_MAX_MS = 2000
 
 export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs): (() => Promise<void>) => {
-  let current: { readonly startedAt: number; readonly result: Promise<void>; isSettled: boolean } | undefined
+  let current: { readonly started: MonotonicMs; readonly result: Promise<void>; isSettled: boolean } | undefined
 
   const start = () => {
-    const started = { startedAt: now(), result: check(), isSettled: false }
+    const attempt = { started: now(), result: check(), isSettled: false }
     const settle = (): void => {
-      started.isSettled = true
+      attempt.isSettled = true
     }
-    started.result.then(settle, settle)
-    return started
+    attempt.result.then(settle, settle)
+    return attempt
   }
 
   return () => {
-    // One that is still under way is waited for: asking again would only make the queue longer.
-    const isKept = current !== undefined && (!current.isSettled || now() - current.startedAt < KEPT_MS)
+    // Join a check that is still running: another one would only make the queue longer.
+    const isKept = current !== undefined && (!current.isSettled || elapsedMs(current.started, now()) < CACHED_MS)
     if (current === undefined || !isKept) current = start()
     return inTime(current.result, waitMaxMs)
   }
@@ -35,7 +36,7 @@ const inTime = async (result: Promise<void>, waitMaxMs: number): Promise<void> =
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const error = new StoreError(
-      `the database has not taken a write for ${waitMaxMs / 1000} s: it is locked or too slow`,
+      `the database did not complete a write within ${waitMaxMs / 1000} s: it is locked or too slow`,
     )
     timer = setTimeout(() => reject(error), waitMaxMs)
   })

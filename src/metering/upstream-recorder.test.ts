@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { monotonicMs } from '#model/clock.ts'
 import { credits } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
@@ -31,7 +32,7 @@ const DEFAULT: Organization = {
   calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }],
 }
 
-/** A recorder into a map, that can be made to fail. */
+/** A recorder that writes to a map and can be made to fail. */
 const startRecorder = (waitingMax?: number) => {
   const recorded = new Map<Id, Priced>()
   const outcomes: RecordingOutcome[] = []
@@ -51,13 +52,13 @@ const startRecorder = (waitingMax?: number) => {
     },
     findOrganization: async () => DEFAULT,
     observe: (outcome) => outcomes.push(outcome),
-    now: () => state.time,
+    now: () => monotonicMs(state.time),
     ...(waitingMax !== undefined && { waitingMax }),
   })
   return { recorder, recorded, outcomes, state }
 }
 
-test('what is listed is recorded, and of the next listing only what is new or changed', async () => {
+test('a listing is recorded whole, and of the next one only what is new or changed', async () => {
   const { recorder, recorded, state } = startRecorder()
   recorder.seen(listingOf(...range(0, 1200)))
   await recorder.settled()
@@ -68,7 +69,7 @@ test('what is listed is recorded, and of the next listing only what is new or ch
   assert.equal(recorded.get(0)?.credits, 5)
 })
 
-test('what cannot be written is told to whoever waits, kept without its text, and written when it can be', async () => {
+test('a failed write is reported to those who wait for it, and its charges are kept and written later', async () => {
   const { recorder, recorded, outcomes, state } = startRecorder()
   state.isFailing = true
   recorder.seen(listingOf(...range(0, 3)))
@@ -77,7 +78,7 @@ test('what cannot be written is told to whoever waits, kept without its text, an
     outcomes.map((outcome) => ('waiting' in outcome ? outcome.waiting : outcome)),
     [3],
   )
-  // One that is listed no longer has been listed all the same.
+  // A message that is no longer listed was listed nevertheless.
   recorder.seen(listingOf(...range(1, 4)))
   state.isFailing = false
   await recorder.settled()
@@ -85,12 +86,12 @@ test('what cannot be written is told to whoever waits, kept without its text, an
   assert.equal(recorder.gap(), undefined)
 })
 
-test('so much waits and no more: the rest is taken from the listing, and what it no longer shows by then is a gap', async () => {
+test('the backlog is limited: the rest is taken from the next listing, and what that no longer contains is a gap', async () => {
   const { recorder, recorded, outcomes, state } = startRecorder(10)
   state.isFailing = true
   recorder.seen(listingOf(...range(0, 25)))
   await assert.rejects(recorder.settled())
-  // 10 wait; of the other 15 the next listing still shows 5.
+  // 10 are in the backlog; of the other 15, the next listing still contains 5.
   recorder.seen(listingOf(...range(20, 30)))
   state.isFailing = false
   await recorder.settled()
@@ -106,7 +107,7 @@ test('so much waits and no more: the rest is taken from the listing, and what it
   )
 })
 
-test('a listing larger than may wait is recorded whole', async () => {
+test('a listing larger than the backlog is recorded whole', async () => {
   const { recorder, recorded } = startRecorder(10)
   recorder.seen(listingOf(...range(0, 1234)))
   await recorder.settled()
@@ -114,7 +115,7 @@ test('a listing larger than may wait is recorded whole', async () => {
   assert.equal(recorder.gap(), undefined)
 })
 
-test('closing does not wait for a ledger that fails, and says what is left', async () => {
+test('closing does not wait for a failing ledger, and reports what is left', async () => {
   const { recorder, outcomes, state } = startRecorder()
   state.isFailing = true
   recorder.seen(listingOf(...range(0, 7)))
@@ -122,7 +123,7 @@ test('closing does not wait for a ledger that fails, and says what is left', asy
   assert.deepEqual(outcomes.at(-1), { abandoned: 7 })
 })
 
-test('closing does not wait for a ledger that is slow, and says what is left', async () => {
+test('closing does not wait for a slow ledger, and reports what is left', async () => {
   const { recorder, outcomes, state } = startRecorder()
   state.msAWrite = 1000
   recorder.seen(listingOf(...range(0, 10_000)))
@@ -131,8 +132,8 @@ test('closing does not wait for a ledger that is slow, and says what is left', a
   assert.ok(abandoned > 0 && abandoned < 10_000)
 })
 
-test('to write nothing again settles at once', async () => {
+test('writing no charges again settles at once', async () => {
   const { recorder } = startRecorder()
-  recorder.again([])
+  recorder.rewrite([])
   await recorder.settled()
 })

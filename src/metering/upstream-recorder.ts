@@ -1,9 +1,10 @@
 /**
- * Writes what the Copilot service lists into the ledger of `default`, behind the answers: what was listed is answered
- * whether the ledger can be written or not. What could not be written is tried again. So much may wait and no more: beyond
- * that a charge is taken from the next listing, and one that the next listing no longer shows is a gap, which is counted.
+ * Records what the Copilot service lists in the ledger of `default`, in the background: a listing is served whether or not the
+ * ledger can be written. Failed writes are retried. The backlog is limited: charges beyond it are taken from the next listing,
+ * and those that the next listing no longer contains are a gap, which is counted.
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
+import { laterBy, type MonotonicClock, NEVER } from '#model/clock.ts'
 import { creditsSum } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
@@ -14,55 +15,54 @@ import type { Intake } from './intake.ts'
 import { isSameCharge, type Listing, type UsageSum } from './listing.ts'
 
 export type UpstreamRecorder = {
-  /** Takes each listing that was answered. */
+  /** Takes each listing that the upstream has confirmed. */
   readonly seen: (listing: Listing) => void
-  /** Writes charges of the latest listing again, because the ledger has something else in their place. */
-  readonly again: (charges: readonly Priced[]) => void
-  /** Resolves once all that was seen until now has been written. Throws why, once an attempt at it has failed. */
+  /** Writes charges of the latest listing again, because the ledger lacks them or has other values. */
+  readonly rewrite: (charges: readonly Priced[]) => void
+  /** Resolves once everything seen so far is written. Throws the error of the first attempt that fails. */
   readonly settled: () => Promise<void>
-  /** What was listed and is not in the ledger, because it was no longer listed when there was room for it. */
+  /** What was listed but never recorded, because it was no longer listed when there was room for it. */
   readonly gap: () => Gap | undefined
-  /** Writes what waits for some seconds, without trying again; what is left is taken from the listing at the next start. */
+  /** Writes the backlog for up to five seconds, without retries. The rest is taken from the listing after the next start. */
   readonly close: () => Promise<void>
 }
 
-/** `from` and `to` are the instants of the first and the last message. */
+/** `from` and `to` are the instants of the first and the last lost message. */
 export type Gap = UsageSum & { readonly from: EpochMs; readonly to: EpochMs }
 
 export type RecordingOutcome =
   | { readonly amended: number; readonly accepted: number }
-  /** Charges could not be written; so many wait. */
+  /** Charges could not be written; `waiting` is the length of the backlog. */
   | { readonly error: unknown; readonly waiting: number }
-  /** So many messages, with these ids among them, are listed no more and were never recorded. */
+  /** `lost` messages are no longer listed and were never recorded; `ids` are some of them. */
   | { readonly lost: number; readonly ids: readonly Id[] }
-  /** The process ends while so many wait. */
+  /** The process ends with a backlog of this length. */
   | { readonly abandoned: number }
 
 export type UpstreamRecorderNeeds = {
   readonly intake: Pick<Intake, 'record'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly observe: (outcome: RecordingOutcome) => void
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number
-  /** Charges that may wait. */
+  readonly now: MonotonicClock
+  /** Maximum length of the backlog. */
   readonly waitingMax?: number
 }
 
-const CHARGES_A_PIECE = 500
-const CHARGES_A_TURN = 5000
+const CHARGES_PER_PIECE = 500
+const CHARGES_PER_TURN = 5000
 const RETRY_AFTER_MS = 1000
-/** Half of what the process is given to leave, by default. */
+/** Half of the default time limit for a shutdown. */
 const CLOSE_WITHIN_MS = 5000
-/** About 40 MB, and a second of writing. */
+/** About 40 MB, and about a second to write. */
 const WAITING_MAX = 100_000
-const IDS_TOLD = 10
+const IDS_REPORTED = 10
 
 export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRecorder => {
   const { intake, findOrganization, observe, now, waitingMax = WAITING_MAX } = needs
-  /** The latest listing: each of its charges is written, waits, or has found no room. */
+  /** The latest listing that was merged. Each of its charges is written, waits in the backlog, or found no room there. */
   let latest: ReadonlyMap<Id, Priced> = new Map()
-  let withoutRoom: ReadonlySet<Id> = new Set()
-  /** The one that was handed over last. */
+  let overflow: ReadonlySet<Id> = new Set()
+  /** The listing that was seen last. */
   let newest: ReadonlyMap<Id, Priced> | undefined
   const pending = new Map<Id, Priced>()
   let gap: Gap | undefined
@@ -71,9 +71,9 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   let writing: Promise<void> | undefined
   let waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   const closing = new AbortController()
-  let endsAt = Number.POSITIVE_INFINITY
+  let deadline = NEVER
 
-  /** False if there is no room. */
+  /** Adds a charge to the backlog. False if there is no room. */
   const offer = (charge: Priced): boolean => {
     const hasRoom = pending.size < waitingMax || pending.has(charge.messageId)
     if (hasRoom) pending.set(charge.messageId, charge)
@@ -84,33 +84,33 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     const missed = new Set<Id>()
     let count = 0
     for (const [id, charge] of listing) {
-      const known = withoutRoom.has(id) ? undefined : latest.get(id)
+      const known = overflow.has(id) ? undefined : latest.get(id)
       if ((known === undefined || !isSameCharge(known, charge)) && !offer(charge)) missed.add(id)
-      if (++count % CHARGES_A_TURN === 0) await letOthersRun()
+      if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
     }
-    const lost = [...withoutRoom].flatMap((id) => (listing.has(id) ? [] : (latest.get(id) ?? [])))
+    const lost = [...overflow].flatMap((id) => (listing.has(id) ? [] : (latest.get(id) ?? [])))
     latest = listing
-    withoutRoom = missed
+    overflow = missed
     if (lost.length === 0) return
     gap = lost.reduce(widened, gap)
-    observe({ lost: lost.length, ids: lost.slice(0, IDS_TOLD).map(({ messageId }) => messageId) })
+    observe({ lost: lost.length, ids: lost.slice(0, IDS_REPORTED).map(({ messageId }) => messageId) })
   }
 
-  /** What found no room before, now that there is some. */
+  /** Adds the charges that found no room before, now that there is some. */
   const refill = (): void => {
-    const missed = new Set(withoutRoom)
-    for (const id of withoutRoom) {
+    const missed = new Set(overflow)
+    for (const id of overflow) {
       const charge = latest.get(id)
       if (charge !== undefined && !offer(charge)) break
       missed.delete(id)
     }
-    withoutRoom = missed
+    overflow = missed
   }
 
   const writePiece = async (): Promise<void> => {
     const organization = await findOrganization(DEFAULT_ORGANIZATION)
-    if (organization === undefined) throw new Error('the organization default is not there')
-    const piece = [...pending.values().take(CHARGES_A_PIECE)]
+    if (organization === undefined) throw new Error('the organization "default" does not exist')
+    const piece = [...pending.values().take(CHARGES_PER_PIECE)]
     const outcomes = await intake.record(organization, piece)
     for (const each of piece) if (pending.get(each.messageId) === each) pending.delete(each.messageId)
     const countOf = (status: string): number => outcomes.filter((each) => each.status === status).length
@@ -119,33 +119,35 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
   }
 
   const write = async (): Promise<void> => {
-    while (now() < endsAt && (isMerging > 0 || pending.size > 0 || withoutRoom.size > 0)) {
+    while (now() < deadline && (isMerging > 0 || pending.size > 0 || overflow.size > 0)) {
       if (pending.size === 0) await merging
-      if (pending.size < waitingMax / 2 && withoutRoom.size > 0) refill()
+      if (pending.size < waitingMax / 2 && overflow.size > 0) refill()
       if (pending.size === 0) continue
       try {
         await writePiece()
       } catch (error) {
-        observe({ error, waiting: pending.size + withoutRoom.size })
-        tellWaiting(error)
+        observe({ error, waiting: pending.size + overflow.size })
+        settleWaiting(error)
         if (closing.signal.aborted) break
         await wait(RETRY_AFTER_MS, undefined, { ref: false, signal: closing.signal }).catch(() => {})
       }
     }
     writing = undefined
-    const isWritten = pending.size === 0 && withoutRoom.size === 0
-    tellWaiting(isWritten ? undefined : new StoreError('the service is leaving before all was recorded'))
+    const isWritten = pending.size === 0 && overflow.size === 0
+    settleWaiting(
+      isWritten ? undefined : new StoreError('the service is shutting down before the listing is fully recorded'),
+    )
   }
 
   const start = (): void => {
-    // In a turn of its own: what ends at once must not end before it is known to run.
+    // Deferred, because a `write` that ends at once would reset `writing` before it is set.
     writing ??= Promise.resolve().then(write)
   }
 
-  const tellWaiting = (error?: unknown): void => {
-    const told = waiting
+  const settleWaiting = (error?: unknown): void => {
+    const waiters = waiting
     waiting = []
-    for (const { resolve, reject } of told) error === undefined ? resolve() : reject(error)
+    for (const { resolve, reject } of waiters) error === undefined ? resolve() : reject(error)
   }
 
   const settled = (): Promise<void> =>
@@ -159,18 +161,18 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       merging = merging.then(() => merge(byId)).finally(() => isMerging--)
       start()
     },
-    again: (charges) => {
-      // What finds no room here is looked at again by whoever compares.
+    rewrite: (charges) => {
+      // A charge that finds no room here is found again by the next comparison.
       for (const charge of charges) offer(charge)
       start()
     },
     settled,
     gap: () => gap,
     close: async () => {
-      endsAt = now() + CLOSE_WITHIN_MS
+      deadline = laterBy(now(), CLOSE_WITHIN_MS)
       closing.abort()
       await settled().catch(() => {})
-      const abandoned = pending.size + withoutRoom.size
+      const abandoned = pending.size + overflow.size
       if (abandoned > 0) observe({ abandoned })
     },
   }

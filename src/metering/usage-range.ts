@@ -1,4 +1,4 @@
-/** What `period`, `from` and `to` mean for an organization. */
+/** Resolves the query parameters `period`, `from` and `to` to a range of an organization. */
 import { dayAt } from '#calendar/days.ts'
 import { periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
 import { InvalidRequest } from '#model/errors.ts'
@@ -8,46 +8,48 @@ import type { Range } from './ledger.ts'
 import type { Reading } from './readings.ts'
 
 export type RangeQuery = {
-  /** `current`, `previous`, or `2024-05` or `2024-05-15`: the period that starts in that month or on that day. */
+  /** `current`, `previous`, or the month or day in which a period starts: `2024-05`, `2024-05-15`. */
   readonly period?: string | undefined
-  /** Instants, or dates, which stand for the midnight with which they begin. `to` is exclusive. */
+  /** Instants, or dates, which stand for the midnight at their start. `to` is exclusive. */
   readonly from?: string | undefined
   readonly to?: string | undefined
 }
 
-/** Whether the current period is meant: it is if nothing is said. */
+/** Whether the query is for the current period, which is the default. */
 export const isCurrent = ({ period = 'current', from, to }: RangeQuery): boolean =>
   period === 'current' && from === undefined && to === undefined
 
-type Place = Pick<Reading<unknown>, 'organization' | 'now' | 'current'>
+type Place = Pick<Reading<unknown>, 'organization' | 'time' | 'current'>
 
 /** Throws InvalidRequest. */
-export const rangeOf = ({ organization: { calendar }, now, current }: Place, query: RangeQuery): Range => {
+export const rangeOf = ({ organization: { calendar }, time, current }: Place, query: RangeQuery): Range => {
   if (isCurrent(query)) return current
   const { period, from, to } = query
-  if (period !== undefined && from === undefined && to === undefined) return rangeOfPeriod(calendar, period, now)
-  if (period !== undefined)
-    throw new InvalidRequest('query parameter "period"', 'absent where "from" and "to" are given')
-  if (from === undefined) throw new InvalidRequest('query parameter "from"', `given with "to": ${INSTANT}`)
-  if (to === undefined) throw new InvalidRequest('query parameter "to"', `given with "from": ${INSTANT}`)
+  if (period !== undefined && from === undefined && to === undefined) return rangeOfPeriod(calendar, period, time)
+  if (period !== undefined) throw new InvalidRequest('query parameter "period"', 'absent if "from" or "to" is given')
+  if (from === undefined) throw new InvalidRequest('query parameter "from"', `given together with "to", as ${INSTANT}`)
+  if (to === undefined) throw new InvalidRequest('query parameter "to"', `given together with "from", as ${INSTANT}`)
   const range = { from: instantIn(calendar, 'from', from), to: instantIn(calendar, 'to', to) }
   if (range.from >= range.to) throw new InvalidRequest('query parameter "to"', 'later than "from"')
   return range
 }
 
-const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs): Range => {
+const rangeOfPeriod = (calendar: BillingCalendar, period: string, time: EpochMs): Range => {
   if (period === 'previous') {
-    const { start, end } = periodBefore(calendar, periodAt(calendar, now))
+    const { start, end } = periodBefore(calendar, periodAt(calendar, time))
     return { from: start, to: end }
   }
   if (!/^\d{4}-(0[1-9]|1[0-2])(-\d\d)?$/.test(period)) {
-    throw new InvalidRequest('query parameter "period"', 'current, previous, a month such as 2024-05, or a day')
+    throw new InvalidRequest(
+      'query parameter "period"',
+      'current, previous, a month such as 2024-05, or a day such as 2024-05-15',
+    )
   }
   const found = periodNamed(calendar, period)
   if (found === undefined) {
     throw new InvalidRequest(
       'query parameter "period"',
-      'a month in which, or a day on which, a billing period starts: /v1/periods has their names',
+      'a month or a day in which a billing period starts (see /v1/periods)',
     )
   }
   return { from: found.start, to: found.end }
@@ -56,14 +58,14 @@ const rangeOfPeriod = (calendar: BillingCalendar, period: string, now: EpochMs):
 const INSTANT = 'an RFC 3339 date-time with an offset, such as 2024-05-01T00:00:00Z, or a date, such as 2024-05-01'
 
 const instantIn = (calendar: BillingCalendar, field: string, text: string): EpochMs => {
-  // A plus sign that nobody encoded arrives as a space.
+  // An unencoded plus sign arrives as a space.
   const timestamp = text.replace(/ (?=\d\d:\d\d$)/, '+')
   if (timestamp.length <= 64 && isTimestamp(timestamp)) return instantOf(timestamp)
   if (/^\d{4}-\d\d-\d\d$/.test(text) && isTimestamp(`${text}T00:00:00Z`)) return midnightOf(calendar, text)
   throw new InvalidRequest(`query parameter "${field}"`, INSTANT)
 }
 
-/** The first instant of the date in the zone that holds then. */
+/** The first instant of the date, in the time zone that is in force then. */
 const midnightOf = (calendar: BillingCalendar, date: string): EpochMs => {
   const nearby = Date.parse(`${date}T12:00:00Z`)
   const entry = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= nearby) ?? calendar[0]

@@ -6,17 +6,17 @@ export type Charge = {
   readonly lines: readonly ChargeLine[]
 }
 
-/** One rule that applied: `quantity × rate = credits`, exactly. */
+/** One rule that applied. `quantity × rate = credits`, exactly. */
 export type ChargeLine = {
   readonly rule: Rule
   readonly quantity: number
   readonly rate: Credits
   readonly credits: Credits
-  /** For `words`: the lengths that this line counts, in code points; without `to`, any length from `from`. */
+  /** For `words`: the word lengths that this line counts, in code points. Without `to` there is no upper bound. */
   readonly band?: { readonly from: number; readonly to?: number }
 }
 
-/** The rules in the order in which they apply. A report replaces all the others. */
+/** The rules, in the order in which they apply. `report` replaces all others. */
 export type Rule =
   | 'report'
   | 'base'

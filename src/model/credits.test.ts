@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { credits, creditsFromDecimal, toDecimal } from './credits.ts'
 
-test('an amount is written as a plain decimal without trailing digits', () => {
+test('an amount is written as a plain decimal without trailing zeros', () => {
   for (const [micros, decimal] of [
     [0, '0'],
     [1, '0.000001'],
@@ -18,7 +18,7 @@ test('an amount is written as a plain decimal without trailing digits', () => {
   }
 })
 
-test('every amount that is written can be read back as the same amount', () => {
+test('every written amount reads back as the same amount', () => {
   const most = 2 ** 33 * 1_000_000 - 1
   const micros = fc.oneof(
     fc.maxSafeInteger().filter((amount) => Math.abs(amount) <= most),
@@ -50,7 +50,7 @@ test('a decimal that is not a whole number of micro-credits is not an amount', (
   }
 })
 
-test('an amount past what is exact is refused', () => {
+test('an amount beyond the exact range is rejected', () => {
   assert.throws(() => credits(0.5), RangeError)
   assert.throws(() => credits(2 ** 53), RangeError)
 })

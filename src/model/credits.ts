@@ -1,26 +1,26 @@
 /**
- * An amount of credits in whole micro-credits (millionths of a credit), so that every sum is exact. The wire and the
- * terminal are the only places that turn it into a decimal.
+ * An amount of credits in whole micro-credits (millionths of a credit), so that every sum is exact. Only the wire and the
+ * terminal turn it into a decimal.
  */
 export type Credits = number & { readonly unit: 'micro-credits' }
 
 const DECIMALS = 6
 
-/** Throws a RangeError where the number is not a whole number that a double holds exactly. */
+/** Throws a RangeError if the number is not an integer that a double holds exactly. */
 export const credits = (micros: number): Credits => {
   if (!Number.isSafeInteger(micros)) throw new RangeError(`not a whole number of micro-credits: ${micros}`)
   return micros as Credits
 }
 
 /**
- * From here on neighbouring doubles are more than a micro-credit apart, and a decimal that was read as a double may not be
+ * From here on, neighboring doubles are more than a micro-credit apart, and a decimal that was read as a double may differ from
  * the one that was written.
  */
 export const DECIMAL_MAX = 2 ** 33
 
 /**
- * The amount that a decimal number means, read from its digits: `1.85` is 1,850,000 micro-credits. Undefined where it has
- * more than six decimals, or is not between -2^33 and 2^33 (8,589,934,592 credits).
+ * The amount of a decimal number, read from its digits: `1.85` is 1,850,000 micro-credits. Undefined if it has more than six
+ * decimals, or is not between -2^33 and 2^33 (8,589,934,592 credits).
  */
 export const creditsFromDecimal = (decimal: number): Credits | undefined => {
   if (!(Math.abs(decimal) < DECIMAL_MAX)) return undefined
@@ -30,16 +30,16 @@ export const creditsFromDecimal = (decimal: number): Credits | undefined => {
   return credits(Number(`${sign}${whole}${fraction.padEnd(DECIMALS, '0')}`) + 0)
 }
 
-/** An exact sum of amounts, in whole micro-credits: a number is exact up to 2^53 only, a sum of many may be more. */
+/** An exact sum of amounts in whole micro-credits. A bigint, because the sum of many amounts may exceed 2^53. */
 export type CreditsSum = bigint & { readonly unit: 'micro-credits' }
 
-/** Throws a RangeError where it does not fit into the 64 bits that stores sum in. */
+/** Throws a RangeError if the sum does not fit into the 64 bits in which stores keep it. */
 export const creditsSum = (micros: bigint): CreditsSum => {
   if (BigInt.asIntN(64, micros) !== micros) throw new RangeError(`not a sum of micro-credits in 64 bits: ${micros}`)
   return micros as CreditsSum
 }
 
-/** The amount as a plain decimal without trailing zeros, made from the integer's digits: `1.85`, `79`, `-0.000001`. */
+/** The amount as a plain decimal without trailing zeros, made from the digits of the integer: `1.85`, `79`, `-0.000001`. */
 export const toDecimal = (amount: Credits | CreditsSum): string => {
   const sign = amount < 0 ? '-' : ''
   const digits = String(amount < 0 ? -amount : amount).padStart(DECIMALS + 1, '0')
@@ -48,8 +48,8 @@ export const toDecimal = (amount: Credits | CreditsSum): string => {
   return fraction === '' ? whole : `${whole}.${fraction}`
 }
 
-/** In the language since ES2026; TypeScript's library does not know it yet. */
+/** Part of ES2026; TypeScript's library does not declare it yet. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON: (json: string) => unknown }
 
-/** For JSON.stringify: the amount as the decimal number that it is, from its digits. */
+/** The amount for JSON.stringify, which writes it as an exact decimal number. */
 export const plainNumber = (amount: Credits | CreditsSum): unknown => rawJSON(toDecimal(amount))

@@ -1,6 +1,6 @@
 /**
- * A failure that someone is told about. `code` is stable and may be matched on; the message is for people, names fields
- * and ids and never holds a message's text.
+ * A failure that is reported to someone. `code` is stable and can be matched. The message is for people: it names fields and
+ * ids and never contains the text of a message.
  */
 export class ServiceError extends Error {
   readonly code: string
@@ -12,7 +12,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** A listing that is well formed and still cannot be billed. */
+/** A listing that is well-formed but cannot be billed. */
 export class UnbillableListing extends ServiceError {
   constructor(message: string) {
     super('unbillable_listing', message)
@@ -21,13 +21,13 @@ export class UnbillableListing extends ServiceError {
 
 /** How a call to the upstream failed. */
 export type UpstreamFailure =
-  /** No connection, or it broke before the answer was complete. */
+  /** No connection, or it broke before the response was complete. */
   | 'connection'
-  /** No complete answer in the time that was left. */
+  /** No complete response before the deadline. */
   | 'timeout'
   /** A status that is neither a success nor a known absence. */
   | 'status'
-  /** An answer that is not what was agreed: not JSON, wrong types, contradictory, too large. */
+  /** A response that breaks the contract: not JSON, wrong types, contradictory or too large. */
   | 'bad-answer'
 
 export type UpstreamErrorDetails = {
@@ -37,13 +37,13 @@ export type UpstreamErrorDetails = {
   /** How it failed, in words. */
   readonly reason: string
   readonly attempts: number
-  /** The status that was answered, where one was. */
+  /** The status of the response, if there was one. */
   readonly status?: number
-  /** What the upstream asked us to wait, where it did. */
+  /** How long the upstream asked us to wait, if it did. */
   readonly retryAfterMs?: number
 }
 
-/** The upstream could not be asked, or what it said cannot be billed. */
+/** The upstream could not be reached, or its response cannot be billed. */
 export class UpstreamError extends ServiceError {
   readonly details: UpstreamErrorDetails
 
@@ -54,21 +54,21 @@ export class UpstreamError extends ServiceError {
   }
 }
 
-/** The store could not do it; nothing that was asked for has been acknowledged. */
+/** The store failed. Nothing in the request has been acknowledged. */
 export class StoreError extends ServiceError {
   constructor(message: string, options?: ErrorOptions) {
     super('store_failed', message, options)
   }
 }
 
-/** More is waiting to be written than may wait. */
+/** Too much is in progress or waiting. The same request can be sent again. */
 export class StoreBusy extends ServiceError {
   constructor(message: string) {
     super('store_busy', message)
   }
 }
 
-/** What was asked for is not valid: names the field and what was expected of it. */
+/** A request that is not valid: names the field and what it must be. */
 export class InvalidRequest extends ServiceError {
   readonly field: string
   readonly expected: string
@@ -80,14 +80,14 @@ export class InvalidRequest extends ServiceError {
   }
 }
 
-/** There is nothing of that name, or nothing that the caller may know of. */
+/** Nothing has that name, or nothing that the caller may know about. */
 export class NotFound extends ServiceError {
   constructor(message: string) {
     super('not_found', message)
   }
 }
 
-/** The caller is known and may not do this. */
+/** The caller is known but lacks the permission. */
 export class Forbidden extends ServiceError {
   constructor(message: string) {
     super('forbidden', message)

@@ -1,24 +1,24 @@
 /**
- * What pricing needs to know of a text; never the text.
+ * What pricing needs to know about a text, without the text itself.
  *
- * A code point is a Unicode code point of the text as received; a lone surrogate counts as one.
+ * Code points are those of the text as received; a lone surrogate counts as one.
  * `measure` in `#rating/measure.ts` makes it, `price` in `#rating/price.ts` reads it.
  */
 export type Measurement = {
   /** Code points of the whole text, white space included. */
   readonly codePoints: number
   /**
-   * Entry `i` is the number of words of `i + 1` code points; it ends at the longest word. Words of `LONGEST_WORD` code
-   * points or more share the last possible entry, so that a measurement stays small whatever the text.
+   * Entry `i` is the number of words of `i + 1` code points; the last entry is that of the longest word. Words of
+   * `LONGEST_WORD` or more code points share an entry, so that a measurement stays small for any text.
    */
   readonly wordLengths: readonly number[]
   /** How many of the 3rd, 6th, 9th, … code points are one of `aeiouAEIOU`. */
   readonly thirdVowels: number
-  /** No two words are equal, compared code point by code point. True where there are no words. */
+  /** No two words are equal, compared by code points. True if there are no words. */
   readonly wordsDiffer: boolean
-  /** The letters and numbers, lower-cased, are at least one and read the same in both directions. */
+  /** There is at least one letter or number, and all of them, in lower case, read the same in both directions. */
   readonly palindrome: boolean
 }
 
-/** Words at least this long are counted together. A rate card cannot tell them apart. */
+/** Words of at least this length are counted together, so a rate card cannot distinguish them. */
 export const LONGEST_WORD = 32

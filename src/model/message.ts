@@ -1,13 +1,13 @@
 import type { Id } from './report.ts'
 
-/** One request to the copilot, as it came in. */
+/** One request to the copilot, as received. */
 export type Message = {
   readonly id: Id
   readonly text: string
-  /** RFC 3339, as it was received: it is echoed, not normalised. */
+  /** RFC 3339. Returned exactly as received. */
   readonly timestamp: string
-  /** The report that was asked for. Absent where none was (`null` at the edge). */
+  /** The report that the message asks for, if any (`null` on the wire). */
   readonly reportId?: Id
-  /** Who in the organization sent it, where that is known. */
+  /** The member of the organization that sent it, if known. */
   readonly member?: string
 }

@@ -1,25 +1,25 @@
-/** Milliseconds since the beginning of 1970 in UTC, a whole number. */
+/** Whole milliseconds since the start of 1970 in UTC. */
 export type EpochMs = number
 
-/** `[start, end)`: the days that are billed together, in the organization's time zone. */
+/** `[start, end)`: the days in the organization's time zone that are billed together. */
 export type BillingPeriod = { readonly start: EpochMs; readonly end: EpochMs }
 
-/** From when on which zone and anchor day hold. */
+/** A time zone and anchor day, and the instant from which they apply. */
 export type CalendarEntry = {
   readonly effectiveFrom: EpochMs
   /** An IANA time zone. */
   readonly timeZone: string
-  /** The day of the month on which a period starts, 1 to 31; in shorter months their last day. */
+  /** The day of the month on which a period starts, 1 to 31. In a shorter month, its last day. */
   readonly anchorDay: number
 }
 
-/** Ascending; the first entry holds from the beginning of time. */
+/** Ascending; the first entry applies from the beginning of time. */
 export type BillingCalendar = readonly [CalendarEntry, ...CalendarEntry[]]
 
-/** The first instant that a date can have. */
+/** The earliest instant that a Date can represent. */
 export const CALENDAR_BEGINS: EpochMs = -8_640_000_000_000_000
 
-/** The customer who is billed. */
+/** A customer, which is billed as a whole. */
 export type Organization = {
   readonly id: string
   readonly name: string

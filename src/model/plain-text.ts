@@ -1,8 +1,8 @@
 /**
- * What a name, an id or any other value must be that reaches a store: PostgreSQL has no U+0000 in a text, and a lone surrogate
- * has no UTF-8, so that it would be kept as another character than it was answered.
+ * Whether a store can keep a name, an id or any other text unchanged. PostgreSQL text cannot contain U+0000, and UTF-8 cannot
+ * encode a lone surrogate, which would come back as a different character.
  */
 export const isPlainText = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
 
 /** Completes "must be". */
-export const PLAIN_TEXT = 'without U+0000 and lone surrogates'
+export const PLAIN_TEXT = 'free of U+0000 and lone surrogates'

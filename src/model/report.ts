@@ -1,16 +1,16 @@
 import type { Credits } from './credits.ts'
 
-/** Names a report or a message: a whole number or a string. */
+/** The id of a report or a message: an integer or a string. */
 export type Id = number | string
 
-/** A catalogue entry: a message that asks for this report costs its price, whatever the text. */
+/** A catalogue entry. A message that asks for this report costs `creditCost`, whatever its text. */
 export type Report = {
   readonly id: Id
   readonly name: string
   readonly creditCost: Credits
 }
 
-/** Reports are told apart by their text: `5392` and `"5392"` are one, and it is given as the number. */
+/** `5392` and `"5392"` are the same report; its canonical id is the number. */
 export const canonicalReportId = (id: Id): Id => {
   const text = String(id)
   const number = Number(text)

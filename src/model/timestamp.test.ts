@@ -41,7 +41,7 @@ test('a timestamp is an RFC 3339 date-time with an offset', () => {
   }
 })
 
-test('every date of the calendar is a timestamp, and the day after the last of a month is not', () => {
+test('every calendar date makes a valid timestamp, and the day after the last of a month does not', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 9999 }), fc.integer({ min: 1, max: 12 }), (year, month) => {
       const last = Temporal.PlainYearMonth.from({ year, month }).daysInMonth
@@ -52,7 +52,7 @@ test('every date of the calendar is a timestamp, and the day after the last of a
   )
 })
 
-test('the instant of a timestamp is cut to milliseconds, and a leap second counts to the second before', () => {
+test('the instant of a timestamp is truncated to milliseconds, and a leap second counts as the second before it', () => {
   for (const [timestamp, wanted] of [
     ['2024-04-29T02:08:29.375Z', '2024-04-29T02:08:29.375Z'],
     ['2024-04-29t02:08:29.3759999z', '2024-04-29T02:08:29.375Z'],

@@ -1,8 +1,8 @@
 import type { EpochMs } from './organization.ts'
 
 /**
- * Whether a text is an RFC 3339 date-time: a date that exists, a time with a leap second at most, and an offset
- * (https://www.rfc-editor.org/rfc/rfc3339#section-5.6, with the upper or lower case of `T` and `Z` that it allows).
+ * Whether a text is an RFC 3339 date-time: an existing date, a time that may be a leap second, and an offset
+ * (https://www.rfc-editor.org/rfc/rfc3339#section-5.6). `T` and `Z` may be in lower case, as it allows.
  */
 export const isTimestamp = (text: string): boolean => {
   const parts = DATE_TIME.exec(text)
@@ -20,8 +20,8 @@ const daysOf = (year: number, month: number): number => {
 }
 
 /**
- * The instant of a timestamp, in whole milliseconds: what is finer is cut off, so that an instant stays in its day and
- * period. A leap second counts to the second before it, as in RFC 9557 and POSIX clocks that repeat it.
+ * The instant of a timestamp, truncated to whole milliseconds so that it stays in its day and period. A leap second counts as
+ * the second before it, as on POSIX clocks that repeat it.
  */
 export const instantOf = (timestamp: string): EpochMs => {
   const canonical = readCanonical(timestamp)
@@ -33,13 +33,13 @@ export const instantOf = (timestamp: string): EpochMs => {
   return Date.parse(`${whole}.${fraction.slice(0, 3).padEnd(3, '0')}${offset}`)
 }
 
-/** The form in which an instant is written where nobody said how: `2024-04-29T02:08:29.375Z`. */
+/** The canonical form of an instant: `2024-04-29T02:08:29.375Z`. */
 export const canonicalTimestamp = (at: EpochMs): string => new Date(at).toISOString()
 
-/** Whether the timestamp is what `canonicalTimestamp` would make of its instant. */
+/** Whether the timestamp is in the canonical form of its instant. */
 export const isCanonicalTimestamp = (timestamp: string, at: EpochMs): boolean => readCanonical(timestamp) === at
 
-/** `YYYY-MM-DDTHH:mm:ss.sssZ` → its instant; undefined for every other form. The date is taken to exist. */
+/** `YYYY-MM-DDTHH:mm:ss.sssZ` → its instant; undefined for every other form. Assumes that the date exists. */
 const readCanonical = (text: string): EpochMs | undefined => {
   if (
     text.length !== 24 ||
@@ -61,7 +61,7 @@ const number = (text: string, from: number, to: number): number => {
   return value
 }
 
-/** Days of the civil calendar, by the algorithm of https://howardhinnant.github.io/date_algorithms.html#days_from_civil. */
+/** The midnight of a date, by the algorithm of https://howardhinnant.github.io/date_algorithms.html#days_from_civil. */
 const dayOf = (text: string): EpochMs => {
   const month = number(text, 5, 7)
   const year = number(text, 0, 4) - (month <= 2 ? 1 : 0)

@@ -1,9 +1,9 @@
 /**
- * What the rules ask of a code point, answered by one load from a table of a byte each.
+ * Classifies code points for the rules with one lookup in a table of one byte each.
  *
- * The categories come from the runtime's own Unicode tables through `\p{…}`. A block of 256 entries is worked out when
- * the first text needs it, so that starting costs nothing and a text in one script touches a few kilobytes: the table
- * can change how long an answer takes, never the answer.
+ * The categories come from the runtime's own Unicode tables through `\p{…}`. A block of 256 entries is filled when a text first
+ * needs it, so startup costs nothing and a text in one script touches a few kilobytes. The table affects only the time, never
+ * the result.
  */
 
 /** Part of a word: a letter (L), a combining mark (M), `'` or `-`. */
@@ -12,7 +12,7 @@ export const WORD = 1
 export const VOWEL = 2
 /** A letter (L): a word needs at least one. */
 export const LETTER = 4
-/** A letter or a number (L or N) once lower-cased: read by the palindrome rule. */
+/** A letter or a number (L or N) after lower-casing: what the palindrome rule compares. */
 export const READ = 8
 const KNOWN = 128
 
@@ -27,8 +27,8 @@ export const classOf = (codePoint: number): number => {
 export const firstClasses = (): Uint8Array => Uint8Array.from({ length: 256 }, (_, codePoint) => classOf(codePoint))
 
 /**
- * The letter or number in what a code point lower-cases to on its own. Only U+0130 (İ) becomes two code points, `i` and
- * a combining dot, of which the dot is not read; a test goes through all code points and would find another.
+ * The letter or number that a code point lower-cases to on its own. Only U+0130 (İ) becomes two code points, `i` and a
+ * combining dot; the dot is skipped. A test goes through all code points and would find another such case.
  */
 export const foldedOf = (codePoint: number): number => {
   if (codePoint < 0x80) return codePoint > 0x40 && codePoint < 0x5b ? codePoint + 0x20 : codePoint

@@ -1,4 +1,4 @@
-/** Measurement + rate card → Charge. The rules' numbers in the comments are those of the README's table. */
+/** Prices a measurement with a rate card. The numbers in the comments are the rule numbers in the README's table. */
 import type { Charge, ChargeLine } from '#model/charge.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Measurement } from '#model/measurement.ts'
@@ -6,8 +6,8 @@ import type { RateCard } from '#model/rate-card.ts'
 import type { Report } from '#model/report.ts'
 
 /**
- * Prices a text by its measurement. Each rule that applies gives one line, `words` one for each band that has any; the
- * lines add up to the total exactly. Throws a RangeError where an amount is too large to be exact.
+ * Prices a text by its measurement. Each rule that applies adds a line (`words` adds one per band in use), and the lines add
+ * up to the total exactly. Throws a RangeError if an amount is too large to be exact.
  */
 export const price = (measurement: Measurement, card: RateCard): Charge => {
   const lines: ChargeLine[] = [line('base', 1, card.base)] // 1
@@ -26,7 +26,7 @@ export const price = (measurement: Measurement, card: RateCard): Charge => {
   return { credits: credits(total), lines }
 }
 
-/** The charge of a message that a report prices: the report's cost, whatever the text. */
+/** The charge of a message that asked for a report: the report's cost, whatever the text. */
 export const priceReport = ({ creditCost }: Report): Charge => ({
   credits: creditCost,
   lines: [line('report', 1, creditCost)],

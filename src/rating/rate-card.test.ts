@@ -22,7 +22,7 @@ test('the standard rate card has the published prices', () => {
   })
 })
 
-test('a rate card that the rules could not be applied to is refused, naming the field', () => {
+test('an invalid rate card is rejected and the error names the field', () => {
   const wrong: readonly (readonly [string, unknown])[] = [
     ['version', { version: '' }],
     ['version', { version: 7 }],

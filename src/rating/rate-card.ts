@@ -1,10 +1,10 @@
-/** Reads a rate card and refuses one that the rules could not be applied to. */
+/** Parses a rate card and rejects one that the rules cannot use. */
 import { type Credits, creditsFromDecimal } from '#model/credits.ts'
 import { LONGEST_WORD } from '#model/measurement.ts'
 import type { RateCard, WordBand } from '#model/rate-card.ts'
 import standard from './rate-cards/standard-2024.json' with { type: 'json' }
 
-/** Names the field that is wrong and what was expected. */
+/** Names the invalid field and what it must be. */
 export class InvalidRateCard extends Error {
   readonly field: string
 
@@ -17,7 +17,7 @@ export class InvalidRateCard extends Error {
 
 /** Throws InvalidRateCard. Amounts are decimal credits with at most six decimals. */
 export const parseRateCard = (input: unknown): RateCard => {
-  const card = recordAt(input, 'the whole')
+  const card = recordAt(input, 'the card')
   const penalty = recordAt(card['length_penalty'], 'length_penalty')
   refuseOthers(card, '', KNOWN_FIELDS)
   refuseOthers(penalty, 'length_penalty.', ['above', 'credits'])
@@ -49,7 +49,7 @@ const KNOWN_FIELDS = [
   'palindrome_factor',
 ]
 
-/** Rates past this could not be multiplied by a long text's length exactly. */
+/** A higher rate, multiplied by the length of a long text, might no longer be exact. */
 const RATE_MAX = 1_000
 
 const recordAt = (input: unknown, field: string): Readonly<Record<string, unknown>> => {
@@ -59,12 +59,16 @@ const recordAt = (input: unknown, field: string): Readonly<Record<string, unknow
 
 const refuseOthers = (record: Readonly<Record<string, unknown>>, path: string, known: readonly string[]): void => {
   const other = Object.keys(record).find((key) => !known.includes(key))
-  if (other !== undefined) throw new InvalidRateCard(`${path}${other}`, `absent; known fields are ${known.join(', ')}`)
+  if (other !== undefined)
+    throw new InvalidRateCard(`${path}${other}`, `absent; the known fields are ${known.join(', ')}`)
 }
 
 const versionAt = (input: unknown): string => {
   if (typeof input === 'string' && /^[a-z0-9][a-z0-9.-]{0,63}$/.test(input)) return input
-  throw new InvalidRateCard('version', '1 to 64 of the characters a-z, 0-9, "." and "-"')
+  throw new InvalidRateCard(
+    'version',
+    'a string of 1 to 64 characters from a-z, 0-9, "." and "-" that starts with a letter or a digit',
+  )
 }
 
 const amountAt = (input: unknown, field: string): Credits => {
@@ -99,5 +103,5 @@ const bandsAt = (input: unknown): readonly WordBand[] => {
   })
 }
 
-/** The price list that DECISIONS.md and the README describe. */
+/** The rate card described in the README and in DECISIONS.md. */
 export const standardRateCard: RateCard = parseRateCard(standard)

@@ -34,7 +34,7 @@ describe('the price of a text', () => {
     test(`${JSON.stringify(text)} costs ${expected}`, () => assert.equal(costOf(text), expected))
   }
 
-  test('a text of 100 code points carries no penalty and one of 101 costs five credits more', () => {
+  test('a text of 100 code points has no penalty, and one of 101 costs five credits more', () => {
     assert.deepEqual(ruleOf('.'.repeat(100), 'length-penalty'), [])
     assert.equal(costOf('.'.repeat(100)), '6')
     assert.equal(costOf('.'.repeat(101)), '11.05')
@@ -70,7 +70,7 @@ describe('the price of a text', () => {
     ])
   })
 
-  test('what a word is', () => {
+  test('a word is a run of letters, marks, apostrophes and hyphens with at least one letter', () => {
     for (const [text, lengths] of [
       ["don't", [5]],
       ['dog78cat', [3, 3]],
@@ -116,7 +116,7 @@ describe('the price of a text', () => {
     }
   })
 
-  test('words that differ in case or in normal form differ; two that are equal lose the reduction', () => {
+  test('words that differ in case or in normalization form are different; two equal words lose the reduction', () => {
     for (const text of ['Lease lease', 'é e\u0301', "don't dont", 'abcdefghi abcdXfghi', 'abcdefgh abcdefghi']) {
       assert.equal(ruleOf(text, 'unique-words').length, 1, text)
     }
@@ -139,7 +139,7 @@ describe('the price of a text', () => {
     )
   })
 
-  test('what reads the same in both directions is doubled', () => {
+  test('a palindrome costs twice as much', () => {
     for (const text of [
       'A man, a plan, a canal: Panama!',
       '12 21',
@@ -177,8 +177,8 @@ describe('measure and price against the naive rules', () => {
   }
 
   test('agree on any text', () => fc.assert(fc.property(anyText(), agrees), { numRuns: 3000 }))
-  test('agree on texts of words that come again', () => fc.assert(fc.property(wordyText(), agrees), { numRuns: 3000 }))
-  test('agree on texts that are mirrored', () => fc.assert(fc.property(mirroredText(), agrees), { numRuns: 3000 }))
+  test('agree on texts with repeated words', () => fc.assert(fc.property(wordyText(), agrees), { numRuns: 3000 }))
+  test('agree on mirrored texts', () => fc.assert(fc.property(mirroredText(), agrees), { numRuns: 3000 }))
   test('agree on long texts of every script', () => {
     fc.assert(
       fc.property(anyText(40), fc.integer({ min: 1, max: 2000 }), (text, times) => agrees(text.repeat(times))),
@@ -186,7 +186,7 @@ describe('measure and price against the naive rules', () => {
     )
   })
 
-  test('agree on every code point on its own, between letters and doubled', () => {
+  test('agree on every code point: alone, between letters, and doubled', () => {
     for (let codePoint = 0; codePoint < 0x110000; codePoint++) {
       const character = String.fromCodePoint(codePoint)
       const measurement = measure(`${character}a${character}`)
@@ -218,7 +218,7 @@ describe('measure and price against the naive rules', () => {
     agrees(`${different.slice(0, 12_000)} ${words[3]}`)
   })
 
-  test('agree on texts on both sides of the length from which a text gets its own memory', () => {
+  test('agree on texts just below and just above the length that needs its own buffer', () => {
     for (const length of [16_383, 16_384, 16_385, 65_535, 65_536, 70_000]) {
       for (const unit of ['ab ', 'é ', '租', '👍a', "a'b-"]) {
         agrees(unit.repeat(Math.ceil(length / unit.length)).slice(0, length))
@@ -226,7 +226,7 @@ describe('measure and price against the naive rules', () => {
     }
   })
 
-  test('words that lie far into a long text are told apart and found equal as any others', () => {
+  test('words far into a long text are compared like any others', () => {
     for (const filler of [60_000, 70_000, 140_000]) {
       const long = 'x'.repeat(filler)
       assert.ok(!measure(`${long} abcdMIDDLEefgh abcdMIDDLEefgh`).wordsDiffer, String(filler))
@@ -235,7 +235,7 @@ describe('measure and price against the naive rules', () => {
     }
   })
 
-  test('a text before leaves nothing behind for the next', () => {
+  test('one text never affects the measurement of the next', () => {
     const texts = ['lease', 'x'.repeat(40), '', 'é', 'lease term', '-', 'a '.repeat(9000), 'lease']
     const alone = texts.map((text) => JSON.stringify(measure(text)))
     assert.deepEqual(
@@ -244,8 +244,8 @@ describe('measure and price against the naive rules', () => {
     )
   })
 
-  test('words written so that they collide are still told apart, in time that grows with the text', () => {
-    // Same first four bytes, last four bytes and length: the table's hash cannot tell them apart.
+  test('words crafted to collide in the hash table are still told apart', () => {
+    // Equal in their first four bytes, last four bytes and length, so they all have the same hash.
     const colliding = (count: number) =>
       Array.from(
         { length: count },
@@ -316,7 +316,7 @@ describe('a charge', () => {
     })
   })
 
-  test('too large to be exact is refused, not rounded', () => {
+  test('too large to be exact is rejected, not rounded', () => {
     const measurement = { codePoints: 2 ** 50, wordLengths: [], thirdVowels: 0, wordsDiffer: true, palindrome: false }
     assert.throws(() => price(measurement, card), RangeError)
   })
@@ -348,7 +348,7 @@ describe('known bills', () => {
     assert.equal(billOf('messages.sample.json', 'reports.sample.json')[0], 10_316_650_000)
   })
 
-  test('145,298 real texts cost 1,263,078.10 credits, and each of them what the naive rules say', {
+  test('145,298 real texts cost 1,263,078.10 credits, and each costs what the naive rules say', {
     skip: skipWithout('messages.large.jsonl.gz'),
   }, () => {
     let total = 0

@@ -1,16 +1,20 @@
 /**
- * The words of one text, to tell whether two of them are equal.
+ * Finds out whether any two words of a text are equal.
  *
- * A word is a position in the text's bytes. It is kept in a hash table with open addressing by its first four bytes, its
- * last four and its length, which settle every comparison of words of up to eight bytes; the middle of longer ones is
- * compared when these agree. The table is used again from text to text without being cleared: an entry holds the number
- * of the text it belongs to. When it is half full, or when its words collide more often than chance allows (a text can
- * be written so), the words move into a `Set` of strings, which grows and whose hash the runtime seeds: adding stays
- * linear in the text for every text.
+ * Words are not copied. A hash table with open addressing holds, for each word, its position in the text's bytes, its first
+ * four bytes, its last four bytes and its length. Up to eight bytes these identify a word: only "aardvark" is `aard`, `vark`, 8.
+ * Longer words can share them: "conservation" and "constipation" are both `cons`, `tion`, 12, so their middles, `erva` and
+ * `tipa`, are compared as well.
+ *
+ * The table is reused for every text without being cleared. Each entry holds the number of its text, and an entry of an
+ * earlier text counts as empty.
+ *
+ * The words move to a `Set` of strings if the table is half full, or if there are more collisions than chance explains, as
+ * in a text written to cause them. The `Set` grows and the runtime seeds its hash, so the time stays linear for every text.
  */
 import { AHEAD as BYTES_AHEAD } from './text-bytes.ts'
 
-/** A constant of this module, as the compiler folds only those into the code. */
+/** Copied, because the compiler inlines only a module's own constants. */
 const AHEAD = BYTES_AHEAD
 const SLOTS = 512
 /** An entry: text number, first bytes, last bytes, and position and length in 16 bits each. */
@@ -22,10 +26,10 @@ let count = 0
 let probes = 0
 let strings: Set<string> | undefined
 
-/** Positions and lengths below this fit into an entry; the words of a longer text are strings from the start. */
+/** Positions and lengths below this fit into an entry. A longer text uses a `Set` from the start. */
 const TEXT_MAX = 2 ** 16
 
-/** Forgets the words of the text before, for one of `length` bytes. */
+/** Forgets the words of the previous text and prepares for one of `length` bytes. */
 export const clearWords = (length: number): void => {
   count = 0
   probes = 0
@@ -37,7 +41,7 @@ export const clearWords = (length: number): void => {
   }
 }
 
-/** Adds the word of `length` bytes at `from`, where `view` begins `AHEAD` bytes before the text; false if it was there. */
+/** Adds the word of `length` bytes at `from`. `view` starts `AHEAD` bytes before the text. False if the word was there already. */
 export const addWord = (view: DataView, from: number, length: number): boolean => {
   if (strings !== undefined) return addString(strings, view, from, length)
   const ends = length < 4 ? length : 4
@@ -67,10 +71,10 @@ export const addWord = (view: DataView, from: number, length: number): boolean =
 
 const LAST_TEXT = 2 ** 31 - 1
 const WORDS_MAX = SLOTS / 2
-/** Words that hash evenly need about a quarter of this to fill half of the table. */
+/** Evenly hashed words need about a quarter of this many probes to fill half of the table. */
 const PROBES_MAX = SLOTS
 
-/** Bits of the first and the last four bytes that belong to a word of 0, 1, 2, 3 and at least 4 bytes. */
+/** Masks for the first and last four bytes of a word of 0, 1, 2, 3, or at least 4 bytes. */
 const HEAD = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 const TAIL = Int32Array.of(0, 0xff000000, 0xffff0000, 0xffffff00, -1)
 

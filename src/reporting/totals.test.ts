@@ -11,7 +11,7 @@ const line = (timestamp: string, micros: number, reportName?: string): UsageLine
   ...(reportName === undefined ? {} : { reportName }),
 })
 
-test('days are those of the time zone, without a gap, and everything adds up', () => {
+test('days follow the time zone without gaps, and everything adds up', () => {
   const lines = [
     line('2024-03-30T23:30:00Z', 100_000),
     line('2024-04-02T03:59:59.999-04:00', 200_000, 'Lease'),
@@ -36,6 +36,6 @@ test('days are those of the time zone, without a gap, and everything adds up', (
   )
 })
 
-test('an empty period has no days and comes to nothing', () => {
+test('an empty period has no days and a total of 0', () => {
   assert.deepEqual(periodTotals([], 'UTC'), { messages: 0, credits: 0, byDay: [], byReport: [] })
 })

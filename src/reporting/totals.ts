@@ -1,17 +1,17 @@
-/** What a period comes to, by day and by report. */
+/** The totals of a period, by day and by report. */
 import { type Credits, credits } from '#model/credits.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 
 export type Total = { readonly messages: number; readonly credits: Credits }
 
 export type PeriodTotals = Total & {
-  /** From the first day with usage to the last, in the given time zone; days without included, up to 400 days. */
+  /** From the first to the last day with usage, in the given time zone. Empty days are included, in a range of up to 400 days. */
   readonly byDay: readonly (Total & { readonly day: string })[]
-  /** By name; the last, without a name, is what texts were charged for. The most expensive first. */
+  /** One per report name, the most expensive first. The last has no name: it sums the messages priced by their text. */
   readonly byReport: readonly (Total & { readonly reportName?: string })[]
 }
 
-/** `timeZone` is an IANA name, such as `Europe/London`. Throws a RangeError where it is not, or where a sum overflows. */
+/** `timeZone` is an IANA name, such as `Europe/London`. Throws a RangeError if the name is unknown or a sum overflows. */
 export const periodTotals = (lines: readonly UsageLine[], timeZone: string): PeriodTotals => {
   const days = new Map<string, Tally>()
   const reports = new Map<string | undefined, Tally>()
@@ -31,7 +31,7 @@ export const periodTotals = (lines: readonly UsageLine[], timeZone: string): Per
   }
 }
 
-/** RFC 3339 allows any number of decimals, Temporal nine; none of them changes the day. */
+/** RFC 3339 allows any number of decimals, Temporal at most nine. Dropping the rest never changes the day. */
 const dayOf = (timestamp: string, timeZone: string): string => {
   const instant = Temporal.Instant.from(timestamp.replace(/(\.\d{9})\d+/, '$1'))
   return instant.toZonedDateTimeISO(timeZone).toPlainDate().toString()
@@ -54,7 +54,7 @@ const add = (sum: Tally, line: UsageLine): void => {
 
 const total = ({ messages, micros }: Tally): Total => ({ messages, credits: credits(micros) })
 
-/** A longer range than any billing period is no range to fill: most likely one timestamp is wrong. */
+/** A range longer than any billing period is not filled with empty days: most likely a timestamp is wrong. */
 const DAYS_FILLED = 400
 
 const everyDay = (sortedDays: readonly string[]): readonly string[] => {

@@ -1,4 +1,4 @@
-/** The schema comes to be in steps that nothing cuts in half, whatever was there, whoever else does it, whenever it is killed. */
+/** Every migration is applied completely or not at all, from any version, with concurrent starts, and if the process is killed. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,11 +22,11 @@ type Store = {
 }
 
 type Database = {
-  /** Brings it to a schema as an older program would have. */
+  /** Migrates only up to a version, as an older release would have. */
   readonly migrateTo: (version: number) => Promise<void>
   readonly run: (sql: string) => Promise<void>
   readonly open: () => Promise<{ readonly close: () => Promise<void>; readonly check: () => Promise<void> }>
-  /** Source of a module that opens it. */
+  /** Source code of a module that opens the database. */
   readonly openingModule: string
   readonly markNewer: string
 }
@@ -54,7 +54,7 @@ let databases = 0
 
 const versionsOfPostgres = postgresMigrations.map(({ version }) => version)
 
-/** `behind` says how programs reach it; the test itself looks at it directly. */
+/** `behind` maps to the URL that programs use; the test itself connects directly. */
 const createInPostgres = async (behind: (url: string) => string): Promise<Database> => {
   const direct = await server.createDatabase()
   const url = behind(direct)
@@ -106,8 +106,8 @@ const openInProcess = (module: string) =>
   spawn(process.execPath, ['--eval', module], { stdio: ['ignore', 'pipe', 'inherit'] })
 
 for (const [name, { skip = false, versions, create }] of Object.entries(STORES)) {
-  describe(`the schema in ${name}`, { skip }, () => {
-    test('is numbered without a gap', () => {
+  describe(`the schema of ${name}`, { skip }, () => {
+    test('has version numbers without gaps', () => {
       assert.deepEqual(
         versions,
         versions.map((_, index) => index + 1),
@@ -115,7 +115,7 @@ for (const [name, { skip = false, versions, create }] of Object.entries(STORES))
     })
 
     for (const version of [0, ...versions]) {
-      test(`comes from schema ${version} to the newest, and stays there`, async () => {
+      test(`is migrated from version ${version} to the newest, and opened again unchanged`, async () => {
         const database = await create()
         await database.migrateTo(version)
         for (let time = 0; time < 2; time++) {
@@ -126,15 +126,15 @@ for (const [name, { skip = false, versions, create }] of Object.entries(STORES))
       })
     }
 
-    test('of a newer program is refused and left alone', async () => {
+    test('of a newer release is rejected and not changed', async () => {
       const database = await create()
       await (await database.open()).close()
       await database.run(database.markNewer)
-      await assert.rejects(database.open(), /schema 9999, which is newer than this program knows/)
+      await assert.rejects(database.open(), /schema version 9999, but this program supports/)
       await database.run('SELECT count(*) FROM usage_record')
     })
 
-    test('is made once by several processes that start at the same time', async () => {
+    test('is created once by several processes that start at the same time', async () => {
       const database = await create()
       const children = Array.from({ length: 4 }, () => openInProcess(database.openingModule))
       const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))
@@ -142,14 +142,14 @@ for (const [name, { skip = false, versions, create }] of Object.entries(STORES))
       await (await database.open()).close()
     })
 
-    test('is whole or not there when the process that makes it is killed', async () => {
+    test('is complete or absent after the process that creates it is killed', async () => {
       for (let round = 0; round < 5; round++) {
         const database = await create()
         const child = openInProcess(database.openingModule)
         await once(child.stdout, 'data')
         setTimeout(() => child.kill('SIGKILL'), 10 + round * 12)
         const [code] = await once(child, 'exit')
-        assert.ok(code === null || code === 0, 'it was killed or had done')
+        assert.ok(code === null || code === 0, 'it failed before it was killed')
         const ledger = await database.open()
         await ledger.check()
         await ledger.close()

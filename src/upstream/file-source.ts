@@ -1,10 +1,10 @@
 /**
- * A current period that lies in two files, in the shape in which the Copilot service answers: `{"messages":[…]}` and
- * `{"reports":[…]}`. The bundled sample is one; it is read with the same checks as an upstream's answers.
+ * Reads the current period from two files shaped like the Copilot service's responses, `{"messages":[…]}` and
+ * `{"reports":[…]}`, with the same checks. The bundled sample is read this way.
  */
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import type { CurrentPeriodSource } from '#metering/ports.ts'
+import type { CopilotService } from '#metering/ports.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import { parseJson } from './json-listing.ts'
@@ -13,14 +13,14 @@ import { readListing } from './upstream.ts'
 
 export type PeriodFiles = { readonly messages: string; readonly reports: string | undefined }
 
-/** A file that is absent, cannot be read or does not hold what it should. */
+/** A file is missing, unreadable or has invalid content. */
 export class UnusableFile extends ServiceError {
   constructor(path: string, reason: string, options?: ErrorOptions) {
     super('unusable_file', `${path}: ${reason}`, options)
   }
 }
 
-export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPeriodSource => {
+export const createFileSource = ({ messages, reports }: PeriodFiles): CopilotService => {
   let catalogue: Promise<ReadonlyMap<string, Report>> | undefined
   return {
     list: async ({ start, since, progress }) => {
@@ -40,25 +40,25 @@ export const createFileSource = ({ messages, reports }: PeriodFiles): CurrentPer
         throw toUnusable(messages, error)
       }
     },
-    inquire: () => {
+    lookUpReports: () => {
       const wanted = new Set<Id>()
       return {
         want: (id) => wanted.add(id),
-        answers: async () => {
+        reports: async () => {
           if (reports !== undefined && wanted.size > 0) catalogue ??= readReports(reports)
           const known = await catalogue
           const answers = new Map<Id, Report | undefined>()
           for (const id of wanted) answers.set(id, known?.get(String(id)))
           return answers
         },
-        drop: () => {},
+        cancel: () => {},
       }
     },
     close: async () => {},
   }
 }
 
-/** `version` changes when the file does. */
+/** `version` changes whenever the file changes. */
 const stateOf = async (path: string): Promise<{ readonly version: string; readonly size: number }> => {
   try {
     const { mtimeMs, size, ino } = await stat(path)
@@ -72,14 +72,14 @@ const readReports = async (path: string): Promise<ReadonlyMap<string, Report>> =
   try {
     const root = parseJson([await readFile(path)], 'the file')
     const reports = typeof root === 'object' && root !== null && 'reports' in root ? root.reports : undefined
-    if (!Array.isArray(reports)) throw new MalformedAnswer('it must be an object with an array "reports"')
+    if (!Array.isArray(reports)) throw new MalformedAnswer('must be an object with a "reports" array')
     const catalogue = new Map<string, Report>()
     for (const each of reports as readonly unknown[]) {
       const id = idOf(each)
       const report = parseReport(each, id)
       const before = catalogue.get(id) ?? report
       if (before.name !== report.name || before.creditCost !== report.creditCost) {
-        throw new MalformedAnswer(`report ${JSON.stringify(report.id)} is there twice, with different content`)
+        throw new MalformedAnswer(`report ${JSON.stringify(report.id)} is listed twice, with different contents`)
       }
       catalogue.set(id, report)
     }

@@ -1,17 +1,18 @@
 /**
- * Calls the Copilot service: with a time limit for each attempt and for all of them, retries where another attempt can
- * help, a size limit, and connections that are kept open.
+ * Calls the Copilot service: a timeout per attempt and a deadline for the whole call, retries if another attempt can help, a
+ * size limit, and keep-alive connections.
  */
 import type { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { Agent, errors } from 'undici'
 import type { Deadline, Progress } from '#metering/ports.ts'
+import { elapsedMs, laterBy, type MonotonicClock } from '#model/clock.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
 import { retryAfterMs, retryDelayMs } from './retry.ts'
 import { MalformedAnswer } from './schemas.ts'
 
 export type HttpClientSettings = {
-  /** Its path, if any, comes before that of each call. */
+  /** Its path, if it has one, is prefixed to the path of each call. */
   readonly baseUrl: URL
   readonly attemptTimeoutMs: number
   readonly attemptsMax: number
@@ -19,9 +20,9 @@ export type HttpClientSettings = {
 }
 
 export type HttpClientNeeds = HttpClientSettings & {
-  readonly now: () => number
+  readonly now: MonotonicClock
   readonly random: () => number
-  /** Is told of every attempt, for metrics. */
+  /** Called after every attempt, for metrics. */
   readonly observe: (attempt: CallAttempt) => void
 }
 
@@ -34,27 +35,30 @@ export type CallAttempt = {
 export type Call<T> = {
   readonly kind: CallAttempt['call']
   readonly path: string
-  /** Makes the call conditional: 304 is an answer only where this is not empty. */
+  /** Headers that make the call conditional. If there are none, a 304 is an error. */
   readonly conditions: Readonly<Record<string, string>>
-  /** Whether 404 is an answer: the known absence of a report. */
+  /** Whether 404 is a valid response: it means that the report does not exist. */
   readonly mayBeMissing: boolean
   readonly deadline: Deadline
   readonly progress?: Progress | undefined
-  /** Makes, for each attempt, what the body of a 200 is read with. */
+  /** Creates the reader for the body of a 200. Called once per attempt. */
   readonly start: () => BodyReader<T>
 }
 
-/** Both may throw MalformedAnswer or UnbillableListing, a failed attempt; anything else they throw ends the call. */
+/**
+ * Reads a response body. A MalformedAnswer or UnbillableListing that either method throws is a failed attempt, which can be
+ * retried. Any other error ends the call.
+ */
 export type BodyReader<T> = {
   readonly push: (chunk: Uint8Array) => void
   readonly end: () => T
 }
 
-export type Answer<T> =
-  | { readonly status: 200; readonly body: T; readonly headers: AnswerHeaders }
+export type UpstreamResponse<T> =
+  | { readonly status: 200; readonly body: T; readonly headers: ResponseHeaders }
   | { readonly status: 304 | 404 }
 
-export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 export const createHttpClient = (needs: HttpClientNeeds) => {
   const { baseUrl, attemptTimeoutMs, attemptsMax, bytesMax, now, random, observe } = needs
@@ -62,7 +66,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
   const closing = new AbortController()
   const prefix = baseUrl.pathname.replace(/\/$/, '')
 
-  const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<Answer<T>> => {
+  const attempt = async <T>(call: Call<T>, timeoutMs: number): Promise<UpstreamResponse<T>> => {
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing.signal])
     const response = await agent
       .request({
@@ -75,8 +79,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
       .catch(throwBroken)
     const { statusCode: status, body } = response
     if (status !== 200) {
-      // What comes with another status is of no interest, and nothing waits for it; but reading it to its end keeps the
-      // connection usable.
+      // The body of another status is not used and nothing waits for it, but draining it keeps the connection reusable.
       body.dump({ limit: DUMPED_MAX, signal }).catch(() => body.destroy())
       if (status === 304 && Object.keys(call.conditions).length > 0) return { status }
       if (status === 404 && call.mayBeMissing) return { status }
@@ -86,7 +89,9 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     const encoding = response.headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity') {
       giveUp(body)
-      throw new MalformedAnswer(`it has a content-encoding that was not asked for: ${JSON.stringify(encoding)}`)
+      throw new MalformedAnswer(
+        `the response has content-encoding ${JSON.stringify(encoding)}, which was not requested`,
+      )
     }
     const header = response.headers['content-length']
     const total = header === undefined ? undefined : Number(header)
@@ -96,15 +101,15 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     }
     const reader = call.start()
     let bytes = 0
-    let turnEndsAt = now() + TURN_MS
+    let turnEnds = laterBy(now(), TURN_MS)
     for await (const chunk of chunksOf(body)) {
-      // As long as more is at hand, a loop over a body lets nothing else run.
-      if (now() > turnEndsAt) {
+      // While more data is buffered, this loop never returns to the event loop by itself.
+      if (now() > turnEnds) {
         await letOthersRun()
-        turnEndsAt = now() + TURN_MS
+        turnEnds = laterBy(now(), TURN_MS)
       }
       bytes += chunk.length
-      // Leaving the loop destroys the body and with it the connection.
+      // Leaving the loop destroys the body and its connection.
       if (bytes > bytesMax) throw new TooLarge(bytesMax)
       reader.push(chunk)
       call.progress?.(bytes, total)
@@ -112,23 +117,23 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     return { status, body: reader.end(), headers: response.headers }
   }
 
-  /** Throws UpstreamError, or what the reader threw that was not MalformedAnswer. */
-  const get = async <T>(call: Call<T>): Promise<Answer<T>> => {
+  /** Throws UpstreamError, or any error of the reader other than MalformedAnswer and UnbillableListing. */
+  const get = async <T>(call: Call<T>): Promise<UpstreamResponse<T>> => {
     for (let attempts = 1; ; attempts++) {
-      const startedAt = now()
-      const tell = (outcome: CallAttempt['outcome']) =>
-        observe({ call: call.kind, outcome, durationMs: now() - startedAt })
+      const started = now()
+      const observed = (outcome: CallAttempt['outcome']) =>
+        observe({ call: call.kind, outcome, durationMs: elapsedMs(started, now()) })
       try {
-        const leftMs = Math.max(1, Math.ceil(call.deadline - startedAt))
+        const leftMs = Math.max(1, Math.ceil(elapsedMs(started, call.deadline)))
         const answer = await attempt(call, Math.min(attemptTimeoutMs, leftMs))
-        tell(answer.status === 200 ? 'ok' : answer.status === 304 ? 'not-modified' : 'not-found')
+        observed(answer.status === 200 ? 'ok' : answer.status === 304 ? 'not-modified' : 'not-found')
         return answer
       } catch (error) {
         const failed = classify(error)
         if (failed === undefined) throw error
-        tell(failed.failure)
+        observed(failed.failure)
         const waitMs = Math.max(failed.retryAfterMs ?? 0, retryDelayMs(attempts, random()))
-        const canRetry = failed.isWorthRetrying && attempts < attemptsMax && now() + waitMs < call.deadline
+        const canRetry = failed.isWorthRetrying && attempts < attemptsMax && laterBy(now(), waitMs) < call.deadline
         if (!canRetry || closing.signal.aborted) throw toUpstreamError(call, failed, attempts, error)
         await sleep(waitMs, closing.signal)
       }
@@ -147,10 +152,10 @@ export type HttpClient = ReturnType<typeof createHttpClient>
 
 const TURN_MS = 10
 
-/** How much of an answer that is not read for its content may come before its connection is given up. */
+/** How many bytes of an unused body to drain before closing the connection instead. */
 const DUMPED_MAX = 64 * 1024
 
-/** Closes the connection. That the body ends early is no news, and without a listener it would end the process. */
+/** Closes the connection. The listener ignores the resulting error, which would otherwise end the process. */
 const giveUp = (body: Readable): void => {
   body.on('error', () => {}).destroy()
 }
@@ -160,7 +165,7 @@ class FailedStatus extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(status: number, waitMs: number | undefined) {
-    super(`it answered with status ${status}`)
+    super(`the response status was ${status}`)
     this.status = status
     this.retryAfterMs = waitMs
   }
@@ -168,23 +173,23 @@ class FailedStatus extends Error {
 
 class TooLarge extends Error {
   constructor(bytesMax: number) {
-    super(`its answer is larger than the ${bytesMax} bytes that are allowed`)
+    super(`the response is larger than the limit of ${bytesMax} bytes`)
   }
 }
 
-/** What the HTTP client threw: whatever it is, no whole answer came over this connection. */
+/** Wraps anything the HTTP client throws: whatever the cause, no complete response arrived over this connection. */
 class Broken extends Error {
   constructor(cause: unknown) {
     super('the HTTP client failed', { cause })
   }
 }
 
-/** An argument that the client refuses is our own fault and stays what it is. */
+/** An invalid argument is a bug of ours, not a broken connection, so it is thrown as it is. */
 const throwBroken = (error: unknown): never => {
   throw error instanceof errors.InvalidArgumentError ? error : new Broken(error)
 }
 
-/** Tells what breaks the body from what its reader throws: leaving a loop over this reaches no `catch`. */
+/** Wraps errors of the body itself. An error thrown by the loop that reads it does not reach this `catch`. */
 async function* chunksOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* body
@@ -201,7 +206,7 @@ type Failed = {
   readonly retryAfterMs?: number
 }
 
-/** What went wrong in an attempt; undefined if it was not the upstream. */
+/** How the attempt failed, or undefined if the error is not the upstream's fault. */
 const classify = (error: unknown): Failed | undefined => {
   if (error instanceof MalformedAnswer || error instanceof UnbillableListing) {
     return { failure: 'bad-answer', reason: error.message, isWorthRetrying: true }
@@ -220,11 +225,13 @@ const brokenBy = (cause: unknown): Failed => {
   const { name, code } =
     cause instanceof Error ? (cause as NodeJS.ErrnoException) : { name: 'unknown', code: undefined }
   if (name === 'TimeoutError') {
-    return { failure: 'timeout', reason: 'it did not answer completely in time', isWorthRetrying: true }
+    return { failure: 'timeout', reason: 'no complete response arrived in time', isWorthRetrying: true }
   }
-  // A name or code says what happened; a message could quote what was sent.
+  // The name or code says what happened. The error's message could quote the response.
   const what = name === 'AbortError' ? 'closing' : (code ?? name)
-  const reason = what.startsWith('HPE_') ? `its answer is not valid HTTP (${what})` : `the connection failed (${what})`
+  const reason = what.startsWith('HPE_')
+    ? `the response is not valid HTTP (${what})`
+    : `the connection failed (${what})`
   return { failure: 'connection', reason, isWorthRetrying: true }
 }
 
@@ -233,7 +240,7 @@ const toUpstreamError = (call: Call<unknown>, failed: Failed, attempts: number, 
   return new UpstreamError({ call: `GET ${call.path}`, attempts, ...details }, { cause })
 }
 
-/** Ends early, without an error, when the client closes: what follows then fails at once. */
+/** Resolves early, without an error, when the client closes: the next attempt then fails at once. */
 const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(done, ms)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { JsonListing } from './json-listing.ts'
 import { MalformedAnswer } from './schemas.ts'
 
-/** Reads bytes in pieces that end at the given places. */
+/** Parses bytes in chunks that end at the given positions. */
 const read = (bytes: Uint8Array, ends: readonly number[] = []): readonly unknown[] => {
   const taken: unknown[] = []
   const listing = new JsonListing((elements, first) => {
@@ -20,7 +20,7 @@ const read = (bytes: Uint8Array, ends: readonly number[] = []): readonly unknown
 const everyByte = (bytes: Uint8Array) => Array.from(bytes, (_, index) => index)
 
 describe('a listing', () => {
-  test('is read the same however it is cut, as JSON.parse reads it', () => {
+  test('is parsed as JSON.parse parses it, for any division into chunks', () => {
     const element = fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' })
     const around = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
     const spaces = fc.constantFrom(undefined, 1, '\t')
@@ -43,7 +43,7 @@ describe('a listing', () => {
     )
   })
 
-  test('may hold "messages" elsewhere, brackets in strings, escapes and other fields', () => {
+  test('can have other fields, nested "messages", brackets in strings, and escapes', () => {
     for (const [json, count] of [
       ['{"messages":[]}', 0],
       [' { "messages" : [ ] } \n', 0],
@@ -60,7 +60,7 @@ describe('a listing', () => {
     }
   })
 
-  test('that is not JSON, is cut off or has no messages is refused, wherever it is cut, without quoting it', () => {
+  test('that is invalid JSON, truncated or without messages is rejected without quoting it, for any division into chunks', () => {
     for (const json of [
       '',
       'null',
@@ -102,7 +102,7 @@ describe('a listing', () => {
     }
   })
 
-  test('with a key twice is refused, around its messages and in each, and the key is named', () => {
+  test('with a duplicate key is rejected, around its messages or in one of them, and the error names the key', () => {
     for (const [json, name] of [
       ['{"messages":[{"id":1}],"messages":2}', 'messages'],
       ['{"messages":1,"messages":[{"id":1}]}', 'messages'],
@@ -113,18 +113,21 @@ describe('a listing', () => {
     ] as const) {
       const bytes = Buffer.from(json)
       for (const ends of [[], everyByte(bytes)]) {
-        assert.throws(() => read(bytes, ends), { message: `the listing has a key twice: ${name}` }, json)
+        assert.throws(() => read(bytes, ends), { message: `the listing has a duplicate key: ${name}` }, json)
       }
     }
-    assert.throws(() => read(Buffer.from('{"messages":[1],"messages":[2]}')), /"messages" twice/)
+    assert.throws(() => read(Buffer.from('{"messages":[1],"messages":[2]}')), /duplicate key: messages/)
   })
 
-  test('that is not UTF-8 is refused, not repaired', () => {
+  test('that is not UTF-8 is rejected, not repaired', () => {
     const bytes = Buffer.concat([Buffer.from('{"messages":["'), Buffer.of(0xff), Buffer.from('"]}')])
     assert.throws(() => read(bytes), /not valid UTF-8/)
   })
 
-  test('with endless things beside its messages is refused', () => {
-    assert.throws(() => read(Buffer.from(`{"x":"${'x'.repeat(5_000_000)}","messages":[]}`)), /beside its messages/)
+  test('with megabytes outside its "messages" array is rejected', () => {
+    assert.throws(
+      () => read(Buffer.from(`{"x":"${'x'.repeat(5_000_000)}","messages":[]}`)),
+      /outside its "messages" array/,
+    )
   })
 })

@@ -1,27 +1,27 @@
 /**
- * Reads `{"messages":[…]}` from bytes as they arrive, so that a large listing is neither held in memory whole nor stops
- * the process while it is parsed. Bytes are only cut here, at the commas between the array's elements; what lies between
- * two cuts, and what lies around the array, is read by `readJson`, which alone decides about validity.
+ * Parses `{"messages":[…]}` as it arrives, so that a large listing is never in memory as a whole and never blocks the process
+ * while it is parsed. This code only splits the bytes at the commas between elements. `readJson` parses the parts and the
+ * object around them, and it alone decides what is valid.
  */
 import { InvalidJson, readJson, toPathText } from '#formats/json.ts'
 import { MalformedAnswer } from './schemas.ts'
 
-/** Is handed the next elements of the array and the place of the first of them. */
+/** Receives the next elements of the array and the index of the first one. */
 export type TakeElements = (elements: readonly unknown[], first: number) => void
 
 export class JsonListing {
   readonly #takeElements: TakeElements
-  #state: 'before' | 'inside' | 'behind' = 'before'
-  /** Open brackets: in the whole while outside of the array, in the element while inside. */
+  #state: 'before' | 'inside' | 'after' = 'before'
+  /** How many brackets are open: inside the array, only those of the current element count. */
   #depth = 0
   #inString = false
   #isEscaped = false
-  /** The latest string directly in the root, which is the key of the bracket that follows it. */
+  /** The last string at the top level, which is the key of a bracket that follows it. */
   #key: number[] = []
-  /** What is around the elements: `{"messages":[]}` in most listings. */
+  /** The bytes around the elements: `{"messages":[]}` in most listings. */
   #around: Uint8Array[] = []
   #aroundBytes = 0
-  /** The beginning of an element whose end has not arrived. */
+  /** The start of an element whose end has not arrived yet. */
   #pending: Uint8Array[] = []
   #count = 0
   #isCut = false
@@ -30,19 +30,19 @@ export class JsonListing {
     this.#takeElements = takeElements
   }
 
-  /** Throws MalformedAnswer, and what the taker of the elements throws. */
+  /** Throws MalformedAnswer, and any error that `takeElements` throws. */
   push(chunk: Uint8Array): void {
     let at = 0
     while (at < chunk.length) at = this.#state === 'inside' ? this.#readInside(chunk, at) : this.#readAround(chunk, at)
   }
 
-  /** Nothing more will come: throws MalformedAnswer where the listing is not complete or is not one. */
+  /** Call at the end of the input. Throws MalformedAnswer if the listing is incomplete or is not a listing. */
   end(): void {
-    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends in the middle of its messages')
+    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends inside its "messages" array')
     const root = parseJson(this.#around, 'the listing')
     const messages = typeof root === 'object' && root !== null && 'messages' in root ? root.messages : undefined
     if (!Array.isArray(messages) || this.#state === 'before') {
-      throw new MalformedAnswer('the listing must be an object with an array "messages"')
+      throw new MalformedAnswer('the listing must be an object with a "messages" array')
     }
   }
 
@@ -59,7 +59,7 @@ export class JsonListing {
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         this.#depth++
         if (byte === OPEN_BRACE || this.#depth !== 2 || !this.#isMessagesNext()) continue
-        if (this.#state === 'behind') throw new MalformedAnswer('the listing has "messages" twice')
+        if (this.#state === 'after') throw new MalformedAnswer('the listing has a duplicate key: messages')
         this.#keepAround(chunk.subarray(from, at + 1))
         this.#state = 'inside'
         this.#depth = 0
@@ -85,12 +85,12 @@ export class JsonListing {
   #keepAround(bytes: Uint8Array): void {
     this.#aroundBytes += bytes.length
     if (this.#aroundBytes > AROUND_MAX) {
-      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes beside its messages`)
+      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes outside its "messages" array`)
     }
     this.#around.push(bytes.slice())
   }
 
-  /** The hot loop: finds strings, brackets and the commas between elements, and passes on the elements that are whole. */
+  /** The hot loop: finds strings, brackets and the commas between elements, and passes on complete elements. */
   #readInside(chunk: Uint8Array, from: number): number {
     let depth = this.#depth
     let inString = this.#inString
@@ -104,7 +104,7 @@ export class JsonListing {
           isEscaped = false
           continue
         }
-        // Most bytes are of a string: nothing but its end and its escapes is looked for.
+        // Most bytes are inside strings, where only escapes and the closing quote matter.
         while (at < end && chunk[at] !== QUOTE && chunk[at] !== BACKSLASH) at++
         if (at === end) break
         if (chunk[at] === BACKSLASH) isEscaped = true
@@ -125,7 +125,7 @@ export class JsonListing {
     }
     if (at < end) {
       this.#passOn(chunk.subarray(from, at), true)
-      this.#state = 'behind'
+      this.#state = 'after'
       this.#depth = 2
       this.#inString = false
       return at
@@ -143,7 +143,7 @@ export class JsonListing {
     this.#isCut = !isLast
     const parts = [...this.#pending, bytes]
     this.#pending = []
-    const where = this.#count === 0 ? 'messages' : `messages, from messages[${this.#count}] on,`
+    const where = `the "messages" array${this.#count === 0 ? '' : ` from messages[${this.#count}] on`}`
     if (parts.every(isBlank)) {
       if (isLast && !wasCut && this.#count === 0) return
       throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
@@ -158,12 +158,12 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
 const [OPENING, CLOSING] = [Uint8Array.of(OPEN_BRACKET), Uint8Array.of(CLOSE_BRACKET)]
 
-/** Longer strings in the root cannot be `messages`, however it is escaped. */
+/** A longer key cannot be `messages`, even if every character is escaped. */
 const KEY_MAX = 64
 const AROUND_MAX = 4 * 1024 * 1024
-const IS_NOT_JSON = 'is not JSON'
+const IS_NOT_JSON = 'is not valid JSON'
 
-/** `first` is the place of the first element, where the bytes are elements of `messages`. Throws MalformedAnswer. */
+/** If the bytes are elements of `messages`, `first` is the index of the first one. Throws MalformedAnswer. */
 export const parseJson = (parts: readonly Uint8Array[], where: string, first?: number): unknown => {
   try {
     return readJson(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts))
@@ -176,9 +176,9 @@ export const parseJson = (parts: readonly Uint8Array[], where: string, first?: n
 const reasonOf = ({ fault, path = [] }: InvalidJson, where: string, first: number | undefined): string => {
   if (fault === 'not-utf-8') return `${where} is not valid UTF-8`
   if (fault === 'not-json') return `${where} ${IS_NOT_JSON}`
-  if (first === undefined) return `${where} has a key twice: ${toPathText(path)}`
+  if (first === undefined) return `${where} has a duplicate key: ${toPathText(path)}`
   const [index, ...rest] = path
-  return `the listing has a key twice: ${toPathText(['messages', first + Number(index), ...rest])}`
+  return `the listing has a duplicate key: ${toPathText(['messages', first + Number(index), ...rest])}`
 }
 
 const parseKey = (escaped: string): unknown => {

@@ -1,9 +1,10 @@
 /**
- * What reports cost: each asked for once, a bounded number at a time, and remembered; that there is no such report is
- * remembered for a shorter time. Whoever asks while it is being asked for waits for the same answer. A listing may name
- * hundreds of thousands: what waits to be asked for is an entry in a list, without a promise, a timer or an error of its own.
+ * Fetches and caches what reports cost. A bounded number of requests run at a time, and concurrent callers share the request
+ * for the same report. A report that does not exist is cached too, for a shorter time. A listing can name hundreds of
+ * thousands of reports, so a queued report is only an entry in a list: it has no promise, timer or error of its own.
  */
-import type { Deadline, Freshness, Inquiry, Validators } from '#metering/ports.ts'
+import type { Deadline, Freshness, ReportLookup, Validators } from '#metering/ports.ts'
+import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
@@ -14,25 +15,25 @@ import { conditionsOf, validatorsOf } from './validators.ts'
 export type ReportCatalogueSettings = {
   readonly reportTtlMs: number
   readonly missingTtlMs: number
-  /** Reports asked for at the same time. */
+  /** How many reports are requested at the same time. */
   readonly concurrency: number
 }
 
 type Needs = ReportCatalogueSettings & {
   readonly client: HttpClient
-  readonly now: () => number
+  readonly now: MonotonicClock
 }
 
-/** Throws UpstreamError from `answers`. */
+/** `reports` of a lookup can throw UpstreamError. */
 export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, concurrency }: Needs) => {
-  const known = createMemory()
-  const asked = new Map<Id, Promise<Report | undefined>>()
-  /** Inquiries of which something waits, each of which has its turn: a long one holds up no other. */
+  const known = createCache()
+  const requested = new Map<Id, Promise<Report | undefined>>()
+  /** Lookups with queued reports. They take turns, so a long one does not hold up the others. */
   const waiting = new Set<Waiting>()
   let running = 0
   let isResting = false
 
-  const ask = async (id: Id, deadline: Deadline): Promise<Report | undefined> => {
+  const request = async (id: Id, deadline: Deadline): Promise<Report | undefined> => {
     const before = known.get(id)
     const answer = await client.get({
       kind: 'report',
@@ -46,32 +47,35 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     const validators = answer.status === 200 ? validatorsOf(answer.headers) : before?.validators
     known.set(id, {
       report,
-      until: now() + (report === undefined ? missingTtlMs : reportTtlMs),
+      until: laterBy(now(), report === undefined ? missingTtlMs : reportTtlMs),
       validators: report === undefined ? undefined : validators,
     })
     return report
   }
 
-  const askOnce = (id: Id, deadline: Deadline): Promise<Report | undefined> => {
-    const pending = asked.get(id)
+  const requestOnce = (id: Id, deadline: Deadline): Promise<Report | undefined> => {
+    const pending = requested.get(id)
     if (pending !== undefined) return pending
     running++
-    const answer = ask(id, deadline).finally(() => {
-      asked.delete(id)
+    const answer = request(id, deadline).finally(() => {
+      requested.delete(id)
       running--
-      askNext()
+      requestNext()
     })
-    asked.set(id, answer)
+    requested.set(id, answer)
     return answer
   }
 
-  const recall = (id: Id, { anew }: Freshness): Known | undefined => {
-    const entry = anew ? undefined : known.get(id)
+  const recall = (id: Id, { refetch }: Freshness): Known | undefined => {
+    const entry = refetch ? undefined : known.get(id)
     return entry !== undefined && now() < entry.until ? entry : undefined
   }
 
-  /** As much as may be asked for now; what needs no asking is many at a time, and then others have their turn. */
-  const askNext = (): void => {
+  /**
+   * Starts as many requests as the limit allows. Reports answered from the cache start no request, so without a limit of
+   * their own, 100,000 of them would block the event loop: after `ANSWERS_A_TURN` steps, other work runs first.
+   */
+  const requestNext = (): void => {
     if (isResting) return
     for (let count = 0; running < concurrency; count++) {
       const [next] = waiting
@@ -80,25 +84,25 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
         isResting = true
         setImmediate(() => {
           isResting = false
-          askNext()
+          requestNext()
         })
         return
       }
       waiting.delete(next)
-      if (next.askOne()) waiting.add(next)
+      if (next.requestOne()) waiting.add(next)
     }
   }
 
-  return (deadline: Deadline, how: Freshness = REMEMBERED_WILL_DO): Inquiry => {
+  return (deadline: Deadline, how: Freshness = CACHE_ALLOWED): ReportLookup => {
     const answers = new Map<Id, Report | undefined>()
     const wanted = new Set<Id>()
     let queue: Id[] = []
     let next = 0
     let failed: { readonly error: unknown } | undefined
     let timer: NodeJS.Timeout | undefined
-    let tell = (): void => {}
+    let wake = (): void => {}
 
-    /** What waits is forgotten at once, however much it is. */
+    /** Clears the queue at once, whatever its length. */
     const drop = (): void => {
       waiting.delete(turn)
       clearTimeout(timer)
@@ -109,29 +113,29 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     const fail = (error: unknown): void => {
       failed ??= { error }
       drop()
-      tell()
+      wake()
     }
 
     const failLate = (): void => {
       const id = queue[next]
       if (id === undefined) return
-      const reason = `no time was left to ask, with ${answers.size} of ${wanted.size} reports answered`
+      const reason = `the deadline passed with ${answers.size} of ${wanted.size} reports received`
       fail(new UpstreamError({ call: `GET ${pathOf(id)}`, failure: 'timeout', reason, attempts: 0 }))
     }
 
     const settle = (id: Id, report: Report | undefined): void => {
       answers.set(id, report)
-      if (answers.size === wanted.size) tell()
+      if (answers.size === wanted.size) wake()
     }
 
     const turn: Waiting = {
-      askOne: () => {
+      requestOne: () => {
         if (now() >= deadline) failLate()
         const id = queue[next++]
         if (id === undefined) return false
         const entry = recall(id, how)
         if (entry !== undefined) settle(id, entry.report)
-        else askOnce(id, deadline).then((report) => settle(id, report), fail)
+        else requestOnce(id, deadline).then((report) => settle(id, report), fail)
         if (next < queue.length) return true
         drop()
         return false
@@ -147,52 +151,53 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
           settle(id, entry.report)
           return
         }
-        if (queue.length === 0) timer = setTimeout(failLate, Math.max(0, deadline - now())).unref()
+        if (queue.length === 0) timer = setTimeout(failLate, Math.max(0, elapsedMs(now(), deadline))).unref()
         queue.push(id)
         waiting.add(turn)
-        askNext()
+        requestNext()
       },
-      answers: async () => {
+      reports: async () => {
         if (failed === undefined && answers.size < wanted.size) {
           await new Promise<void>((resolve) => {
-            tell = resolve
+            wake = resolve
           })
         }
         if (failed !== undefined) throw failed.error
         return answers
       },
-      drop,
+      cancel: drop,
     }
   }
 }
 
 type Waiting = {
-  /** Asks for the next one; whether another waits. */
-  readonly askOne: () => boolean
+  /** Requests the next report. Returns whether more are queued. */
+  readonly requestOne: () => boolean
 }
 
 const ANSWERS_A_TURN = 2000
-const REMEMBERED_WILL_DO: Freshness = { anew: false }
+const CACHE_ALLOWED: Freshness = { refetch: false }
 
 const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 
 type Known = {
   readonly report: Report | undefined
-  readonly until: number
+  readonly until: MonotonicMs
   readonly validators: Validators | undefined
 }
 
 /**
- * Remembers the latest 100,000 at least and 200,000 at most: forgetting costs another call, never an answer. Two maps, of
- * which the older goes at once. To delete the oldest of one map each time takes longer the more were deleted before.
+ * A cache of at least the 100,000 and at most the 200,000 most recently fetched reports. A report that was evicted is fetched
+ * again. There are two maps, and the older is dropped as a whole: with one map, deleting the oldest entry gets slower the more
+ * entries were deleted before.
  */
-const createMemory = () => {
+const createCache = () => {
   let young = new Map<Id, Known>()
   let old = young
   return {
     get: (id: Id): Known | undefined => young.get(id) ?? old.get(id),
     set: (id: Id, known: Known): void => {
-      if (young.size >= REMEMBERED_MIN && !young.has(id)) {
+      if (young.size >= CACHED_MIN && !young.has(id)) {
         old = young
         young = new Map()
       }
@@ -201,12 +206,12 @@ const createMemory = () => {
   }
 }
 
-const REMEMBERED_MIN = 100_000
+const CACHED_MIN = 100_000
 
-const readReport = (asked: Id): BodyReader<Report> => {
+const readReport = (requested: Id): BodyReader<Report> => {
   const parts: Uint8Array[] = []
   return {
     push: (chunk) => parts.push(chunk),
-    end: () => parseReport(parseJson(parts, 'the report'), asked),
+    end: () => parseReport(parseJson(parts, 'the report'), requested),
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { retryAfterMs, retryDelayMs } from './retry.ts'
 
-test('the back-off doubles, is jittered from 0, and ends at two seconds', () => {
+test('the backoff doubles, is jittered down to 0, and is capped at two seconds', () => {
   assert.deepEqual(
     [1, 2, 3, 5, 6, 50].map((attempts) => retryDelayMs(attempts, 1)),
     [100, 200, 400, 1600, 2000, 2000],
@@ -11,7 +11,7 @@ test('the back-off doubles, is jittered from 0, and ends at two seconds', () => 
   assert.equal(retryDelayMs(1, 0.25), 25)
 })
 
-test('Retry-After is read as seconds or as any HTTP date, is an hour at most, and is ignored if it is neither', () => {
+test('Retry-After can be seconds or any HTTP date, is capped at an hour, and is ignored if it is neither', () => {
   const now = Date.parse('1994-11-06T08:49:30Z')
   const HOUR = 3_600_000
   for (const [header, ms] of [

@@ -1,4 +1,4 @@
-/** What the Copilot service answers, and the one place where it is checked. Its fields beyond these are ignored. */
+/** The responses of the Copilot service, and the only place where they are validated. Other fields are ignored. */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Format } from 'typebox/format'
@@ -10,16 +10,16 @@ import { isTimestamp } from '#model/timestamp.ts'
 
 Format.Set('timestamp', isTimestamp)
 
-const ID = 'an integer of at most 2^53 - 1 or a string of 1 to 200 characters'
+const ID = 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'
 
-const COST = 'a number from 0 to below 8589934592 with at most six decimals'
+const COST = 'a number of at least 0 and less than 8589934592, with at most six decimals'
 
 const IdSchema = Type.Union([
   Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
   Type.String({ minLength: 1, maxLength: 200 }),
 ])
 
-/** `description` says what is expected, in the words of the error. */
+/** Each `description` is the text that an error shows after "must be". */
 const MessageSchema = Type.Object({
   id: Type.Union([...IdSchema.anyOf], { description: ID }),
   text: Type.String({ description: 'a string' }),
@@ -40,7 +40,7 @@ const ReportSchema = Type.Object({
 const messageCheck = Compile(MessageSchema)
 const reportCheck = Compile(ReportSchema)
 
-/** Names the field and what was expected of it; never quotes a value, which could be a text. */
+/** Names the field and what it must be. Never quotes a value, which could be a message's text. */
 export class MalformedAnswer extends Error {
   constructor(reason: string) {
     super(reason)
@@ -48,7 +48,7 @@ export class MalformedAnswer extends Error {
   }
 }
 
-/** Throws MalformedAnswer. `index` is the entry's place in the listing. */
+/** Throws MalformedAnswer. `index` is the message's position in the listing. */
 export const parseMessage = (input: unknown, index: number): Message => {
   if (!messageCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(MessageSchema, input, `messages[${index}]`))
   return toMessage(input, index)
@@ -60,23 +60,23 @@ const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message 
   if (reportId === undefined || reportId === null) return withMember({ id, text, timestamp }, userId)
   if (!isPlain(reportId)) throw new MalformedAnswer(`messages[${index}].report_id must be ${PLAIN_TEXT}`)
   if (!canBeInPath(reportId)) {
-    throw new MalformedAnswer(`messages[${index}].report_id cannot be part of a URL: it must not be "." or ".."`)
+    throw new MalformedAnswer(`messages[${index}].report_id must not be "." or "..": it becomes part of a URL path`)
   }
   return withMember({ id, text, timestamp, reportId }, userId)
 }
 
-/** Who sent it is not part of what was agreed: it is taken if it can be. */
+/** `user_id` is not part of the Copilot API's contract, so an unusable value is ignored instead of failing the listing. */
 const withMember = (message: Message, userId: unknown): Message =>
   typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
     ? { ...message, member: userId }
     : message
 
-/** Throws MalformedAnswer. `asked` is the id that the catalogue was asked for. */
-export const parseReport = (input: unknown, asked: Id): Report => {
+/** Throws MalformedAnswer. `requested` is the id that the report must have. */
+export const parseReport = (input: unknown, requested: Id): Report => {
   if (!reportCheck.Check(input)) throw new MalformedAnswer(whatIsWrong(ReportSchema, input, 'report'))
   const { id, name, credit_cost: cost } = input
-  if (String(id) !== String(asked))
-    throw new MalformedAnswer(`report.id must be the ${JSON.stringify(asked)} that was asked for`)
+  if (String(id) !== String(requested))
+    throw new MalformedAnswer(`report.id must be ${JSON.stringify(requested)}, the requested id`)
   if (!isPlain(id)) throw new MalformedAnswer(`report.id must be ${PLAIN_TEXT}`)
   if (!isPlainText(name)) throw new MalformedAnswer(`report.name must be ${PLAIN_TEXT}`)
   const creditCost = creditsFromDecimal(cost)
@@ -86,7 +86,7 @@ export const parseReport = (input: unknown, asked: Id): Report => {
   return { id, name, creditCost }
 }
 
-/** A path segment is encoded, but "." and ".." would still mean another path. */
+/** Ids are percent-encoded in paths, but "." and ".." would still be resolved as path segments. */
 const canBeInPath = (id: Id): boolean => id !== '.' && id !== '..'
 
 const isPlain = (id: Id): boolean => typeof id === 'number' || isPlainText(id)
@@ -100,7 +100,7 @@ const whatIsWrong = (schema: ObjectSchema, input: unknown, where: string): strin
     const check = Compile(schema.properties[field] as TSchema)
     if (values.has(field) && !check.Check(values.get(field))) return `${where}.${field} must be ${description}`
   }
-  return `${where} must be as documented`
+  return `${where} does not match its schema`
 }
 
 type ObjectSchema = {

@@ -1,5 +1,5 @@
 /** The Copilot service as a source of the current period. */
-import type { CurrentPeriodSource, ListingReader } from '#metering/ports.ts'
+import type { CopilotService, ListingReader } from '#metering/ports.ts'
 import { type BodyReader, createHttpClient, type HttpClientNeeds } from './http-client.ts'
 import { JsonListing } from './json-listing.ts'
 import { createReportCatalogue, type ReportCatalogueSettings } from './report-catalogue.ts'
@@ -8,9 +8,9 @@ import { conditionsOf, validatorsOf } from './validators.ts'
 
 export type UpstreamNeeds = HttpClientNeeds & ReportCatalogueSettings
 
-export const createUpstream = (needs: UpstreamNeeds): CurrentPeriodSource => {
+export const createUpstream = (needs: UpstreamNeeds): CopilotService => {
   const client = createHttpClient(needs)
-  const inquire = createReportCatalogue({ ...needs, client })
+  const lookUpReports = createReportCatalogue({ ...needs, client })
   return {
     list: async ({ start, since, deadline, progress }) => {
       const answer = await client.get({
@@ -25,12 +25,12 @@ export const createUpstream = (needs: UpstreamNeeds): CurrentPeriodSource => {
       if (answer.status !== 200) return 'unchanged'
       return { value: answer.body, validators: validatorsOf(answer.headers) }
     },
-    inquire,
+    lookUpReports,
     close: client.close,
   }
 }
 
-/** Reads the bytes of a listing into a reader of messages. */
+/** Parses the bytes of a listing and passes its messages to `reader`. */
 export const readListing = <T>(reader: ListingReader<T>): BodyReader<T> => {
   const listing = new JsonListing((elements, first) =>
     reader.take(elements.map((element, index) => parseMessage(element, first + index))),

@@ -1,7 +1,7 @@
 /**
- * `npm run test:faults`: processes are killed, disks are full, clients vanish; afterwards every acknowledged message is there
- * exactly once, nothing is there that was not sent, and totals equal the sum of records. Takes some minutes.
- * `KILLS` and `POSTGRES_KILLS` say how often, `SEED` repeats the random choices (not the moments at which they fall).
+ * `npm run test:faults`: kills processes, fills disks and disconnects clients. Afterwards every acknowledged message must be
+ * recorded exactly once, nothing may be recorded that was not sent, and totals must equal the sum of the records. Takes some
+ * minutes. `KILLS` and `POSTGRES_KILLS` are the numbers of kills; `SEED` repeats the random choices, but not their timing.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -26,11 +26,11 @@ const temporaryFolder = () => {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) }
 }
 
-/** Kills one of the servers at a random moment and starts it again, so many times. */
+/** Kills a server at a random moment and restarts it, repeatedly. */
 const killAgainAndAgain = async (servers: readonly ServerProcess[], times: number, random: () => number) => {
   for (let time = 0; time < times; time++) {
     const server = servers[Math.floor(random() * servers.length)]
-    // Sometimes while it is starting, mostly while it is at work.
+    // Sometimes during its start, mostly while it handles requests.
     await later(random() * 400)
     await server?.kill()
     await server?.start()
@@ -38,7 +38,7 @@ const killAgainAndAgain = async (servers: readonly ServerProcess[], times: numbe
 }
 
 describe(`seed ${SEED}`, () => {
-  test(`SQLite: the server is killed ${KILLS} times`, async (context) => {
+  test(`SQLite: nothing is lost or doubled when the server is killed ${KILLS} times`, async (context) => {
     using folder = temporaryFolder()
     const random = randomFrom(SEED)
     const database = join(folder.path, 'ledger.db')
@@ -57,7 +57,7 @@ describe(`seed ${SEED}`, () => {
 
   for (const pooler of ['', ' behind PgBouncer']) {
     const skip = pooler !== '' && withoutPgBouncer
-    test(`PostgreSQL${pooler}: two servers on one database, one of them is killed ${KILLS} times, and PostgreSQL itself ${POSTGRES_KILLS} times`, {
+    test(`PostgreSQL${pooler}: nothing is lost or doubled when one of two servers is killed ${KILLS} times and PostgreSQL ${POSTGRES_KILLS} times`, {
       skip,
     }, async (context) => {
       const random = randomFrom(SEED + 1)
@@ -78,8 +78,8 @@ describe(`seed ${SEED}`, () => {
           await postgres.kill()
           await postgres.start()
         }
-        assert.ok(one.isAlive && other.isAlive, 'a server survives its database')
-        assert.ok(writers.acknowledged > before, 'work went on between the crashes')
+        assert.ok(one.isAlive && other.isAlive, 'a server must survive its database')
+        assert.ok(writers.acknowledged > before, 'messages must be acknowledged between the crashes')
       }
       await writers.stop()
       const found = await writers.verify(one.url)
@@ -89,11 +89,11 @@ describe(`seed ${SEED}`, () => {
     })
   }
 
-  test('SQLite: the disk is full, and then there is room again', async (context) => {
+  test('SQLite: nothing is lost or doubled when the disk is full for a while', async (context) => {
     using folder = temporaryFolder()
     const random = randomFrom(SEED + 2)
     const database = join(folder.path, 'ledger.db')
-    // No file may become larger than so many kibibytes: to SQLite it is the same as a disk that takes no more.
+    // Limits the size of every file in KiB. To SQLite this looks like a full disk.
     const limitKib = 3000
     await using server = await ServerProcess.create({ DATABASE_URL: `sqlite:${database}` }, [
       'bash',
@@ -107,7 +107,7 @@ describe(`seed ${SEED}`, () => {
     const refused = await untilRefused(server.url)
     assert.ok(statSync(`${database}-wal`).size <= limitKib * 1024)
     assert.ok(server.isAlive)
-    assert.equal((await fetch(`${server.url}/v1/usage?limit=1`)).status, 200, 'what is there is still answered')
+    assert.equal((await fetch(`${server.url}/v1/usage?limit=1`)).status, 200, 'reads must still succeed')
     assert.match(refused, /urn:copilot-credits:problem:/)
     const before = writers.acknowledged
     const lifted = spawnSync('prlimit', ['--pid', String(server.pid), '--fsize=unlimited:unlimited'])
@@ -154,7 +154,7 @@ describe(`seed ${SEED}`, () => {
   }
 })
 
-/** Writes until nothing more is taken; resolves to what is said then. */
+/** Writes until a request fails; resolves to that response. */
 const untilRefused = async (url: string): Promise<string> => {
   const text = 'What is the lease term?'
   for (let batch = 0; ; batch++) {

@@ -1,6 +1,6 @@
 /**
- * `npm run test:faults`: what becomes of SQLite's file while messages come in. It is moved away and put back, copied, replaced and
- * damaged; nothing that was acknowledged may be missing afterwards, and no answer may be short. `SEED` repeats the choices.
+ * `npm run test:faults`: moves, copies, replaces and damages SQLite's file while messages arrive. Afterwards no acknowledged
+ * message may be missing, and no response may be incomplete. `SEED` repeats the random choices.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -49,7 +49,7 @@ const statusOf = async (url: string): Promise<number> => {
 }
 
 describe(`seed ${SEED}`, () => {
-  test(`the file is moved away and put back ${MOVES} times, with kills between: nothing acknowledged is missing`, async (context) => {
+  test(`nothing acknowledged is lost when the file is moved away and back ${MOVES} times, with kills in between`, async (context) => {
     using folder = temporaryFolder()
     const random = randomFrom(SEED)
     await using server = await ServerProcess.create({ DATABASE_URL: `sqlite:${folder.database}` })
@@ -62,7 +62,7 @@ describe(`seed ${SEED}`, () => {
       assert.equal(await statusOf(`${server.url}/readyz`), 503)
       const before = writers.acknowledged
       await later(random() * 200)
-      assert.equal(writers.acknowledged, before, 'nothing is acknowledged meanwhile')
+      assert.equal(writers.acknowledged, before, 'nothing may be acknowledged meanwhile')
       shell('mv "$1.away" "$1"', folder.database)
       if (random() < 0.5) {
         await server.kill()
@@ -76,7 +76,7 @@ describe(`seed ${SEED}`, () => {
     context.diagnostic(`${writers.acknowledged} messages acknowledged, ${records} records`)
   })
 
-  test('the file is replaced by a copy of itself: nothing more is acknowledged, and a backup restores all of before', async (context) => {
+  test('after a copy replaces the file, nothing is acknowledged, and a backup restores everything from before', async (context) => {
     using folder = temporaryFolder()
     const random = randomFrom(SEED + 1)
     await using server = await ServerProcess.create({ DATABASE_URL: `sqlite:${folder.database}` })
@@ -102,7 +102,7 @@ describe(`seed ${SEED}`, () => {
     context.diagnostic(`${writers.acknowledged} messages acknowledged, ${found.records} records`)
   })
 
-  test(`of ${DAMAGED_FILES} damaged files each is refused, or answers as before or not at all`, async (context) => {
+  test(`each of ${DAMAGED_FILES} damaged files is rejected, or gives the same responses as before or errors`, async (context) => {
     using folder = temporaryFolder()
     const random = randomFrom(SEED + 2)
     const writers = new Writers(() => [server.url], random)
@@ -136,7 +136,7 @@ describe(`seed ${SEED}`, () => {
         await writers.verify(damaged.url)
         counts.same++
       } catch (error) {
-        // An error is an answer too; anything else would be a wrong one.
+        // An error is acceptable; any other response would be wrong.
         if (!/problem:store-failed/.test(String(error))) throw error
         counts.failed++
       }
@@ -146,7 +146,7 @@ describe(`seed ${SEED}`, () => {
   })
 })
 
-/** Some bytes, a page, or the end of the file. */
+/** Damages some bytes, a page, or the end of the file. */
 const damage = (path: string, random: () => number): void => {
   const { size } = statSync(path)
   const at = Math.floor(random() * size)

@@ -1,4 +1,4 @@
-/** PostgreSQL hangs, is gone, and is back: everyone is answered meanwhile, and nothing is lost or counted twice afterwards. */
+/** PostgreSQL hangs, stops and comes back. Every request gets a response meanwhile, and nothing is lost or counted twice. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { startService } from '../harness.ts'
@@ -7,7 +7,7 @@ import { startPostgres } from '../postgres-server.ts'
 
 type Batch = { readonly organization: string; readonly ids: readonly string[] }
 
-/** Forty messages one by one and batches of all sizes, of two organizations in turns. */
+/** Forty single messages and batches of all sizes, alternating between two organizations. */
 const batches: readonly Batch[] = [...Array<number>(40).fill(1), ...[2, 30, 400, 700, 5, 1000, 3, 600, 1, 250]].map(
   (count, batch) => ({
     organization: batch % 2 === 0 ? 'default' : 'acme',
@@ -15,7 +15,7 @@ const batches: readonly Batch[] = [...Array<number>(40).fill(1), ...[2, 30, 400,
   }),
 )
 
-/** No answer comes close to it, and far more would pass if those that wait were tried one after the other. */
+/** Well above any response time, and well below the time if waiting requests were retried one after another. */
 const ANSWERED_WITHIN_MS = 25_000
 
 type Answer = { readonly status: number; readonly body: string; readonly tookMs: number }
@@ -40,16 +40,16 @@ const ask = async (url: string, organization: string, ids?: readonly string[]): 
 const sendAll = (url: string): Promise<readonly Answer[]> =>
   Promise.all(batches.map(({ organization, ids }) => ask(url, organization, ids)))
 
-describe('while PostgreSQL is away everyone is told in time, and afterwards each message is there once', {
+describe('while PostgreSQL is away every request gets a timely response, and afterwards each message is recorded once', {
   concurrency: true,
 }, () => {
   for (const pooler of ['', 'PgBouncer']) {
-    const name = pooler === '' ? 'of PostgreSQL itself' : `of PostgreSQL behind ${pooler}`
+    const name = pooler === '' ? 'with PostgreSQL' : `with PostgreSQL behind ${pooler}`
     test(name, { skip: pooler !== '' && withoutPgBouncer }, async (context) => {
       await using postgres = await startPostgres({ sync: true })
       const { hang, kill, start } = postgres
       if (hang === undefined || kill === undefined || start === undefined) {
-        context.skip('the PostgreSQL of TEST_DATABASE_URL is not ours to stop')
+        context.skip('a PostgreSQL at TEST_DATABASE_URL cannot be stopped by tests')
         return
       }
       const direct = await postgres.createDatabase()
@@ -79,9 +79,11 @@ describe('while PostgreSQL is away everyone is told in time, and afterwards each
           assert.match(body, /urn:copilot-credits:problem:(store-failed|too-busy)/)
         }
         const longest = Math.max(...answers.flat().map(({ tookMs }) => tookMs))
-        context.diagnostic(`${answers.flat().length} answers of 503, the last after ${(longest / 1000).toFixed(1)} s`)
+        context.diagnostic(
+          `${answers.flat().length} responses with 503, the slowest after ${(longest / 1000).toFixed(1)} s`,
+        )
         await away.comeBack()
-        // What was on its way when PostgreSQL stopped may have arrived.
+        // Requests in flight when PostgreSQL stopped may have been committed.
         for (const { status, body } of await sendAll(service.url)) {
           assert.equal(status, 200, body)
           assert.match(body, /"conflict":0,|"conflict":0}/)

@@ -1,6 +1,6 @@
-/** Choices that a seed repeats. */
+/** Random choices that a seed repeats. */
 
-/** Mulberry32: small, and the same for the same seed. */
+/** Mulberry32: small and deterministic. */
 export const randomFrom = (seed: number) => {
   let state = seed
   return (): number => {

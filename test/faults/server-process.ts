@@ -1,4 +1,4 @@
-/** The server as `npm start` runs it: a process that can be killed, on a port that stays its own. */
+/** The server as `npm start` runs it: a process that can be killed and restarted on the same port. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -19,7 +19,7 @@ export class ServerProcess {
     this.#command = command
   }
 
-  /** `prefix` is put before the command, as a shell that sets a limit. */
+  /** `prefix` precedes the command, such as a shell that sets a limit. */
   static async create(environment: Readonly<Record<string, string>>, prefix: readonly string[] = []) {
     return new ServerProcess(await freePort(), environment, [
       ...prefix,
@@ -38,7 +38,7 @@ export class ServerProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Resolves once it answers. */
+  /** Resolves once the server responds. */
   async start(): Promise<void> {
     const [command = '', ...args] = this.#command
     const child = spawn(command, args, {
@@ -48,7 +48,7 @@ export class ServerProcess {
     })
     this.#child = child
     while (!(await this.#answers())) {
-      if (!this.isAlive) throw new Error(`the server left with ${child.exitCode ?? child.signalCode}`)
+      if (!this.isAlive) throw new Error(`the server exited with ${child.exitCode ?? child.signalCode}`)
       await later(10)
     }
   }

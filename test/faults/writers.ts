@@ -1,6 +1,6 @@
 /**
- * Writers that report messages over HTTP and do not give up, and the question at the end: is everything that was acknowledged
- * there exactly once, is nothing there that was not sent, and do the totals equal the sum of the records?
+ * Writers that report messages over HTTP and retry until they succeed, and the final check: every acknowledged message is
+ * recorded exactly once, nothing else is recorded, and totals equal the sum of the records.
  */
 import assert from 'node:assert/strict'
 import { credits, toDecimal } from '../../src/model/credits.ts'
@@ -26,12 +26,12 @@ export class Writers {
   readonly #random: () => number
   readonly #sent = new Map<number | string, Sent>()
   readonly #acknowledged = new Set<number | string>()
-  /** Batches that somebody sends, for others to send as well. */
+  /** Batches of other writers, to be sent a second time. */
   readonly #shared: (readonly Sent[])[] = []
   #nextId = 0
   #isStopping = false
   #writing: readonly Promise<void>[] = []
-  /** How often something was sent again, was abandoned in the middle, and was told to be a duplicate. */
+  /** How many batches were sent again or abandoned midway, and how many messages were reported as duplicates. */
   readonly counts = { batches: 0, retries: 0, abandoned: 0, duplicates: 0 }
 
   constructor(urls: () => readonly string[], random: () => number) {
@@ -47,7 +47,7 @@ export class Writers {
     return this.#acknowledged.size
   }
 
-  /** Resolves once each writer has had its last batch acknowledged. */
+  /** Resolves once the last batch of each writer is acknowledged. */
   async stop(): Promise<void> {
     this.#isStopping = true
     await Promise.all(this.#writing)
@@ -124,7 +124,7 @@ export class Writers {
     }
   }
 
-  /** Asks the service at `url`, while nobody writes. Resolves to what is there. */
+  /** Checks the service at `url` while nobody writes. Resolves to what it has recorded. */
   async verify(url: string): Promise<{ readonly records: number; readonly credits: string }> {
     const range = 'from=2024-05-01&to=2024-06-01'
     const seen = new Set<number | string>()
@@ -132,7 +132,7 @@ export class Writers {
     const byMember = new Map<string, Sum>()
     let total = 0
     for await (const line of linesOf(`${url}/v1/usage?limit=1000&${range}`)) {
-      assert.ok(!seen.has(line.message_id), `${line.message_id} is there twice`)
+      assert.ok(!seen.has(line.message_id), `${line.message_id} is recorded twice`)
       seen.add(line.message_id)
       const sent = this.#sent.get(line.message_id)
       assert.ok(sent !== undefined, `${line.message_id} was never sent`)
@@ -145,7 +145,7 @@ export class Writers {
       add(byDay, sent.timestamp.slice(0, 10), amount)
       add(byMember, sent.user_id ?? '', amount)
     }
-    for (const id of this.#acknowledged) assert.ok(seen.has(id), `${id} was acknowledged and is not there`)
+    for (const id of this.#acknowledged) assert.ok(seen.has(id), `${id} was acknowledged but is not recorded`)
 
     const days = await bucketsOf(`${url}/v1/usage/totals?bucket=day&limit=100&${range}`)
     assert.equal(days.length, DAYS)
@@ -200,7 +200,7 @@ type Bucket = Total & { readonly start: string; readonly groups?: readonly (Tota
 
 const bucketsOf = async (url: string): Promise<readonly Bucket[]> => {
   const answer = (await getJson(url)) as { readonly buckets: readonly Bucket[]; readonly next_page?: string }
-  assert.equal(answer.next_page, undefined, 'one page holds all')
+  assert.equal(answer.next_page, undefined, 'one page must have everything')
   return answer.buckets
 }
 

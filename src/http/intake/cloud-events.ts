@@ -1,4 +1,4 @@
-/** CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2): events → entries as `POST /v1/messages` takes them. */
+/** Converts CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2) to the messages of `POST /v1/messages`. */
 import { isUtf8 } from 'node:buffer'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
@@ -8,39 +8,39 @@ export const STRUCTURED = 'application/cloudevents+json'
 export const BATCH = 'application/cloudevents-batch+json'
 export const MESSAGE_TYPE = 'copilot.message'
 
-/** Attributes and `data` of an event, as its JSON form has them. */
+/** Attributes and `data` of an event, as in its JSON format. */
 type Event = Readonly<Record<string, unknown>>
 
 export type MessageEntry = Readonly<Record<string, unknown>>
 
-/** An event in binary mode: attributes in headers `ce-…`, the data in the body. Throws InvalidRequest. */
+/** Reads an event in binary mode: attributes from `ce-…` headers, data from the body. Throws InvalidRequest. */
 export const eventOfHeaders = (headers: Readonly<NodeJS.Dict<readonly string[]>>, data: unknown): Event => {
   const attributes = Object.entries(headers).flatMap(([name, values = []]) => {
     if (!name.startsWith('ce-')) return []
     const [value = '', ...more] = values
-    if (more.length > 0) throw new InvalidRequest(`header ${name}`, 'sent once')
+    if (more.length > 0) throw new InvalidRequest(`header ${name}`, 'sent only once')
     return [[name.slice(3), decodeHeader(name, value)] as const]
   })
   return { ...Object.fromEntries(attributes), data }
 }
 
 /**
- * HTTP binding, 3.1.3.2: what stands in quotes is unquoted, then percent-encoded UTF-8 is decoded, once. Not everyone encodes,
- * the SDK for JavaScript among them: a percent sign that begins no code stands for itself, and bytes beyond ASCII are UTF-8,
- * or ISO-8859-1 if they cannot be.
+ * HTTP protocol binding, 3.1.3.2: removes quotes, then decodes percent-encoded UTF-8 once. Some senders do not encode, the
+ * JavaScript SDK among them. So a percent sign that starts no valid code stands for itself, and non-ASCII bytes are read as
+ * UTF-8, or as ISO-8859-1 if they are not valid UTF-8.
  */
 const decodeHeader = (name: string, sent: string): string => {
   try {
     return unquoted(readBytes(sent)).replace(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent)
   } catch (error) {
-    if (error instanceof URIError) throw new InvalidRequest(`header ${name}`, 'UTF-8 where it is percent-encoded')
+    if (error instanceof URIError) throw new InvalidRequest(`header ${name}`, 'valid UTF-8 after percent-decoding')
     if (error instanceof Unquotable)
-      throw new InvalidRequest(`header ${name}`, 'quoted as a whole and closed, or not at all')
+      throw new InvalidRequest(`header ${name}`, 'either one complete quoted string or unquoted')
     throw error
   }
 }
 
-/** Node.js hands bytes on as the characters of ISO-8859-1. */
+/** Node.js decodes header bytes as ISO-8859-1. */
 const readBytes = (latin1: string): string => {
   const bytes = Buffer.from(latin1, 'latin1')
   return isUtf8(bytes) ? bytes.toString('utf8') : latin1
@@ -55,27 +55,31 @@ const unquoted = (value: string): string => {
   return inner.replace(/\\(.)/g, '$1')
 }
 
-/** The entry that an event stands for. The message's id is the event's identity: its source, a space, and its id. */
+/** The message that an event describes. Its id is the identity of the event: source, a space and id. */
 export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    return { field: '', reason: 'must be a CloudEvent' }
+    return { field: '', reason: 'must be a CloudEvent, which is a JSON object' }
   }
   const { specversion, type, source, id, time, subject } = event as Event
   if (specversion !== '1.0') return { field: 'specversion', reason: 'must be "1.0"' }
   if (type !== MESSAGE_TYPE) return { field: 'type', reason: `must be "${MESSAGE_TYPE}"` }
   if (typeof source !== 'string' || source === '' || /\s/.test(source)) {
-    return { field: 'source', reason: 'must be a URI reference, which has no white space' }
+    return { field: 'source', reason: 'must be a URI reference, without whitespace' }
   }
-  if (typeof id !== 'string' || id === '') return { field: 'id', reason: 'must be a string that is not empty' }
+  if (typeof id !== 'string' || id === '') return { field: 'id', reason: 'must be a non-empty string' }
   const messageId = `${source} ${id}`
   if ([...messageId].length > 200) {
-    return { field: 'id', reason: 'must have, together with source, at most 199 characters' }
+    return { field: 'id', reason: 'must be at most 199 characters long together with source' }
   }
   const { content, reason } = dataOf(event as Event)
   if (content === undefined) return { id: messageId, field: 'data', reason }
   for (const field of Object.keys(content)) {
     if (field !== 'text' && field !== 'report_id')
-      return { id: messageId, field: `data.${field.slice(0, 50)}`, reason: 'is not a field of the data' }
+      return {
+        id: messageId,
+        field: `data.${field.slice(0, 50)}`,
+        reason: 'must be absent: data has only text and report_id',
+      }
   }
   const { text, report_id: reportId } = content
   return {
@@ -91,13 +95,13 @@ type Data =
   | { readonly content: Readonly<Record<string, unknown>>; readonly reason?: undefined }
   | { readonly content?: undefined; readonly reason: string }
 
-/** In `data`, or as the base64 of its JSON in `data_base64`; null is absent, as for every attribute. */
+/** Reads `data`, or base64-encoded JSON from `data_base64`. `null` means absent, as for every attribute. */
 const dataOf = ({ data, data_base64: base64 }: Event): Data => {
   if (base64 === undefined || base64 === null) return toData(data)
-  if (data !== undefined) return { reason: 'must be absent if data_base64 is there' }
+  if (data !== undefined) return { reason: 'must be absent if data_base64 is present' }
   const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined
   if (bytes === undefined || bytes.toString('base64') !== base64) {
-    return { reason: 'must be JSON in base64 (RFC 4648, with its padding) if it is in data_base64' }
+    return { reason: 'must be base64-encoded JSON (RFC 4648, padded) if sent as data_base64' }
   }
   try {
     return toData(readJson(bytes))
@@ -121,7 +125,7 @@ const EVENT_FIELDS: Readonly<Record<string, string>> = {
   report_id: 'data.report_id',
 }
 
-/** A rejection in the words of the event. */
+/** Renames the field of a rejection to that of the event. */
 export const toEventRejection = <T extends { readonly field: string }>(rejection: T): T => ({
   ...rejection,
   field: EVENT_FIELDS[rejection.field] ?? rejection.field,

@@ -1,14 +1,14 @@
 /**
- * Answers an NDJSON body as a stream: a line for each message as soon as it is committed, and the counts at the end. Some
- * batches are under way at once, so that the next is priced while the last is synced; more are not read. Neither is anything
- * while there is no room for it: the stream is paused, and its sender waits.
+ * Answers an NDJSON body with an NDJSON stream: one line per message as soon as it is committed, and the counts at the end.
+ * A few batches run at once, so that one is priced while another is synced. Beyond that, and while the intake gate has no
+ * room, the body is not read, so the client waits.
  */
 import type { ServerResponse } from 'node:http'
 import type { Intake, IntakeCounts, IntakeResult } from '#metering/intake.ts'
 import { countsOf } from '#metering/intake.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
-import { brokenOff } from '../bodies.ts'
+import { bodyIncomplete } from '../bodies.ts'
 import { BUSY, type IntakeShare } from '../intake-gate.ts'
 import type { Problem } from '../schemas/problem.ts'
 import { chunksUntil, LineTimedOut } from '../stopping.ts'
@@ -21,20 +21,23 @@ export type NdjsonNeeds = {
   readonly body: AsyncIterable<Uint8Array>
   readonly response: ServerResponse
   readonly share: IntakeShare
-  /** Ends the answer in order although more of the body may come; its reason is the error. */
+  /** Ends the response in order before the body ends. Its reason is the error to report. */
   readonly stop: AbortSignal
   readonly lineBytesMax: number
-  /** Only what was not accepted is answered line by line. */
+  /** Whether accepted messages and duplicates get no line. */
   readonly isMinimal: boolean
   readonly toProblem: (error: unknown) => Problem
 }
 
 const LINES_A_BATCH = 1000
 const BATCHES_AT_ONCE = 3
-/** A sender that writes whole buffers leaves a part of a line until it writes the next, and may take hours. */
+/**
+ * A client that writes whole buffers leaves a partial line until its next write, possibly for hours. A small one is kept
+ * without a time limit, a larger one only for `PART_KEPT_MS`.
+ */
 const PART_KEPT_BYTES = 64 * 1024
 const PART_KEPT_MS = 30_000
-/** How long a part of a line is kept for a stream that there is no room to read on. */
+/** How long a partial line is kept if there is no room to read more of the stream. */
 const PAUSED_MAX_MS = 10_000
 
 export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
@@ -58,7 +61,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     await write(text)
   }
 
-  /** Ends with the answer to the latest batch: answers are written in the order of the lines, each once it is there. */
+  /** Settles with the response to the latest batch. Chaining keeps the responses in the order of the lines. */
   let turn: Promise<void> = Promise.resolve()
   const underWay: Promise<void>[] = []
   let bytesUnderWay = 0
@@ -67,17 +70,17 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     const results = takeLines(intake, organization, batch.lines)
     const before = turn
     turn = Promise.all([results, before]).then(([taken]) => answer(batch, taken))
-    // Whoever waits for it hears of a failure; if another fails first, nobody waits.
+    // A failure is seen where `turn` is awaited. If another batch fails first, nobody awaits it: that is not an error.
     turn.catch(() => {})
     underWay.push(turn)
   }
 
   const gone = new AbortController()
   const over = AbortSignal.any([stop, gone.signal])
-  response.on('close', () => gone.abort(brokenOff()))
+  response.on('close', () => gone.abort(bodyIncomplete()))
   const bytesOfPart = (): number => share.held() - bytesUnderWay
 
-  /** Without room nobody else may be able to go on either, if all hold a part of a line: then it is given up. */
+  /** Waits for room. Gives up if this stream holds only a partial line, as all streams might: then none could continue. */
   const holdLater = async (bytes: number): Promise<void> => {
     while (!(await share.holdLater(bytes, PAUSED_MAX_MS, over))) {
       over.throwIfAborted()
@@ -110,20 +113,20 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
     response.end()
   } catch (error) {
-    // What is under way is counted, unless it failed, which then is what went wrong.
+    // Batches in progress still count. If one of them failed, its error came first and is the one to report.
     const failure = await turn.then(
       () => error,
       (first) => first,
     )
-    // What was answered above is committed. What was not may be: to repeat it is safe.
+    // Messages answered above are committed. Others may be, too, and are safe to repeat.
     await write(`${JSON.stringify({ done: false, ...counts, problem: toProblem(failure) })}\n`)
     endBeforeBody(response)
   }
 }
 
 /**
- * Ends an answer whose request may still be arriving. The client gets an end of the stream and a moment to read it: to
- * close at once with something unread would reset the connection, and could take the answer with it.
+ * Ends a response whose request may still be arriving. The client gets the end of the stream and time to read it: closing
+ * immediately with unread input would reset the connection, and the client could lose the response.
  */
 const endBeforeBody = (response: ServerResponse): void => {
   const { socket } = response
@@ -155,7 +158,7 @@ const takeLines = async (
 
 const isEntry = (line: ParsedLine): line is Extract<ParsedLine, { readonly entry: unknown }> => 'entry' in line
 
-/** Or closed, or about to end: a client that does not read is not waited for then. */
+/** Resolves when the response can be written again, closes, or must stop, so that a client that does not read blocks nothing. */
 const drained = (response: ServerResponse, stop: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {

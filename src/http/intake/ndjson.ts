@@ -1,25 +1,25 @@
-/** Cuts a stream of bytes into lines and parses each; what is wrong with a line is said of that line. */
+/** Splits a byte stream into lines and parses each. An invalid line is a rejection of that line only. */
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#metering/incoming-message.ts'
 import { CollectedBytes } from '../collected-bytes.ts'
 
 export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
 
-/** `bytes`: of its lines and of what was skipped between them. */
+/** `bytes` counts its lines and the skipped bytes between them. */
 export type LineBatch = { readonly lines: readonly ParsedLine[]; readonly bytes: number }
 
 export type LineLimits = {
   readonly linesMax: number
   readonly lineBytesMax: number
-  /** Called with the number of bytes that were dropped without being part of a batch. */
+  /** Called with the number of skipped bytes that belong to no batch. */
   readonly skipped: (bytes: number) => void
 }
 
 const NEWLINE = 0x0a
 
 /**
- * Yields lines in batches: those that have arrived, at most `linesMax`. Empty lines are skipped. A line of more
- * than `lineBytesMax` is a rejection, and its bytes are not kept.
+ * Yields the lines that have arrived, in batches of at most `linesMax`. Skips empty lines. A line of more than `lineBytesMax`
+ * becomes a rejection, and its bytes are not kept.
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
@@ -56,7 +56,7 @@ export async function* readLines(
     pending.clear()
   }
 
-  /** Undefined if there is nothing to say of what was read. */
+  /** Undefined if there were only skipped bytes. */
   const takeBatch = (): LineBatch | undefined => {
     const batch = { lines, bytes }
     lines = []

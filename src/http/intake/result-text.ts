@@ -1,8 +1,8 @@
-/** Results of the intake as JSON text, with amounts written from their digits. */
+/** Writes intake results as JSON. Amounts are written from the digits of the integer, so they are exact. */
 import { countsOf, type IntakeResult } from '#metering/intake.ts'
 import { toDecimal } from '#model/credits.ts'
 
-/** `extra` comes first: the line that a result is of. */
+/** `extra` is JSON that comes first, such as the line number. */
 export const toResultText = (result: IntakeResult, extra = ''): string => {
   if (result.status !== 'rejected') {
     const id = typeof result.id === 'number' ? result.id : JSON.stringify(result.id)

@@ -1,4 +1,4 @@
-/** `/`: the dashboard, as it was built: a page that is never kept, and files that never change under their name. */
+/** `/`: the built dashboard: a page that is never cached, and assets whose names change with their content. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fastifyStatic } from '@fastify/static'
@@ -6,13 +6,13 @@ import type { FastifyPluginAsync } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The service does not read the query: it is the page's own, whatever it says. */
+    /** The query belongs to the page, so the service does not check it. */
     readonly isFile?: boolean
   }
 }
 
 export type DashboardRoutesOptions = {
-  /** Where the built dashboard is. */
+  /** Folder of the built dashboard. */
   readonly folder: string
 }
 
@@ -21,13 +21,13 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async
     route.config = { ...route.config, isFile: true }
   })
   if (!existsSync(join(folder, 'index.html'))) {
-    app.log.warn('the dashboard is not built, / leads to the documentation: "npm run build" builds it')
+    app.log.warn('the dashboard is not built, so / redirects to /docs; run "npm run build" to build it')
     app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
     return
   }
   await app.register(fastifyStatic, {
     root: folder,
-    // Each file has a route of its own: whatever else is asked for is an unknown path like any other.
+    // One route per file, so that any other path is an unknown path like everywhere else.
     wildcard: false,
     globIgnore: ['**/*.{br,gz}'],
     preCompressed: true,
@@ -40,7 +40,7 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async
   })
 }
 
-/** The page runs and loads what is of the service, and nothing else; no other page may frame it or learn its address. */
+/** The page loads scripts and data from this service only. Other pages cannot frame it or see its address. */
 const PAGE_HEADERS = {
   'content-security-policy': [
     "default-src 'none'",

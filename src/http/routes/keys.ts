@@ -1,4 +1,4 @@
-/** `/v1/keys`: who may ask. */
+/** `/v1/keys`: API keys. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Access } from '#metering/access.ts'
@@ -12,17 +12,19 @@ import { problemResponses } from '../schemas/responses.ts'
 export type KeyRoutesOptions = { readonly access: Access; readonly callers: Callers }
 
 const scopeSchema = Type.Union([Type.Literal('usage:read'), Type.Literal('messages:write'), Type.Literal('admin')], {
-  description: '`admin` includes the others; on the organization `default` it runs the installation.',
+  description:
+    '`usage:read` reads usage, `messages:write` reports messages, `admin` includes both and manages the organization and its ' +
+    'keys. An `admin` key of the organization `default` is an operator key: it can act on every organization.',
   examples: ['usage:read'],
 })
 
 const keyFields = {
-  id: Type.String({ description: 'Names the key; it is not the secret.', examples: ['key_Zk3vJ0aP9xQ1'] }),
-  organization: Type.String({ description: 'Whose key it is.', examples: ['default'] }),
-  name: Type.String({ description: 'For people.', examples: ['billing export'] }),
-  scopes: Type.Array(scopeSchema, { description: 'What it allows.' }),
-  created: TimestampSchema('When it was created.'),
-  revoked: Type.Optional(TimestampSchema('When it was revoked; absent where it is good.')),
+  id: Type.String({ description: 'Id of the key. Not the secret.', examples: ['key_Zk3vJ0aP9xQ1'] }),
+  organization: Type.String({ description: 'Id of the organization that the key belongs to.', examples: ['default'] }),
+  name: Type.String({ description: 'Display name.', examples: ['billing export'] }),
+  scopes: Type.Array(scopeSchema, { description: 'What the key allows.' }),
+  created: TimestampSchema('When the key was created.'),
+  revoked: Type.Optional(TimestampSchema('When the key was revoked. Absent if it is valid.')),
 }
 
 export const ApiKeySchema = Type.Object(keyFields, { $id: 'ApiKey', description: 'An API key without its secret.' })
@@ -30,9 +32,14 @@ export const ApiKeySchema = Type.Object(keyFields, { $id: 'ApiKey', description:
 const NewSchema = Type.Object(
   {
     name: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'For people.', examples: ['billing export'] }),
+      Type.String({ minLength: 1, maxLength: 200, description: 'Display name.', examples: ['billing export'] }),
     ),
-    scopes: Type.Array(scopeSchema, { minItems: 1, maxItems: 3, uniqueItems: true, description: 'What it allows.' }),
+    scopes: Type.Array(scopeSchema, {
+      minItems: 1,
+      maxItems: 3,
+      uniqueItems: true,
+      description: 'What the key allows.',
+    }),
   },
   { additionalProperties: false },
 )
@@ -50,19 +57,20 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
       schema: {
         operationId: 'createKey',
         tags,
-        summary: 'Create a key',
-        description: 'The answer is the only place where the key is shown: it is stored hashed.',
+        summary: 'Create an API key',
+        description:
+          'The secret is shown only in this response: the service stores a hash of it. Requires the scope `admin`.',
         querystring: query,
         body: NewSchema,
         response: {
           201: {
-            description: 'Created.',
+            description: 'The key was created.',
             content: {
               'application/json': {
                 schema: Type.Object({
                   ...keyFields,
                   key: Type.String({
-                    description: 'The secret: `Authorization: Bearer` and this.',
+                    description: 'The secret, sent as `Authorization: Bearer cck_…`.',
                     examples: ['cck_default_…'],
                   }),
                 }),
@@ -91,15 +99,16 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
       schema: {
         operationId: 'listKeys',
         tags,
-        summary: 'List keys',
+        summary: 'List API keys',
+        description: 'Returns the keys of the organization, including revoked ones. Requires the scope `admin`.',
         querystring: query,
         response: {
           200: {
-            description: 'Keys, revoked ones included.',
+            description: 'The keys.',
             content: {
               'application/json': {
                 schema: Type.Object({
-                  keys: Type.Array(Type.Ref('ApiKey#'), { description: 'Keys, the oldest first.' }),
+                  keys: Type.Array(Type.Ref('ApiKey#'), { description: 'Keys, oldest first.' }),
                 }),
               },
             },
@@ -121,12 +130,14 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
       schema: {
         operationId: 'revokeKey',
         tags,
-        summary: 'Revoke a key',
-        description: 'It stays in the list. Other processes on the same database may take it for some seconds more.',
+        summary: 'Revoke an API key',
+        description:
+          'The key stays in the list. Other processes on the same database may accept it for up to 5 more seconds. Requires ' +
+          'the scope `admin`.',
         params: path,
         querystring: query,
         response: {
-          200: { description: 'Revoked.', content: { 'application/json': { schema: Type.Ref('ApiKey#') } } },
+          200: { description: 'The revoked key.', content: { 'application/json': { schema: Type.Ref('ApiKey#') } } },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -134,8 +145,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
     async (request) => {
       const { organization } = await callers.identify(request)
       const revoked = await access.revokeKey(organization.id, request.params.id)
-      if (revoked === undefined)
-        throw new NotFound(`there is no key ${JSON.stringify(request.params.id.slice(0, 100))}`)
+      if (revoked === undefined) throw new NotFound(`No such key: ${JSON.stringify(request.params.id.slice(0, 100))}.`)
       return toResponse(revoked)
     },
   )

@@ -1,4 +1,4 @@
-/** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: what the ledger holds. */
+/** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: usage lines, totals, billing periods and charges. */
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { BucketWidth } from '#calendar/buckets.ts'
@@ -7,14 +7,14 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { isId } from '#metering/incoming-message.ts'
 import type { GroupField, GroupTotal, PagePosition, Range } from '#metering/ledger.ts'
 import type { UsageSum } from '#metering/listing.ts'
-import type { Reading, Readings } from '#metering/readings.ts'
 import {
-  type Beside,
   type Bucket,
   changesBetween,
   type ExplainedCharge,
-  type PeriodUsage,
-} from '#metering/usage-queries.ts'
+  type NotListed,
+  type PeriodTotals,
+} from '#metering/queries.ts'
+import type { Reading, Readings } from '#metering/readings.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
@@ -27,13 +27,7 @@ import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
-import {
-  ChargesSchema,
-  CurrentPeriodSchema,
-  PeriodsSchema,
-  TotalsSchema,
-  UsagePageSchema,
-} from '../schemas/ledger-usage.ts'
+import { PeriodsSchema } from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type LedgerUsageOptions = {
@@ -43,7 +37,7 @@ export type LedgerUsageOptions = {
 
 const cursorQuery = {
   cursor: Type.Optional(
-    Type.String({ maxLength: 1000, description: '`next_cursor` of the page before.', examples: ['eyJ…'] }),
+    Type.String({ maxLength: 1000, description: '`next_cursor` of the previous page.', examples: ['WzE3MTQ…'] }),
   ),
 }
 
@@ -52,10 +46,15 @@ const LinesQuery = Type.Object(
     ...organizationQuery,
     ...rangeQuery,
     user_id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Only of this member.', examples: ['ada'] }),
+      Type.String({ minLength: 1, maxLength: 200, description: 'Only lines of this member.', examples: ['ada'] }),
     ),
     report_id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Only of this report.', examples: ['5392'] }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Only lines that this report priced.',
+        examples: ['5392'],
+      }),
     ),
     ...limitQuery(100, 10_000),
     ...cursorQuery,
@@ -73,28 +72,34 @@ const TotalsQuerySchema = Type.Object(
     bucket: Type.Optional(
       Type.Union(
         WIDTHS.map((width) => Type.Literal(width)),
-        { description: 'How wide a bucket is: `day` where nothing is said; `none` is one for all.', examples: ['day'] },
+        { description: 'Width of a bucket; `day` by default. `none` returns a single bucket.', examples: ['day'] },
       ),
     ),
     group_by: Type.Optional(
       Type.String({
         pattern: '^(?:report|member|report,member|member,report)$',
-        description: '`report`, `member`, or both with a comma between them.',
+        description: 'Splits each bucket by `report`, by `member`, or by both, separated by a comma.',
         examples: ['report'],
       }),
     ),
     time_zone: Type.Optional(
       Type.String({
         maxLength: 100,
-        description: 'IANA time zone in which buckets begin; the one of the organization where nothing is said.',
+        description: "IANA time zone in which buckets start. Defaults to the organization's.",
         examples: ['Europe/London'],
       }),
     ),
     limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1000, description: 'Buckets of a page.', examples: [31] }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description:
+          'Maximum number of buckets per page. Defaults to 168 for `hour`, 62 for `day`, 53 for `week`, 24 for `month`.',
+        examples: [31],
+      }),
     ),
     page: Type.Optional(
-      Type.String({ maxLength: 1000, description: '`next_page` of the answer before.', examples: ['eyJ…'] }),
+      Type.String({ maxLength: 1000, description: '`next_page` of the previous page.', examples: ['WzE3MTQ…'] }),
     ),
   },
   { additionalProperties: false },
@@ -110,7 +115,9 @@ const ChargeQuery = Type.Object(
     ...organizationQuery,
     id_type: Type.Optional(
       Type.Union([Type.Literal('integer'), Type.Literal('string')], {
-        description: 'Which of `1000` and `"1000"` is meant. Where nothing is said: the integer, if there is one.',
+        description:
+          'Whether the id is an integer or a string, to tell `1000` from `"1000"`. By default the integer if such a message ' +
+          'exists, otherwise the string.',
         examples: ['integer'],
       }),
     ),
@@ -136,13 +143,17 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       schema: {
         operationId: 'listUsage',
         tags: ['Usage'],
-        summary: 'Usage lines of a range, page by page',
+        summary: 'List usage lines',
         description:
-          'In the order of time, then of the id (integers before strings). A cursor stays good whatever is added.',
+          'Returns the usage lines of a billing period or range (the current period by default) in pages, ordered by time, ' +
+          'then by id (integers before strings). A cursor stays valid while messages are added. Requires the scope `usage:read`.',
         querystring: LinesQuery,
         response: {
-          200: { description: 'A page.', content: { 'application/json': { schema: UsagePageSchema } } },
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          200: {
+            description: 'A page of usage lines.',
+            content: { 'application/json': { schema: Type.Ref('UsagePage#') } },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
@@ -178,15 +189,16 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       schema: {
         operationId: 'getTotals',
         tags: ['Usage'],
-        summary: 'Messages and credits by hour, day, week or month',
+        summary: 'Get usage totals',
         description:
-          'Buckets follow each other without a gap, empty ones included; the first and the last are cut where the range ' +
-          'begins and ends. Days of the organization come from kept totals; hours and other zones are summed from the ' +
-          'records, which costs a look at each of them.',
+          'Returns messages and credits of a billing period or range (the current period by default) by hour, day, week or ' +
+          'month. Buckets are consecutive, include empty ones, and are cut at the start and end of the range.\n\n' +
+          "Days, weeks and months in the organization's time zone come from stored totals. Hours and other time zones are " +
+          'summed from the individual messages, which takes longer. Requires the scope `usage:read`.',
         querystring: TotalsQuerySchema,
         response: {
-          200: { description: 'Buckets.', content: { 'application/json': { schema: TotalsSchema } } },
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          200: { description: 'The totals.', content: { 'application/json': { schema: Type.Ref('Totals#') } } },
+          ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
@@ -228,22 +240,27 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       schema: {
         operationId: 'listPeriods',
         tags: ['Usage'],
-        summary: 'Billing periods, the latest first',
-        description: 'From the current one back to the one of the first message.',
+        summary: 'List billing periods',
+        description:
+          'Returns billing periods with their usage, latest first, from the current one back to that of the first message. ' +
+          'Requires the scope `usage:read`.',
         querystring: PeriodsQuery,
         response: {
-          200: { description: 'Periods.', content: { 'application/json': { schema: PeriodsSchema } } },
+          200: {
+            description: 'A page of billing periods.',
+            content: { 'application/json': { schema: PeriodsSchema } },
+          },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
     },
     async (request, reply) => {
-      const { organization, queries, now } = await readingFor(request, BY_DATE)
+      const { organization, queries, time } = await readingFor(request, BY_DATE)
       const { limit = 24, cursor } = request.query
       const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
       const { periods, hasMore } = await queries.periods(
         organization,
-        { now, before, limit },
+        { time, before, limit },
         signalOfLeaving(reply.raw),
       )
       const last = periods.at(-1)
@@ -261,11 +278,15 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       schema: {
         operationId: 'getCurrentPeriod',
         tags: ['Usage'],
-        summary: 'The current billing period',
+        summary: 'Get the current billing period',
+        description: 'Returns the current billing period and its usage so far. Requires the scope `usage:read`.',
         querystring: OrganizationQuery,
         response: {
-          200: { description: 'The period.', content: { 'application/json': { schema: CurrentPeriodSchema } } },
-          ...problemResponses(400, 401, 403, 404, 500, 503),
+          200: {
+            description: 'The current billing period.',
+            content: { 'application/json': { schema: Type.Ref('CurrentPeriod#') } },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
@@ -285,12 +306,17 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       schema: {
         operationId: 'getMessageCharges',
         tags: ['Messages'],
-        summary: 'What a message cost, and why',
-        description: 'Every charge of the message, the one that holds first, each with a line for each rule.',
+        summary: 'Explain what a message cost',
+        description:
+          'Returns every charge of the message, the one in effect first, with one line per pricing rule. Requires the scope ' +
+          '`usage:read`.',
         params: ChargePath,
         querystring: ChargeQuery,
         response: {
-          200: { description: 'The charges.', content: { 'application/json': { schema: ChargesSchema } } },
+          200: {
+            description: 'The charges of the message.',
+            content: { 'application/json': { schema: Type.Ref('Charges#') } },
+          },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -302,18 +328,18 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         const charges = await queries.charges(organization, messageId)
         if (charges.length > 0) return toCharges(messageId, charges, organization)
       }
-      throw new NotFound(`there is no message ${JSON.stringify(id.slice(0, 200))}`)
+      throw new NotFound(`No such message: ${JSON.stringify(id.slice(0, 200))}.`)
     },
   )
 
   done()
 }
 
-/** Asks for what the ledger has, and not for the current period. */
+/** Selects the ledger: any period but `current` does. */
 const BY_DATE: RangeQuery = { period: 'previous' }
 
-/** What an answer is of, with an upstream: its listing, or the ledger and what is there beside the listing. */
-const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: Beside) => {
+/** Where the data comes from, with an upstream: its listing, or the ledger and what that has beyond the listing. */
+const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: NotListed) => {
   const gap = gapIn?.(range)
   return {
     ...(listing && { listing: { as_of: canonicalTimestamp(listing.asOf), stale: listing.isStale } }),
@@ -324,7 +350,7 @@ const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notL
 
 const toSum = ({ messages, credits }: UsageSum) => ({ messages, credits: plainNumber(credits) })
 
-/** The zone in which the days of a range begin, as the calendar has it at its start. */
+/** The organization's time zone at the start of a range. */
 const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
   (calendar.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? calendar[0]).timeZone
 
@@ -332,17 +358,17 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
   const number = Number(text)
   const isInteger = Number.isSafeInteger(number) && String(number) === text
   if (type === 'integer') {
-    if (!isInteger) throw new InvalidRequest('path id', 'an integer')
+    if (!isInteger) throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
     return [number]
   }
-  if (!isId(text)) throw new InvalidRequest('path id', 'the id of a message')
+  if (!isId(text)) throw new InvalidRequest('path parameter "id"', 'a message id of 1 to 200 characters')
   return isInteger && type === undefined ? [number, text] : [text]
 }
 
 const positionIn = (cursor: string): PagePosition => {
   const [at, messageId, ...more] = readCursor(cursor) ?? []
   if (!isInstant(at) || !isId(messageId) || more.length > 0) {
-    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
   }
   return { at, messageId }
 }
@@ -350,7 +376,7 @@ const positionIn = (cursor: string): PagePosition => {
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
   const [at, ...more] = readCursor(page) ?? []
   if (!isInstant(at) || at < from || at >= to || more.length > 0) {
-    throw new InvalidRequest('query parameter "page"', 'a next_page as it was answered to the same question')
+    throw new InvalidRequest('query parameter "page"', 'a next_page from a previous page of the same query, unchanged')
   }
   return at
 }
@@ -385,7 +411,7 @@ const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readon
       }),
 })
 
-const toPeriod = ({ start, end, messages, credits, notListed }: PeriodUsage, name: string) => ({
+const toPeriod = ({ start, end, messages, credits, notListed }: PeriodTotals, name: string) => ({
   name,
   start: canonicalTimestamp(start),
   end: canonicalTimestamp(end),
@@ -434,13 +460,13 @@ const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
 })
 
 const WHY: Readonly<Record<ChargeLine['rule'], string>> = {
-  report: 'The message asked for a report, whose price takes the place of all other rules.',
-  base: 'Every message.',
-  characters: 'Each character of the text, counted as Unicode code points.',
-  words: 'Each word of this length.',
-  'third-vowels': 'Each third character that is a vowel.',
-  'length-penalty': 'The text is longer than the limit.',
-  'unique-words': 'No two words of the text are equal.',
-  minimum: 'What was missing to the least that a message costs.',
-  palindrome: 'The text reads the same in both directions, which doubles the total.',
+  report: 'The message requested a report, whose price replaces all other rules.',
+  base: 'Charged for every message.',
+  characters: 'Charged per character (Unicode code point) of the text.',
+  words: 'Charged per word of this length.',
+  'third-vowels': 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
+  'length-penalty': 'Charged because the text is longer than the limit.',
+  'unique-words': 'Discount: no word occurs twice in the text.',
+  minimum: 'Raises the total to the minimum cost of a message.',
+  palindrome: 'Doubles the total: the text reads the same in both directions.',
 }

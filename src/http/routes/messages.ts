@@ -1,4 +1,4 @@
-/** `POST /v1/messages` and `POST /v1/events`: messages are reported to us. */
+/** `POST /v1/messages` and `POST /v1/events`: clients report messages. */
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import type {
@@ -22,7 +22,7 @@ import { toAnswerText } from '../intake/result-text.ts'
 import type { IntakeGate } from '../intake-gate.ts'
 import { isGzip, isNdjson, JSON_TYPE, mediaTypeOf, NDJSON, NDJSON_TYPES } from '../media-types.ts'
 import { organizationQuery } from '../schemas/common.ts'
-import { CloudEventSchema, IntakeAnswerSchema, MessagesSchema } from '../schemas/intake.ts'
+import { CloudEventSchema, MessagesSchema } from '../schemas/intake.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import { stopOf } from '../stopping.ts'
 
@@ -30,7 +30,7 @@ export type MessageRoutesOptions = {
   readonly intake: Intake
   readonly callers: Callers
   readonly gate: IntakeGate
-  /** Aborted, with the error that says so, once the service shuts down. */
+  /** Aborts with ShuttingDown when the service shuts down. */
   readonly leaving: AbortSignal
   readonly limits: { readonly bodyBytesMax: number; readonly batchMax: number; readonly textBytesMax: number }
 }
@@ -41,12 +41,12 @@ type WithCaller = FastifyRequest & { [CALLER]?: Caller }
 export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, options, done) => {
   const { intake, callers, gate, leaving, limits } = options
   const { bodyBytesMax, batchMax, textBytesMax } = limits
-  /** A text is escaped to six times its bytes at the most. */
+  /** JSON escapes make a text at most six times as long. */
   const lineBytesMax = textBytesMax * 6 + LINE_BYTES_BESIDE_TEXT
 
   keepBodiesAsTheyAre(app)
 
-  // Before the body is read, which the routes do: who may not report, or comes when there is no room, costs nothing.
+  // The routes read the body themselves, so a caller without permission, or one for whom there is no room, costs little.
   app.addHook('onRequest', callers.may('messages:write'))
   app.addHook('preParsing', async (request) => {
     ;(request as WithCaller)[CALLER] = await callers.identify(request)
@@ -60,7 +60,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
 
   const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<readonly IntakeResult[]> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
-    if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax}`)
+    if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax} messages`)
     return intake.take(caller.organization, entries)
   }
 
@@ -71,7 +71,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       schema: {
         operationId: 'reportMessages',
         tags: ['Messages'],
-        summary: 'Report messages, each charged once',
+        summary: 'Report messages',
         description: MESSAGES_DESCRIPTION,
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
         body: {
@@ -82,8 +82,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         },
         response: {
           200: {
-            description: 'What became of each message, in order.',
-            content: { 'application/json': { schema: IntakeAnswerSchema } },
+            description: 'One result per message, in the order of the request.',
+            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
           },
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
         },
@@ -95,7 +95,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       using share = gate.open(sendersOf(caller, request))
       if (isNdjson(request.headers)) {
         const lines = request.body as Readable
-        // What is no gzip from its start can still be refused as a whole.
+        // Before the response starts, a body that is not gzip can still be rejected as a whole.
         if (isGzip(request.headers)) await once(lines, 'readable')
         reply.hijack()
         reply.raw.writeHead(200, { 'content-type': NDJSON, 'x-request-id': request.id, 'cache-control': 'no-store' })
@@ -117,8 +117,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       if (!isObject) throw new InvalidRequest('body', 'an object {"messages":[…]}')
       const unknown = Object.keys(body).find((field) => field !== 'messages')
       if (unknown !== undefined)
-        throw new InvalidRequest(`body.${unknown.slice(0, 50)}`, 'absent: it is not known here')
-      const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body.messages')
+        throw new InvalidRequest(`body/${unknown.slice(0, 50)}`, 'absent: the only field is messages')
+      const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body/messages')
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
     },
   )
@@ -136,14 +136,14 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         body: {
           content: {
             [STRUCTURED]: { schema: Type.Ref('CloudEvent#') },
-            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'Events.' }) },
+            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'A batch of events.' }) },
             [JSON_TYPE]: { schema: CloudEventSchema.properties.data },
           },
         },
         response: {
           200: {
-            description: 'What became of each message, in order.',
-            content: { 'application/json': { schema: IntakeAnswerSchema } },
+            description: 'One result per message, in the order of the request.',
+            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
           },
           ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
         },
@@ -155,12 +155,15 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       using share = gate.open(sendersOf(caller, request))
       const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
       const type = mediaTypeOf(request.headers)
-      // The content type decides: beside a body that is an event, headers are copies of its attributes or nothing at all.
+      // Content-Type selects the mode. In structured and batch mode, `ce-` headers are at most copies and are ignored.
       const isBatch = type === BATCH
       const isBinary = type === JSON_TYPE
       if (isBatch && !Array.isArray(body)) throw new InvalidRequest('body', 'an array of CloudEvents')
       if (isBinary && request.headers['ce-specversion'] === undefined) {
-        throw new InvalidRequest('header ce-specversion', `1.0, or content-type ${STRUCTURED} or ${BATCH}`)
+        throw new InvalidRequest(
+          'header ce-specversion',
+          `1.0 if Content-Type is ${JSON_TYPE}; to send whole events, use ${STRUCTURED} or ${BATCH}`,
+        )
       }
       const events: readonly unknown[] = isBatch
         ? (body as unknown[])
@@ -179,9 +182,9 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       })
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
-        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^must be /, ''))
+        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
       if (!isBatch && only?.status === 'conflict') {
-        const detail = `event ${JSON.stringify(only.id)} was charged before, with other content`
+        const detail = `The message ${JSON.stringify(only.id)} was already charged, with different content.`
         return sendProblem(reply, toProblem('conflict', detail, request.id))
       }
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
@@ -192,14 +195,14 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
-/** Under what a request counts: its key or session, and the organization of that; where nobody is asked, its address. */
+/** The names under which a request counts: key or session and organization, or the address if no key is required. */
 const sendersOf = ({ principal }: Caller, { headers, socket }: FastifyRequest): readonly string[] => {
   if (principal.by === 'nobody') return [`address ${socket.remoteAddress}`]
   const shown = principal.by === 'key' ? headers.authorization : headers.cookie
   return [`key ${shown}`, `organization ${principal.organizationId}`]
 }
 
-/** What is wrong with a body is said by the route, message by message. */
+/** Schemas check the query only. The routes check the body, message by message. */
 const checkQueryOnly: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   if (httpPart !== 'querystring') return () => true
   const check = Compile(schema)
@@ -216,23 +219,26 @@ const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
 
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
 
-/** Bodies reach the route while they come. */
+/** Passes bodies to the routes as streams. */
 const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) => done(null, payload))
 }
 
 const MESSAGES_DESCRIPTION =
-  'Each message is measured, priced and charged once, permanently: its id is its identity, and `1000` and `"1000"` are two. ' +
-  'The answer says of each, in order: `accepted` with its credits, `duplicate` (the same id with the same content: no ' +
-  'effect), `conflict` (the same id with other content: no effect; `credits` is what holds) or `rejected` with the field ' +
-  'and the reason. What is answered is committed and synced. To repeat a request is always safe.\n\n' +
-  'As `application/x-ndjson` (or `application/ndjson`, `application/jsonl`), one message a line, a body may be of any length: it is answered as a stream, a line for each ' +
-  'message as soon as it is committed, then a line with `"done":true` and the counts. Without that line the rest is to be ' +
-  'sent again. With `Prefer: return=minimal` only conflicts and rejections are answered line by line.'
+  'Prices each message and charges it once, identified by its id. The response has one result per message, in the order of ' +
+  'the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with ' +
+  'different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one ' +
+  'rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is ' +
+  'always safe. Requires the scope `messages:write`.\n\n' +
+  'To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one ' +
+  'message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message ' +
+  'is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the ' +
+  'rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.'
 
 const EVENTS_DESCRIPTION =
-  'CloudEvents 1.0 in structured, batch and binary mode; the content type decides which, and headers `ce-…` count only with ' +
-  '`application/json`. `type` is `copilot.message`; `source`, a space and `id` together ' +
-  'are the id of the message; `time` is its timestamp, `subject` its member, `data` is `{text, report_id?}`. A single ' +
-  'event that is rejected is answered with 400, one in conflict with 409.'
+  'Accepts CloudEvents 1.0 in structured, batch and binary mode. `Content-Type` selects the mode; `ce-…` headers are read only ' +
+  'with `application/json` (binary mode). The `type` must be `copilot.message`. `source`, a space and `id` together are the id ' +
+  'of the message, `time` is its timestamp, `subject` its member and `data` its content, `{text, report_id?}`. Results are ' +
+  'those of `POST /v1/messages`, except that a single event gets 400 if it is rejected and 409 if it conflicts. Requires ' +
+  'the scope `messages:write`.'

@@ -1,14 +1,15 @@
-/** What operators ask: is it alive, can it answer, what has it counted. */
+/** Health, readiness and metrics, for operators. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import type { Access } from '#metering/access.ts'
-import type { CurrentUsage } from '#metering/current-usage.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { WITHOUT_KEY } from '../openapi.ts'
+import { problemResponse } from '../schemas/responses.ts'
 
 export type OperatingRoutesOptions = {
-  readonly currentUsage: Pick<CurrentUsage<unknown>, 'isReady'>
+  readonly listingCache: Pick<ListingCache<unknown>, 'isReady'>
   readonly hasUpstream: boolean
   readonly checkStore: () => Promise<void>
   readonly metrics: Metrics
@@ -16,16 +17,17 @@ export type OperatingRoutesOptions = {
 }
 
 export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
-  const { currentUsage, hasUpstream, checkStore, metrics, access } = options
+  const { listingCache, hasUpstream, checkStore, metrics, access } = options
 
   app.get(
     '/healthz',
     {
       schema: {
+        ...WITHOUT_KEY,
         operationId: 'getHealth',
         tags: ['Operating'],
-        summary: 'Whether the process is alive',
-        description: 'Answers as long as the process can answer at all; says nothing about the Copilot service.',
+        summary: 'Check liveness',
+        description: 'Succeeds as long as the process can answer. Does not check the database or the Copilot service.',
         response: { 200: statusResponse('The process is alive.', 'alive') },
       },
     },
@@ -36,39 +38,44 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
     '/readyz',
     {
       schema: {
+        ...WITHOUT_KEY,
         operationId: 'getReadiness',
         tags: ['Operating'],
-        summary: 'Whether usage can be answered',
+        summary: 'Check readiness',
         description:
-          'Ready when the database has just taken a write, no damage to it is known, and the Copilot service, if there is one, ' +
-          'answers or a good answer is at hand that may still be given. A write is tried at most once a second.',
-        response: { 200: statusResponse('Usage can be answered.', 'ready'), ...problemResponses(503) },
+          'Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if ' +
+          '`UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.',
+        response: { 200: statusResponse('The service can serve usage.', 'ready'), 503: notReady },
       },
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store')
       await checkStore()
-      if (!hasUpstream || (await currentUsage.isReady())) return reply.send({ status: 'ready' as const })
-      const detail = 'The Copilot service fails and no good answer is at hand; GET /usage says how.'
-      return sendProblem(reply, toProblem('not-ready', detail, request.id))
+      if (!hasUpstream || (await listingCache.isReady())) return reply.send({ status: 'ready' as const })
+      return sendProblem(reply, toProblem('not-ready', COPILOT_FAILING, request.id))
     },
   )
 
   app.get(
     '/metrics',
     {
-      // They say how much is used and what it cost: no page elsewhere may read that of a service that only this machine reaches.
+      // Metrics reveal usage and its cost. Without this check, a web page could read them by DNS rebinding from a service
+      // that only this machine can reach.
       onRequest: async ({ headers }) => access.checkName(headers.host),
       schema: {
+        ...WITHOUT_KEY,
         operationId: 'getMetrics',
         tags: ['Operating'],
-        summary: 'What the service has counted, for Prometheus',
+        summary: 'Get metrics',
+        description:
+          'Returns metrics for Prometheus. Needs no key, but unless keys are required the service answers only to localhost, IP ' +
+          'addresses and the names in `ALLOWED_HOSTS` and `PUBLIC_URL`.',
         response: {
           200: {
-            description: 'Metrics in the text format of Prometheus.',
+            description: 'Metrics in the Prometheus text format.',
             content: { 'text/plain': { schema: Type.String({ examples: ['# HELP http_requests_total …'] }) } },
           },
-          ...problemResponses(403),
+          403: unknownHost,
         },
       },
     },
@@ -77,12 +84,26 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
   done()
 }
 
+const COPILOT_FAILING = 'The Copilot service is failing and no recent response is cached. GET /usage returns the error.'
+
+const notReady = problemResponse({
+  description: 'The database or the Copilot service is not available, or the service is shutting down.',
+  kind: 'not-ready',
+  detail: COPILOT_FAILING,
+})
+
+const unknownHost = problemResponse({
+  description: 'The service does not answer to this host name.',
+  kind: 'forbidden',
+  detail: 'The service does not answer to the host name "credits.example.com". Add it to ALLOWED_HOSTS.',
+})
+
 const statusResponse = <S extends string>(description: string, status: S) => ({
   description,
   content: {
     'application/json': {
       schema: Type.Object(
-        { status: Type.Literal(status, { description: 'Always this.', examples: [status] }) },
+        { status: Type.Literal(status, { description: `Always \`${status}\`.`, examples: [status] }) },
         { additionalProperties: false },
       ),
     },

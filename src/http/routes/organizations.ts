@@ -1,4 +1,4 @@
-/** `/v1/organizations`: the customers who are billed. */
+/** `/v1/organizations`: the customers that are billed. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { isTimeZone } from '#calendar/zones.ts'
@@ -17,17 +17,22 @@ export type OrganizationRoutesOptions = {
   readonly clock: () => EpochMs
 }
 
-const nameSchema = Type.String({ minLength: 1, maxLength: 200, description: 'For people.', examples: ['Acme Ltd'] })
+const nameSchema = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  description: 'Display name.',
+  examples: ['Acme Ltd'],
+})
 const timeZoneSchema = Type.String({
   minLength: 1,
   maxLength: 100,
-  description: 'IANA time zone in which days and billing periods begin.',
+  description: 'IANA time zone in which days and billing periods start.',
   examples: ['Europe/London'],
 })
 const anchorSchema = Type.Integer({
   minimum: 1,
   maximum: 31,
-  description: 'The day of the month on which a billing period starts; in shorter months their last day.',
+  description: 'Day of the month on which billing periods start. Shorter months use their last day.',
   examples: [1],
 })
 
@@ -37,19 +42,19 @@ export const OrganizationSchema = Type.Object(
     name: nameSchema,
     time_zone: timeZoneSchema,
     billing_anchor_day: anchorSchema,
-    created: TimestampSchema('When it was created.'),
+    created: TimestampSchema('When the organization was created.'),
     pending: Type.Optional(
       Type.Object(
         {
-          effective_from: TimestampSchema('Start of the period.'),
+          effective_from: TimestampSchema('Start of the first billing period with these settings.'),
           time_zone: timeZoneSchema,
           billing_anchor_day: anchorSchema,
         },
-        { description: 'What holds from the start of a later period on; absent where no change is waiting.' },
+        { description: 'Settings that take effect at a later billing period. Absent if no change is pending.' },
       ),
     ),
   },
-  { $id: 'Organization', description: 'A customer who is billed.' },
+  { $id: 'Organization', description: 'A customer that is billed.' },
 )
 
 const NewSchema = Type.Object(
@@ -76,7 +81,7 @@ const pathSchema = Type.Object({ id: Type.String({ description: 'Id of the organ
 const ListQuery = Type.Object(
   {
     ...limitQuery(100, 1000),
-    cursor: Type.Optional(Type.String({ description: '`next_cursor` of the page before.', examples: ['acme'] })),
+    cursor: Type.Optional(Type.String({ description: '`next_cursor` of the previous page.', examples: ['acme'] })),
   },
   { additionalProperties: false },
 )
@@ -96,9 +101,15 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         operationId: 'createOrganization',
         tags,
         summary: 'Create an organization',
+        description:
+          'The name defaults to the id, the time zone to UTC and the billing anchor day to 1. Requires an operator key (scope ' +
+          '`admin` on the organization `default`).',
         body: NewSchema,
         response: {
-          201: { description: 'Created.', content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+          201: {
+            description: 'The organization was created.',
+            content: { 'application/json': { schema: Type.Ref('Organization#') } },
+          },
           ...problemResponses(400, 401, 403, 409, 413, 415, 500, 503),
         },
       },
@@ -109,7 +120,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       checkTimeZone(timeZone)
       const created = await organizations.create({ id, name, timeZone, anchorDay })
       if (created === undefined) {
-        return sendProblem(reply, toProblem('conflict', `there is an organization ${id} already`, request.id))
+        return sendProblem(reply, toProblem('conflict', `The organization "${id}" already exists.`, request.id))
       }
       return reply.code(201).header('location', `/v1/organizations/${id}`).send(toOrganization(created, clock()))
     },
@@ -123,16 +134,24 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         operationId: 'listOrganizations',
         tags,
         summary: 'List organizations',
-        description: 'All of them for who runs the installation, else the one of the key.',
+        description:
+          "Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.",
         querystring: ListQuery,
         response: {
           200: {
-            description: 'Organizations, by id.',
+            description: 'A page of organizations.',
             content: {
               'application/json': {
                 schema: Type.Object({
-                  organizations: Type.Array(Type.Ref('Organization#'), { description: 'Organizations, by id.' }),
-                  next_cursor: Type.Optional(Type.String({ description: 'Where there are more.', examples: ['acme'] })),
+                  organizations: Type.Array(Type.Ref('Organization#'), {
+                    description: 'Organizations, ordered by id.',
+                  }),
+                  next_cursor: Type.Optional(
+                    Type.String({
+                      description: 'The `cursor` of the next page. Absent on the last page.',
+                      examples: ['acme'],
+                    }),
+                  ),
                 }),
               },
             },
@@ -145,7 +164,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
-        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor as it was answered')
+        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
       }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
@@ -166,9 +185,11 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       schema: {
         operationId: 'getOrganization',
         tags,
-        summary: 'An organization',
+        summary: 'Get an organization',
+        description:
+          'Returns the organization, with its pending change if there is one. Requires the scope `usage:read`.',
         params: pathSchema,
-        response: { ...answers('The organization.'), ...problemResponses(401, 403, 404, 500, 503) },
+        response: { ...answers('The organization.'), ...problemResponses(400, 401, 403, 404, 500, 503) },
       },
     },
     async (request) => {
@@ -190,13 +211,13 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         tags,
         summary: 'Change an organization',
         description:
-          'A name changes at once. Time zone and billing day change at the next period boundary that is at least ten minutes ' +
-          'away: a period that has begun is never moved. The period that begins then ends at the first boundary of the new ' +
-          'calendar that is at least two days later.',
+          'Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect ' +
+          'at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period ' +
+          'that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.',
         params: pathSchema,
         body: ChangeSchema,
         response: {
-          ...answers('As it is now, with what is waiting.'),
+          ...answers('The organization, with its pending change.'),
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
@@ -216,15 +237,15 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`there is no organization ${JSON.stringify(id.slice(0, 100))}`)
+const unknown = (id: string): NotFound => new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')
 }
 
-export const toOrganization = ({ id, name, createdAt, calendar }: Organization, now: EpochMs) => {
-  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= now) ?? calendar[0]
-  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > now)
+export const toOrganization = ({ id, name, createdAt, calendar }: Organization, time: EpochMs) => {
+  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= time) ?? calendar[0]
+  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > time)
   return {
     id,
     name,

@@ -1,37 +1,43 @@
-/** `/v1/reports`: our own catalogue of what reports cost. */
+/** `/v1/reports`: our own catalogue of reports and their prices. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { canonicalReportId, isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
+import { isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
 import type { OwnReports } from '#metering/own-reports.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
-import type { Id, Report } from '#model/report.ts'
+import { canonicalReportId, type Id, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
 import { organizationQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
-import { MessageIdSchema } from '../schemas/usage.ts'
 
 export type ReportRoutesOptions = { readonly reports: OwnReports; readonly callers: Callers }
 
+const idSchema = Type.Union(
+  [
+    Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+    Type.String({ minLength: 1, maxLength: 200 }),
+  ],
+  { description: 'Id of the report. `5392` and `"5392"` are the same report.', examples: [5392] },
+)
 const nameSchema = Type.String({
   minLength: 1,
   maxLength: 1000,
-  description: 'Its name.',
+  description: 'Name of the report.',
   examples: ['Lease Summary Report'],
 })
 const costSchema = Type.Number({
   minimum: 0,
-  description: 'What a message that asks for it costs, in credits.',
+  description: 'Price of a message that requests the report, in credits; at most six decimal places.',
   examples: [35],
 })
 
 export const ReportSchema = Type.Object(
-  { id: MessageIdSchema, name: nameSchema, credit_cost: costSchema },
+  { id: idSchema, name: nameSchema, credit_cost: costSchema },
   { $id: 'Report', description: 'A report and its price.' },
 )
 
 const BodySchema = Type.Object(
-  { id: Type.Optional(MessageIdSchema), name: nameSchema, credit_cost: costSchema },
+  { id: Type.Optional(idSchema), name: nameSchema, credit_cost: costSchema },
   { additionalProperties: false },
 )
 
@@ -54,16 +60,17 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       schema: {
         operationId: 'putReport',
         tags,
-        summary: 'Set what a report costs',
+        summary: 'Set the price of a report',
         description:
-          'For messages that are reported from now on; what has been charged stays. The catalogue is common to all ' +
-          'organizations. Where `UPSTREAM_URL` is set the Copilot service prices reports, and this catalogue is not asked.',
+          'Creates or replaces the report for messages reported from now on; existing charges do not change. All organizations ' +
+          'share the catalogue. If `UPSTREAM_URL` is set, the Copilot service prices reports and this catalogue is not used. ' +
+          'Requires an operator key (scope `admin` on the organization `default`).',
         params: path,
         querystring: query,
         body: BodySchema,
         response: {
-          200: schema('Replaced.'),
-          201: schema('Created.'),
+          200: schema('The report was replaced.'),
+          201: schema('The report was created.'),
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 503),
         },
       },
@@ -72,7 +79,8 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       await callers.identify(request)
       const id = reportIdIn(request.params.id)
       const { id: named, name, credit_cost: cost } = request.body
-      if (named !== undefined && String(named) !== String(id)) throw new InvalidRequest('body/id', 'the id of the path')
+      if (named !== undefined && String(named) !== String(id))
+        throw new InvalidRequest('body/id', 'the same as the id in the path')
       const report = parseReport({ id, name, credit_cost: cost })
       if (isReportProblem(report)) throw new InvalidRequest(`body/${report.field}`, report.expected)
       const outcome = await reports.put(report)
@@ -87,7 +95,8 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       schema: {
         operationId: 'getReport',
         tags,
-        summary: 'What a report costs',
+        summary: 'Get the price of a report',
+        description: 'Returns the report from the catalogue of this service. Requires the scope `usage:read`.',
         params: path,
         querystring: query,
         response: { 200: schema('The report.'), ...problemResponses(400, 401, 403, 404, 500, 503) },
@@ -108,12 +117,14 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
       schema: {
         operationId: 'deleteReport',
         tags,
-        summary: 'Remove a report',
-        description: 'Messages that ask for it are priced by their text from now on; what has been charged stays.',
+        summary: 'Delete a report',
+        description:
+          'From now on, messages that request the report are priced by their text; existing charges do not change. Requires an ' +
+          'operator key (scope `admin` on the organization `default`).',
         params: path,
         querystring: query,
         response: {
-          204: { description: 'Removed.', type: 'null' },
+          204: { description: 'The report was deleted.', type: 'null' },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -128,10 +139,11 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`there is no report ${JSON.stringify(id)}`)
+const unknown = (id: string): NotFound => new NotFound(`No such report: ${JSON.stringify(id)}.`)
 
 const reportIdIn = (text: string): Id => {
-  if (!isReportId(text)) throw new InvalidRequest('path id', 'the id of a report')
+  if (!isReportId(text))
+    throw new InvalidRequest('path parameter "id"', 'a report id of 1 to 200 characters, other than "." and ".."')
   return canonicalReportId(text)
 }
 

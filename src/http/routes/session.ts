@@ -1,4 +1,4 @@
-/** `/v1/session`: who asks, and signing in and out of the dashboard. */
+/** `/v1/session`: describes the caller, and signs in to and out of the dashboard. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Access } from '#metering/access.ts'
@@ -6,6 +6,7 @@ import { SCOPES } from '#metering/ledger.ts'
 import type { Readings } from '#metering/readings.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Caller, Callers } from '../caller.ts'
+import { WITHOUT_KEY } from '../openapi.ts'
 import { organizationQuery, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { Sessions } from '../sessions.ts'
@@ -20,22 +21,28 @@ export type SessionRoutesOptions = {
 
 const SessionSchema = Type.Object(
   {
-    organization: Type.Object({ ...OrganizationSchema.properties }, { description: 'Of whom.' }),
+    organization: Type.Object(
+      { ...OrganizationSchema.properties },
+      { description: 'The organization that the request is about.' },
+    ),
     scopes: Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope))), {
-      description: 'What the caller may do.',
+      description: 'Scopes of the caller.',
       examples: [['usage:read']],
     }),
     signed_in_by: Type.Union([Type.Literal('key'), Type.Literal('session'), Type.Literal('nobody')], {
-      description: '`nobody`: no key is asked for.',
+      description: 'How the caller authenticated. `nobody`: no key was required.',
       examples: ['session'],
     }),
     source: Type.Union([Type.Literal('ledger'), Type.Literal('upstream'), Type.Literal('bundled-sample')], {
-      description: 'What decides what the current period holds.',
+      description:
+        'Source of the current period: the ledger, the listing of the Copilot service, or the bundled sample period.',
       examples: ['ledger'],
     }),
-    time: TimestampSchema('The clock that decides which period is the current one.'),
+    time: TimestampSchema(
+      "The service's clock, which determines the current period; for the sample, its last message.",
+    ),
   },
-  { $id: 'Session', description: 'Who asks, and of what.' },
+  { $id: 'Session', description: 'The caller, its scopes and its organization.' },
 )
 
 export { SessionSchema }
@@ -50,13 +57,13 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
   const { access, callers, sessions, readings } = options
 
   const toSession = async ({ principal, organization }: Caller) => {
-    const { organization: read, source, now } = await readings.situation(organization)
+    const { organization: read, source, time } = await readings.situation(organization)
     return {
-      organization: toOrganization(read, now),
+      organization: toOrganization(read, time),
       scopes: principal.scopes,
       signed_in_by: principal.by,
       source,
-      time: canonicalTimestamp(now),
+      time: canonicalTimestamp(time),
     }
   }
 
@@ -67,10 +74,13 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
       schema: {
         operationId: 'getSession',
         tags: ['Session'],
-        summary: 'Who asks, and of what',
+        summary: 'Get the caller and its organization',
+        description:
+          'Returns how the caller authenticated, its scopes, the organization and its billing calendar. Requires the scope ' +
+          '`usage:read`.',
         querystring: SessionQuery,
         response: {
-          200: { description: 'The caller.', content: { 'application/json': { schema: Type.Ref('Session#') } } },
+          200: { description: 'The session.', content: { 'application/json': { schema: Type.Ref('Session#') } } },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -85,15 +95,17 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
     '/v1/session',
     {
       schema: {
+        ...WITHOUT_KEY,
         operationId: 'signIn',
         tags: ['Session'],
-        summary: 'Signs in with an API key',
+        summary: 'Sign in to the dashboard',
         description:
-          'For the dashboard: the answer sets a cookie that scripts cannot read and that is sent by pages of the service ' +
-          'only. It ends after `SESSION_LIFETIME`, with a sign-out, and with its key. Programs send their key with each request.',
+          'Starts a session with an API key that has the scope `usage:read`. The response sets a cookie that scripts ' +
+          "cannot read and that only the service's own pages send. The session ends after `SESSION_LIFETIME` (12 hours by " +
+          'default), on sign-out, or when the key is revoked. Programs send their key with each request instead.',
         body: SignIn,
         response: {
-          204: { description: 'Signed in.', type: 'null' },
+          204: { description: 'The session was started.', type: 'null' },
           ...problemResponses(400, 401, 403, 413, 415, 500, 503),
         },
       },
@@ -113,12 +125,14 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
     '/v1/session',
     {
       schema: {
+        ...WITHOUT_KEY,
         operationId: 'signOut',
         tags: ['Session'],
-        summary: 'Signs out',
+        summary: 'Sign out of the dashboard',
         description:
-          'Ends the session for every copy of its cookie: at once in this process, within 5 seconds in others on the same database.',
-        response: { 204: { description: 'Signed out.', type: 'null' }, ...problemResponses(403, 500, 503) },
+          'Ends the session for every copy of its cookie: immediately in this process, within 5 seconds in other processes on ' +
+          'the same database. Has no effect without a session.',
+        response: { 204: { description: 'The session was ended.', type: 'null' }, ...problemResponses(403, 500, 503) },
       },
     },
     async (request, reply) => {

@@ -1,9 +1,10 @@
-/** `GET /usage`: what each message of the current billing period cost. */
+/** `GET /usage`: what each message of a billing period cost, in one response. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { CurrentUsage, UsageAnswer } from '#metering/current-usage.ts'
+import type { ListingCache } from '#metering/listing-cache.ts'
+import type { NotListed } from '#metering/queries.ts'
 import type { Readings, UsageSource } from '#metering/readings.ts'
-import type { Beside } from '#metering/usage-queries.ts'
+import type { RenderedUsage } from '#metering/renderings.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
@@ -15,14 +16,14 @@ import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
 
 export type UsageRouteOptions = {
-  readonly currentUsage: CurrentUsage<UsageBody>
+  readonly listingCache: ListingCache<UsageBody>
   readonly readings: Readings<UsageBody>
   readonly callers: Callers
   readonly writeUsage: WriteUsage
 }
 
 export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
-  const { currentUsage, readings, callers, writeUsage } = options
+  const { listingCache, readings, callers, writeUsage } = options
   app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
     '/usage',
     {
@@ -30,29 +31,32 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
       schema: {
         operationId: 'getUsage',
         tags: ['Usage'],
-        summary: 'What each message of a billing period cost',
+        summary: 'Get the usage of a billing period',
         description:
-          'One line for each message. Where `UPSTREAM_URL` is set, the current period of the organization `default` is what ' +
-          'the Copilot service lists, in its order; every other answer is of the ledger, by time and id. The answer is whole and exact or it is an error: a ' +
-          'message is never left out and a price never guessed. When the Copilot service fails, the last good answer is ' +
-          'given for a limited time, marked by `Cache-Status` (`detail=stale`) and `Age`. ' +
-          'Compressed with `br` or `gzip` for who asks with `Accept-Encoding`; a changed answer has another `ETag`.',
+          'Returns one line per message of a billing period or range (the current period by default) in a single response. If ' +
+          '`UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in ' +
+          'its order. Everything else comes from the ledger, ordered by time and id.\n\n' +
+          'The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the ' +
+          'Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), ' +
+          'marked by `Cache-Status` (`detail=stale`) and `Age`.\n\n' +
+          'Compressed with `br` or `gzip` if `Accept-Encoding` allows it. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: Type.Object({ ...organizationQuery, ...rangeQuery }, { additionalProperties: false }),
         headers: Type.Object({
           'if-none-match': Type.Optional(
             Type.String({
-              description: 'The `ETag` of the answer that you have: 304 is answered where it is still true.',
+              description:
+                'The `ETag` of an earlier response. If it is still current, the response is 304 without a body.',
               examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'],
             }),
           ),
         }),
         response: {
           200: {
-            description: 'The usage of the period.',
+            description: 'The usage lines.',
             headers: usageHeaders,
             content: { 'application/json': { schema: Type.Ref('UsageResponse#') } },
           },
-          304: { description: 'The answer that you have is still true.', headers: usageHeaders, type: 'null' },
+          304: { description: 'The usage has not changed.', headers: usageHeaders, type: 'null' },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
@@ -60,10 +64,10 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     async (request, reply) => {
       const { organization } = await callers.identify(request)
       const { source } = await readings.situation(organization)
-      // The ledger is not asked: the current period of a source is answered whether it can be written or not.
-      const usage: UsageAnswer<UsageBody> & Beside =
+      // The current period of an upstream does not need the ledger, so it is answered even if the database is down.
+      const usage: RenderedUsage<UsageBody> & NotListed =
         isCurrent(request.query) && source !== 'ledger'
-          ? await currentUsage.read()
+          ? await listingCache.read()
           : await readLedger(organization, request.query, signalOfLeaving(reply.raw))
       reply.hijack()
       writeUsage(request.raw, reply.raw, usage, request.id, notesOf(source, usage))
@@ -75,13 +79,13 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     organization: Organization,
     query: RangeQuery,
     signal: AbortSignal,
-  ): Promise<UsageAnswer<UsageBody> & Beside> {
+  ): Promise<RenderedUsage<UsageBody> & NotListed> {
     const reading = await readings.byDate(organization)
     return reading.usage(rangeOf(reading, query), signal)
   }
 }
 
-const notesOf = (source: UsageSource, { notListed }: Beside): UsageNotes => ({
+const notesOf = (source: UsageSource, { notListed }: NotListed): UsageNotes => ({
   ...(source === 'bundled-sample' && { 'Usage-Source': source }),
   ...(notListed && {
     'Usage-Not-Listed': `messages=${notListed.messages}, credits=${toDecimal(notListed.credits)}`,
@@ -89,23 +93,27 @@ const notesOf = (source: UsageSource, { notListed }: Beside): UsageNotes => ({
 })
 
 const usageHeaders = {
-  ETag: { type: 'string', description: 'Changes when the answer does.', examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'] },
-  Age: { type: 'integer', description: 'Seconds since the answer was last known to be true.', examples: [0] },
+  ETag: {
+    type: 'string',
+    description: 'Changes whenever the usage changes.',
+    examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'],
+  },
+  Age: { type: 'integer', description: 'Seconds since the usage was last confirmed.', examples: [0] },
   'Cache-Status': {
     type: 'string',
-    description: 'Where the answer came from (RFC 9211); `detail=stale` where the Copilot service fails.',
+    description: 'Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing.',
     examples: ['copilot-credits; hit'],
   },
   'Usage-Source': {
     type: 'string',
-    description: 'Present where the answer is of the bundled sample period.',
+    description: 'Only if the usage is the bundled sample period.',
     examples: ['bundled-sample'],
   },
   'Usage-Not-Listed': {
     type: 'string',
     description:
-      'Present in answers of the ledger if `UPSTREAM_URL` is set: the messages of the answer, within the listed days or the ' +
-      'current period, that the Copilot service does not list, and what they cost.',
+      'Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, ' +
+      'within the listed days or the current period, that the Copilot service does not list.',
     examples: ['messages=1, credits=5.2'],
   },
 } as const

@@ -1,4 +1,4 @@
-/** What many routes share. */
+/** Schemas that many routes share. */
 import Type from 'typebox'
 
 const slug = { minLength: 1, maxLength: 63, pattern: '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$' }
@@ -7,7 +7,7 @@ export const isSlug = (text: string): boolean => text.length <= slug.maxLength &
 
 export const OrganizationIdSchema = Type.String({
   ...slug,
-  description: 'Lower-case letters, digits and hyphens.',
+  description: 'Id of the organization: lowercase letters, digits and hyphens, not starting or ending with a hyphen.',
   examples: ['acme'],
 })
 
@@ -15,7 +15,8 @@ export const organizationQuery = {
   organization: Type.Optional(
     Type.String({
       ...slug,
-      description: 'The organization, where it is not the one of the key; only for who may act on others.',
+      description:
+        "The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.",
       examples: ['default'],
     }),
   ),
@@ -25,17 +26,25 @@ export const rangeQuery = {
   period: Type.Optional(
     Type.String({
       description:
-        '`current` (the default), `previous`, a month or a day: the (first) billing period that starts in it, or on it.',
+        'A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), ' +
+        'or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.',
       examples: ['2024-05'],
     }),
   ),
   from: Type.Optional(
     Type.String({
-      description: 'With `to`, in place of `period`: an RFC 3339 date-time, or a date, which stands for its midnight.',
+      description:
+        "Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. " +
+        'Requires `to`.',
       examples: ['2024-05-01T00:00:00Z'],
     }),
   ),
-  to: Type.Optional(Type.String({ description: 'The end, which is not part of the range.', examples: ['2024-06-01'] })),
+  to: Type.Optional(
+    Type.String({
+      description: 'End of the range, exclusive, in the same formats as `from`. Requires `from`.',
+      examples: ['2024-06-01'],
+    }),
+  ),
 }
 
 export const limitQuery = (byDefault: number, most: number) => ({
@@ -44,16 +53,15 @@ export const limitQuery = (byDefault: number, most: number) => ({
       minimum: 1,
       maximum: most,
       default: byDefault,
-      description: 'Entries of a page.',
+      description: 'Maximum number of items per page.',
       examples: [byDefault],
     }),
   ),
 })
 
-export const TimestampSchema = (description: string) =>
-  Type.String({ format: 'date-time', description, examples: ['2024-05-01T00:00:00.000Z'] })
+export const TimestampSchema = (description: string, example = '2024-05-01T00:00:00.000Z') =>
+  Type.String({ format: 'date-time', description, examples: [example] })
 
-export const CreditsSchema = Type.Number({
-  description: 'Credits: an exact decimal with at most six decimals.',
-  examples: [11.25],
-})
+export const creditsSchema = (description: string) => Type.Number({ description, examples: [11.25] })
+
+export const CreditsSchema = creditsSchema('Amount in credits: an exact decimal with at most six decimal places.')

@@ -1,29 +1,33 @@
-/** What is reported, and what is answered to it. */
+/** What clients report, and the results that they get back. */
 import Type from 'typebox'
-import { CreditsSchema } from './common.ts'
+import { creditsSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
 export const MessageSchema = Type.Object(
   {
     id: MessageIdSchema,
     text: Type.String({
-      description: 'What was asked. It is measured and not kept.',
+      description:
+        'Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.',
       examples: ['What is the lease term?'],
     }),
     timestamp: Type.String({
       format: 'date-time',
-      description: 'When it was sent: RFC 3339, with an offset.',
+      description:
+        'When the message was sent: RFC 3339 with an offset, at most `INTAKE_MAX_AHEAD` (5 minutes by default) in the future.',
       examples: ['2024-04-29T02:08:29.375Z'],
     }),
     report_id: Type.Optional(
       Type.Union([...MessageIdSchema.anyOf, Type.Null()], {
-        description: 'The report that was asked for: it prices the message if the catalogue has it.',
+        description:
+          'Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. ' +
+          '`null` means absent.',
         examples: [5392],
       }),
     ),
     user_id: Type.Optional(
       Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
-        description: 'Who in the organization sent it.',
+        description: 'Id of the member of the organization who sent the message. `null` means absent.',
         examples: ['ada'],
       }),
     ),
@@ -32,72 +36,101 @@ export const MessageSchema = Type.Object(
 )
 
 export const MessagesSchema = Type.Object(
-  { messages: Type.Array(Type.Ref('Message#'), { description: 'Messages, in any order.' }) },
+  {
+    messages: Type.Array(Type.Ref('Message#'), {
+      description: 'The messages, in any order; at most `INTAKE_MAX_BATCH` (10,000 by default).',
+    }),
+  },
   { additionalProperties: false },
 )
 
 export const CloudEventSchema = Type.Object(
   {
-    specversion: Type.Literal('1.0', { description: 'The version of CloudEvents.', examples: ['1.0'] }),
-    type: Type.Literal('copilot.message', { description: 'What happened.', examples: ['copilot.message'] }),
+    specversion: Type.Literal('1.0', { description: 'Version of the CloudEvents specification.', examples: ['1.0'] }),
+    type: Type.Literal('copilot.message', { description: 'Type of the event.', examples: ['copilot.message'] }),
     source: Type.String({
       minLength: 1,
       format: 'uri-reference',
-      description: 'With a space and `id` behind it, the id of the message.',
+      description: 'Source of the event. `source`, a space and `id` together are the id of the message.',
       examples: ['/copilot/eu'],
     }),
-    id: Type.String({ minLength: 1, description: 'Unique within `source`.', examples: ['A234-1234-1234'] }),
+    id: Type.String({
+      minLength: 1,
+      description: 'Id of the event, unique within `source`. `source` and `id` have at most 199 characters together.',
+      examples: ['A234-1234-1234'],
+    }),
     time: Type.String({
       format: 'date-time',
-      description: 'When the message was sent: RFC 3339, with an offset.',
+      description: 'When the message was sent: RFC 3339 with an offset.',
       examples: ['2024-04-29T02:08:29.375Z'],
     }),
     subject: Type.Optional(
       Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
-        description: 'Who in the organization sent it.',
+        description: 'Id of the member of the organization who sent the message. `null` means absent.',
         examples: ['ada'],
       }),
     ),
     data: Type.Optional(
       Type.Object(
         { text: MessageSchema.properties.text, report_id: MessageSchema.properties.report_id },
-        { additionalProperties: false, description: 'The message.' },
+        { additionalProperties: false, description: 'Content of the message.' },
       ),
     ),
     data_base64: Type.Optional(
       Type.Union([Type.String(), Type.Null()], {
-        description: 'In place of `data`: its JSON in base64.',
+        description: 'Replaces `data`: its JSON, base64-encoded.',
         examples: ['eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ=='],
       }),
     ),
   },
-  { $id: 'CloudEvent', description: 'A message to the copilot as a CloudEvent; other attributes may be there.' },
+  { $id: 'CloudEvent', description: 'A message to the copilot as a CloudEvent. Other attributes are ignored.' },
+)
+
+export const MessageResultSchema = Type.Object(
+  {
+    id: Type.Optional(MessageIdSchema),
+    status: Type.Union(
+      [Type.Literal('accepted'), Type.Literal('duplicate'), Type.Literal('conflict'), Type.Literal('rejected')],
+      {
+        description:
+          '`accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged ' +
+          'with different content, no effect. `rejected`: invalid, see `field` and `reason`.',
+        examples: ['accepted'],
+      },
+    ),
+    credits: Type.Optional(
+      creditsSchema('What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.'),
+    ),
+    unknown_report: Type.Optional(
+      Type.Literal(true, {
+        description: 'The catalogue does not have the requested report, so the text was priced.',
+        examples: [true],
+      }),
+    ),
+    field: Type.Optional(
+      Type.String({
+        description: 'Only if rejected: the invalid field, empty for the whole message.',
+        examples: ['timestamp'],
+      }),
+    ),
+    reason: Type.Optional(
+      Type.String({ description: 'Only if rejected: what is wrong with the field.', examples: ['must be a string'] }),
+    ),
+  },
+  { $id: 'MessageResult', description: 'The result for one reported message.' },
 )
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [1] })
 
-export const IntakeAnswerSchema = Type.Object({
-  accepted: count('Messages that have been charged.'),
-  duplicate: count('Messages that had been charged before, with the same content.'),
-  conflict: count('Messages whose id is that of another one, with other content.'),
-  rejected: count('Messages that are not valid.'),
-  results: Type.Array(
-    Type.Object({
-      id: Type.Optional(MessageIdSchema),
-      status: Type.Union(
-        [Type.Literal('accepted'), Type.Literal('duplicate'), Type.Literal('conflict'), Type.Literal('rejected')],
-        { description: 'What became of it.', examples: ['accepted'] },
-      ),
-      credits: Type.Optional(CreditsSchema),
-      unknown_report: Type.Optional(
-        Type.Literal(true, {
-          description: 'The catalogue does not have the report that the message asks for; its text prices it.',
-          examples: [true],
-        }),
-      ),
-      field: Type.Optional(Type.String({ description: 'The field that is wrong.', examples: ['timestamp'] })),
-      reason: Type.Optional(Type.String({ description: 'What is wrong with it.', examples: ['must be a string'] })),
+export const ReportedMessagesSchema = Type.Object(
+  {
+    accepted: count('Messages that were charged.'),
+    duplicate: count('Messages that had already been charged, with the same content.'),
+    conflict: count('Messages that had already been charged, with different content.'),
+    rejected: count('Messages that are invalid.'),
+    results: Type.Array(Type.Ref('MessageResult#'), {
+      description: 'One result per message, in the order of the request.',
     }),
-    { description: 'A result for each message, in the order in which they came.' },
-  ),
-})
+  },
+  { $id: 'ReportedMessages', description: 'The results for the messages of a request.' },
+)

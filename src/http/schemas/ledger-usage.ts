@@ -1,174 +1,218 @@
-/** What is answered from the ledger. */
+/** Responses from the ledger. */
 import Type from 'typebox'
-import { CHANGES } from '#metering/usage-queries.ts'
-import { CreditsSchema, TimestampSchema } from './common.ts'
+import { CHANGES } from '#metering/queries.ts'
+import { CreditsSchema, creditsSchema, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] })
 
-const who = {
-  report_id: Type.Optional(
-    Type.Union([...MessageIdSchema.anyOf], {
-      description: 'The report that priced it; absent where none did.',
-      examples: [5392],
-    }),
-  ),
-  report_name: Type.Optional(
-    Type.String({ description: 'Its name when it was charged.', examples: ['Tenant Obligations Report'] }),
-  ),
-  user_id: Type.Optional(Type.String({ description: 'The member, where one is known.', examples: ['ada'] })),
+const messageCount = count('Number of messages.')
+
+const reportId = (description: string) =>
+  Type.Optional(Type.Union([...MessageIdSchema.anyOf], { description, examples: [5392] }))
+const reportName = (description: string) =>
+  Type.Optional(Type.String({ description, examples: ['Tenant Obligations Report'] }))
+const userId = (description: string) => Type.Optional(Type.String({ description, examples: ['ada'] }))
+
+/** Of a message. */
+const reportAndMember = {
+  report_id: reportId('Id of the report that priced the message. Absent if the text was priced.'),
+  report_name: reportName('Name of that report at the time of the charge.'),
+  user_id: userId('The member who sent the message. Absent if unknown.'),
 }
 
 const rateCard = Type.String({ description: 'Version of the rate card.', examples: ['standard-2024'] })
 
+const receivedTimestamp = TimestampSchema('When the message was sent: the RFC 3339 timestamp exactly as received.')
+
 const nextCursor = Type.Optional(
-  Type.String({ description: 'Asks for the next page, as `cursor`; absent on the last.', examples: ['WzE3MTQ…'] }),
+  Type.String({ description: 'The `cursor` of the next page. Absent on the last page.', examples: ['WzE3MTQ…'] }),
 )
 
 const sumOf = (description: string) =>
-  Type.Optional(Type.Object({ messages: count('Messages.'), credits: CreditsSchema }, { description }))
+  Type.Optional(Type.Object({ messages: messageCount, credits: CreditsSchema }, { description }))
 
 const notListed = sumOf(
-  'Present in answers of the ledger if `UPSTREAM_URL` is set: what this answer has, within the listed days or the current ' +
-    'period, that the Copilot service does not list.',
+  'Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed ' +
+    'days or the current period, that the Copilot service does not list.',
 )
 
-/** What an answer is of, with an upstream. */
+/** Where the data comes from, if there is an upstream. */
 const provenance = {
   listing: Type.Optional(
     Type.Object(
       {
-        as_of: TimestampSchema('When it was last known to be what the Copilot service lists.'),
+        as_of: TimestampSchema('When the Copilot service last confirmed the listing.'),
         stale: Type.Boolean({
-          description: 'The Copilot service fails: this is the last good answer.',
+          description: 'Whether the Copilot service is failing, so that this is its last good listing.',
           examples: [false],
         }),
       },
-      { description: 'Present if the answer is of what the Copilot service lists as the current period.' },
+      { description: 'Only if the response comes from the listing of the Copilot service (its current period).' },
     ),
   ),
   not_listed: notListed,
   not_recorded: sumOf(
-    'Present if messages are missing here: the Copilot service listed them while the database could not be written, and no ' +
-      'longer did when it could.',
+    'Messages that are missing from this response: the Copilot service listed them while the database could not be written, ' +
+      'and no longer listed them when it could. Absent if none are missing.',
   ),
 }
 
-export const UsagePageSchema = Type.Object({
-  usage: Type.Array(
-    Type.Object({
-      message_id: MessageIdSchema,
-      timestamp: TimestampSchema('Exactly as it was received.'),
-      ...who,
-      credits_used: CreditsSchema,
-      rate_card: rateCard,
-    }),
-    { description: 'Usage lines.' },
-  ),
-  next_cursor: nextCursor,
-  ...provenance,
-})
+export const DetailedUsageLineSchema = Type.Object(
+  {
+    message_id: MessageIdSchema,
+    timestamp: receivedTimestamp,
+    ...reportAndMember,
+    credits_used: creditsSchema('What the message cost, in credits: an exact decimal with at most six decimal places.'),
+    rate_card: rateCard,
+  },
+  { $id: 'DetailedUsageLine', description: 'What one message cost, with its report, member and rate card.' },
+)
 
-export const TotalsSchema = Type.Object({
-  time_zone: Type.String({ description: 'The zone in which buckets begin.', examples: ['Europe/London'] }),
-  buckets: Type.Array(
-    Type.Object({
-      start: TimestampSchema('Inclusive.'),
-      end: TimestampSchema('Exclusive.'),
-      messages: count('Messages.'),
-      credits: CreditsSchema,
-      groups: Type.Optional(
-        Type.Array(Type.Object({ ...who, messages: count('Messages.'), credits: CreditsSchema }), {
-          description: 'With `group_by`: those that have usage; they add up to the bucket.',
+export const UsagePageSchema = Type.Object(
+  {
+    usage: Type.Array(Type.Ref('DetailedUsageLine#'), { description: 'Usage lines, by time and id.' }),
+    next_cursor: nextCursor,
+    ...provenance,
+  },
+  { $id: 'UsagePage', description: 'A page of usage lines.' },
+)
+
+export const BucketSchema = Type.Object(
+  {
+    start: TimestampSchema('Start of the bucket, inclusive.'),
+    end: TimestampSchema('End of the bucket, exclusive.', '2024-05-02T00:00:00.000Z'),
+    messages: messageCount,
+    credits: CreditsSchema,
+    groups: Type.Optional(
+      Type.Array(
+        Type.Object({
+          report_id: reportId('Id of the report. Absent if not grouped by report, or if the text was priced.'),
+          report_name: reportName('Name of the report.'),
+          user_id: userId('The member. Absent if not grouped by member, or if unknown.'),
+          messages: messageCount,
+          credits: CreditsSchema,
         }),
+        { description: 'Only with `group_by`: the groups that have usage. They add up to the bucket.' },
       ),
-    }),
-    { description: 'Buckets, ascending.' },
-  ),
-  next_page: Type.Optional(
-    Type.String({ description: 'Asks for the next buckets, as `page`.', examples: ['WzE3MTQ…'] }),
-  ),
-  ...provenance,
-})
+    ),
+  },
+  { $id: 'Bucket', description: 'Messages and credits of one time bucket.' },
+)
+
+export const TotalsSchema = Type.Object(
+  {
+    time_zone: Type.String({ description: 'IANA time zone in which the buckets start.', examples: ['Europe/London'] }),
+    buckets: Type.Array(Type.Ref('Bucket#'), { description: 'Consecutive buckets in ascending order, without gaps.' }),
+    next_page: Type.Optional(
+      Type.String({ description: 'The `page` of the next buckets. Absent on the last page.', examples: ['WzE3MTQ…'] }),
+    ),
+    ...provenance,
+  },
+  { $id: 'Totals', description: 'Messages and credits in consecutive time buckets.' },
+)
 
 const periodFields = {
   name: Type.String({
     description:
-      'What the query parameter `period` takes for it: the month in which it starts, or the day, where an earlier one starts in that month; `current` for what the Copilot service lists.',
+      'Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier ' +
+      'period starts in the same month; `current` for the period that the Copilot service lists.',
     examples: ['2024-05'],
   }),
-  start: TimestampSchema('Inclusive.'),
-  end: TimestampSchema('Exclusive.'),
-  state: Type.Literal('open', { description: 'Messages are still charged to it.', examples: ['open'] }),
-  messages: count('Messages.'),
+  start: TimestampSchema('Start of the period, inclusive.'),
+  end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
+  state: Type.Literal('open', {
+    description: 'Always `open`: late messages are still charged to the period.',
+    examples: ['open'],
+  }),
+  messages: messageCount,
   credits: CreditsSchema,
 }
 
-const PeriodSchema = Type.Object({ ...periodFields, not_listed: notListed })
+export const PeriodSchema = Type.Object(
+  { ...periodFields, not_listed: notListed },
+  { $id: 'Period', description: 'A billing period and its usage.' },
+)
 
-export const CurrentPeriodSchema = Type.Object({ ...periodFields, ...provenance })
+export const CurrentPeriodSchema = Type.Object(
+  { ...periodFields, ...provenance },
+  { $id: 'CurrentPeriod', description: 'The current billing period and its usage so far.' },
+)
 
 export const PeriodsSchema = Type.Object({
-  periods: Type.Array(PeriodSchema, { description: 'Periods, the latest first.' }),
+  periods: Type.Array(Type.Ref('Period#'), { description: 'Billing periods, latest first.' }),
   next_cursor: nextCursor,
 })
 
-export const ChargesSchema = Type.Object({
-  message_id: MessageIdSchema,
-  charges: Type.Array(
-    Type.Object({
-      state: Type.Union([Type.Literal('charged'), Type.Literal('superseded')], {
-        description: '`superseded`: the message has changed since, and a later charge has taken its place.',
-        examples: ['charged'],
-      }),
-      revision: count('0 for the first charge of the message, then one more for each change.'),
-      superseded_by: Type.Optional(count('The revision that took its place.')),
-      changed: Type.Optional(
-        Type.Array(Type.Union(CHANGES.map((change) => Type.Literal(change))), {
-          description:
-            'What the revision that took its place has otherwise. `content`: another text of the same measurement.',
-          examples: [['price']],
-        }),
-      ),
-      timestamp: TimestampSchema('Exactly as it was received.'),
-      ...who,
-      credits: CreditsSchema,
-      lines: Type.Array(
-        Type.Object({
-          rule: Type.String({ description: 'The rule.', examples: ['words'] }),
-          band: Type.Optional(
-            Type.Object(
-              {
-                from: count('The shortest.'),
-                to: Type.Optional(count('The longest; absent where there is no limit.')),
-              },
-              { description: 'With `words`: the lengths that are counted here.' },
-            ),
-          ),
-          quantity: count('How many.'),
-          rate: CreditsSchema,
-          credits: CreditsSchema,
-          why: Type.String({ description: 'The rule in words.', examples: ['Each word of this length.'] }),
-        }),
-        { description: 'They add up to `credits`, exactly.' },
-      ),
-      rate_card: rateCard,
-      measurement: Type.Object(
-        {
-          code_points: count('Characters.'),
-          word_lengths: Type.Array(count('Words.'), { description: 'How many words of 1, 2, 3, … characters.' }),
-          third_vowels: count('Vowels among the 3rd, 6th, 9th, … characters.'),
-          words_differ: Type.Boolean({ description: 'No two words are equal.', examples: [true] }),
-          palindrome: Type.Boolean({ description: 'It reads the same in both directions.', examples: [false] }),
-        },
-        { description: 'What is kept of the text.' },
-      ),
-      period: Type.Object(
-        { start: TimestampSchema('Inclusive.'), end: TimestampSchema('Exclusive.') },
-        { description: 'The billing period that it counts to.' },
-      ),
-      recorded: TimestampSchema('When it was charged.'),
+export const ChargeSchema = Type.Object(
+  {
+    state: Type.Union([Type.Literal('charged'), Type.Literal('superseded')], {
+      description: '`charged`: in effect. `superseded`: replaced by a later charge because the message changed.',
+      examples: ['charged'],
     }),
-    { description: 'Every charge of the message, the one that holds first.' },
-  ),
-})
+    revision: count('0 for the first charge of the message, increased by one with each change.'),
+    superseded_by: Type.Optional(count('Only if superseded: the revision that replaced this one.')),
+    changed: Type.Optional(
+      Type.Array(Type.Union(CHANGES.map((change) => Type.Literal(change))), {
+        description:
+          'Only if superseded: what the replacing revision changed. `content` means a different text with the same measurement.',
+        examples: [['price']],
+      }),
+    ),
+    timestamp: receivedTimestamp,
+    ...reportAndMember,
+    credits: creditsSchema('Total of the charge, in credits: an exact decimal with at most six decimal places.'),
+    lines: Type.Array(
+      Type.Object({
+        rule: Type.String({ description: 'The pricing rule.', examples: ['words'] }),
+        band: Type.Optional(
+          Type.Object(
+            {
+              from: count('Shortest word length, in characters.'),
+              to: Type.Optional(count('Longest word length, in characters. Absent if unlimited.')),
+            },
+            { description: 'Only for the rule `words`: the word lengths that this line covers.' },
+          ),
+        ),
+        quantity: count('How often the rule applied.'),
+        rate: creditsSchema('Credits per unit; negative for a discount.'),
+        credits: creditsSchema('`quantity` × `rate`, exactly.'),
+        why: Type.String({ description: 'Explanation of the rule.', examples: ['Charged per word of this length.'] }),
+      }),
+      { description: 'One line per rule that applied. They add up to `credits`, exactly.' },
+    ),
+    rate_card: rateCard,
+    measurement: Type.Object(
+      {
+        code_points: count('Number of characters (Unicode code points).'),
+        word_lengths: Type.Array(count('Number of words.'), {
+          description: 'Number of words with 1, 2, 3, … characters; longer words count as 32.',
+        }),
+        third_vowels: count('Number of vowels among the 3rd, 6th, 9th, … characters.'),
+        words_differ: Type.Boolean({ description: 'Whether no word occurs twice.', examples: [true] }),
+        palindrome: Type.Boolean({
+          description: 'Whether its letters and digits read the same in both directions, ignoring case.',
+          examples: [false],
+        }),
+      },
+      { description: 'What is stored of the text.' },
+    ),
+    period: Type.Object(
+      {
+        start: TimestampSchema('Start of the period, inclusive.'),
+        end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
+      },
+      { description: 'The billing period of the charge.' },
+    ),
+    recorded: TimestampSchema('When the charge was recorded.'),
+  },
+  { $id: 'Charge', description: 'What a message cost, with one line per pricing rule.' },
+)
+
+export const ChargesSchema = Type.Object(
+  {
+    message_id: MessageIdSchema,
+    charges: Type.Array(Type.Ref('Charge#'), { description: 'All charges of the message, the one in effect first.' }),
+  },
+  { $id: 'Charges', description: 'All charges of a message.' },
+)

@@ -1,4 +1,4 @@
-/** Every error is one of these: application/problem+json (RFC 9457). */
+/** The body of every error response: application/problem+json (RFC 9457). */
 import Type, { type Static } from 'typebox'
 
 export const PROBLEM_JSON = 'application/problem+json'
@@ -7,20 +7,20 @@ export const ProblemSchema = Type.Object(
   {
     type: Type.String({
       format: 'uri',
-      description: 'Names the kind of problem; stable, may be matched on.',
+      description: 'Identifies the kind of problem. Stable, so clients can match on it.',
       examples: ['urn:copilot-credits:problem:upstream-failed'],
     }),
     title: Type.String({
-      description: 'The kind of problem in words; the same for every problem of the type.',
+      description: 'Short summary, the same for every problem of this type.',
       examples: ['The Copilot service failed'],
     }),
     status: Type.Integer({ description: 'The HTTP status code.', examples: [502] }),
     detail: Type.String({
-      description: 'What went wrong this time, for people.',
-      examples: ['GET /reports/5392 failed after 3 attempts: it answered with status 503'],
+      description: 'What went wrong with this request. For people; the wording may change.',
+      examples: ['GET /reports/5392 failed after 3 attempts: the response status was 503'],
     }),
     request_id: Type.String({
-      description: 'Finds this request in the logs; also sent as the header `X-Request-Id`.',
+      description: 'Identifies this request in the service log. Also sent in the `X-Request-Id` header.',
       examples: ['4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11'],
     }),
     upstream: Type.Optional(
@@ -31,38 +31,45 @@ export const ProblemSchema = Type.Object(
             [Type.Literal('connection'), Type.Literal('timeout'), Type.Literal('status'), Type.Literal('bad-answer')],
             {
               description:
-                'How: no connection or a broken one, no complete answer in time, an error status, or an answer that cannot be billed.',
+                '`connection`: no connection, or it broke. `timeout`: no complete response in time. `status`: an error status. ' +
+                '`bad-answer`: a response that cannot be billed.',
               examples: ['status'],
             },
           ),
           reason: Type.String({
-            description: 'How, in words; names the field that was wrong, never its content.',
-            examples: ['it answered with status 503'],
+            description: 'Explanation of the failure. May name an invalid field, but never quotes its value.',
+            examples: ['the response status was 503'],
           }),
           attempts: Type.Integer({
             minimum: 0,
-            description: 'How often it was tried; 0 where no time was left to.',
+            description: 'Number of attempts; 0 if no time was left for one.',
             examples: [3],
           }),
-          status: Type.Optional(Type.Integer({ description: 'The status that was answered last.', examples: [503] })),
+          status: Type.Optional(
+            Type.Integer({ description: 'Status of the last response, if there was one.', examples: [503] }),
+          ),
         },
-        { description: 'Only with 502 and 504: which call to the Copilot service failed, and how.' },
+        { description: 'Only for 502 and 504: the call to the Copilot service that failed.' },
       ),
     ),
     errors: Type.Optional(
       Type.Array(
         Type.Object({
-          field: Type.String({ description: 'What was wrong in the request.', examples: ['query parameter "period"'] }),
+          field: Type.String({
+            description:
+              'The invalid part of the request, such as a query parameter, a header, or a place in the body.',
+            examples: ['query parameter "color"'],
+          }),
           expected: Type.String({
-            description: 'What was expected instead.',
-            examples: ['absent: /usage takes no parameters'],
+            description: 'What the field must be.',
+            examples: ['absent: /usage does not accept it'],
           }),
         }),
-        { description: 'Only with 400: each thing that was wrong.' },
+        { description: 'Only for 400: every invalid field that was found.' },
       ),
     ),
   },
-  { $id: 'Problem', description: 'An error, in the manner of RFC 9457.' },
+  { $id: 'Problem', description: 'An error, as RFC 9457 defines it.' },
 )
 
 export type Problem = Static<typeof ProblemSchema>

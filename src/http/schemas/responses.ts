@@ -1,9 +1,9 @@
-/** Answers that many routes share. */
+/** Error responses that many routes share. */
 import Type, { type TRef } from 'typebox'
-import { type ProblemKind, toProblem } from '../errors.ts'
+import { bodyTooLarge, INTERNAL_ERROR, type ProblemKind, STORE_FAILED, toProblem } from '../errors.ts'
 import { PROBLEM_JSON, type Problem } from './problem.ts'
 
-type Documented = {
+export type DocumentedProblem = {
   readonly description: string
   readonly kind: ProblemKind
   readonly detail: string
@@ -12,58 +12,62 @@ type Documented = {
 
 const PROBLEMS = {
   400: {
-    description: 'The request is not valid: `errors` names each thing that was wrong.',
+    description: 'The request is invalid. `errors` lists the invalid fields.',
     kind: 'invalid-request',
-    detail: 'query parameter "color" must be absent: /usage does not know it',
-    more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not know it' }] },
+    detail: 'query parameter "color" must be absent: /usage does not accept it',
+    more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not accept it' }] },
   },
   401: {
-    description: 'No key was sent, or it is unknown or was revoked.',
+    description: 'The API key is missing, invalid or revoked.',
     kind: 'unauthenticated',
-    detail: 'send an API key: Authorization: Bearer cck_…',
+    detail: 'Send an API key as `Authorization: Bearer cck_…`.',
   },
   403: {
-    description: 'The key does not allow this.',
+    description:
+      'The API key lacks the required scope, or the request does not come from an allowed page or host name.',
     kind: 'forbidden',
-    detail: 'This key needs the scope messages:write.',
+    detail: 'The API key lacks the scope messages:write.',
   },
   404: {
-    description: 'It does not exist, or the key may not know of it.',
+    description: 'The resource does not exist, or the key has no access to it.',
     kind: 'not-found',
-    detail: 'there is no organization "acme"',
+    detail: 'No such organization: "acme".',
   },
   409: {
-    description: 'It conflicts with something that exists.',
+    description: 'The request conflicts with an existing resource.',
     kind: 'conflict',
-    detail: 'there is an organization acme already',
+    detail: 'The organization "acme" already exists.',
   },
   413: {
     description:
-      'The body, unpacked, is larger than is taken: `INTAKE_MAX_BYTES` for messages and events, 1 MiB for everything else.',
+      'The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, ' +
+      'otherwise 1 MiB.',
     kind: 'payload-too-large',
-    detail: 'The body is larger than 16777216 bytes.',
+    detail: bodyTooLarge(16_777_216),
   },
   415: {
     description:
-      'The body is of a type or a coding that is not taken here: `Accept` or `Accept-Encoding` say which are.',
+      'The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response ' +
+      'lists the supported ones.',
     kind: 'unsupported-media-type',
-    detail: 'Content-Type must be application/json; it is text/plain',
+    detail: 'Content-Type must be application/json; got text/plain',
   },
   500: {
-    description: 'Something went wrong in the service; its logs say more.',
+    description: 'An unexpected error. The service log has the details.',
     kind: 'internal-error',
-    detail: 'The logs of the service say more.',
+    detail: INTERNAL_ERROR,
   },
   502: {
     description:
-      'The Copilot service could not be reached, answered with an error, or with something that cannot be billed; and no good answer is recent enough.',
+      'The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good ' +
+      'response is recent enough to use instead.',
     kind: 'upstream-failed',
-    detail: 'GET /reports/5392 failed after 3 attempts: it answered with status 503',
+    detail: 'GET /reports/5392 failed after 3 attempts: the response status was 503',
     more: {
       upstream: {
         call: 'GET /reports/5392',
         failure: 'status',
-        reason: 'it answered with status 503',
+        reason: 'the response status was 503',
         attempts: 3,
         status: 503,
       },
@@ -71,26 +75,25 @@ const PROBLEMS = {
   },
   503: {
     description:
-      'The database cannot be read or written, too much is waiting, or the service is shutting down: nothing has been acknowledged, and the ' +
-      'same request may be sent again after `Retry-After` seconds.',
+      'The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the ' +
+      'same request again after `Retry-After` seconds.',
     kind: 'store-failed',
-    detail:
-      'Nothing of this request has been acknowledged: repeat it. If it keeps failing, the log of the service says why.',
+    detail: STORE_FAILED,
   },
   504: {
-    description: 'The Copilot service did not answer in time, and no good answer is recent enough.',
+    description: 'The Copilot service timed out, and no good response is recent enough to use instead.',
     kind: 'upstream-timed-out',
-    detail: 'GET /messages/current-period failed after 3 attempts: it did not answer completely in time',
+    detail: 'GET /messages/current-period failed after 3 attempts: no complete response arrived in time',
     more: {
       upstream: {
         call: 'GET /messages/current-period',
         failure: 'timeout',
-        reason: 'it did not answer completely in time',
+        reason: 'no complete response arrived in time',
         attempts: 3,
       },
     },
   },
-} as const satisfies Record<number, Documented>
+} as const satisfies Record<number, DocumentedProblem>
 
 type ProblemResponse = {
   readonly description: string
@@ -99,14 +102,14 @@ type ProblemResponse = {
   }
 }
 
-/** The responses of a route, by status, each with an example of its own. */
+/** An error response with an example. */
+export const problemResponse = ({ description, kind, detail, more }: DocumentedProblem): ProblemResponse => {
+  const example = toProblem(kind, detail, '4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11', more)
+  return { description, content: { [PROBLEM_JSON]: { schema: Type.Ref('Problem#'), example } } }
+}
+
+/** The error responses of a route, by status. */
 export const problemResponses = (
   ...statuses: readonly (keyof typeof PROBLEMS)[]
 ): Readonly<Record<string, ProblemResponse>> =>
-  Object.fromEntries(
-    statuses.map((status) => {
-      const { description, kind, detail, more }: Documented = PROBLEMS[status]
-      const example = toProblem(kind, detail, '4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11', more)
-      return [String(status), { description, content: { [PROBLEM_JSON]: { schema: Type.Ref('Problem#'), example } } }]
-    }),
-  )
+  Object.fromEntries(statuses.map((status) => [String(status), problemResponse(PROBLEMS[status])]))

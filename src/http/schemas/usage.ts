@@ -6,7 +6,7 @@ export const MessageIdSchema = Type.Union(
     Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
     Type.String({ minLength: 1, maxLength: 200 }),
   ],
-  { description: 'The id of the message, as the Copilot service gave it.', examples: [1000] },
+  { description: 'Id of the message. `1000` and `"1000"` are different ids.', examples: [1000] },
 )
 
 export const UsageLineSchema = Type.Object(
@@ -14,22 +14,21 @@ export const UsageLineSchema = Type.Object(
     message_id: MessageIdSchema,
     timestamp: Type.String({
       format: 'date-time',
-      description: 'When the message was sent: the RFC 3339 timestamp exactly as it was received.',
+      description: 'When the message was sent: the RFC 3339 timestamp exactly as received.',
       examples: ['2024-04-29T02:08:29.375Z'],
     }),
     report_name: Type.Optional(
       Type.String({
         minLength: 1,
-        description:
-          'The name of the report that priced the message. Absent where the text priced it; never null or empty.',
+        description: 'Name of the report that priced the message. Absent if the text was priced; never null or empty.',
         examples: ['Tenant Obligations Report'],
       }),
     ),
     credits_used: Type.Number({
       minimum: 0,
       description:
-        'What the message cost, in credits. An exact decimal with at most six decimals, without a trailing-digit error; ' +
-        'to add up, count in whole millionths.',
+        'What the message cost, in credits: an exact decimal with at most six decimal places. For exact sums, add whole ' +
+        'millionths of a credit.',
       examples: [79],
     }),
   },
@@ -40,12 +39,13 @@ export const UsageResponseSchema = Type.Object(
   {
     usage: Type.Array(Type.Ref('UsageLine#'), {
       description:
-        'One line for each message of the current billing period, in the order in which the source lists them.',
+        'One line per message: in the order of the Copilot service for its current period, otherwise by time and id.',
     }),
   },
   {
     $id: 'UsageResponse',
     additionalProperties: false,
+    description: 'What every message of a billing period or range cost.',
     examples: [
       {
         usage: [

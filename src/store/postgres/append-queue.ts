@@ -1,97 +1,105 @@
 /**
- * Appends of one organization that come while others are written go together: one statement and one sync for all of them.
- * When many rows wait, some statements are under way at once: only at their ends do they wait for each other, for the totals
- * of the day. With few rows a second statement costs more than it brings.
+ * Batches the appends of each organization. While append A is being written, B, C and D arrive: when A is done, one statement
+ * with one sync writes all three, if they have no more than 1,000 rows. An append that may amend is written alone.
+ *
+ * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, where each
+ * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
  */
 
 import type { AppendBatch, AppendOutcome } from '#metering/ledger.ts'
+import { type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 import { isAboutData } from './connection.ts'
 import type { AppendGroup, RecordWriter } from './record-writer.ts'
 
 type Waiting = {
   readonly batch: AppendBatch
-  /** Until when it is answered, whatever happens. Those that wait in a line came in this order. */
-  readonly endsAt: number
+  /** The deadline for its outcome. Appends in a lane are ordered by it. */
+  readonly deadline: MonotonicMs
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void
   readonly reject: (error: unknown) => void
 }
 
 const ROWS_TOGETHER = 1000
-const STATEMENTS_AT_ONCE = 4
-/** With fewer rows that wait, one statement after the other carries all of them. */
-const ROWS_FOR_ANOTHER = 500
 
-type Line = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
+/** `rowsForAnother`: with fewer rows waiting, only one statement runs at a time. */
+export type QueueLimits = { readonly statementsAtOnce: number; readonly rowsForAnother: number }
+
+const LIMITS: QueueLimits = { statementsAtOnce: 4, rowsForAnother: 500 }
+
+type Lane = { readonly waiting: Waiting[]; rowsWaiting: number; running: number }
 
 export class AppendQueue {
   readonly #writer: RecordWriter
-  readonly #deadline: () => number
-  readonly #lines = new Map<string, Line>()
+  readonly #deadline: () => MonotonicMs
+  readonly #limits: QueueLimits
+  readonly #lanes = new Map<string, Lane>()
   readonly #running = new Set<Promise<void>>()
 
-  /** `deadline` is when an append that begins now has to be over, as `performance.now` counts. */
-  constructor(writer: RecordWriter, deadline: () => number) {
+  /** `deadline` returns the deadline of an append that starts now. */
+  constructor(writer: RecordWriter, deadline: () => MonotonicMs, limits = LIMITS) {
     this.#writer = writer
     this.#deadline = deadline
+    this.#limits = limits
   }
 
   append(batch: AppendBatch): Promise<readonly AppendOutcome[]> {
     return new Promise((resolve, reject) => {
-      const line = this.#lines.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
-      this.#lines.set(batch.organizationId, line)
-      line.waiting.push({ batch, endsAt: this.#deadline(), resolve, reject })
-      line.rowsWaiting += batch.records.length
-      if (line.running >= (line.rowsWaiting < ROWS_FOR_ANOTHER ? 1 : STATEMENTS_AT_ONCE)) return
-      const running = this.#run(batch.organizationId, line).finally(() => this.#running.delete(running))
+      const lane = this.#lanes.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
+      this.#lanes.set(batch.organizationId, lane)
+      lane.waiting.push({ batch, deadline: this.#deadline(), resolve, reject })
+      lane.rowsWaiting += batch.records.length
+      const { statementsAtOnce, rowsForAnother } = this.#limits
+      if (lane.running >= (lane.rowsWaiting < rowsForAnother ? 1 : statementsAtOnce)) return
+      const running = this.#run(batch.organizationId, lane).finally(() => this.#running.delete(running))
       this.#running.add(running)
     })
   }
 
-  /** Resolves once nothing is waiting. */
+  /** Resolves once the queue is empty and nothing is in flight. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  async #run(organizationId: string, line: Line): Promise<void> {
-    line.running++
-    // What comes in the same turn goes with the first.
+  async #run(organizationId: string, lane: Lane): Promise<void> {
+    lane.running++
+    // Appends made in the same tick of the event loop join the first one.
     await Promise.resolve()
     for (;;) {
-      const together = takeTogether(line)
+      const together = takeTogether(lane)
       if (together.length === 0) break
       await this.#write(together)
     }
-    line.running--
-    if (line.running === 0) this.#lines.delete(organizationId)
+    lane.running--
+    if (lane.running === 0) this.#lanes.delete(organizationId)
   }
 
   async #write(waiting: readonly Waiting[]): Promise<void> {
-    const now = performance.now()
-    const together = waiting.filter(({ endsAt }) => endsAt > now)
-    for (const { endsAt, reject } of waiting) if (endsAt <= now) reject(new StoreError(LATE))
+    const now = monotonicNow()
+    const together = waiting.filter(({ deadline }) => deadline > now)
+    for (const { deadline, reject } of waiting) if (deadline <= now) reject(new StoreError(LATE))
     const [first] = together
     if (first === undefined) return
     try {
-      const outcomes = await this.#writer.append(groupOf(together), first.endsAt)
+      const outcomes = await this.#writer.append(groupOf(together), first.deadline)
       let from = 0
       for (const { batch, resolve } of together) {
         resolve(outcomes.slice(from, from + batch.records.length))
         from += batch.records.length
       }
     } catch (error) {
-      // If one of them may be to blame: each by itself then, which is safe as none of them has been written.
+      // One of them may have caused the failure, so each is retried alone. That is safe: none of them has been written.
       if (together.length > 1 && isAboutData(error)) for (const each of together) await this.#write([each])
       else for (const { reject } of together) reject(error)
     }
   }
 }
 
-const LATE = 'PostgreSQL: it waited behind others for too long'
+const LATE = 'PostgreSQL: timed out in the queue of writes'
 
-/** From the front, those that can go in one statement. */
-const takeTogether = (line: Line): readonly Waiting[] => {
-  const { waiting } = line
+/** Takes the appends at the front of the lane that fit into one statement. */
+const takeTogether = (lane: Lane): readonly Waiting[] => {
+  const { waiting } = lane
   const onChange = waiting[0]?.batch.onChange
   let rows = 0
   let count = 0
@@ -101,7 +109,7 @@ const takeTogether = (line: Line): readonly Waiting[] => {
     count++
     if (onChange === 'amend') break
   }
-  line.rowsWaiting -= rows
+  lane.rowsWaiting -= rows
   return waiting.splice(0, count)
 }
 

@@ -1,4 +1,4 @@
-/** What becomes of appends and readings while PostgreSQL hangs or is gone, and after it is back. */
+/** Appends and reads while PostgreSQL hangs or is down, and after it has recovered. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AppendBatch, AppendOutcome, Ledger } from '#metering/ledger.ts'
@@ -8,7 +8,7 @@ import { startPgBouncer, withoutPgBouncer } from '../../../test/pgbouncer.ts'
 import { startPostgres } from '../../../test/postgres-server.ts'
 import { createPostgresLedger } from './ledger.ts'
 
-/** Forty messages one by one and batches of all sizes, of two organizations in turns. */
+/** Forty single messages and batches of many sizes, alternating between two organizations. */
 const batches: readonly AppendBatch[] = [...Array<number>(40).fill(1), 2, 30, 400, 700, 5, 1000, 3, 600, 1, 250].map(
   (count, batch) => ({
     organizationId: batch % 2 === 0 ? 'default' : 'acme',
@@ -28,7 +28,7 @@ const batches: readonly AppendBatch[] = [...Array<number>(40).fill(1), 2, 30, 40
 )
 
 const RETRY_FOR_MS = 2000
-/** Far more would pass if those that wait were tried one after the other. */
+/** It would take far longer if the waiting appends were retried one after the other. */
 const ANSWERED_WITHIN_MS = 20_000
 
 const totalOf = (ledger: Ledger, organizationId: string): Promise<number | undefined> =>
@@ -37,7 +37,7 @@ const totalOf = (ledger: Ledger, organizationId: string): Promise<number | undef
     return day?.messages
   })
 
-/** As clients do: what was not acknowledged is sent again. */
+/** Resends what was not acknowledged, as clients do. */
 const appendUntilDone = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
   for (;;) {
     try {
@@ -53,12 +53,12 @@ const countOf = (organizationId: string): number =>
 
 for (const pooler of ['', ' behind PgBouncer']) {
   describe(`PostgreSQL${pooler}`, { concurrency: true, skip: pooler !== '' && withoutPgBouncer }, () => {
-    for (const how of ['hangs', 'is gone'] as const) {
-      test(`${how}: every append and reading fails in time, and once it is back each message is charged once`, async (context) => {
+    for (const how of ['hangs', 'is down'] as const) {
+      test(`${how}: every append and read fails in time, and after it recovers each message is charged once`, async (context) => {
         await using postgres = await startPostgres({ sync: true })
         const { hang, kill, start } = postgres
         if (hang === undefined || kill === undefined || start === undefined) {
-          context.skip('the PostgreSQL of TEST_DATABASE_URL is not ours to stop')
+          context.skip('this test must not stop the PostgreSQL of TEST_DATABASE_URL')
           return
         }
         const direct = await postgres.createDatabase()
@@ -77,9 +77,9 @@ for (const pooler of ['', ' behind PgBouncer']) {
           ledger.check(),
         ])
         for (const failure of failures) {
-          assert.ok(failure.status === 'rejected' && failure.reason instanceof StoreError, 'it was not acknowledged')
+          assert.ok(failure.status === 'rejected' && failure.reason instanceof StoreError, 'an append was acknowledged')
         }
-        assert.ok(performance.now() - startedAt < ANSWERED_WITHIN_MS, 'all were answered in time')
+        assert.ok(performance.now() - startedAt < ANSWERED_WITHIN_MS, 'an answer came too late')
 
         await (how === 'hangs' ? postgres.goOn() : start())
         const outcomes = await Promise.all(batches.map((batch) => appendUntilDone(ledger, batch)))

@@ -1,13 +1,13 @@
-/** Do the kept totals equal the sum of the records, and is every amended charge followed by another? */
+/** Checks whether the stored totals equal the sums of the records, and whether every superseded charge has a successor. */
 import pg from 'pg'
 import { StoreError } from '#model/errors.ts'
 
-/** Each finding is a sentence; none is good. Throws StoreError if the database cannot be reached. */
+/** Returns the findings, one sentence each; none if all is well. Throws StoreError if the database cannot be reached. */
 export const checkPostgres = async (url: string): Promise<readonly string[]> => {
   const client = new pg.Client({ connectionString: url })
   try {
     await client.connect()
-    // One moment for the records and the totals.
+    // One snapshot, so that the records and totals are from the same moment.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const findings: string[] = []
     for (const sql of [DAYS, GROUPS, REVISIONS]) {
@@ -16,7 +16,7 @@ export const checkPostgres = async (url: string): Promise<readonly string[]> => 
     }
     return findings
   } catch (error) {
-    throw new StoreError(`the database could not be checked: ${(error as Error).message}`, { cause: error })
+    throw new StoreError(`cannot check the database: ${(error as Error).message}`, { cause: error })
   } finally {
     await client.end()
   }
@@ -24,14 +24,15 @@ export const checkPostgres = async (url: string): Promise<readonly string[]> => 
 
 const DAY = `to_char(to_timestamp(day_start / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
-const DIFFERENCE = `'the total is ' || coalesce(kept.messages, 0) || ' messages and ' || coalesce(kept.credits, 0)
-  || ' micro-credits, the records are ' || coalesce(counted.messages, 0) || ' and ' || coalesce(counted.credits, 0)`
+const DIFFERENCE = `'the total says ' || coalesce(kept.messages, 0) || ' messages and ' || coalesce(kept.credits, 0)
+  || ' micro-credits, the records add up to ' || coalesce(counted.messages, 0) || ' messages and '
+  || coalesce(counted.credits, 0) || ' micro-credits'`
 
 const DIFFERS = `(coalesce(kept.messages, 0), coalesce(kept.credits, 0))
   IS DISTINCT FROM (coalesce(counted.messages, 0), coalesce(counted.credits, 0))`
 
 const DAYS = `
-  SELECT 'organization ' || organization_id || ', the day from ' || ${DAY} || ': ' || ${DIFFERENCE} AS finding
+  SELECT 'organization ' || organization_id || ', day starting ' || ${DAY} || ': ' || ${DIFFERENCE} AS finding
   FROM (SELECT organization_id, day_start, messages, credits_micros AS credits FROM daily_total) AS kept
   FULL JOIN (
     SELECT organization_id, day_start, count(*) AS messages, sum(credits_micros) AS credits
@@ -40,7 +41,7 @@ const DAYS = `
   WHERE ${DIFFERS} ORDER BY organization_id, day_start LIMIT 100`
 
 const GROUPS = `
-  SELECT 'organization ' || organization_id || ', the day from ' || ${DAY} || ', report ' || report_id || ', member '
+  SELECT 'organization ' || organization_id || ', day starting ' || ${DAY} || ', report ' || report_id || ', member '
     || member || ': ' || ${DIFFERENCE} AS finding
   FROM (
     SELECT organization_id, day_start, report_id, member, messages, credits_micros AS credits FROM daily_group_total
@@ -54,7 +55,7 @@ const GROUPS = `
 
 const REVISIONS = `
   SELECT 'message ' || CASE WHEN message_name = '' THEN message_number::text ELSE to_json(message_name)::text END
-    || ' of organization ' || organization_id || ': its revisions do not follow each other' AS finding
+    || ' of organization ' || organization_id || ': its revisions are not consecutive' AS finding
   FROM usage_record
   GROUP BY organization_id, message_number, message_name
   HAVING count(*) <> max(revision) + 1 OR count(superseded_by) <> count(*) - 1

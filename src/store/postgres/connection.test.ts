@@ -1,4 +1,4 @@
-/** What a database or a pooler must be like, and what is said if it is not. */
+/** What the service requires of a database and a connection pooler, and what it reports otherwise. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ before(async () => {
 })
 after(() => server[Symbol.asyncDispose]())
 
-/** Resolves to the one line that is said instead of starting, at once rather than after all repetitions. */
+/** Resolves to the error of a failed start, which must come at once, without retries. */
 const refusalOf = async (url: string): Promise<string> => {
   const failure = await createPostgresLedger({ url, poolSize: 2, retryForMs: 60_000 }).then(
     async (ledger) => {
@@ -32,9 +32,9 @@ const refusalOf = async (url: string): Promise<string> => {
 }
 
 for (const encoding of ['SQL_ASCII', 'LATIN1', 'EUC_JP']) {
-  test(`a database of the encoding ${encoding} is refused at the start, and left alone`, async () => {
+  test(`a database with encoding ${encoding} is rejected at startup and not changed`, async () => {
     const url = await server.createDatabase(encoding)
-    assert.match(await refusalOf(url), new RegExp(`encoding .* is ${encoding}, and must be UTF8: create a database`))
+    assert.match(await refusalOf(url), new RegExp(`encoding .* is ${encoding}, but must be UTF8: create a database`))
     const client = new pg.Client({ connectionString: url })
     await client.connect()
     const { rows } = await client.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
@@ -43,7 +43,7 @@ for (const encoding of ['SQL_ASCII', 'LATIN1', 'EUC_JP']) {
   })
 }
 
-test('a database is UTF8 to us whatever its users are told to begin with', async () => {
+test('the connection uses UTF8 whatever client_encoding is the default of the database', async () => {
   const url = await server.createDatabase()
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -73,7 +73,7 @@ const statementTimeouts = async (url: string): Promise<readonly string[]> => {
 }
 
 describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
-  test('that pools sessions it starts', async () => {
+  test('with session pooling, the service starts', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'session')
     const ledger = await createPostgresLedger({ url: pooler.behind(url), poolSize: 2 })
@@ -81,19 +81,22 @@ describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
     await ledger.close()
   })
 
-  test('that pools statements it is refused at the start', async () => {
+  test('with statement pooling, the service refuses to start', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'statement')
-    assert.match(await refusalOf(pooler.behind(url)), /PgBouncer pools statements.*set its pool_mode to transaction/)
+    assert.match(await refusalOf(pooler.behind(url)), /PgBouncer uses statement pooling.*set pool_mode to transaction/)
   })
 
-  test('a parameter of the URL that PgBouncer refuses is named at the start', async () => {
+  test('an error at startup names the URL parameter that PgBouncer rejects', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'transaction')
-    assert.match(await refusalOf(`${pooler.behind(url)}?options=-c%20work_mem=8MB`), /refuses the parameter options/)
+    assert.match(
+      await refusalOf(`${pooler.behind(url)}?options=-c%20work_mem=8MB`),
+      /rejects the startup parameter options/,
+    )
   })
 
-  test('the server limits every statement as it does without, and the limits stay ours', async () => {
+  test('the server enforces our statement timeouts as it does without a pooler, and other clients are not affected', async () => {
     const url = await server.createDatabase()
     await using pooler = await startPgBouncer(url, 'transaction')
     const limits = await statementTimeouts(url)
@@ -105,13 +108,13 @@ describe('behind PgBouncer', { skip: withoutPgBouncer }, () => {
     await other.end()
   })
 
-  test('a process that is killed in the middle of a migration leaves no lock behind', async () => {
+  test('a process that is killed during a migration leaves no lock behind', async () => {
     const direct = await server.createDatabase()
     await using pooler = await startPgBouncer(direct, 'transaction')
     const url = pooler.behind(direct)
     const blocker = new pg.Client({ connectionString: direct })
     await blocker.connect()
-    // The migration waits for a table of the same name that may come to be.
+    // The migration blocks, because an open transaction has created a table of the same name.
     await blocker.query('BEGIN; CREATE TABLE usage_record (made_by_another integer)')
     const module = `import { createPostgresLedger } from ${JSON.stringify(new URL('./ledger.ts', import.meta.url).href)}
       await createPostgresLedger(${JSON.stringify({ url, poolSize: 2 })})`
@@ -142,7 +145,7 @@ const runningIn = async (url: string): Promise<number> => {
 }
 
 for (const poolMode of [undefined, 'transaction'] as const) {
-  test(`a statement that nobody waits for any more ends in the server${poolMode ? ', behind PgBouncer as well' : ''}`, {
+  test(`aborting a read cancels its statement in the server${poolMode ? ', also behind PgBouncer' : ''}`, {
     skip: poolMode === undefined ? false : withoutPgBouncer,
   }, async () => {
     const url = await server.createDatabase()
@@ -151,7 +154,7 @@ for (const poolMode of [undefined, 'transaction'] as const) {
     const leaving = new AbortController()
     const reading = connection.read((client) => client.query('SELECT pg_sleep(25)'), leaving.signal)
     while ((await runningIn(url)) === 0);
-    const reason = new Error('nobody waits')
+    const reason = new Error('the caller has left')
     const leftAt = performance.now()
     leaving.abort(reason)
     await assert.rejects(reading, (error) => error === reason)

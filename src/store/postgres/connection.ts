@@ -1,30 +1,31 @@
-/** The pool, and what is done about failures: repeat what is safe to repeat, name the rest, let nothing take longer than it may. */
+/** The connection pool and its failure handling: retries what is safe to retry, explains other failures, and enforces deadlines. */
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { elapsedMs, laterBy, type MonotonicMs, monotonicNow, NEVER } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 
 export type ConnectionSettings = {
   readonly url: string
   readonly poolSize: number
-  /** How long an operation may take, with all its repetitions. */
+  /** How long an operation may take, including all retries. */
   readonly retryForMs?: number
 }
 
-type Operation<T> = (client: pg.PoolClient, takeYourTime: () => void) => Promise<T>
+type Operation<T> = (client: pg.PoolClient, stopTimer: () => void) => Promise<T>
 
 type TransactionOptions = { readonly begin?: string; readonly statementMs?: number }
 
 export class Connection {
   readonly #pool: pg.Pool
   readonly #retryForMs: number
-  /** Whether a connection has a session of its own, without a pooler in between that hands sessions on. */
+  /** Whether a connection has a server session of its own, or a pooler in between that shares sessions. */
   readonly #isDirect = new WeakMap<pg.PoolClient, boolean>()
   #closing: Promise<void> | undefined
 
   constructor({ url, poolSize, retryForMs = RETRY_FOR_MS }: ConnectionSettings) {
     this.#retryForMs = retryForMs
-    // No limits of time here: PgBouncer refuses them at the start of a connection. `#prepare` sets them.
+    // No timeouts here: PgBouncer rejects them as startup parameters. `#prepare` sets them instead.
     this.#pool = new pg.Pool({
       connectionString: url,
       max: poolSize,
@@ -33,49 +34,50 @@ export class Connection {
       keepAlive: true,
       application_name: 'copilot-credits',
     })
-    // A connection that dies while nobody uses it is replaced when one is needed.
+    // An idle connection that dies is replaced when the next one is needed.
     this.#pool.on('error', () => {})
   }
 
-  /** When an operation that begins now has to be over. */
-  deadline(): number {
-    return performance.now() + this.#retryForMs
+  /** The deadline of an operation that starts now. */
+  deadline(): MonotonicMs {
+    return laterBy(monotonicNow(), this.#retryForMs)
   }
 
-  /** Runs an operation that may be repeated: again after a failure that may pass, until `endsAt`. Throws StoreError. */
-  repeatable<T>(operation: (client: pg.PoolClient) => Promise<T>, endsAt = this.deadline()): Promise<T> {
-    return this.#repeat(operation, endsAt, endsAt)
+  /** Runs an operation that is safe to repeat, and retries it after transient failures until `deadline`. Throws StoreError. */
+  repeatable<T>(operation: (client: pg.PoolClient) => Promise<T>, deadline = this.deadline()): Promise<T> {
+    return this.#repeat(operation, deadline, deadline)
   }
 
-  /** The same for what may take as long as it takes once it has begun. */
+  /** As `repeatable`, but without a time limit once the operation has started. */
   unhurried<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return this.#repeat(operation, this.deadline(), Number.POSITIVE_INFINITY)
+    return this.#repeat(operation, this.deadline(), NEVER)
   }
 
-  /** Runs it once. Throws StoreError. */
+  /** Runs an operation once, without retries. Throws StoreError. */
   once<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return this.#repeat(operation, 0, this.deadline())
+    return this.#repeat(operation, undefined, this.deadline())
   }
 
   /**
-   * Reads of one moment. Once it has begun each statement has a limit of its own, since the reader may take its time between
-   * them. Throws StoreError, or the reason of `signal`, which also ends the statement under way.
+   * Runs reads that all see the same moment. Once it has started, only each statement has a time limit, because the reader may
+   * take its time between statements. Aborting `signal` cancels the running statement. Throws StoreError, or the reason of
+   * `signal`.
    */
   read<T>(operation: (client: pg.PoolClient) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
-    const reading: Operation<T> = (client, takeYourTime) =>
+    const reading: Operation<T> = (client, stopTimer) =>
       this.transaction(
         client,
         () => {
-          takeYourTime()
+          stopTimer()
           return operation(client)
         },
         { begin, statementMs: READ_STATEMENT_MS },
       )
-    return this.#repeat(reading, 0, this.deadline(), signal)
+    return this.#repeat(reading, undefined, this.deadline(), signal)
   }
 
-  /** Limits that hold for the session hold for the transaction as well, unless there is no session to rely on. */
+  /** Uses the session's timeouts if it can. Behind a pooler, or with another `statementMs`, the transaction sets its own. */
   async transaction<T>(
     client: pg.PoolClient,
     operation: () => Promise<T>,
@@ -94,12 +96,12 @@ export class Connection {
     }
   }
 
-  /** What is complete after each of its statements: a transaction only if a limit of time needs one. */
+  /** Runs statements that do not need a transaction. Behind a pooler it still uses one, to set the timeouts. */
   autocommit<T>(client: pg.PoolClient, operation: () => Promise<T>): Promise<T> {
     return this.isDirect(client) ? operation() : this.transaction(client, operation)
   }
 
-  /** What is prepared or set here is there for the next statement. */
+  /** Whether the next statement will find what this one has prepared or set in the session. */
   isDirect(client: pg.PoolClient): boolean {
     return this.#isDirect.get(client) === true
   }
@@ -109,39 +111,45 @@ export class Connection {
     return this.#closing
   }
 
-  async #repeat<T>(operation: Operation<T>, retryUntil: number, endsAt: number, signal?: AbortSignal): Promise<T> {
+  async #repeat<T>(
+    operation: Operation<T>,
+    retryUntil: MonotonicMs | undefined,
+    deadline: MonotonicMs,
+    signal?: AbortSignal,
+  ): Promise<T> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.#with(operation, endsAt, signal)
+        return await this.#with(operation, deadline, signal)
       } catch (error) {
         if (signal?.aborted) throw signal.reason
-        if (!mayPass(error) || performance.now() + pause > retryUntil) throw toStoreError(error)
+        if (retryUntil === undefined || !isTransient(error) || laterBy(monotonicNow(), pause) > retryUntil)
+          throw toStoreError(error)
         await wait(pause * (0.5 + Math.random() / 2))
       }
     }
   }
 
-  async #with<T>(operation: Operation<T>, endsAt: number, signal?: AbortSignal): Promise<T> {
+  async #with<T>(operation: Operation<T>, deadline: MonotonicMs, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
-    const client = await this.#connect(endsAt)
+    const client = await this.#connect(deadline)
     if (signal?.aborted) {
       client.release()
       throw signal.reason
     }
     let failure: Error | undefined
-    // The request to cancel may come when another statement runs: the connection is not used again.
-    const left = (): void => {
-      failure ??= new Error('nobody waits for it')
+    // The cancel request may arrive during a later statement, so the connection must not be used again.
+    const aborted = (): void => {
+      failure ??= new Error('the caller no longer waits for the result')
       cancelStatementOf(client)
     }
-    signal?.addEventListener('abort', left, { once: true })
-    // Without a listener the loss of a connection in use would end the process; the query in flight hears of it as well.
+    signal?.addEventListener('abort', aborted, { once: true })
+    // Without a listener, losing a connection in use would end the process. The query in flight is rejected anyway.
     const lost = (error: Error): void => {
       failure ??= error
     }
     client.on('error', lost)
-    // A server that hangs does not watch its own limits. Ending the connection ends the query in flight.
-    const timer = timerAt(endsAt, () => {
+    // A server that hangs does not enforce its own timeouts. Ending the connection rejects the query in flight.
+    const timer = timerAt(deadline, () => {
       failure = new TimedOut()
       client.end().catch(() => {})
     })
@@ -153,18 +161,18 @@ export class Connection {
       throw failure instanceof TimedOut ? failure : error
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', left)
+      signal?.removeEventListener('abort', aborted)
       client.off('error', lost)
       client.release(failure)
     }
   }
 
-  async #connect(endsAt: number): Promise<pg.PoolClient> {
+  async #connect(deadline: MonotonicMs): Promise<pg.PoolClient> {
     const connecting = this.#pool.connect()
-    if (endsAt - performance.now() > CONNECT_MS) return connecting
+    if (elapsedMs(monotonicNow(), deadline) > CONNECT_MS) return connecting
     return new Promise((resolve, reject) => {
       let isLate = false
-      const timer = timerAt(endsAt, () => {
+      const timer = timerAt(deadline, () => {
         isLate = true
         reject(new TimedOut())
       })
@@ -177,8 +185,9 @@ export class Connection {
   }
 
   /**
-   * Finds out whether the process that the server named at the start is the one that answers. A pooler names a number of its
-   * own, and may give each transaction another session: what is set for the session would reach other clients then.
+   * Finds out whether the connection is direct: whether the process id that was sent at connection start is the id of the process
+   * that answers. A pooler sends an id of its own and may give each transaction another session, so anything set for the session
+   * would affect other clients.
    */
   async #prepare(client: pg.PoolClient): Promise<void> {
     const processId = 'processID' in client ? client.processID : undefined
@@ -194,13 +203,13 @@ export class Connection {
     const { is_direct: isDirect, server_encoding: encoding, client_encoding: clientEncoding } = rows[0]
     if (encoding !== 'UTF8') {
       throw new StoreError(
-        `the encoding of the PostgreSQL database is ${encoding}, and must be UTF8: create a database with ` +
-          `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and name it in DATABASE_URL`,
+        `the encoding of the PostgreSQL database is ${encoding}, but must be UTF8: create a database with ` +
+          `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and set DATABASE_URL to it`,
       )
     }
     if (clientEncoding !== 'UTF8') {
       throw new StoreError(
-        `client_encoding of the connection to PostgreSQL is ${clientEncoding}, and must be UTF8: remove the setting from the pooler`,
+        `the connection's client_encoding is ${clientEncoding}, but must be UTF8: remove the setting from the connection pooler`,
       )
     }
     this.#isDirect.set(client, isDirect as boolean)
@@ -211,29 +220,29 @@ const RETRY_FOR_MS = 10_000
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 1000
 const CONNECT_MS = 5000
-/** The server's own limits: without them it would go on with what nobody waits for. */
+/** Timeouts on the server: without them, it would keep running statements that nobody waits for. */
 const STATEMENT_MS = 10_000
 const READ_STATEMENT_MS = 30_000
 const IDLE_IN_TRANSACTION_MS = 60_000
-/** For what a server that is well answers at once. */
+/** For statements that a healthy server answers at once. */
 const QUICK_MS = 5000
 
 export const limits = (statementMs: number): string =>
   `SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`
 
-/** The driver takes a limit for one query; its types do not say so. */
+/** The driver supports `query_timeout` per query, but its types omit it. */
 type LimitedQuery = pg.QueryConfig & { readonly query_timeout: number }
 
 const limited = (text: string, values: unknown[], ms: number): LimitedQuery => ({ text, values, query_timeout: ms })
 const quick = (text: string, values: unknown[] = []): LimitedQuery => limited(text, values, QUICK_MS)
 
-/** A statement that reads, for `read`: somewhat longer than the server's own limit, whose error says more. */
+/** A statement for `read`. Its timeout is slightly longer than the server's, because the server's error says more. */
 export const readStatement = (text: string, values: unknown[]): LimitedQuery =>
   limited(text, values, READ_STATEMENT_MS + QUICK_MS)
 
 /**
- * As the protocol has it: over a connection of its own, with the key that the server, or a pooler, gave. To close the connection
- * would not do, as a server that computes does not notice.
+ * Sends a cancel request: the protocol needs a separate connection and the secret key from the server or the pooler. Closing the
+ * connection would not be enough, because a server that is computing does not notice.
  */
 const cancelStatementOf = (client: pg.PoolClient): void => {
   const { host, port } = client
@@ -243,11 +252,11 @@ const cancelStatementOf = (client: pg.PoolClient): void => {
     request.writeInt32BE(number, index * 4)
   }
   const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
-  // The limit of the statement is left.
+  // If cancelling fails, the statement timeout still ends the statement.
   socket.on('error', () => {})
   socket.setTimeout(QUICK_MS, () => socket.destroy())
   socket.resume()
-  // The server closes it. PgBouncer 1.18 no longer answers anyone if the client closes first.
+  // The server must close this connection: PgBouncer 1.18 hangs for all clients if the client closes it first.
   socket.write(request)
 }
 
@@ -256,22 +265,22 @@ const CANCEL_REQUEST = 80877102
 class TimedOut extends Error {
   override readonly name = 'TimedOut'
   constructor() {
-    super('it did not answer in time')
+    super('the database did not respond in time')
   }
 }
 
-/** What is there, or will be in a moment, cannot be seen yet. */
+/** Committed data is not visible yet, but will be in a moment. Worth a retry. */
 export class NotYetVisible extends Error {
   override readonly name = 'NotYetVisible'
 }
 
-const timerAt = (endsAt: number, run: () => void): NodeJS.Timeout | undefined =>
-  Number.isFinite(endsAt) ? setTimeout(run, Math.max(endsAt - performance.now(), 0)) : undefined
+const timerAt = (deadline: MonotonicMs, run: () => void): NodeJS.Timeout | undefined =>
+  deadline < NEVER ? setTimeout(run, Math.max(elapsedMs(monotonicNow(), deadline), 0)) : undefined
 
 const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? '')
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** The connection is of no more use. Class 57P: the server is shutting down, has crashed, or is starting. */
+/** Whether the connection can no longer be used. Class 57P: the server is shutting down, has crashed, or is starting. */
 const isLost = (error: unknown): boolean =>
   error instanceof TimedOut ||
   /^(08...|57P0[1-5]|25P0[34]|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(
@@ -281,22 +290,22 @@ const isLost = (error: unknown): boolean =>
     messageOf(error),
   )
 
-/** What a pooler says that is set up in a way in which this service cannot work, and what to do about it. */
+/** If the error shows that the pooler is misconfigured for this service, what is wrong and how to fix it. */
 const refusalOf = (error: unknown): string | undefined => {
   const message = messageOf(error)
   if (/statement pooling mode/.test(message)) {
-    return 'PgBouncer pools statements, which leaves no transactions: set its pool_mode to transaction or session'
+    return 'PgBouncer uses statement pooling, which does not support transactions: set pool_mode to transaction or session'
   }
   const parameter = /unsupported startup parameter: (\S+)/.exec(message)?.[1]
   if (parameter === undefined) return undefined
-  return `PgBouncer refuses the parameter ${parameter}: remove it from DATABASE_URL, or add it to PgBouncer's ignore_startup_parameters`
+  return `PgBouncer rejects the startup parameter ${parameter}: remove it from DATABASE_URL, or add it to PgBouncer's ignore_startup_parameters`
 }
 
 /**
- * 40001 and 40P01: another transaction was in the way. 53300: too many connections at the moment. The texts are Citus' when
- * one of its nodes is away.
+ * Whether a retry can help. 40001 and 40P01: a conflict with another transaction. 55P03: a lock timeout. 53300: too many
+ * connections. The messages are those of Citus when one of its nodes is unavailable.
  */
-const mayPass = (error: unknown): boolean =>
+const isTransient = (error: unknown): boolean =>
   refusalOf(error) === undefined &&
   (isLost(error) ||
     error instanceof NotYetVisible ||
@@ -314,8 +323,9 @@ const toStoreError = (error: unknown): unknown => {
 }
 
 /**
- * Whether a failure is about the values that were given, so that others may fare better: classes 21 to 23, values that do not
- * fit, and 54, which are too large. What the store did not say is about what it was given to begin with.
+ * Whether the failure was caused by the given values, so that other records of the same batch can still succeed. Classes 21 to 23
+ * are invalid values, class 54 values that are too large. An error that did not come from the store was thrown while preparing
+ * the values.
  */
 export const isAboutData = (error: unknown): boolean =>
   !(error instanceof StoreError) || /^(2[123]|54)...$/.test(codeOf(error.cause))

@@ -1,16 +1,16 @@
-/** Citus: the tables are distributed by organization, so that one organization's rows are on one node. */
+/** Citus: distributes the tables by organization, so that all rows of an organization are on one node. */
 import type { PoolClient } from 'pg'
 import type { Connection } from './connection.ts'
 
 export type Distribution = {
-  /** False where the extension is not there. */
+  /** False if the extension is not installed. */
   readonly isDistributed: boolean
-  /** Those that were distributed now; what was before is left as it is. */
+  /** The tables that this call has distributed. Tables that already were are not listed. */
   readonly tables: readonly string[]
 }
 
 const REFERENCE_TABLES = ['report', 'rate_card', 'installation']
-/** The first is the one that the others lie beside. */
+/** The others are colocated with the first. */
 const DISTRIBUTED_TABLES = [
   'organization',
   'billing_calendar',
@@ -21,7 +21,7 @@ const DISTRIBUTED_TABLES = [
 ]
 
 export const distribute = async (client: PoolClient, connection: Connection): Promise<Distribution> => {
-  // A large table takes longer than a statement may otherwise.
+  // No statement timeout: distributing a large table takes long.
   const run = (text: string, table: string) =>
     connection.transaction(client, () => client.query(text, [table]), { statementMs: 0 })
   const { rowCount } = await client.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'")
@@ -36,8 +36,8 @@ export const distribute = async (client: PoolClient, connection: Connection): Pr
   }
   for (const table of DISTRIBUTED_TABLES) {
     if (known.has(table)) continue
-    const beside = table === 'organization' ? '' : ", colocate_with => 'organization'"
-    await run(`SELECT create_distributed_table($1, 'organization_id'${beside})`, table)
+    const colocation = table === 'organization' ? '' : ", colocate_with => 'organization'"
+    await run(`SELECT create_distributed_table($1, 'organization_id'${colocation})`, table)
     tables.push(table)
   }
   return { isDistributed: true, tables }

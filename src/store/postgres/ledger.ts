@@ -1,4 +1,4 @@
-/** The ledger in PostgreSQL. Any number of processes may work on one database. */
+/** The ledger in PostgreSQL. Any number of processes can share a database. */
 import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import type { Ledger } from '#metering/ledger.ts'
@@ -12,11 +12,11 @@ import { type Row, toApiKey, toOrganization, toReport } from './rows.ts'
 import { createView } from './usage-reader.ts'
 
 export type PostgresLedger = Ledger & {
-  /** Makes the tables distributed tables where the extension `citus` is there. */
+  /** Distributes the tables if the `citus` extension is installed. */
   readonly distribute: () => Promise<Distribution>
 }
 
-/** Connects and brings the schema up to date. Throws StoreError. */
+/** Connects and applies missing migrations. Throws StoreError. */
 export const createPostgresLedger = async (settings: ConnectionSettings): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
   try {
@@ -58,7 +58,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
   return {
     append: (batch) => (batch.records.length === 0 ? Promise.resolve([]) : queue.append(batch)),
 
-    // Read once: what the reader has handed on cannot be taken back.
+    // No retry: lines that the reader has already passed on cannot be taken back.
     read: (organizationId, reading, { signal } = {}) =>
       connection.read((client) => reading(createView(client, organizationId, signal)), signal),
 
@@ -188,7 +188,7 @@ export const createPostgresLedger = async (settings: ConnectionSettings): Promis
 
     check: () =>
       connection.once(async (client) => {
-        // A write: one that only reads would also find a database ready that takes nothing any more.
+        // A write, because a read would also succeed on a database that no longer accepts writes.
         await client.query(
           `INSERT INTO installation (name, value) VALUES ('checked_at', $1)
            ON CONFLICT (name) DO UPDATE SET value = excluded.value`,

@@ -1,4 +1,4 @@
-/** Transactions that get in each other's way: they do not wait in a circle, and whoever has to give way tries again. */
+/** Concurrent transactions: they never deadlock with each other, and one that PostgreSQL aborts is retried. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
@@ -59,7 +59,7 @@ const messagesOf = (ledger: Ledger | undefined) =>
     return days.reduce((sum, { messages }) => sum + messages, 0)
   })
 
-test('appends of the same messages in any order, amending or not, never wait for each other in a circle', async () => {
+test('appends of the same messages in any order, amending or not, never deadlock', async () => {
   await using opened = await open(await server.createDatabase(), 3)
   const { ledgers, client } = opened
   const ids = Array.from({ length: 60 }, (_, id) => id)
@@ -77,7 +77,7 @@ test('appends of the same messages in any order, amending or not, never wait for
     ),
   )
   assert.equal(await messagesOf(ledgers[0]), ids.length)
-  // Sessions report what they counted when they end.
+  // A session reports its statistics when it ends.
   for (const ledger of ledgers) await ledger.close()
   const others = 'SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
   while ((await client.query(others)).rowCount !== 0);
@@ -85,11 +85,11 @@ test('appends of the same messages in any order, amending or not, never wait for
   assert.equal(rows[0].deadlocks, '0')
 })
 
-test('an append that PostgreSQL ends because it waits in a circle with another program is repeated', async () => {
+test('an append that PostgreSQL aborts because of a deadlock with another program is retried', async () => {
   await using opened = await open(await server.createDatabase(), 1)
   const { ledgers, client } = opened
   await ledgers[0]?.append(batchOf([0], 1))
-  // The append notices the circle first.
+  // The append must detect the deadlock first.
   await client.query("BEGIN; SET LOCAL deadlock_timeout = '1h'; UPDATE daily_total SET version = version + 1")
   const appended = ledgers[0]?.append(batchOf([5], 1))
   const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -103,7 +103,7 @@ test('an append that PostgreSQL ends because it waits in a circle with another p
   assert.equal(await messagesOf(ledgers[0]), 2)
 })
 
-test('a database whose transactions fail rather than wait is repeated until all is written', async () => {
+test('appends are retried until they succeed in a database whose default isolation level makes them fail with conflicts', async () => {
   const url = await server.createDatabase()
   const admin = new pg.Client({ connectionString: url })
   await admin.connect()

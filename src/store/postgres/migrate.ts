@@ -1,4 +1,4 @@
-/** Numbered files, forward only, each in a transaction, under a lock that ends with the transaction: nothing outlives who takes it. */
+/** Applies numbered migrations, forward only, each in a transaction. The lock ends with the transaction, even after a crash. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClientBase } from 'pg'
@@ -11,19 +11,19 @@ export const migrations = readdirSync(folder)
   .sort()
   .map((file) => ({ version: Number.parseInt(file, 10), sql: readFileSync(join(folder, file), 'utf8') }))
 
-/** Any number that nobody else takes for an advisory lock: "credits" as bytes. */
+/** An advisory lock number that no other program is likely to use: the bytes of "credits". */
 const LOCK = '0x63726564697473'
-/** A migration takes as long as it takes; others wait for it so long. */
+/** How long other processes wait for a running migration, which itself has no time limit. */
 const WAIT_MS = 60_000
 
-/** One process migrates, others wait and find nothing to do. Throws StoreError if the schema is newer than this program. */
+/** One process migrates; others wait, then find nothing to do. Throws StoreError if the schema is newer than this program. */
 export const migrate = async (client: ClientBase, upTo = Number.POSITIVE_INFINITY): Promise<void> => {
   while (await applyNext(client, upTo)) {
-    // The next one.
+    // Apply the next one.
   }
 }
 
-/** False if there was none to apply. A lock of the session would stay with the pooler's connection. */
+/** Returns false if nothing is left to apply. A session lock would not do: behind a pooler, it would outlive its client. */
 const applyNext = async (client: ClientBase, upTo: number): Promise<boolean> => {
   await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${limits(0)}; SET LOCAL lock_timeout = ${WAIT_MS}`)
   try {
@@ -53,7 +53,7 @@ const versionOf = async (client: ClientBase): Promise<number> => {
   const newest = migrations.at(-1)?.version ?? 0
   if (at > newest) {
     throw new StoreError(
-      `the database has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
+      `the database has schema version ${at}, but this program supports versions up to ${newest}: use a newer release`,
     )
   }
   return at

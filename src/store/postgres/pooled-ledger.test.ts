@@ -1,4 +1,4 @@
-/** The same contract behind a pooler that hands its sessions on with each transaction. */
+/** The same contract behind a pooler that assigns a session per transaction. */
 import { after, before, test } from 'node:test'
 import { ledgerContract } from '../../../test/ledger-contract.ts'
 import { type PgBouncer, startPgBouncer, withoutPgBouncer } from '../../../test/pgbouncer.ts'
@@ -15,7 +15,7 @@ if (withoutPgBouncer === false) {
     await pooler[Symbol.asyncDispose]()
     await server[Symbol.asyncDispose]()
   })
-  ledgerContract('PostgreSQL behind PgBouncer, which pools transactions', async () =>
+  ledgerContract('PostgreSQL behind PgBouncer with transaction pooling', async () =>
     openPostgresLedger(pooler.behind(await server.createDatabase())),
   )
 } else {

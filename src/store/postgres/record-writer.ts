@@ -1,15 +1,16 @@
-/** Writes records and the totals that they add to, for one organization at a time. */
+/** Writes records and updates their totals, for one organization at a time. */
 import type { PoolClient } from 'pg'
 import type { AppendBatch, AppendOutcome, NewRecord } from '#metering/ledger.ts'
+import type { MonotonicMs } from '#model/clock.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp, isCanonicalTimestamp } from '#model/timestamp.ts'
-import { byteStrings, numbers, texts } from './array-literals.ts'
+import { bigints, byteStrings, integers, smallints, texts } from './binary-arrays.ts'
 import { type Connection, NotYetVisible } from './connection.ts'
 import { messageIdOf, NAMED, type Row, wholeNumber } from './rows.ts'
 import { type Counted, TotalChanges } from './total-changes.ts'
 
-/** What is appended together: records of one or more batches of one organization. */
+/** Records that are written together, from one or more batches of the same organization. */
 export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange'> & {
   readonly rows: readonly { readonly record: NewRecord; readonly recordedAt: number }[]
 }
@@ -33,18 +34,21 @@ export class RecordWriter {
   }
 
   /**
-   * May be repeated: the key of a record keeps it from being counted twice. Locks are taken in one order by everyone, so that
-   * no two wait for each other: new records, then those that change, each by their ids, then totals, each by their keys.
+   * Safe to repeat: a record's key keeps it from being counted twice.
+   *
+   * All writers lock in the same order, or they could deadlock: if one transaction wrote message 1 and then 2, and another 2 and
+   * then 1, each would wait for the other. The order is: new records by id, changed messages by id, group totals by key, day
+   * totals by day.
    */
-  async append(group: AppendGroup, endsAt = this.#connection.deadline()): Promise<readonly AppendOutcome[]> {
-    for (const { record } of group.rows) await this.#rateCardId(record.rateCard, endsAt)
+  async append(group: AppendGroup, deadline = this.#connection.deadline()): Promise<readonly AppendOutcome[]> {
+    for (const { record } of group.rows) await this.#rateCardId(record.rateCard, deadline)
     return this.#connection.repeatable(
       (client) => (group.onChange === 'refuse' ? this.#insertAll(client, group) : this.#amendAll(client, group)),
-      endsAt,
+      deadline,
     )
   }
 
-  /** One statement, and so one transaction. */
+  /** Inserts records and updates totals in one statement, which is one transaction. */
   async #insertAll(client: PoolClient, { organizationId, rows }: AppendGroup): Promise<readonly AppendOutcome[]> {
     const firsts = firstOfEach(rows)
     const inserted = await this.#connection.autocommit(client, () =>
@@ -78,7 +82,8 @@ export class RecordWriter {
       const changing = new Set(rows.filter(differs).map(({ record }) => keyOf(record.messageId)))
       const locked = [...changing].filter((key) => !inserted.has(key)).map(idOfKey)
       if (locked.length > 0) {
-        // Of a message that another server has changed meanwhile, only a statement that begins now sees what holds.
+        // Another process may have changed these messages since `held` was read. Once they are locked, a new statement sees
+        // their current state.
         await lockMessages(client, organizationId, locked)
         for (const [key, current] of await currentOf(client, organizationId, locked)) held.set(key, current)
       }
@@ -96,13 +101,13 @@ export class RecordWriter {
     for (const [revision, rows] of amendment.rowsByRevision) {
       const written = await this.#insert(client, INSERT_ONLY, organizationId, rows, revision)
       if (written.size < rows.length)
-        throw new NotYetVisible('a message was amended by another server at the same time')
+        throw new NotYetVisible('another process amended the same message at the same time')
     }
     if (amendment.superseded.length > 0) await supersede(client, organizationId, amendment.superseded)
     await amendment.totals.write(client, organizationId)
   }
 
-  /** Inserts what is new, in the order of ids. Returns the keys of what was. */
+  /** Inserts the records that are new, in order of their ids. Returns the keys of those. */
   async #insert(
     client: PoolClient,
     { name, text }: Statement,
@@ -114,19 +119,20 @@ export class RecordWriter {
     const records = rows.map(({ record }) => record)
     const ids = records.map(({ messageId }) => numberAndName(messageId))
     const { rows: inserted } = await client.query({
-      // A pooler hands sessions on: what one transaction has prepared, another may not have, or have already.
+      // Named statements are prepared per session. Behind a pooler, the next transaction may run in another session, where the
+      // statement is missing or already exists.
       ...(this.#connection.isDirect(client) && { name }),
       text,
       values: [
         organizationId,
         revision,
-        `{${ids.map(([number]) => number).join(',')}}`,
+        bigints(ids.map(([number]) => number)),
         texts(ids.map(([, name]) => name)),
-        numbers(records.map(({ at }) => at)),
-        numbers(records.map(({ dayStart }) => dayStart)),
-        numbers(records.map(({ credits: amount }) => amount)),
-        numbers(rows.map(({ recordedAt }) => recordedAt)),
-        numbers(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
+        bigints(records.map(({ at }) => at)),
+        bigints(records.map(({ dayStart }) => dayStart)),
+        bigints(records.map(({ credits: amount }) => amount)),
+        bigints(rows.map(({ recordedAt }) => recordedAt)),
+        smallints(records.map(({ rateCard }) => this.#rateCards.get(rateCard) as number)),
         texts(records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp))),
         texts(records.map(({ member }) => member)),
         texts(records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId)))),
@@ -138,14 +144,14 @@ export class RecordWriter {
     return new Set(inserted.map((row: Row) => keyOf(messageIdOf(row))))
   }
 
-  async #rateCardId(version: string, endsAt: number): Promise<number> {
+  async #rateCardId(version: string, deadline: MonotonicMs): Promise<number> {
     const known = this.#rateCards.get(version)
     if (known !== undefined) return known
     const find = async (client: PoolClient): Promise<number> => {
       for (;;) {
         const { rows } = await client.query('SELECT rate_card_id FROM rate_card WHERE version = $1', [version])
         if (rows[0] !== undefined) return rows[0].rate_card_id as number
-        // Another process may take the number first: then there is nothing to insert, and the next round finds a free one.
+        // If another process takes the number first, nothing is inserted, and the next iteration tries the next number.
         await client.query(
           `INSERT INTO rate_card (rate_card_id, version)
            SELECT coalesce(max(rate_card_id), 0) + 1, $1 FROM rate_card ON CONFLICT DO NOTHING`,
@@ -155,26 +161,26 @@ export class RecordWriter {
     }
     const id = await this.#connection.repeatable(
       (client) => this.#connection.autocommit(client, () => find(client)),
-      endsAt,
+      deadline,
     )
     this.#rateCards.set(version, id)
     return id
   }
 }
 
-/** What a group changes of messages that are there, worked out before any of it is written. */
+/** Collects the changes that a group makes to existing messages, before any of them is written. */
 class Amendment {
   readonly rowsByRevision = new Map<number, GroupRow[]>()
   readonly superseded: Superseded[] = []
   readonly totals = new TotalChanges()
 
-  /** A message that was new. */
+  /** Adds a message that was new. */
   accept(row: GroupRow, held: Map<string, Current>): AppendOutcome {
     this.#hold(row, 0, held)
     return { status: 'accepted', credits: row.record.credits }
   }
 
-  /** One that was there: of one id each follows the one before. */
+  /** Adds a record of an existing message. Several records of one message in a group supersede each other in order. */
   follow(row: GroupRow, held: Map<string, Current>): AppendOutcome {
     const { record } = row
     const current = found(held.get(keyOf(record.messageId)), record.messageId)
@@ -202,7 +208,7 @@ type Statement = { readonly name: string; readonly text: string }
 
 const isSameContent = (current: Held, record: NewRecord): boolean => Buffer.compare(current.digest, record.digest) === 0
 
-/** Whether a record would be charged and shown as the one that is there. */
+/** Whether a record has the same content, charge and everything else that is shown as the current one. */
 const isSameCharge = (current: Current, record: NewRecord): boolean =>
   isSameContent(current, record) &&
   current.credits === record.credits &&
@@ -210,9 +216,9 @@ const isSameCharge = (current: Current, record: NewRecord): boolean =>
   current.timestamp === record.timestamp &&
   current.rateCard === record.rateCard
 
-/** On Citus what a transaction of several nodes has written may come to be seen a moment after it has ended. */
+/** On Citus, a transaction across nodes can become visible a moment after it has committed. */
 const found = (current: Current | undefined, id: Id): Current => {
-  if (current === undefined) throw new NotYetVisible(`message ${JSON.stringify(id)} was neither written nor found`)
+  if (current === undefined) throw new NotYetVisible(`message ${JSON.stringify(id)} was neither inserted nor found`)
   return current
 }
 
@@ -230,8 +236,8 @@ const INSERT = `
 const INSERT_ONLY: Statement = { name: 'insert', text: `${INSERT} RETURNING message_number, message_name` }
 
 /**
- * The statements that change tables read only what the one before them returned: what they see of a table differs on Citus.
- * PostgreSQL completes the last of them first: totals of groups are locked before those of days.
+ * `by_day` and `by_group` read only what `added` returned, never a table: on Citus, they could see a table in different states.
+ * PostgreSQL completes such parts from last to first, so group totals are locked before day totals, as everywhere else.
  */
 const APPEND: Statement = {
   name: 'append',
@@ -273,7 +279,10 @@ const currentOf = async (
   return new Map(rows.map((row: Row) => [keyOf(messageIdOf(row)), toCurrent(row)]))
 }
 
-/** The first record of a message is there for good, whatever follows it: who holds it may write what follows. */
+/**
+ * Locks the first record of each message, revision 0, which is never removed. Only the transaction that holds it may add a
+ * revision: if two processes amend message 7 at once, the second waits here and then sees the first one's revision.
+ */
 const lockMessages = async (client: PoolClient, organizationId: string, ids: readonly Id[]): Promise<void> => {
   await client.query(
     `SELECT 1 FROM usage_record
@@ -290,7 +299,7 @@ const supersede = async (client: PoolClient, organizationId: string, records: re
      FROM unnest($2::bigint[], $3::text[], $4::integer[]) AS input (message_number, message_name, revision)
      WHERE record.organization_id = $1 AND record.message_number = input.message_number
        AND record.message_name = input.message_name AND record.revision = input.revision`,
-    [organizationId, ...idColumns(records.map(({ id }) => id)), numbers(records.map(({ revision }) => revision))],
+    [organizationId, ...idColumns(records.map(({ id }) => id)), integers(records.map(({ revision }) => revision))],
   )
 }
 
@@ -315,18 +324,17 @@ const firstOfEach = (rows: readonly GroupRow[]): ReadonlyMap<string, GroupRow> =
   return firsts
 }
 
-/** Tells integers from texts. */
+/** A map key in which the integer 7 (`#7`) differs from the text "7" (`"7`). */
 const keyOf = (id: Id): string => (typeof id === 'number' ? `#${id}` : `"${id}`)
 
 const idOfKey = (key: string): Id => (key.startsWith('#') ? Number(key.slice(1)) : key.slice(1))
 
-/** As the columns have it. 2^53 is written out: it is no safe integer. */
-export const numberAndName = (id: Id): readonly [string, string] =>
-  typeof id === 'number' ? [String(id), ''] : [String(NAMED), id]
+/** The columns `message_number` and `message_name` of an id. */
+export const numberAndName = (id: Id): readonly [number, string] => (typeof id === 'number' ? [id, ''] : [NAMED, id])
 
-const idColumns = (ids: readonly Id[]): readonly [string, string] => {
+const idColumns = (ids: readonly Id[]): readonly [Buffer, Buffer] => {
   const pairs = ids.map(numberAndName)
-  return [`{${pairs.map(([number]) => number).join(',')}}`, texts(pairs.map(([, name]) => name))]
+  return [bigints(pairs.map(([number]) => number)), texts(pairs.map(([, name]) => name))]
 }
 
 const compareIds = (one: Id, other: Id): number => {

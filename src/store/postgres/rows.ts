@@ -1,4 +1,4 @@
-/** Rows → model values, and nowhere else. PostgreSQL's bigint arrives as a string. */
+/** Converts rows to model values. No other file does. A PostgreSQL bigint arrives as a string. */
 import type { ApiKey, DayTotal, GroupTotal, RangeTotal, Scope } from '#metering/ledger.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, Organization } from '#model/organization.ts'
@@ -8,7 +8,7 @@ import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** What message_number is where the id is a text. */
+/** The value of `message_number` if the id is a text. */
 export const NAMED = 2 ** 53
 
 export const messageIdOf = (row: Row): Id => {
@@ -16,7 +16,7 @@ export const messageIdOf = (row: Row): Id => {
   return name === '' ? wholeNumber(row['message_number']) : name
 }
 
-/** Throws a RangeError where a double does not hold it. */
+/** Throws a RangeError if a double cannot hold the value exactly. */
 export const wholeNumber = (value: unknown): number => {
   const number = Number(value)
   if (!Number.isSafeInteger(number)) throw new RangeError(`not a safe integer: ${value}`)
@@ -82,7 +82,7 @@ export const toApiKey = (row: Row): ApiKey => ({
   hash: new Uint8Array(row['key_hash'] as Uint8Array),
 })
 
-/** Rows of one organization with its calendar, ascending. */
+/** Takes the rows of one organization, one per calendar entry, in ascending order. */
 export const toOrganization = (rows: readonly Row[]): Organization | undefined => {
   const [first] = rows
   if (first === undefined) return undefined

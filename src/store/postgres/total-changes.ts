@@ -1,9 +1,9 @@
-/** By how much totals change when records follow others, so that each total is written once. */
+/** Adds up how amendments change totals, so that each total is written once. */
 import type { PoolClient } from 'pg'
 import type { Credits } from '#model/credits.ts'
-import { numbers, texts } from './array-literals.ts'
+import { bigints, texts } from './binary-arrays.ts'
 
-/** To which totals a record counts; '' stands for none. */
+/** The totals that a record counts towards. '' means no report or no member. */
 export type Counted = {
   readonly dayStart: number
   readonly reportId: string
@@ -25,29 +25,29 @@ export class TotalChanges {
     this.#change(record, -1)
   }
 
-  /** In the order of their keys, groups before days, as `APPEND` does. */
+  /** Writes the changes in order of their keys, groups before days: the same order in which `APPEND` locks. */
   async write(client: PoolClient, organizationId: string): Promise<void> {
     if (this.#groups.size === 0) return
     const groups = [...this.#groups.values()]
     await client.query(ADD_TO_GROUPS, [
       organizationId,
-      numbers(groups.map(({ of }) => of.dayStart)),
+      bigints(groups.map(({ of }) => of.dayStart)),
       texts(groups.map(({ of }) => of.reportId)),
       texts(groups.map(({ of }) => of.member)),
       texts(groups.map(({ reportName }) => reportName)),
-      numbers(groups.map(({ messages }) => messages)),
-      `{${groups.map(({ credits }) => credits).join(',')}}`,
+      bigints(groups.map(({ messages }) => messages)),
+      bigints(groups.map(({ credits }) => credits)),
     ])
     const days = [...Map.groupBy(groups, ({ of }) => of.dayStart)]
     await client.query(ADD_TO_DAYS, [
       organizationId,
-      numbers(days.map(([dayStart]) => dayStart)),
-      numbers(days.map(([, of]) => of.reduce((sum, { messages }) => sum + messages, 0))),
-      `{${days.map(([, of]) => of.reduce((sum, { credits }) => sum + credits, 0n)).join(',')}}`,
+      bigints(days.map(([dayStart]) => dayStart)),
+      bigints(days.map(([, of]) => of.reduce((sum, { messages }) => sum + messages, 0))),
+      bigints(days.map(([, of]) => of.reduce((sum, { credits }) => sum + credits, 0n))),
     ])
   }
 
-  /** Sums may pass 2^53. */
+  /** Sums are bigints because they can exceed 2^53. */
   #change(of: Counted, sign: 1 | -1): Change {
     const key = JSON.stringify([of.dayStart, of.reportId, of.member])
     const change = this.#groups.get(key) ?? { of, reportName: undefined, messages: 0, credits: 0n }

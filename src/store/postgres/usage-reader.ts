@@ -1,4 +1,4 @@
-/** Reads usage in a transaction that someone else has begun. */
+/** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
 import type { DayTotalsQuery, GroupField, LedgerView, PageQuery, RangeTotalsQuery } from '#metering/ledger.ts'
 import { readStatement } from './connection.ts'
@@ -97,7 +97,7 @@ export const createView = (client: PoolClient, organizationId: string, signal?: 
   }
 }
 
-/** The totals know on which days there is anything of a report or member: only those are looked through. */
+/** The totals show on which days a report or member has messages. Only those days are searched. */
 const ONLY_ON_ITS_DAYS = `
   AND ($8::text IS NULL OR record.report_id = $8) AND ($9::text IS NULL OR record.member = $9)
   AND record.day_start IN (

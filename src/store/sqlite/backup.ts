@@ -1,4 +1,4 @@
-/** Copies of a database that may be at work, and putting one back. A copy is checked before it is called one. */
+/** Backs up a database, even one in use, and restores a backup. Every copy is checked before it gets its final name. */
 import {
   chmodSync,
   closeSync,
@@ -14,7 +14,7 @@ import {
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { StoreError } from '#model/errors.ts'
-import { damaged, openReader } from './database.ts'
+import { openReader, summaryOf } from './database.ts'
 import { advanceMark, readMark, readMarker, writeMarker } from './database-mark.ts'
 import { createFile, syncFolder } from './file-modes.ts'
 import { checkRevisions, checkStructure, checkTotals } from './integrity.ts'
@@ -23,20 +23,21 @@ export type Copying = { readonly overwrite: boolean }
 
 const OWNER_ONLY = 0o600
 
-/** Everything that could be wrong in a file that may be at work. Throws StoreError if there is none. */
+/** Runs all checks on a file, which may be in use, and returns the findings. Throws StoreError if the file does not exist. */
 export const checkFile = (path: string): readonly string[] => {
   using database = openExisting(path)
   const structure = checkStructure(database, 'integrity_check')
-  if (readVersion(database) === 0) return [...structure, `${path} holds no database of this program`]
+  if (readVersion(database) === 0) return [...structure, `${path} is not a Copilot Credits database`]
   return [...structure, ...checkTotals(database), ...checkRevisions(database)]
 }
 
 /**
- * Copies in one step, which is one reading: a copy in many would begin anew with every commit of another process. Resolves
- * once the copy is checked, synced and in its place. Throws StoreError.
+ * Copies the database in one step. A copy in several steps would start over whenever another process commits. Resolves once the
+ * copy is checked, synced and in place. Throws StoreError.
  */
 export const backupTo = async (path: string, target: string, { overwrite }: Copying): Promise<void> => {
-  if (existsSync(target) && !overwrite) throw new StoreError(`${target} is there already: name another, or add --force`)
+  if (existsSync(target) && !overwrite)
+    throw new StoreError(`${target} already exists: choose another name, or add --force`)
   if (existsSync(target) && realpathSync(target) === realpathSync(path)) {
     throw new StoreError(`${target} is the database itself`)
   }
@@ -47,7 +48,7 @@ export const backupTo = async (path: string, target: string, { overwrite }: Copy
       createFile(part)
       await backup(source, part, { rate: ALL_PAGES })
     }
-    settle(part)
+    settle(part, path)
     renameSync(part, target)
     syncFolder(dirname(target))
   } catch (error) {
@@ -57,11 +58,11 @@ export const backupTo = async (path: string, target: string, { overwrite }: Copy
 }
 
 /**
- * Puts a backup in the place of the database, which must not be in use. What was there is kept under another name, to which it
- * resolves. Throws StoreError.
+ * Replaces the database, which must not be in use, with a backup. The old file is kept under a new name, which is returned.
+ * Throws StoreError.
  */
 export const restoreFrom = (source: string, path: string, { overwrite }: Copying): string | undefined => {
-  if (!existsSync(source)) throw new StoreError(`${source} is not there`)
+  if (!existsSync(source)) throw new StoreError(`${source} does not exist`)
   const marker = readMarker(path)
   if (existsSync(path)) refuseIfInUse(path, overwrite)
   const part = `${path}.part-${process.pid}`
@@ -70,7 +71,7 @@ export const restoreFrom = (source: string, path: string, { overwrite }: Copying
     copyFileSync(source, part, constants.COPYFILE_FICLONE)
     chmodSync(part, OWNER_ONLY)
     const generation = Math.max(marker?.generation ?? 0, existsSync(path) ? generationOf(path) : 0) + 1
-    const mark = settle(part, generation)
+    const mark = settle(part, source, generation)
     const kept = existsSync(path) ? moveAside(path) : undefined
     renameSync(part, path)
     if (mark !== undefined) writeMarker(path, mark)
@@ -84,15 +85,15 @@ export const restoreFrom = (source: string, path: string, { overwrite }: Copying
 
 const ALL_PAGES = 2 ** 31 - 1
 
-/** Makes one sound file of it, synced. With a generation it becomes the latest of its database. */
-const settle = (part: string, generation?: number) => {
+/** Checks a copy and syncs it as a single file, without a log. `generation`, if given, makes it the newest copy of its database. */
+const settle = (part: string, source: string, generation?: number) => {
   let mark: ReturnType<typeof readMark>
   {
     using database = new DatabaseSync(part)
     const findings = [...checkStructure(database, 'quick_check')]
-    if (findings.length === 0 && readVersion(database) === 0) findings.push('it holds no database of this program')
+    if (findings.length === 0 && readVersion(database) === 0) findings.push('it is not a Copilot Credits database')
     if (findings.length === 0) findings.push(...checkTotals(database))
-    if (findings.length > 0) throw damaged(part, findings)
+    if (findings.length > 0) throw damagedCopy(source, findings)
     database.exec('PRAGMA journal_mode = DELETE')
     mark = generation === undefined ? readMark(database) : advanceMark(database, generation)
   }
@@ -105,22 +106,28 @@ const settle = (part: string, generation?: number) => {
   return mark
 }
 
+const damagedCopy = (source: string, findings: readonly string[]): StoreError =>
+  new StoreError(
+    `the copy of ${source} is damaged and was discarded: ${summaryOf(findings)}. ` +
+      'List the damage of a database with "copilot-credits db check"',
+  )
+
 const refuseIfInUse = (path: string, overwrite: boolean): void => {
   let hasContent = true
   try {
     using database = openExisting(path)
-    // Needs the file for itself alone, and leaves all of it in one file.
+    // Changing the journal mode needs exclusive access, so it fails if the file is in use. It also merges the log into the file.
     database.exec('PRAGMA query_only = OFF; PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE')
     hasContent = readVersion(database) > 0 && database.prepare(HAS_CONTENT).get() !== undefined
   } catch (error) {
     if ((error as { errcode?: number }).errcode === BUSY) {
-      throw new StoreError(`${path} is in use: stop the service and every command that works on it, then restore`)
+      throw new StoreError(`${path} is in use: stop the service and any command that uses it, then restore`)
     }
-    // What cannot even be read is kept under another name, as everything else is.
+    // An unreadable file is kept under a new name like any other.
   }
   if (hasContent && !overwrite) {
     throw new StoreError(
-      `${path} is there and not empty: add --force to put the backup in its place; it is kept beside it`,
+      `${path} exists and is not empty: add --force to replace it with the backup; the old file is kept next to it`,
     )
   }
 }
@@ -133,7 +140,7 @@ const generationOf = (path: string): number => {
     using database = openExisting(path)
     return readMark(database)?.generation ?? 0
   } catch {
-    // Damaged: the marker alone tells.
+    // The file is damaged, so only the marker tells the generation.
     return 0
   }
 }
@@ -141,7 +148,7 @@ const generationOf = (path: string): number => {
 const moveAside = (path: string): string => {
   const kept = `${path}.before-restore-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
   renameSync(path, kept)
-  // A log that stayed behind would be taken for that of the restored file.
+  // SQLite would apply a leftover log to the restored file.
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${kept}${suffix}`)
   }
@@ -153,7 +160,7 @@ const removeWithLogs = (path: string): void => {
 }
 
 const openExisting = (path: string): DatabaseSync => {
-  if (!existsSync(path)) throw new StoreError(`${path} is not there`)
+  if (!existsSync(path)) throw new StoreError(`${path} does not exist`)
   return openReader({ path })
 }
 

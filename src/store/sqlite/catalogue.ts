@@ -1,4 +1,4 @@
-/** Organizations, keys, reports and what the installation knows of itself. Writes run inside the caller's transaction. */
+/** Organizations, API keys, reports and installation data. Writes run inside the caller's transaction. */
 import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { ApiKey } from '#metering/ledger.ts'
@@ -46,7 +46,7 @@ export class Catalogue {
     return changes === 1
   }
 
-  /** False where it is no longer what it was when the change was decided on. */
+  /** False if the organization has changed since `before` was read. */
   replaceOrganization(before: Organization, after: Organization): boolean {
     const current = this.organization(before.id)
     if (JSON.stringify(current) !== JSON.stringify(before)) return false

@@ -1,6 +1,7 @@
 /**
- * Looks through a large database while it is already at work. A check of its whole structure would be one long reading, which
- * keeps the write-ahead log from starting over; so the small tables are checked by structure, the records by what they add up to.
+ * Checks a large database while it is in use. Checking its whole structure would take one long read, which keeps the
+ * write-ahead log from being reset. So only the small tables are checked for structure; the records are checked against the
+ * totals.
  */
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { openReader } from './database.ts'

@@ -1,6 +1,6 @@
 /**
- * What tells one database from another, and a database from an older copy of itself. It is kept in the database, and once more
- * in a small file beside it: so a missing, emptied or older database is not taken for a new one at the next start.
+ * A mark that distinguishes a database from any other and from older copies of itself. It is stored in the database and in a
+ * small marker file next to it, so that at the next start a missing, emptied or older database is not taken for a new one.
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -12,11 +12,11 @@ import { StoreError } from '#model/errors.ts'
 
 export type DatabaseMark = {
   readonly databaseId: string
-  /** Grows at each start and end, and after checkpoints. */
+  /** Increases at every start and shutdown, and after checkpoints. */
   readonly generation: number
 }
 
-/** Hidden, so that `rm ledger.db*` does not take it along. */
+/** A hidden file, so that `rm ledger.db*` does not remove it too. */
 export const markerPathOf = (path: string): string => join(dirname(path), `.${basename(path)}.marker`)
 
 /** Undefined if the database has no mark yet. */
@@ -32,7 +32,7 @@ export const readMark = (database: DatabaseSync): DatabaseMark | undefined => {
   return databaseId === undefined ? undefined : { databaseId, generation: Number(textOf('generation') ?? 0) }
 }
 
-/** A step further, inside the caller's transaction. */
+/** Increases the generation, inside the caller's transaction. */
 export const advanceMark = (database: DatabaseSync, atLeast = 0): DatabaseMark => {
   database
     .prepare("INSERT INTO installation (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING")
@@ -58,8 +58,8 @@ export const readMarker = (path: string): DatabaseMark | undefined => {
   const [, databaseId, generation] = /"database_id": "([\w-]+)",\s*"generation": (\d+)/.exec(text) ?? []
   if (databaseId === undefined) {
     throw new StoreError(
-      `${markerPath} is damaged. It says which database belongs to ${path}: if that file is the right one, ` +
-        'remove the marker and start again; a new one is written',
+      `${markerPath} is damaged. It identifies the database that belongs at ${path}. If that file is the right one, delete the ` +
+        'marker and start again; a new one is written',
     )
   }
   return { databaseId, generation: Number(generation) }
@@ -77,9 +77,9 @@ export const writeMarker = (path: string, mark: DatabaseMark): void => {
   renameSync(fresh, markerPathOf(path))
 }
 
-/** As `writeMarker`, while the thread goes on: a sync can take as long as a commit. */
-export const writeMarkerMeanwhile = async (path: string, mark: DatabaseMark): Promise<void> => {
-  const fresh = `${freshPathOf(path)}-meanwhile`
+/** As `writeMarker`, without blocking the thread: a sync can take as long as a commit. */
+export const writeMarkerInBackground = async (path: string, mark: DatabaseMark): Promise<void> => {
+  const fresh = `${freshPathOf(path)}-background`
   const file = await open(fresh, 'w', OWNER_ONLY)
   try {
     await file.writeFile(markerText(path, mark))
@@ -92,7 +92,7 @@ export const writeMarkerMeanwhile = async (path: string, mark: DatabaseMark): Pr
 
 const OWNER_ONLY = 0o600
 
-/** A name of its own, as others may be writing it too. */
+/** A temporary name per process and thread, because others may be writing the marker too. */
 const freshPathOf = (path: string): string => `${markerPathOf(path)}.${process.pid}-${threadId}`
 
 const markerText = (path: string, { databaseId, generation }: DatabaseMark): string => {

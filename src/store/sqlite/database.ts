@@ -1,4 +1,4 @@
-/** Opens the file: durable settings, then the migrations that it has not seen. */
+/** Opens the file with durable settings and applies missing migrations. */
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -12,7 +12,7 @@ import { checkStructure, checkTotals } from './integrity.ts'
 
 export type SqliteFile = {
   readonly path: string
-  /** From here on the write-ahead log takes no more: readings are ended from half of it. */
+  /** When the write-ahead log reaches this size, writes are refused. From half of it, long reads are ended. */
   readonly walBytesMax?: number
 }
 
@@ -24,8 +24,8 @@ export type OpenedWriter = {
 }
 
 /**
- * A connection that writes. Acknowledged means synced: WAL alone would not sync at a commit.
- * `known` is the file that must be there, if it was open before: then none is made.
+ * Opens a connection that writes. Acknowledged means synced, so `synchronous` is FULL: with less, WAL does not sync at a commit.
+ * `known` is the file if it was open before: it must still be there, and no new one is created.
  */
 export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWriter => {
   const marker = readMarker(path)
@@ -35,8 +35,8 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   }
   const database = open(path)
   try {
-    // Before anything is written: even the journal mode is.
-    if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'holds no database of this program')
+    // Must come before any write, and setting the journal mode is one.
+    if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'is not a Copilot Credits database')
     const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
     database.exec(`
       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -47,9 +47,9 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
     if (identity === undefined) throw gone(path, 'is missing')
     const opened = { ...identity, databaseId: mark.databaseId }
     if (known !== undefined && (known.inode !== opened.inode || known.databaseId !== opened.databaseId)) {
-      throw gone(path, 'is another file now')
+      throw gone(path, 'is now a different file')
     }
-    // So that the file itself, not only its write-ahead log, says which database it is.
+    // Copies the mark from the write-ahead log to the file, so that the file itself identifies the database.
     database.exec('PRAGMA wal_checkpoint(PASSIVE)')
     return { database, guard: new FileGuard(path, database, opened), opened, notices }
   } catch (error) {
@@ -58,14 +58,14 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   }
 }
 
-/** A connection that only reads; it waits for no writer. */
+/** Opens a connection that only reads and never waits for a writer. */
 export const openReader = ({ path }: SqliteFile): DatabaseSync => {
   const database = open(path)
   database.exec('PRAGMA query_only = ON')
   return database
 }
 
-/** Never makes a file: a path that leads nowhere is an error. */
+/** Never creates a file: it is an error if the path does not exist. */
 const open = (path: string): DatabaseSync => {
   const url = `${pathToFileURL(realpathSync(path)).href}?mode=rw`
   const database = new DatabaseSync(url, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
@@ -75,34 +75,37 @@ const open = (path: string): DatabaseSync => {
 
 const isMissingOrEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0
 
-/** A large one is checked while it is at work (`check-thread.ts`). */
+/** A larger file is checked in the background instead, by `check-thread.ts`. */
 export const isCheckedAtOpening = (path: string): boolean => statSync(path).size <= CHECKED_AT_OPENING_BYTES
 
-/** Throws StoreError if it is damaged. */
+/** Throws StoreError if the file is damaged. */
 const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotice[] => {
   if (!isCheckedAtOpening(path)) return []
   const isNew = versionOf(database) === 0
   const findings = isNew ? [] : [...checkStructure(database, 'quick_check')]
   if (!isNew && findings.length === 0) findings.push(...checkTotals(database))
   if (findings.length > 0) throw damaged(path, findings)
-  return [{ severity: 'info', message: `${path} was checked and is sound`, isSound: true }]
+  return [{ severity: 'info', message: `${path} was checked: no damage found`, isSound: true }]
 }
+
+export const summaryOf = (findings: readonly string[]): string =>
+  `${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}`
 
 export const damaged = (path: string, findings: readonly string[]): StoreError =>
   new StoreError(
-    `${path} is damaged: ${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}. ` +
-      'Nothing is taken or answered. "copilot-credits db check" lists what is wrong; restore a backup with ' +
+    `${path} is damaged: ${summaryOf(findings)}. ` +
+      'All requests to the database are refused. List the damage with "copilot-credits db check", and restore a backup with ' +
       '"copilot-credits db restore"',
   )
 
-/** Says in the database and beside it that it was opened. Throws StoreError if it is not the one that was there before. */
+/** Advances the mark in the database and the marker file. Throws StoreError if this is not the database that was there before. */
 const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): DatabaseMark => {
   database.exec('BEGIN IMMEDIATE')
   try {
     const found = readMark(database)
-    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds another database')
+    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds a different database')
     if (marker !== undefined && found !== undefined && found.generation < marker.generation) {
-      throw gone(path, 'holds an older copy of the database, or lacks the write-ahead log with what was written last')
+      throw gone(path, 'holds an older copy of the database, or its write-ahead log with the latest writes is missing')
     }
     const mark = advanceMark(database)
     database.exec('COMMIT')
@@ -116,28 +119,28 @@ const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark |
 
 const gone = (path: string, what: string): StoreError =>
   new StoreError(
-    `${path} ${what}, but ${markerPathOf(path)} says that there was a database. Put it back, or restore a backup with ` +
-      '"copilot-credits db restore". To go on with what is there, or to start over with nothing, remove the marker file',
+    `${path} ${what}, but ${markerPathOf(path)} shows that a database was in use here. Put it back, or restore a backup with ` +
+      '"copilot-credits db restore". To continue with the current file, or to start with an empty database, delete the marker file',
   )
 
-/** How long a writer waits for one of another process. */
+/** How long a connection waits for a writer in another process. */
 export const BUSY_TIMEOUT_MS = 5000
 const CACHE_KIB = 8192
 const CHECKPOINT_PAGES = 4000
 const CHECKED_AT_OPENING_BYTES = 32 * 1024 * 1024
-/** The write-ahead log keeps so much of its size when it starts over. */
+/** The size to which SQLite truncates the write-ahead log when it is reset. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 type Migration = { readonly version: number; readonly sql: string }
 
 const folder = join(import.meta.dirname, 'migrations')
 
-/** Numbered files, applied in their order, each once. */
+/** Numbered files, applied in order, each once. */
 export const migrations: readonly Migration[] = readdirSync(folder)
   .sort()
   .map((file) => ({ version: Number.parseInt(file, 10), sql: readFileSync(join(folder, file), 'utf8') }))
 
-/** Each migration in a transaction of its own; another process that migrates meanwhile is waited for. */
+/** Applies each migration in its own transaction, after waiting for any other process that is migrating. */
 export const migrate = (database: DatabaseSync, path: string, upTo = Number.POSITIVE_INFINITY): void => {
   const newest = migrations.at(-1)?.version ?? 0
   for (const { version, sql } of migrations) {
@@ -147,7 +150,7 @@ export const migrate = (database: DatabaseSync, path: string, upTo = Number.POSI
       const at = versionOf(database)
       if (at > newest) {
         throw new StoreError(
-          `${path} has schema ${at}, which is newer than this program knows (${newest}): use the newer program`,
+          `${path} has schema version ${at}, but this program supports versions up to ${newest}: use a newer release`,
         )
       }
       if (at < version) database.exec(`${sql}\n; PRAGMA user_version = ${version}`)

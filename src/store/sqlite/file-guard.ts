@@ -1,8 +1,9 @@
 /**
- * Notices when the file at the path is no longer the one that is open: removed, renamed, replaced, overwritten, cut short.
- * SQLite itself would go on writing to a file that no longer has a name, and all of it would be gone after a restart.
+ * Notices when the file at the path is no longer the one that is open: it was removed, renamed, replaced, overwritten or
+ * truncated. SQLite itself would keep writing to the removed file, and all of that would be gone after a restart.
  *
- * Only `stat` and SQL look at the files: closing any other descriptor of them would drop SQLite's locks (POSIX).
+ * Uses only `stat` and SQL. Opening the files in any other way would be a mistake: under POSIX, closing such a descriptor drops
+ * all of SQLite's locks.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -10,10 +11,10 @@ import { pathToFileURL } from 'node:url'
 import { StoreError } from '#model/errors.ts'
 import { type DatabaseMark, readMark } from './database-mark.ts'
 
-/** Tells one file from another, whatever their names. */
+/** Identifies a file, whatever its name. */
 export type FileIdentity = { readonly device: bigint; readonly inode: bigint }
 
-/** What threads must agree on: which file is open, and which database it holds. */
+/** The file that is open and the database in it. All threads must use the same. */
 export type OpenedFile = FileIdentity & { readonly databaseId: string }
 
 export const identityOf = (path: string): FileIdentity | undefined => {
@@ -31,14 +32,14 @@ export class FileGuard {
   #modifiedAt: bigint
   #mark: DatabaseMark | undefined
   #walBytes = 0n
-  /** When the file was modified that could not be read: it is not waited for again. */
+  /** The modification time at which the file was unreadable: for the same time, there is no second wait. */
   #unreadableAt: bigint | undefined
   #checkedAt = 0
 
-  /** `database` is a connection that is open. Throws StoreError if the path already leads elsewhere. */
+  /** `database` is an open connection. Throws StoreError if the path already leads to another file. */
   constructor(path: string, database: DatabaseSync, opened: OpenedFile) {
     this.#path = path
-    // SQLite puts it beside the file that a symbolic link leads to.
+    // If the path is a symbolic link, SQLite puts the log next to the link's target.
     this.#walPath = `${realpathSync(path)}-wal`
     this.#opened = opened
     this.#database = database
@@ -48,12 +49,12 @@ export class FileGuard {
     this.check()
   }
 
-  /** Of the write-ahead log when it was last looked at. */
+  /** The size of the write-ahead log at the last check. */
   get walBytes(): number {
     return Number(this.#walBytes)
   }
 
-  /** The mark that the file itself holds, which is that of the last checkpoint. */
+  /** The mark in the file itself, without the write-ahead log: the one of the last checkpoint. */
   get mark(): DatabaseMark | undefined {
     return this.#mark
   }
@@ -62,24 +63,24 @@ export class FileGuard {
   check(): void {
     this.#checkedAt = performance.now()
     const file = statSync(this.#path, { bigint: true, throwIfNoEntry: false })
-    if (file === undefined) throw this.#lost('is no longer there')
-    if (file.dev !== this.#opened.device || file.ino !== this.#opened.inode) throw this.#lost('is another file now')
+    if (file === undefined) throw this.#lost('no longer exists')
+    if (file.dev !== this.#opened.device || file.ino !== this.#opened.inode) throw this.#lost('is now a different file')
     const wal = statSync(this.#walPath, { bigint: true, throwIfNoEntry: false })
     if (wal?.dev !== this.#wal?.device || wal?.ino !== this.#wal?.inode) {
-      throw this.#lost(`has lost its write-ahead log ${this.#walPath}, which holds what was written last`)
+      throw this.#lost(`has lost its write-ahead log ${this.#walPath}, which holds the latest writes`)
     }
     if (wal !== undefined) this.#checkWal(wal.size)
-    // A checkpoint writes to the file, of whichever process. Anything else that does has overwritten it.
+    // Checkpoints, of any process, modify the file. Anything else that modifies it has overwritten it.
     if (file.mtimeNs !== this.#modifiedAt) this.#checkContent(file.mtimeNs)
   }
 
-  /** As `check`, unless the last one was a moment ago. */
+  /** As `check`, but does nothing if the last check was a few milliseconds ago. */
   checkAgain(): void {
     if (performance.now() - this.#checkedAt > RECENT_MS) this.check()
   }
 
   #checkWal(bytes: bigint): void {
-    // A checkpoint may shorten it, after which nothing in it counts.
+    // A checkpoint can truncate the log, but then SQLite no longer uses its content.
     if (bytes < this.#walBytes) this.#expectWholeWal()
     this.#walBytes = bytes
   }
@@ -89,8 +90,8 @@ export class FileGuard {
       const { log } = this.#database.prepare('PRAGMA wal_checkpoint(NOOP)').get() as { readonly log: number }
       const least = log <= 0 ? 0 : WAL_HEADER_BYTES + log * (WAL_FRAME_HEADER_BYTES + this.#pageBytes)
       if ((statSync(this.#walPath, { throwIfNoEntry: false })?.size ?? 0) >= least) return
-      // Someone may have started it over between the two looks: what was cut stays short.
-      if (attempt === READ_ATTEMPTS) throw this.#lost(`has a write-ahead log, ${this.#walPath}, that was cut short`)
+      // Another connection may have reset the log between the two queries. A log that was truncated from outside stays short.
+      if (attempt === READ_ATTEMPTS) throw this.#lost(`has a truncated write-ahead log, ${this.#walPath}`)
       pause()
     }
   }
@@ -99,7 +100,7 @@ export class FileGuard {
     const mark = this.#readMarkOfFile()
     const before = this.#mark
     const isOurs = mark === undefined ? before === undefined : mark.databaseId === this.#opened.databaseId
-    if (!isOurs) throw this.#lost('was overwritten with something else')
+    if (!isOurs) throw this.#lost('was overwritten with other content')
     if (before !== undefined && mark !== undefined && mark.generation < before.generation) {
       throw this.#lost('was overwritten with an older copy of itself')
     }
@@ -108,8 +109,8 @@ export class FileGuard {
   }
 
   /**
-   * From the file alone, past the write-ahead log and the pages that are remembered. While a checkpoint is under way the file
-   * cannot be read so: it is tried again until the file has not changed for a while.
+   * Reads the mark from the file alone, bypassing the write-ahead log and the page cache. That can fail while a checkpoint is
+   * running, so it retries until the file has stopped changing for a second.
    */
   #readMarkOfFile(): DatabaseMark | undefined {
     let seenAt = this.#modified()
@@ -136,13 +137,13 @@ export class FileGuard {
 
   #lost(what: string): StoreError {
     return new StoreError(
-      `${this.#path} ${what}. Nothing is taken or answered until the file that was open is back in its place; ` +
-        'if it is gone, stop the service and restore a backup with "copilot-credits db restore"',
+      `${this.#path} ${what}. All requests to the database are refused until the original file is back in place. ` +
+        'If it is gone, stop the service and restore a backup with "copilot-credits db restore"',
     )
   }
 }
 
-/** Its threads have nothing else to do: what is asked of them must wait for the answer. */
+/** Blocks the thread. That is fine here: all its requests must wait for the result of the check anyway. */
 const pause = (): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, READ_AGAIN_MS)
 }

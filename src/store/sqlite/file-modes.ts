@@ -1,4 +1,4 @@
-/** Only the owner may read the files: they hold the key of the content digests, with which sessions are signed as well. */
+/** Only the owner may read the files: they contain the key for content digests, which also signs browser sessions. */
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { StoreNotice } from '#metering/ports.ts'
@@ -7,19 +7,19 @@ const OWNER_ONLY_FILE = 0o600
 const OWNER_ONLY_FOLDER = 0o700
 const OTHERS = 0o077
 
-/** Makes the folder, if it is missing, and an empty file. A folder that is there stays as it is. */
+/** Creates an empty file, and its folder if it is missing. The mode of an existing folder is not changed. */
 export const createFile = (path: string): void => {
   mkdirSync(dirname(path), { recursive: true, mode: OWNER_ONLY_FOLDER })
   try {
     closeSync(openSync(path, 'wx', OWNER_ONLY_FILE))
     syncFolder(dirname(path))
   } catch (error) {
-    // Another process makes it as well.
+    // Another process created it first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
-/** Takes what others may do with the files away, if they are ours. */
+/** Removes other users' access to the files, if this process owns them. */
 export const tightenFiles = (path: string): readonly StoreNotice[] => {
   const real = realpathSync(path)
   return ['', '-wal', '-shm'].flatMap((suffix) => tighten(`${real}${suffix}`))
@@ -34,12 +34,12 @@ const tighten = (path: string): readonly StoreNotice[] => {
   return [
     {
       severity: 'warn',
-      message: `${path} had mode ${before}, which lets others at it: now it is open to its owner only`,
+      message: `${path} had mode ${before}, which gives other users access; it is now accessible to its owner only`,
     },
   ]
 }
 
-/** So that a file that was made or renamed in it is there after a power failure. */
+/** Syncs a folder, so that a file created or renamed in it survives a power failure. */
 export const syncFolder = (folder: string): void => {
   if (process.platform === 'win32') return
   const descriptor = openSync(folder, 'r')

@@ -1,9 +1,9 @@
-/** Is the file whole, and do the kept totals equal the sum of the records? Each finding is a sentence; none is good. */
+/** Checks whether the file is intact and the totals equal the sums of the records. Without findings, there is no damage. */
 import type { DatabaseSync } from 'node:sqlite'
 
 export const FINDINGS_MAX = 100
 
-/** The structure of the file. `integrity_check` also compares each index with its table, in several times the time. */
+/** Checks the structure of the file. `integrity_check` also compares each index with its table, in twice the time (bench/sqlite-check.ts). */
 export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | 'integrity_check'): readonly string[] =>
   attempt(() =>
     database
@@ -13,12 +13,12 @@ export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | '
       .filter((line) => line !== 'ok'),
   )
 
-/** The records of each day against its totals, day by day: each look is a short one that keeps nobody up. */
+/** Compares the records with the totals, day by day, in short transactions that do not hold up anybody else. */
 export function* checkTotals(database: DatabaseSync): Generator<string> {
   for (const organizationId of organizationsOf(database)) yield* checkOrganization(database, organizationId)
 }
 
-/** Every amended charge must be followed by the one that took its place. */
+/** Checks that every superseded charge has its successor, and every later revision its predecessor. */
 export const checkRevisions = (database: DatabaseSync): readonly string[] =>
   attempt(() =>
     database
@@ -28,20 +28,20 @@ export const checkRevisions = (database: DatabaseSync): readonly string[] =>
   )
 
 const BROKEN_REVISIONS = `
-  SELECT organization_id, message_id, 'revision ' || revision || ' is superseded by one that is not there' AS finding
+  SELECT organization_id, message_id, 'revision ' || revision || ' is superseded by a revision that does not exist' AS finding
   FROM usage_record AS old
   WHERE superseded_by IS NOT NULL AND (superseded_by <> revision + 1 OR NOT EXISTS (
     SELECT 1 FROM usage_record AS new WHERE new.organization_id = old.organization_id
       AND new.message_id = old.message_id AND new.revision = old.superseded_by))
   UNION ALL
-  SELECT organization_id, message_id, 'revision ' || revision || ' supersedes none'
+  SELECT organization_id, message_id, 'revision ' || revision || ' does not supersede the one before it'
   FROM usage_record AS new
   WHERE revision > 0 AND NOT EXISTS (
     SELECT 1 FROM usage_record AS old WHERE old.organization_id = new.organization_id
       AND old.message_id = new.message_id AND old.revision = new.revision - 1 AND old.superseded_by = new.revision)
   LIMIT ?`
 
-/** All of whom there are records or totals, one by one through the index: there may be records without totals. */
+/** Every organization with records or totals, in a damaged database even with only one of them. Steps through the index. */
 function* organizationsOf(database: DatabaseSync): Generator<string> {
   const next = database.prepare(`
     SELECT min(organization_id) AS id FROM (
@@ -58,9 +58,9 @@ function* organizationsOf(database: DatabaseSync): Generator<string> {
 
 function* checkOrganization(database: DatabaseSync, organizationId: string): Generator<string> {
   let from = Number.MIN_SAFE_INTEGER
-  // What comes before the first day belongs to none; so the first look is at a day without totals.
+  // The first range ends at the first day. It has no totals, so any record in it is a finding.
   for (;;) {
-    // One moment for the records and the totals of a day.
+    // One transaction, so that the records and totals of a day are from the same moment.
     database.exec('BEGIN')
     let to: number
     let findings: readonly string[]
@@ -119,16 +119,17 @@ const compareDay = (database: DatabaseSync, organizationId: string, from: number
   const ofRecords = sumOf(records)
   const findings = isSame(total, ofRecords)
     ? []
-    : [`${day}: the total is ${text(total)}, the records are ${text(ofRecords)}`]
+    : [`${day}: the total says ${text(total)}, the records add up to ${text(ofRecords)}`]
   const byKey = new Map(groups.map((group) => [keyOf(group), group]))
   for (const record of records) {
     const group = byKey.get(keyOf(record)) ?? NOTHING
     byKey.delete(keyOf(record))
     if (!isSame(group, record))
-      findings.push(`${day}, ${keyOf(record)}: the total is ${text(group)}, the records are ${text(record)}`)
+      findings.push(`${day}, ${keyOf(record)}: the total says ${text(group)}, the records add up to ${text(record)}`)
   }
   for (const [key, group] of byKey) {
-    if (!isSame(group, NOTHING)) findings.push(`${day}, ${key}: the total is ${text(group)}, and there are no records`)
+    if (!isSame(group, NOTHING))
+      findings.push(`${day}, ${key}: the total says ${text(group)}, but there are no records`)
   }
   return findings
 }
@@ -149,11 +150,11 @@ const keyOf = ({ report_id: report, member }: SumRow): string =>
   `report ${report === '' ? 'none' : JSON.stringify(report)}, member ${member === '' ? 'none' : JSON.stringify(member)}`
 
 const dayText = (start: number): string =>
-  start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `the day from ${new Date(start).toISOString()}`
+  start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `day starting ${new Date(start).toISOString()}`
 
 const shown = (id: unknown): string => (typeof id === 'string' ? JSON.stringify(id) : String(id))
 
-/** A page that cannot be read is a finding. */
+/** An unreadable page is a finding, not a failure. */
 const attempt = (check: () => readonly string[]): readonly string[] => {
   try {
     return check()

@@ -1,6 +1,6 @@
 /**
- * The ledger in one SQLite file. One thread writes and another reads, so that neither holds up the one that serves HTTP
- * nor each other.
+ * The ledger in one SQLite file. One thread writes and another reads, so that neither blocks the other or the main thread, which
+ * serves HTTP.
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#metering/ledger.ts'
@@ -10,7 +10,7 @@ import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { CheckResult } from './check-thread.ts'
 import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
-import type { LookingUpMethod, ReaderFile, ReaderRequest, ReadingMethod } from './reader-thread.ts'
+import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
 import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
 import { Turns } from './turns.ts'
@@ -18,16 +18,17 @@ import type { Part } from './usage-reader.ts'
 import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
- * Opens or makes the file. Throws StoreError if it cannot be written, is damaged, is not the one that was there, or is of a
- * newer program. Who observes it has a large file checked in the background; from the moment that damage is found all fails.
+ * Opens or creates the file. Throws StoreError if it cannot be written, is damaged, is not the file that was there before, or was
+ * written by a newer release. If `observe` is given, a large file is checked in the background; once damage is found, every call
+ * fails.
  */
 export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserver): Promise<Ledger> => {
-  // First the writer: it makes the file and its tables.
+  // The writer starts first because it creates the file and its tables.
   const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
     new URL('./writer-thread.ts', import.meta.url),
     file,
-    // Nobody waits for it, and a reader that has failed has said so.
-    ({ readingsMaxMs }) => void reader.call({ method: 'endLongReadings', maxMs: readingsMaxMs }).catch(() => {}),
+    // Not awaited. If the reader has failed, its other calls report it.
+    ({ readsMaxMs }) => void reader.call({ method: 'endLongReads', maxMs: readsMaxMs }).catch(() => {}),
   )
   const { opened, notices } = writer.ready
   const reader = await startReader({ path: file.path, opened }).catch(async (error) => {
@@ -40,14 +41,14 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
   check?.result.then(({ findings, durationMs }) => {
     const isSound = findings.length === 0
     if (!isSound) damage = damaged(file.path, findings)
-    const message = damage?.message ?? `${file.path} was checked in ${Math.round(durationMs)} ms and is sound`
+    const message = damage?.message ?? `${file.path} was checked in ${Math.round(durationMs)} ms: no damage found`
     observe?.({ severity: isSound ? 'info' : 'error', message, isSound })
   })
 
-  const lookUp = <T>(method: LookingUpMethod, ...args: readonly unknown[]): Promise<T> =>
+  const lookUp = <T>(method: LookUpMethod, ...args: readonly unknown[]): Promise<T> =>
     damage === undefined ? reader.call<T>({ method, args }) : Promise.reject(damage)
-  type WritingCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
-  const write = <T>(method: WritingCall['method'], ...args: readonly unknown[]): Promise<T> =>
+  type WriteCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
+  const write = <T>(method: WriteCall['method'], ...args: readonly unknown[]): Promise<T> =>
     damage === undefined ? writer.call<T>({ method, args }) : Promise.reject(damage)
 
   let lastSession = 0
@@ -61,17 +62,17 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     return writer.call({ method: 'append', args: [columns] }, transfer)
   }
 
-  const turns = new Turns(READINGS_MAX, WAITING_MAX)
+  const turns = new Turns(READS_MAX, WAITING_MAX)
 
   const read: Ledger['read'] = async (organizationId, reading, { signal } = {}) => {
     if (damage !== undefined) throw damage
     const leave = await turns.enter(signal)
     const session = ++lastSession
-    const call = async <R>(method: ReadingMethod, ...args: readonly unknown[]): Promise<R> => {
+    const call = async <R>(method: ReadMethod, ...args: readonly unknown[]): Promise<R> => {
       signal?.throwIfAborted()
       return reader.call<R>({ session, method, args: [organizationId, ...args] })
     }
-    const piecewise = async <R, Query>(method: ReadingMethod, query: Query): Promise<R[]> => {
+    const piecewise = async <R, Query>(method: ReadMethod, query: Query): Promise<R[]> => {
       const all: R[] = []
       for (let rest: Query | undefined = query; rest !== undefined; ) {
         const part: Part<R, Query> = await call(method, rest)
@@ -90,7 +91,7 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
         span: () => call('span'),
       })
     } finally {
-      // Nobody waits for it, and a reader that has failed has said so.
+      // Not awaited, as above.
       reader.call({ session, method: 'end' }).catch(() => {})
       leave()
     }
@@ -106,7 +107,9 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
       const after = change(before)
       if (await write<boolean>('replaceOrganization', before, after)) return after
     }
-    throw new StoreError(`organization ${id} is being changed by others all the time`)
+    throw new StoreError(
+      `organization ${id} was changed concurrently in each of ${UPDATE_ATTEMPTS} attempts to update it`,
+    )
   }
 
   return {
@@ -146,11 +149,11 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
 }
 
 const UPDATE_ATTEMPTS = 1000
-/** Each open reading has a connection with a cache of its own. */
-const READINGS_MAX = 32
+/** Limited because each read has its own connection with its own page cache. */
+const READS_MAX = 32
 const WAITING_MAX = 1000
 
-/** A range that was read in pieces has one total for each piece and group. */
+/** A range that was read in pieces has a total per group for each piece. Adds them up. */
 const mergePieces = (totals: readonly RangeTotal[], group: readonly GroupField[]): readonly RangeTotal[] => {
   const keyOf = ({ reportId, member }: RangeTotal): readonly string[] =>
     group.map((field) => (field === 'report' ? String(reportId ?? '') : (member ?? '')))

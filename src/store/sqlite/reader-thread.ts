@@ -1,6 +1,6 @@
 /**
- * The thread that reads. A session is a connection with a transaction: all that is read in it is of one moment. Sessions
- * take turns call by call, and no call lasts, so that a long answer holds nobody up.
+ * The thread that reads. A session is a connection with a transaction, so everything read in it is from one moment. Sessions
+ * take turns after each call, and every call is short, so a long read does not hold up the others.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, workerData } from 'node:worker_threads'
@@ -8,24 +8,24 @@ import { StoreBusy } from '#model/errors.ts'
 import { Catalogue } from './catalogue.ts'
 import { openReader } from './database.ts'
 import { FileGuard, type OpenedFile } from './file-guard.ts'
-import { type Answer, toFailure } from './thread-messages.ts'
+import { type Reply, toFailure } from './thread-messages.ts'
 import { UsageReader } from './usage-reader.ts'
 
-/** `opened` is what the writer has opened: nothing else may be read. */
+/** `opened` is the file that the writer has opened. No other file may be read. */
 export type ReaderFile = { readonly path: string; readonly opened: OpenedFile }
 export type ReaderData = { readonly file: ReaderFile; readonly port: MessagePort }
 
 export type ReaderRequest = {
   readonly id: number
   readonly call:
-    | { readonly session: number; readonly method: ReadingMethod; readonly args: readonly unknown[] }
+    | { readonly session: number; readonly method: ReadMethod; readonly args: readonly unknown[] }
     | { readonly session: number; readonly method: 'end' }
-    | { readonly method: 'endLongReadings'; readonly maxMs: number }
-    | { readonly method: LookingUpMethod; readonly args: readonly unknown[] }
+    | { readonly method: 'endLongReads'; readonly maxMs: number }
+    | { readonly method: LookUpMethod; readonly args: readonly unknown[] }
 }
 
-export type ReadingMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
-export type LookingUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
+export type ReadMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
+export type LookUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
 
 type Connection = { readonly database: DatabaseSync; readonly usage: UsageReader }
 type Session = Connection & { readonly begunAt: number; servedMs: number }
@@ -34,7 +34,7 @@ const { file, port } = workerData as ReaderData
 const database = openReader(file)
 const guard = new FileGuard(file.path, database, file.opened)
 const catalogue = new Catalogue(database)
-/** A session that was ended before its reading was through stays until its reader hears of it. */
+/** A session that was ended early stays here as `ended` until its caller has been told. */
 const sessions = new Map<number, Session | 'ended'>()
 const idle: Connection[] = []
 const IDLE_MAX = 4
@@ -45,7 +45,7 @@ const begin = (id: number): Session => {
   if (connection === undefined) {
     const opened = openReader(file)
     connection = { database: opened, usage: new UsageReader(opened) }
-    // What was opened is what was looked at.
+    // Check again: the file could have been replaced just before it was opened.
     guard.check()
   }
   connection.database.exec('BEGIN')
@@ -66,8 +66,8 @@ const end = (id: number): void => {
   if (session !== undefined && session !== 'ended') release(session)
 }
 
-/** They keep the write-ahead log from starting over. */
-const endLongReadings = (maxMs: number): void => {
+/** Ends long reads, because they keep the write-ahead log from being reset. */
+const endLongReads = (maxMs: number): void => {
   for (const [id, session] of sessions) {
     if (session === 'ended' || performance.now() - session.begunAt < maxMs) continue
     sessions.set(id, 'ended')
@@ -76,7 +76,7 @@ const endLongReadings = (maxMs: number): void => {
 }
 
 const perform = (call: ReaderRequest['call']): unknown => {
-  if (call.method === 'endLongReadings') return endLongReadings(call.maxMs)
+  if (call.method === 'endLongReads') return endLongReads(call.maxMs)
   if (!('session' in call)) {
     guard.checkAgain()
     return (catalogue[call.method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...call.args])
@@ -84,12 +84,12 @@ const perform = (call: ReaderRequest['call']): unknown => {
   if (call.method === 'end') return end(call.session)
   const session = sessions.get(call.session) ?? begin(call.session)
   if (session === 'ended') {
-    throw new StoreBusy('this took too long while much was being written: ask again, or for less at a time')
+    throw new StoreBusy('The read took too long while many writes were waiting. Try again, or request a shorter range.')
   }
   return (session.usage[call.method] as (...args: readonly unknown[]) => unknown).apply(session.usage, [...call.args])
 }
 
-const answerTo = ({ id, call }: ReaderRequest): Answer => {
+const answerTo = ({ id, call }: ReaderRequest): Reply => {
   try {
     return { id, value: perform(call) }
   } catch (error) {
@@ -97,7 +97,7 @@ const answerTo = ({ id, call }: ReaderRequest): Answer => {
   }
 }
 
-/** Those whose reading has been served least come first: a short question waits for no more than a piece of a long one. */
+/** The session that has been served the least comes first, so a short read waits for at most one piece of a long one. */
 const waiting: ReaderRequest[] = []
 let isServing = false
 

@@ -1,4 +1,4 @@
-/** Writes records and the totals that they add to. Runs inside a transaction that someone else begins and ends. */
+/** Writes records and updates their totals. Runs inside the caller's transaction. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { AppendOutcome } from '#metering/ledger.ts'
 import { type Credits, credits } from '#model/credits.ts'
@@ -16,7 +16,7 @@ type Current = {
   readonly rate_card_id: number
 }
 
-/** What a batch adds to a day, or to a report and a member within it. */
+/** What a batch adds to the total of a day, or of a report and member on that day. */
 type Addition = { messages: number; credits: number }
 
 export class RecordWriter {
@@ -85,7 +85,7 @@ export class RecordWriter {
     return { status: 'amended', credits: creditsAt(batch, row) }
   }
 
-  /** Of the same content: whether it would be charged and shown as it is. */
+  /** For a message with the same content: whether its charge and everything shown of it would be the same. */
   #isSameCharge(batch: RecordColumns, row: number, current: Current): boolean {
     return (
       current.credits_micros === batch.credits[row] &&
@@ -100,9 +100,9 @@ export class RecordWriter {
     const revision = current.revision + 1
     this.#insertRow(batch, row, revision)
     this.#supersede.run(revision, organizationId, idAt(batch, row), current.revision)
-    // What the batch has added so far must be in the totals for the day of the old record to be found.
+    // Written first, because the old record may be from this batch, and its day is looked up in the totals.
     this.#addTotals(organizationId, totals)
-    // Days have no gaps, and the record's own day is there because the record counted to it.
+    // The latest day that starts at or before the record is its own: days have no gaps, and the record's day has a total.
     const day = this.#dayOf.get(organizationId, current.at_ms)?.['day_start'] as number
     const { report_id: reportId, member, credits_micros: micros } = current
     this.#addToDay.run(organizationId, day, -1, -micros)
@@ -151,13 +151,13 @@ export class RecordWriter {
     return id
   }
 
-  /** What the transaction wrote is no longer there, nor what was remembered of it. */
+  /** Call after a rollback: rate cards that the transaction inserted no longer exist. */
   rolledBack(): void {
     this.#rateCards.clear()
   }
 }
 
-/** Integers as bigint: a number would be stored as a floating-point value where the column takes any type. */
+/** Integers are bound as bigint: in a column of type ANY, node:sqlite would store a number as a floating-point value. */
 const idAt = ({ messageIds }: RecordColumns, row: number): bigint | string => {
   const id = messageIds[row] as number | string
   return typeof id === 'number' ? BigInt(id) : id
@@ -178,13 +178,13 @@ type GroupAddition = Addition & {
   reportName: string | null
 }
 
-/** The sums of a batch, so that each total is written once. */
+/** Adds up a batch, so that each total is written once. */
 class Additions {
   readonly days = new Map<number, Addition>()
   readonly groups = new Map<string, GroupAddition>()
   #credits = 0
 
-  /** Whether all sums stay exact with so many more. */
+  /** Whether all sums remain exact if this amount is added. */
   fits(credits: number): boolean {
     return Number.isSafeInteger(this.#credits + credits)
   }

@@ -1,4 +1,4 @@
-/** Rows → model values, and nowhere else. */
+/** Converts rows to model values. No other file does. */
 import type { ApiKey, DayTotal, GroupTotal, RangeTotal, Scope } from '#metering/ledger.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, Organization } from '#model/organization.ts'
@@ -39,7 +39,7 @@ export const toStoredCharge = (row: Row): StoredCharge => ({
   ...present('supersededBy', row['superseded_by'] as number | null),
 })
 
-/** Sums are read as bigint, and with them every other integer of the row. */
+/** The row has bigints: node:sqlite reads either all integers of a statement as bigint, which the sums need, or none. */
 const toGroupTotal = (row: Row): GroupTotal => ({
   ...present('reportId', reportIdOf(row)),
   ...present('reportName', row['report_name'] as string | null),
@@ -68,7 +68,7 @@ export const toApiKey = (row: Row): ApiKey => ({
   hash: row['key_hash'] as Uint8Array,
 })
 
-/** Rows of one organization with its calendar, ascending. */
+/** Takes the rows of one organization, one per calendar entry, in ascending order. */
 export const toOrganization = (rows: readonly Row[]): Organization | undefined => {
   const [first] = rows
   if (first === undefined) return undefined

@@ -1,9 +1,9 @@
-/** What goes back and forth between the threads. */
+/** The messages between the threads. */
 import { type ServiceError, StoreBusy, StoreError } from '#model/errors.ts'
 
-export type Answer = { readonly id: number; readonly value?: unknown; readonly failure?: Failure }
+export type Reply = { readonly id: number; readonly value?: unknown; readonly failure?: Failure }
 
-/** An error as it can be sent; SQLite's messages name tables and files, never values. */
+/** An error in a form that can be sent to another thread. SQLite's messages name tables and files, never values. */
 export type Failure = { readonly message: string; readonly isBusy: boolean }
 
 export const toFailure = (error: unknown): Failure => ({

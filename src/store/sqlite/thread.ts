@@ -1,13 +1,13 @@
-/** A thread that answers calls, seen from the one that asks. */
+/** The caller's side of a worker thread that answers calls. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { type ServiceError, StoreError } from '#model/errors.ts'
-import { type Answer, toError } from './thread-messages.ts'
+import { type Reply, toError } from './thread-messages.ts'
 
 type Pending = { readonly resolve: (value: unknown) => void; readonly reject: (error: ServiceError) => void }
 
-/** Answers come as lists; anything else is an event. */
+/** The thread sends arrays of answers; any other message is an event. */
 export class Thread<Call, Ready, Event = never> {
-  /** What the thread said when it had started. */
+  /** The first message of the thread, sent once it has started. */
   readonly ready: Ready
   readonly #port: MessagePort
   readonly #pending = new Map<number, Pending>()
@@ -15,31 +15,31 @@ export class Thread<Call, Ready, Event = never> {
   #lastId = 0
   #failure: StoreError | undefined
 
-  private constructor(worker: Worker, port: MessagePort, ready: Ready, heard: (event: Event) => void) {
+  private constructor(worker: Worker, port: MessagePort, ready: Ready, onEvent: (event: Event) => void) {
     this.#port = port
     this.ready = ready
-    port.on('message', (message: readonly Answer[] | Event) => {
+    port.on('message', (message: readonly Reply[] | Event) => {
       if (isAnswers(message)) this.#settleAll(message)
-      else heard(message)
+      else onEvent(message)
     })
     this.#exited = new Promise((resolve) => {
       worker.on('error', (error: Error) => this.#fail(new StoreError(`the database thread failed: ${error.message}`)))
       worker.on('exit', () => {
-        // The end of a thread can be heard of before its last answers are.
+        // The exit event can arrive before the thread's last answers.
         for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port)) {
           if (isAnswers(last.message)) this.#settleAll(last.message)
         }
-        this.#fail(new StoreError('the store is closed'))
+        this.#fail(new StoreError('the database is closed'))
         resolve()
       })
     })
   }
 
-  /** Resolves once the thread has opened the file; throws StoreError where it could not. */
+  /** Resolves once the thread has opened the file. Throws StoreError if it cannot. */
   static async start<Call, Ready, Event = never>(
     url: URL,
     { path, ...data }: { readonly path: string } & object,
-    heard: (event: Event) => void = () => {},
+    onEvent: (event: Event) => void = () => {},
   ): Promise<Thread<Call, Ready, Event>> {
     const { port1, port2 } = new MessageChannel()
     const worker = new Worker(url, { workerData: { file: { path, ...data }, port: port2 }, transferList: [port2] })
@@ -49,7 +49,7 @@ export class Thread<Call, Ready, Event = never> {
         reject(new StoreError(message.includes(path) ? message : `${path}: ${message}`))
       })
     })
-    return new Thread(worker, port1, ready, heard)
+    return new Thread(worker, port1, ready, onEvent)
   }
 
   call<T>(call: Call, transfer: ArrayBuffer[] = []): Promise<T> {
@@ -61,17 +61,17 @@ export class Thread<Call, Ready, Event = never> {
     })
   }
 
-  /** What was called before is answered first. */
+  /** Resolves once all earlier calls are answered and the thread has ended. */
   async close(): Promise<void> {
     if (this.#failure === undefined) this.#port.postMessage('close')
     await this.#exited
   }
 
-  readonly #settleAll = (answers: readonly Answer[]): void => {
+  readonly #settleAll = (answers: readonly Reply[]): void => {
     for (const answer of answers) this.#settle(answer)
   }
 
-  #settle({ id, value, failure }: Answer): void {
+  #settle({ id, value, failure }: Reply): void {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
     if (failure === undefined) pending?.resolve(value)
@@ -85,4 +85,4 @@ export class Thread<Call, Ready, Event = never> {
   }
 }
 
-const isAnswers = (message: unknown): message is readonly Answer[] => Array.isArray(message)
+const isAnswers = (message: unknown): message is readonly Reply[] => Array.isArray(message)

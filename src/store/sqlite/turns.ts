@@ -1,34 +1,38 @@
-/** Lets so many in at one time. Others wait for their turn, up to a number, and leave the line if they no longer want it. */
+/**
+ * Limits how many reads run at once. With a limit of 32 and a queue of 1,000, the 33rd read waits until one of the 32 has
+ * finished, in order of arrival; the 1,033rd is rejected. Aborting a read removes it from the queue.
+ */
 import { StoreBusy } from '#model/errors.ts'
 
 export class Turns {
-  readonly #insideMax: number
+  readonly #runningMax: number
   readonly #waitingMax: number
   readonly #waiting = new Set<() => void>()
-  #inside = 0
+  #running = 0
 
-  constructor(insideMax: number, waitingMax: number) {
-    this.#insideMax = insideMax
+  constructor(runningMax: number, waitingMax: number) {
+    this.#runningMax = runningMax
     this.#waitingMax = waitingMax
   }
 
-  /** Resolves to what ends the turn. Throws StoreBusy if too many wait, or the reason of `signal`. */
+  /** Resolves to a function that ends the turn. Throws StoreBusy if the queue is full, or the reason of `signal`. */
   async enter(signal: AbortSignal | undefined): Promise<() => void> {
     signal?.throwIfAborted()
-    if (this.#inside < this.#insideMax) this.#inside++
+    if (this.#running < this.#runningMax) this.#running++
     else await this.#wait(signal)
     return () => this.#leave()
   }
 
   #leave(): void {
     const [next] = this.#waiting
-    if (next === undefined) this.#inside--
+    if (next === undefined) this.#running--
+    // The next in the queue takes over the place, so the number of running reads stays the same.
     else next()
   }
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.size >= this.#waitingMax) {
-      throw new StoreBusy('Too many questions wait for the database: try again in a second.')
+      throw new StoreBusy('Too many reads are waiting for the database. Try again in a second.')
     }
     return new Promise((resolve, reject) => {
       const enter = (): void => {

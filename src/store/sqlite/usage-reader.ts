@@ -1,4 +1,4 @@
-/** Reads usage on one connection. Whoever calls decides which moment is read, by beginning a transaction. */
+/** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type {
   DayTotal,
@@ -13,17 +13,17 @@ import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge } from './rows.ts'
 
-/** What a piece of the work has found, and what is left to ask. */
+/** The result of one piece of a query, and the query for the rest, if any is left. */
 export type Part<T, Query> = { readonly found: readonly T[]; readonly rest?: Query }
 
-/** `days` are those that are left to look through, once they are known. */
+/** `days` are the days still to search, once they are known. */
 export type PageRest = PageQuery & { readonly days?: readonly Range[] }
-/** `range` is the first that is left, and `start` where in it to begin. A range that is in two pieces has totals of both. */
+/** `range` is the range to continue with, from `start` on. A range that is read in two pieces has totals from both. */
 export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; readonly start?: number }
 
-/** node:sqlite cannot interrupt a statement, so none may last: after so long others have their turn, or the reader has left. */
+/** node:sqlite cannot interrupt a statement, so queries run in pieces. Between them, other reads get a turn, or the caller leaves. */
 const PIECE_MS = 10
-/** So many records are looked through by one statement. */
+/** How many records one statement may scan. */
 const PIECE_ROWS = 4000
 const PIECE_LINES = 2000
 
@@ -61,7 +61,7 @@ export class UsageReader {
     return { found }
   }
 
-  /** Where a piece of a range ends: behind so many records, and behind all of one instant. */
+  /** Where a piece of a range ends: after `PIECE_ROWS` records, but never between two records of the same instant. */
   #cut(organizationId: string, { from, to }: Range): number {
     const row = this.#prepare(`
       SELECT at_ms FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?
@@ -71,7 +71,7 @@ export class UsageReader {
   }
 
   #daysOf(organizationId: string, { from, to, member, reportId, after }: PageQuery): readonly Range[] {
-    // The totals know on which days there is anything of this member or report: only those are looked through.
+    // The totals show on which days this member or report has messages. Only those days are searched.
     const days = this.#prepare(`
       SELECT day_start, coalesce((SELECT min(day_start) FROM daily_total AS later
         WHERE later.organization_id = of.organization_id AND later.day_start > of.day_start), ${'9e15'}) AS day_end
@@ -93,18 +93,18 @@ export class UsageReader {
   }
 
   #pageOf(organizationId: string, { from, to, member, reportId, after, limit }: PageQuery): readonly RecordedLine[] {
-    const isBehind = after !== undefined && after.at >= from
+    const isAfter = after !== undefined && after.at >= from
     return this.#prepare(`
       SELECT message_id, at_ms, timestamp, member, report_id, report_name, credits_micros, rate_card_id
       FROM usage_record
       WHERE organization_id = ? AND at_ms < ? AND superseded_by IS NULL
-        AND ${isBehind ? '(at_ms, message_id) > (?, ?)' : 'at_ms >= ?'}
+        AND ${isAfter ? '(at_ms, message_id) > (?, ?)' : 'at_ms >= ?'}
         ${member === undefined ? '' : 'AND member = ?'} ${reportId === undefined ? '' : 'AND report_id = ?'}
       ORDER BY at_ms, message_id LIMIT ?`)
       .all(
         organizationId,
         to,
-        ...(isBehind ? [after.at, toSqlId(after.messageId)] : [from]),
+        ...(isAfter ? [after.at, toSqlId(after.messageId)] : [from]),
         ...(member === undefined ? [] : [member]),
         ...(reportId === undefined ? [] : [String(reportId)]),
         limit,

@@ -1,34 +1,34 @@
 /**
- * The thread that writes. What is waiting when it is free is written in one transaction and synced once: under load many
- * requests share a commit, and each is answered only after it.
+ * The thread that writes. It writes all waiting requests in one transaction with one sync, so under load many requests share
+ * a commit. Each is answered only after the commit.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { StoreNotice } from '#metering/ports.ts'
 import { Catalogue } from './catalogue.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
-import { advanceMark, type DatabaseMark, writeMarker, writeMarkerMeanwhile } from './database-mark.ts'
+import { advanceMark, type DatabaseMark, writeMarker, writeMarkerInBackground } from './database-mark.ts'
 import type { FileGuard, OpenedFile } from './file-guard.ts'
 import type { RecordColumns } from './record-columns.ts'
 import { RecordWriter } from './record-writer.ts'
-import { type Answer, toFailure } from './thread-messages.ts'
+import { type Reply, toFailure } from './thread-messages.ts'
 import { WalLimit } from './wal-limit.ts'
 
 export type WriterData = { readonly file: SqliteFile; readonly port: MessagePort }
 
 export type WriterReady = { readonly opened: OpenedFile; readonly notices: readonly StoreNotice[] }
 
-/** Sent between the answers. */
-export type WriterEvent = { readonly readingsMaxMs: number }
+/** Sent to end reads that have lasted longer. */
+export type WriterEvent = { readonly readsMaxMs: number }
 
 export type WriterRequest = {
   readonly id: number
   readonly call:
     | { readonly method: 'append'; readonly args: readonly [RecordColumns] }
-    | { readonly method: WritingMethod; readonly args: readonly unknown[] }
+    | { readonly method: WriteMethod; readonly args: readonly unknown[] }
 }
 
-type WritingMethod =
+type WriteMethod =
   | 'createOrganization'
   | 'replaceOrganization'
   | 'createKey'
@@ -42,7 +42,7 @@ type WritingMethod =
 const ROWS_PER_TRANSACTION = 20_000
 const IO_ERROR = 10
 
-/** What is open: all of it is made anew after a failure of the disk. */
+/** Everything that is open. After a disk failure, all of it is discarded and opened again. */
 type Open = {
   readonly database: DatabaseSync
   readonly guard: FileGuard
@@ -58,7 +58,7 @@ class Writer {
   #open: Open | undefined
   #markedAt = Number.NEGATIVE_INFINITY
   #markedGeneration: number | undefined
-  /** Whether the marker was written since the start: the first time it is waited for. */
+  /** Whether the marker has been written since the start. The first write is synchronous. */
   #hasMarker = false
 
   constructor(file: SqliteFile) {
@@ -79,8 +79,8 @@ class Writer {
     }
   }
 
-  /** One transaction. Each request within it succeeds or fails by itself; if the commit fails, all do. */
-  write(requests: readonly WriterRequest[]): readonly Answer[] {
+  /** Runs all requests in one transaction. Each one succeeds or fails by itself, but if the commit fails, all fail. */
+  write(requests: readonly WriterRequest[]): readonly Reply[] {
     try {
       this.#open ??= this.#begin(openWriter(this.#file, this.opened))
       const { database, guard, walLimit } = this.#open
@@ -88,9 +88,9 @@ class Writer {
       walLimit.beforeWriting()
       database.exec('BEGIN IMMEDIATE')
       const answers = requests.map((request) => this.#answerTo(request, this.#open as Open))
-      const mark = this.#advanceMarkNowAndThen(this.#open)
+      const mark = this.#advanceMarkIfDue(this.#open)
       database.exec('COMMIT')
-      // Before anything is acknowledged: what was written to a file that has lost its name is not kept.
+      // Must run before anything is acknowledged: writes to a file that was removed or renamed are lost.
       guard.check()
       if (mark !== undefined) this.#writeMarker(mark)
       return answers
@@ -101,18 +101,19 @@ class Writer {
     }
   }
 
-  /** Once all is answered. */
+  /** Call after the answers were sent. */
   afterWriting(): void {
     this.#open?.walLimit.afterWriting()
   }
 
   #writeMarker(mark: DatabaseMark): void {
-    // What was written is committed and must be acknowledged. A marker that is a little old still fits: it is tried again.
+    // The data is committed and must be acknowledged even if this fails. A slightly old marker is still valid, and the next
+    // transaction tries again.
     const failed = (): void => {
       this.#hasMarker = false
     }
     if (this.#hasMarker) {
-      writeMarkerMeanwhile(this.#file.path, mark).catch(failed)
+      writeMarkerInBackground(this.#file.path, mark).catch(failed)
       return
     }
     try {
@@ -123,16 +124,16 @@ class Writer {
     }
   }
 
-  /** Whether readings that have lasted so long should end, as they keep the write-ahead log from starting over. */
-  get readingsMaxMs(): number | undefined {
-    return this.#open?.walLimit.readingsMaxMs
+  /** Reads that have lasted longer must end, because they keep the write-ahead log from being reset. Undefined: no limit. */
+  get readsMaxMs(): number | undefined {
+    return this.#open?.walLimit.readsMaxMs
   }
 
   /**
-   * With the first write after a checkpoint. So a copy of the file from before it can be told from the file, and a file
-   * without its write-ahead log from one with it.
+   * Advances the mark with the first write after a checkpoint, at most every ten seconds. This makes it possible to recognize a
+   * copy of the file from before the checkpoint, and a file whose write-ahead log is missing.
    */
-  #advanceMarkNowAndThen({ database, guard }: Open): DatabaseMark | undefined {
+  #advanceMarkIfDue({ database, guard }: Open): DatabaseMark | undefined {
     const { mark } = guard
     const isNew = mark !== undefined && (mark.generation !== this.#markedGeneration || !this.#hasMarker)
     if (!isNew || performance.now() - this.#markedAt < MARK_EVERY_MS) return undefined
@@ -141,7 +142,7 @@ class Writer {
     return advanceMark(database)
   }
 
-  #answerTo(request: WriterRequest, open: Open): Answer {
+  #answerTo(request: WriterRequest, open: Open): Reply {
     const { database } = open
     database.exec('SAVEPOINT request')
     try {
@@ -149,7 +150,7 @@ class Writer {
       database.exec('RELEASE request')
       return { id: request.id, value }
     } catch (error) {
-      // Some failures, such as a full disk, end the whole transaction: nothing of it may be answered then.
+      // Some failures, such as a full disk, roll back the whole transaction: then no request may be acknowledged.
       if (!database.isTransaction) throw error
       database.exec('ROLLBACK TO request; RELEASE request')
       open.records.rolledBack()
@@ -159,7 +160,7 @@ class Writer {
 
   #perform({ method, args }: WriterRequest['call'], { database, records, catalogue }: Open): unknown {
     if (method === 'append') return records.append(args[0] as RecordColumns)
-    // Rolled back it would not reach the disk, and a disk that is full would not be noticed.
+    // A real, committed write: only that reaches the disk and notices if it is full.
     if (method === 'check') return database.prepare(HEARTBEAT).run(String(args[0])).changes
     return (catalogue[method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...args])
   }
@@ -169,7 +170,7 @@ class Writer {
     const { database, records } = this.#open
     records.rolledBack()
     if (database.isTransaction) database.exec('ROLLBACK')
-    // After a sync that failed nobody knows what the file system remembers: begin anew from what is on the disk.
+    // After a failed sync, the file system's cache can no longer be trusted: open the file again.
     if (((error as { errcode?: number }).errcode ?? 0) % 256 !== IO_ERROR) return
     this.#open = undefined
     database.close()
@@ -185,7 +186,7 @@ class Writer {
       database.exec('COMMIT')
       writeMarker(this.#file.path, mark)
     } catch {
-      // Everything that counts is committed. The mark of the end only makes an older copy easier to tell.
+      // All data is committed already. The final mark only makes an older copy easier to recognize.
     } finally {
       database.close()
     }
@@ -221,8 +222,8 @@ port.on('message', (first: WriterRequest | 'close') => {
     }
     port.postMessage(writer.write(group))
     writer.afterWriting()
-    const { readingsMaxMs } = writer
-    if (readingsMaxMs !== undefined) port.postMessage({ readingsMaxMs } satisfies WriterEvent)
+    const { readsMaxMs } = writer
+    if (readsMaxMs !== undefined) port.postMessage({ readsMaxMs } satisfies WriterEvent)
     next ??= takeMore()
   }
   if (next !== 'close') return

@@ -1,4 +1,4 @@
-/** The bundled sample period: what the service answers before it is told where the Copilot service is. */
+/** The bundled sample period, served until a Copilot service is configured. */
 import { join } from 'node:path'
 
 export const samplePeriod = {

@@ -1,5 +1,5 @@
--- Instants are milliseconds since 1970; amounts whole millionths of a credit. The organization comes first in every key, so
--- that the tables distribute by it as they are. Texts compare by their bytes, as SQLite's do.
+-- Instants are milliseconds since 1970, amounts are whole millionths of a credit. Every key starts with the organization, so the
+-- tables can be distributed by it as they are. Texts are compared by their bytes, as in SQLite.
 
 CREATE TABLE organization (
   organization_id text COLLATE "C" NOT NULL,
@@ -8,7 +8,7 @@ CREATE TABLE organization (
   CONSTRAINT organization_pkey PRIMARY KEY (organization_id)
 );
 
--- From when on which time zone and anchor day hold.
+-- Each row is in force from `effective_from` until the next one.
 CREATE TABLE billing_calendar (
   organization_id text COLLATE "C" NOT NULL,
   effective_from bigint NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE api_key (
   CONSTRAINT api_key_organization FOREIGN KEY (organization_id) REFERENCES organization (organization_id)
 );
 
--- Common to all organizations: reference tables where the others are distributed.
+-- Shared by all organizations: these become reference tables if the others are distributed.
 CREATE TABLE report (
   report_id text COLLATE "C" NOT NULL,
   name text NOT NULL,
@@ -54,9 +54,9 @@ CREATE TABLE installation (
   CONSTRAINT installation_pkey PRIMARY KEY (name)
 );
 
--- A message is charged once, for ever: its id is an integer in message_number, or a text in message_name, where
--- message_number is 2^53, which no integer id is. So integers come before texts.
--- No foreign key to the organization: it would cost a look at each row. Whoever appends has found the organization.
+-- A message is charged once. An integer id is in message_number, with message_name ''. A text id is in message_name, with
+-- message_number 2^53, which is larger than any integer id, so integers sort before texts.
+-- No foreign key to organization: it would cost a lookup per row, and callers have already found the organization.
 CREATE TABLE usage_record (
   organization_id text COLLATE "C" NOT NULL,
   message_number bigint NOT NULL,
@@ -68,7 +68,7 @@ CREATE TABLE usage_record (
   recorded_at bigint NOT NULL,
   superseded_by integer,
   rate_card_id smallint NOT NULL,
-  -- As received, where that is not the canonical form of at_ms.
+  -- As received, unless it is the canonical form of at_ms.
   timestamp text,
   member text COLLATE "C",
   report_id text COLLATE "C",
@@ -87,12 +87,12 @@ CREATE TABLE daily_total (
   day_start bigint NOT NULL,
   messages bigint NOT NULL,
   credits_micros bigint NOT NULL,
-  -- Grows with every change of the day.
+  -- Increases with every change of the day's total.
   version bigint NOT NULL,
   CONSTRAINT daily_total_pkey PRIMARY KEY (organization_id, day_start)
 );
 
--- '' stands for none: messages that the text priced, messages of no known member.
+-- '' means none: messages without a report, which were priced by their text, and messages without a member.
 CREATE TABLE daily_group_total (
   organization_id text COLLATE "C" NOT NULL,
   day_start bigint NOT NULL,

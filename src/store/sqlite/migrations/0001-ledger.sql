@@ -1,4 +1,4 @@
--- Instants are milliseconds since 1970; amounts whole millionths of a credit. The organization comes first in every key.
+-- Instants are milliseconds since 1970, amounts are whole millionths of a credit. Every key starts with the organization.
 
 CREATE TABLE organization (
   organization_id TEXT PRIMARY KEY,
@@ -6,7 +6,7 @@ CREATE TABLE organization (
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- From when on which time zone and anchor day hold.
+-- Each row is in force from `effective_from` until the next one.
 CREATE TABLE billing_calendar (
   organization_id TEXT NOT NULL REFERENCES organization,
   effective_from INTEGER NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE installation (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Clustered by time, as it is mostly written and read in that order. `message_id` is an integer or a text.
+-- Clustered by time, because it is mostly written and read in that order. `message_id` is an integer or a text.
 CREATE TABLE usage_record (
   organization_id TEXT NOT NULL,
   at_ms INTEGER NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE usage_record (
   PRIMARY KEY (organization_id, at_ms, message_id, revision)
 ) STRICT, WITHOUT ROWID;
 
--- A message is charged once, for ever.
+-- A message is charged once.
 CREATE UNIQUE INDEX usage_record_identity ON usage_record (organization_id, message_id, revision);
 
 CREATE TABLE daily_total (
@@ -77,7 +77,7 @@ CREATE TABLE daily_total (
   PRIMARY KEY (organization_id, day_start)
 ) STRICT, WITHOUT ROWID;
 
--- '' stands for none: messages that the text priced, messages of no known member.
+-- '' means none: messages without a report, which were priced by their text, and messages without a member.
 CREATE TABLE daily_group_total (
   organization_id TEXT NOT NULL,
   day_start INTEGER NOT NULL,

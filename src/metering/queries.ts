@@ -1,4 +1,4 @@
-/** What is asked of the ledger, for one organization and of one moment. */
+/** Queries of one organization: its lines, totals, periods and charges, each as of a single moment. */
 import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
@@ -17,12 +17,12 @@ import type { UsageSum } from './listing.ts'
 import type { LongReadings } from './long-readings.ts'
 import { unpackMeasurement } from './packed-measurement.ts'
 
-export type PeriodUsage = BillingPeriod & UsageSum & Beside
+export type PeriodTotals = BillingPeriod & UsageSum & NotListed
 
 export type Bucket = Range & {
   readonly messages: number
   readonly credits: CreditsSum
-  /** Where it was grouped: one for each combination that has usage. */
+  /** If the query groups: one for each combination that has usage. */
   readonly groups: readonly GroupTotal[]
 }
 
@@ -30,42 +30,45 @@ export type TotalsQuery = Range & {
   readonly width: BucketWidth
   readonly timeZone: string
   readonly group: readonly GroupField[]
-  /** Where this page of buckets begins, if it is not the first. */
+  /** Start of this page of buckets, if it is not the first. */
   readonly start?: EpochMs
-  /** Buckets at most. */
+  /** Maximum number of buckets. */
   readonly limit: number
 }
 
-/** A charge with what its lines are made of. */
+/** A charge, its lines, and the measurement from which they were computed. */
 export type ExplainedCharge = {
   readonly stored: StoredCharge
   readonly charge: Charge
   readonly measurement: Measurement
 }
 
-/** With an upstream: what of the answer is charged beside its listing. */
-export type Beside = { readonly notListed?: UsageSum }
+/** With an upstream: the part of the result that its listing does not contain. */
+export type NotListed = { readonly notListed?: UsageSum }
 
-/** Answers from the moment that the view is of. */
-export type FindBeside = (view: LedgerView, query: Range & Pick<PageQuery, 'member' | 'reportId'>) => Promise<Beside>
+/** Computes it as of the moment of the view. */
+export type FindNotListed = (
+  view: LedgerView,
+  query: Range & Pick<PageQuery, 'member' | 'reportId'>,
+) => Promise<NotListed>
 
-export type UsageQueries = ReturnType<typeof createUsageQueries>
+export type Queries = ReturnType<typeof createQueries>
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
-  /** Every rate card that ever priced a message, by version. */
+  /** Every rate card that has ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
   readonly longReadings: LongReadings
-  readonly besideOf?: FindBeside
+  readonly notListedOf?: FindNotListed
 }
 
-const NOTHING_BESIDE: FindBeside = async () => ({})
+const ALL_LISTED: FindNotListed = async () => ({})
 
-/** Each takes a signal that ends it: whoever asked has left. */
-export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf = NOTHING_BESIDE }: Needs) => {
+/** The `signal` of a query ends it: its caller has left. */
+export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = ALL_LISTED }: Needs) => {
   /**
-   * All lines of a range, page by page, while the moment that is read stays the same. Throws StoreError in place of the end
-   * if they do not add up to the totals.
+   * All lines of a range as of the moment of the view, page by page. Throws StoreError at the end if they do not add up to the
+   * totals.
    */
   async function* pages(
     view: LedgerView,
@@ -80,18 +83,18 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     await tally.compare(view)
   }
 
-  /** One page, and whether there is more behind it. */
+  /** One page, and whether more follow. */
   const page = async (
     { id, calendar }: Organization,
     query: PageQuery,
     signal?: AbortSignal,
-  ): Promise<Beside & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
+  ): Promise<NotListed & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
     const isFiltered = query.member !== undefined || query.reportId !== undefined
     const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
-      return { lines, hasMore, ...(await besideOf(view, query)) }
+      return { lines, hasMore, ...(await notListedOf(view, query)) }
     }
     const left = { from: query.after?.at ?? query.from, to: query.to }
     return ledger.read(
@@ -101,13 +104,13 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     )
   }
 
-  /** The buckets of a range, ascending, and the start of the one behind the last where there are more. */
+  /** The buckets of a range, ascending, and the start of the next page if there are more. */
   const totals = async (
     organization: Organization,
     query: TotalsQuery,
     signal?: AbortSignal,
-  ): Promise<Beside & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
-    // Before the buckets are made: those who have left may be many.
+  ): Promise<NotListed & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+    // Checked before any bucket is made: many of the waiting callers may have left.
     signal?.throwIfAborted()
     const ranges: Range[] = []
     let next: EpochMs | undefined
@@ -120,47 +123,47 @@ export const createUsageQueries = ({ ledger, rateCards, longReadings, besideOf =
     }
     const read = async (view: LedgerView) => {
       const buckets = await totalsOf(view, organization, ranges, query.group, longReadings)
-      return { buckets, next, ...(await besideOf(view, query)) }
+      return { buckets, next, ...(await notListedOf(view, query)) }
     }
     return ledger.read(organization.id, read, { signal })
   }
 
-  /** From the current period, or the one before `before`, back to the one of the first message. */
+  /** Periods, latest first: from the current one, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
-    { now, before, limit }: { readonly now: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
+    { time, before, limit }: { readonly time: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
     signal?: AbortSignal,
-  ): Promise<{ readonly periods: readonly PeriodUsage[]; readonly hasMore: boolean }> => {
+  ): Promise<{ readonly periods: readonly PeriodTotals[]; readonly hasMore: boolean }> => {
     const read = async (view: LedgerView) => {
       const span = await view.span()
-      const newest = periodAt(calendar, Math.max(now, span?.last ?? now))
+      const newest = periodAt(calendar, Math.max(time, span?.last ?? time))
       let period = before === undefined ? newest : periodBefore(calendar, periodAt(calendar, before))
       const found: BillingPeriod[] = []
-      const oldest = Math.min(span?.first ?? now, now)
+      const oldest = Math.min(span?.first ?? time, time)
       while (period.end > oldest && found.length < limit) {
         found.push(period)
         period = periodBefore(calendar, period)
       }
-      const periods: PeriodUsage[] = []
+      const periods: PeriodTotals[] = []
       for (const each of await usageOf(view, found)) {
-        periods.push({ ...each, ...(await besideOf(view, { from: each.start, to: each.end })) })
+        periods.push({ ...each, ...(await notListedOf(view, { from: each.start, to: each.end })) })
       }
       return { periods, hasMore: period.end > oldest }
     }
     return ledger.read(id, read, { signal })
   }
 
-  /** A period, or several that follow each other, as one. */
-  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodUsage> => {
+  /** The totals of a period, or of several consecutive ones together. */
+  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodTotals> => {
     const read = async (view: LedgerView) => {
       const [found] = await usageOf(view, [{ start: from, end: to }])
-      if (found === undefined) throw new Error('a period has usage, be it none')
-      return { ...found, ...(await besideOf(view, { from, to })) }
+      if (found === undefined) throw new Error('no totals were computed for the period')
+      return { ...found, ...(await notListedOf(view, { from, to })) }
     }
     return ledger.read(id, read, { signal })
   }
 
-  /** Every charge of a message, the one that holds first. */
+  /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
     return stored.map((each) => explain(each, rateCards))
@@ -182,8 +185,8 @@ export const CHANGES = [
 export type Change = (typeof CHANGES)[number]
 
 /**
- * What became different from one charge of a message to the next. Texts are not kept: `text` is told by its measurement, and
- * `content` stands for what only the digest tells, which is another text of the same measurement.
+ * What differs between one charge of a message and the next. Texts are not kept: `text` means that the measurement differs, and
+ * `content` that only the digest does, which is a different text with the same measurement.
  */
 export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
   const isSameReport = before.reportId === after.reportId
@@ -206,21 +209,19 @@ const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>)
   const measurement = unpackMeasurement(stored.measurement)
   const { reportId, reportName = '', credits } = stored
   const card = rateCards.get(stored.rateCard)
-  if (card === undefined) throw new Error(`there is no rate card ${stored.rateCard}`)
+  if (card === undefined) throw new Error(`unknown rate card ${stored.rateCard}`)
   const charge =
     reportId === undefined
       ? price(measurement, card)
       : priceReport({ id: reportId, name: reportName, creditCost: credits })
   if (charge.credits !== credits) {
-    throw new Error(
-      `the lines of message ${JSON.stringify(stored.messageId)} add up to another amount than was charged`,
-    )
+    throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }
   return { stored, charge, measurement }
 }
 
-/** Days are kept as totals and their boundaries are those of the periods: no record is looked at. */
-const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodUsage[]> => {
+/** Periods begin and end with days, so the stored totals of days suffice and no record is read. */
+const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodTotals[]> => {
   if (periods.length === 0) return []
   const from = Math.min(...periods.map(({ start }) => start))
   const to = Math.max(...periods.map(({ end }) => end))
@@ -232,8 +233,8 @@ const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Pro
 }
 
 /**
- * Whole days come from the kept totals, what is left at the edges of a bucket from the records: buckets of the
- * organization's own days cost a look at their days, any others at most a look at the records of what is cut.
+ * Whole days come from the stored totals, the remaining edges of a bucket from its records. Buckets that follow the
+ * organization's own days read totals only; others also read the records of the days that they cut.
  */
 const totalsOf = async (
   view: LedgerView,
@@ -243,9 +244,9 @@ const totalsOf = async (
   longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
   const cuts: { readonly range: Range; readonly bucket: number }[] = []
-  /** The part of each bucket that consists of whole days, if there is one. */
+  /** The part of each bucket that consists of whole days; empty if there is none. */
   const cores: Range[] = []
-  const dayOf = rememberingDays(calendar)
+  const dayOf = createDayCache(calendar)
   for (const [bucket, { from, to }] of buckets.entries()) {
     const first = dayOf(from)
     const last = dayOf(to)
@@ -287,8 +288,8 @@ const totalsOf = async (
   })
 }
 
-/** Many buckets lie in one day, and to find it costs a look at its zone. */
-const rememberingDays = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
+/** Caches the latest day: many buckets lie within one, and finding it takes a time zone lookup. */
+const createDayCache = (calendar: Organization['calendar']): ((at: EpochMs) => UsageDay) => {
   let latest: UsageDay = { start: 0, end: 0 }
   return (at) => {
     if (at < latest.start || at >= latest.end) latest = dayAt(calendar, at)

@@ -1,13 +1,22 @@
 /**
- * The answers that are in memory: being rendered, being read, or kept for the next reader. All of them together are bounded.
- * One that nobody waits for any more is not rendered to its end.
+ * The usage that is rendered in memory: in progress, being read, or cached for the next reader. Its total size is limited.
+ * Rendering stops once every reader has left.
  */
+import type { MonotonicMs } from '#model/clock.ts'
 import { StoreBusy } from '#model/errors.ts'
 import { isLong, type LongReadings } from './long-readings.ts'
-import type { AnswerObserver } from './ports.ts'
+import type { RenderingObserver } from './ports.ts'
+
+export type RenderedUsage<T> = {
+  readonly usage: T
+  /** When the upstream or the ledger last confirmed that this is current. */
+  readonly lastConfirmed: MonotonicMs
+  /** `refresh`: made for this reader; `memory`: cached and still current; `stale`: the last good one, because the upstream fails. */
+  readonly from: 'refresh' | 'memory' | 'stale'
+}
 
 export type Rendering<T> = {
-  /** What the answer is of, and the state of that. */
+  /** What was rendered, and as of which version of it. */
   readonly key: string
   readonly version: number
   readonly usage: Promise<T>
@@ -17,18 +26,18 @@ export type Rendering<T> = {
 export type NewRendering = {
   readonly key: string
   readonly version: number
-  /** How many it will have at most: by them it is judged beforehand. */
+  /** The most that it can contain, from which its size is estimated in advance. */
   readonly messages: number
   /** Aborted when the last reader leaves before it is complete. */
   readonly ending: AbortController
 }
 
-export type RenderedAnswersNeeds<T> = {
+export type RenderingsNeeds<T> = {
   readonly bytesMax: number
-  /** As it is now: compressed forms come later. */
+  /** The current size: compressed forms are added later. */
   readonly sizeOf: (usage: T) => number
   readonly longReadings: LongReadings
-  readonly observe: AnswerObserver
+  readonly observe: RenderingObserver
 }
 
 type Entry<T> = Omit<Rendering<T>, 'isComplete'> & {
@@ -41,14 +50,14 @@ type Entry<T> = Omit<Rendering<T>, 'isComplete'> & {
   bytes: number
 }
 
-export class RenderedAnswers<T> {
-  readonly #needs: RenderedAnswersNeeds<T>
-  /** By key and version, those that were asked for longest ago first. */
+export class Renderings<T> {
+  readonly #needs: RenderingsNeeds<T>
+  /** By key and version, least recently requested first. */
   readonly #entries = new Map<string, Entry<T>>()
   #bytes = 0
   #underWay = 0
 
-  constructor(needs: RenderedAnswersNeeds<T>) {
+  constructor(needs: RenderingsNeeds<T>) {
     this.#needs = needs
   }
 
@@ -61,13 +70,13 @@ export class RenderedAnswers<T> {
     return entry
   }
 
-  /** The caller is to hold it and then to render it. Throws StoreBusy if there is no room. */
+  /** The caller must hold it and then render it. Throws StoreBusy if there is no room. */
   begin({ key, version, messages, ending }: NewRendering): Rendering<T> {
-    const bytes = messages * BYTES_A_MESSAGE
+    const bytes = messages * BYTES_PER_MESSAGE
     if (isLong(messages)) this.#makeRoom(bytes)
     const endReading = isLong(messages) ? this.#needs.longReadings.begin() : () => {}
     const settle = Promise.withResolvers<T>()
-    // Whoever waits hears of a failure; there may be nobody.
+    // Readers handle the rejection, and there may be none.
     settle.promise.catch(() => {})
     const entry: Entry<T> = {
       ...{ key, version, ending, settle, endReading, usage: settle.promise },
@@ -76,7 +85,7 @@ export class RenderedAnswers<T> {
     this.#entries.set(nameOf(key, version), entry)
     this.#bytes += bytes
     this.#underWay++
-    this.#tell()
+    this.#report()
     return entry
   }
 
@@ -95,7 +104,7 @@ export class RenderedAnswers<T> {
     }
   }
 
-  /** Keeps it for a reader until `signal` says that they have it, or have left. */
+  /** Keeps it for a reader until `signal` aborts, when the reader has received it or has left. */
   hold(rendering: Rendering<T>, signal: AbortSignal): void {
     const entry = rendering as Entry<T>
     entry.readers++
@@ -109,24 +118,24 @@ export class RenderedAnswers<T> {
       this.#measure(entry)
       this.#trim()
     } else {
-      // Whoever asks from now on needs another one.
+      // Later requests need a new rendering.
       this.#drop(entry)
-      entry.ending.abort(new Error('nobody waits for the answer'))
+      entry.ending.abort(new Error('every reader has left'))
     }
-    this.#tell()
+    this.#report()
   }
 
   #settled(entry: Entry<T>, outcome: 'complete' | 'abandoned' | 'failed'): void {
     entry.endReading()
     this.#underWay--
     this.#measure(entry)
-    // What it takes the place of is read to its end by those who have it.
+    // Drops the versions that it replaces, unless they are still being read.
     for (const other of this.#entries.values()) {
       if (other.key === entry.key && other !== entry && isIdle(other)) this.#drop(other)
     }
     this.#trim()
     this.#needs.observe.rendered(outcome)
-    this.#tell()
+    this.#report()
   }
 
   #measure(entry: Entry<T>): void {
@@ -146,17 +155,17 @@ export class RenderedAnswers<T> {
     this.#bytes -= entry.bytes
   }
 
-  /** What nobody reads is kept as long as there is room, within half of it. */
+  /** Renderings without readers may fill at most half of the memory. */
   #trim(): void {
     this.#forgetUntil(this.#needs.bytesMax / 2)
   }
 
   #makeRoom(bytes: number): void {
     this.#forgetUntil(this.#needs.bytesMax - bytes)
-    // One answer that is larger than all that may be has to be given as well.
+    // A single response that exceeds the limit must still be served.
     if (this.#bytes === 0 || this.#bytes + bytes <= this.#needs.bytesMax) return
     throw new StoreBusy(
-      'As many large answers are being made and read as ANSWER_MEMORY allows: try again in a second, or ask for less at a time.',
+      'The memory for large responses (ANSWER_MEMORY) is in use. Try again in a second, or request a shorter range.',
     )
   }
 
@@ -167,13 +176,13 @@ export class RenderedAnswers<T> {
     }
   }
 
-  #tell(): void {
+  #report(): void {
     this.#needs.observe.renderings({ underWay: this.#underWay, bytes: this.#bytes })
   }
 }
 
-/** An entry of `GET /usage` with a timestamp, a report and an id of usual lengths. */
-const BYTES_A_MESSAGE = 110
+/** An entry of `GET /usage` with a timestamp, a report and an id of typical lengths. */
+const BYTES_PER_MESSAGE = 110
 
 const nameOf = (key: string, version: number): string => `${version} ${key}`
 

@@ -1,6 +1,6 @@
 /**
- * Takes the messages of a listing in as they arrive and prices them. Each text is measured when it comes and is gone then;
- * what a report costs is filled in at the end, when the catalogue has answered.
+ * Prices the messages of a listing as they arrive. Each text is measured and then dropped; the prices of reports are filled in
+ * at the end, once the catalogue has answered.
  */
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
@@ -10,25 +10,22 @@ import type { Priced } from '#model/usage-record.ts'
 import { isSameCharge } from './listing.ts'
 import type { Pricer } from './pricing.ts'
 
-export type PeriodBill = {
+export type ListingBuilder = {
   /** Adds messages. Throws UnbillableListing if two have the same id and different content. */
   readonly take: (messages: readonly Message[]) => void
-  /** Ids of entries that came again, identical, and are charged once. */
+  /** Ids of entries that the listing repeats without a difference. Each is charged once. */
   readonly duplicates: readonly Id[]
-  /**
-   * What each message costs, in the order in which the messages came; `reports` has what the catalogue said of each report
-   * that was asked for.
-   */
+  /** What each message costs, in listing order. `reports` has what the catalogue returned for each report. */
   readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<Priced, void, undefined>
 }
 
-export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds): PeriodBill => {
-  /** A map iterates in the order in which its keys were added: the listing's. */
+export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuilderNeeds): ListingBuilder => {
+  /** A map iterates in insertion order, which is that of the listing. */
   const byId = new Map<Id, Entry>()
   const duplicates: Id[] = []
   let listed = 0
 
-  /** What has not changed stays the object that it was: most of a listing is what it was a second ago, and lives on. */
+  /** Returns the previous object if the charge is the same: most do not change, and the cache compares by identity. */
   const unlessKnown = (charge: Priced): Priced => {
     const known = before?.get(charge.messageId)
     return known !== undefined && isSameCharge(known, charge) ? known : charge
@@ -66,25 +63,25 @@ export const createPeriodBill = ({ pricer, wantReport, before }: PeriodBillNeeds
   }
 }
 
-type PeriodBillNeeds = {
+type ListingBuilderNeeds = {
   readonly pricer: Pricer
-  /** Called with each report id as it is met, so that the catalogue can be asked while the listing is still arriving. */
+  /** Called with each report id as it arrives, so that lookups start while the listing is still arriving. */
   readonly wantReport: (id: Id) => void
-  /** The charges of the listing before. */
+  /** The charges of the previous listing. */
   readonly before?: ReadonlyMap<Id, Priced> | undefined
 }
 
 type Entry = {
-  /** Place in the listing, duplicates included. */
+  /** Index in the listing, duplicates included. */
   readonly index: number
-  /** What it costs unless a report sets the price. */
+  /** The charge by text, which applies unless a report sets the price. */
   readonly byText: Priced
   readonly reportId: Id | undefined
 }
 
 type Compared = Pick<Entry, 'byText' | 'reportId'>
 
-/** Digests cover all of it: if nothing else differs, the texts do. */
+/** Digests cover the whole content: if no other field differs, the texts do. */
 const differingField = (one: Compared, other: Compared): string | undefined => {
   if (one.byText.timestamp !== other.byText.timestamp) return 'timestamp'
   if (one.reportId !== other.reportId) return 'report_id'

@@ -1,0 +1,119 @@
+/**
+ * What does it cost to send the columns of 1,000 records to PostgreSQL as binary arrays, as array literals, and as arrays that
+ * pg converts? One connection inserts; its CPU and that of its server process are counted.
+ */
+import pg from 'pg'
+import { isCanonicalTimestamp } from '../src/model/timestamp.ts'
+import { bigints, byteStrings, smallints, texts } from '../src/store/postgres/binary-arrays.ts'
+import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import { startPostgres } from '../test/postgres-server.ts'
+import { recordMaker } from './records.ts'
+import { median, type Report } from './report.ts'
+import { cpuOf, ratio, takeTurns } from './turns.ts'
+
+const ROWS = 1000
+const STATEMENTS = 20
+const ROUNDS = 21
+
+type Columns = {
+  readonly bigints: readonly (readonly number[])[]
+  readonly smallints: readonly number[]
+  readonly texts: readonly (readonly (string | undefined)[])[]
+  readonly byteStrings: readonly (readonly Uint8Array[])[]
+}
+
+const WAYS: Readonly<Record<string, (columns: Columns) => unknown[]>> = {
+  'binary arrays': (columns) => [
+    ...columns.bigints.map(bigints),
+    smallints(columns.smallints),
+    ...columns.texts.map(texts),
+    ...columns.byteStrings.map(byteStrings),
+  ],
+  'array literals': (columns) => [
+    ...columns.bigints.map((values) => `{${values.join(',')}}`),
+    `{${columns.smallints.join(',')}}`,
+    ...columns.texts.map((values) => `{${values.map(quoted).join(',')}}`),
+    ...columns.byteStrings.map((values) => `{${values.map((bytes) => `"\\\\x${hex(bytes)}"`).join(',')}}`),
+  ],
+  "pg's conversion": (columns) => [...columns.bigints, columns.smallints, ...columns.texts, ...columns.byteStrings],
+}
+
+const PLAIN = /^[\w.:@/+-]+$/
+const quoted = (value: string | undefined): string => {
+  if (value === undefined) return 'NULL'
+  return PLAIN.test(value) && value.toUpperCase() !== 'NULL' ? value : `"${value.replace(/["\\]/g, '\\$&')}"`
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+
+export const benchPostgresArrays = async (report: Report): Promise<void> => {
+  report.heading(`Columns of ${ROWS.toLocaleString('en')} records to PostgreSQL`)
+  await using server = await startPostgres({ sync: true })
+  const url = await server.createDatabase()
+  await (await createPostgresLedger({ url, poolSize: 1 })).close()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const backend = Number((await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid)
+  const recordOf = recordMaker(1_000_000)
+  let nextId = 0
+  const measureWay = (toValues: (columns: Columns) => unknown[]) => async () => {
+    const firstId = nextId
+    nextId += STATEMENTS * ROWS
+    const all = Array.from({ length: STATEMENTS }, (_, index) => columnsOf(recordOf, firstId + index * ROWS))
+    const before = [performance.now(), process.cpuUsage(), cpuOf(backend)] as const
+    for (const columns of all) await client.query({ name: 'insert', text: INSERT, values: toValues(columns) })
+    const rows = STATEMENTS * ROWS
+    const { user, system } = process.cpuUsage(before[1])
+    return {
+      ms: (performance.now() - before[0]) / rows,
+      client: (user + system) / rows,
+      server: (cpuOf(backend) - before[2]) / rows,
+    }
+  }
+  const ways = Object.fromEntries(Object.entries(WAYS).map(([name, toValues]) => [name, measureWay(toValues)]))
+  await takeTurns(report, 'warming up', 3, ways)
+  const figures = await takeTurns(report, 'arrays', ROUNDS, ways)
+  const [ours = []] = Object.values(figures)
+  const of = (each: typeof ours, name: 'ms' | 'client' | 'server') => each.map((one) => one[name])
+  report.table(
+    ['', 'client, µs of CPU a row', 'of binary', 'server', 'of binary', 'time of binary'],
+    Object.entries(figures).map(([name, each]) => [
+      name,
+      median(of(each, 'client')).toFixed(2),
+      ratio(of(each, 'client'), of(ours, 'client')),
+      median(of(each, 'server')).toFixed(2),
+      ratio(of(each, 'server'), of(ours, 'server')),
+      ratio(of(each, 'ms'), of(ours, 'ms')),
+    ]),
+  )
+  await client.end()
+}
+
+const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): Columns => {
+  const records = Array.from({ length: ROWS }, (_, index) => recordOf(firstId + index))
+  return {
+    bigints: [
+      records.map(({ messageId }) => messageId as number),
+      records.map(({ at }) => at),
+      records.map(({ dayStart }) => dayStart),
+      records.map(({ credits }) => credits),
+      records.map(({ at }) => at),
+    ],
+    smallints: records.map(() => 1),
+    texts: [
+      records.map(() => ''),
+      records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp)),
+      records.map(({ member }) => member),
+      records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId))),
+      records.map(({ reportName }) => reportName),
+    ],
+    byteStrings: [records.map(({ measurement }) => measurement), records.map(({ digest }) => digest)],
+  }
+}
+
+/** As the ledger inserts records, without the totals. */
+const INSERT = `
+  INSERT INTO usage_record (organization_id, revision, message_number, at_ms, day_start, credits_micros, recorded_at,
+    rate_card_id, message_name, timestamp, member, report_id, report_name, measurement, digest)
+  SELECT 'default', 0, * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
+    $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::bytea[])`

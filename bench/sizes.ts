@@ -1,0 +1,32 @@
+/** How many bytes are kept of what was measured of a text, and how many would its lines take as JSON? */
+import { packMeasurement } from '../src/metering/packed-measurement.ts'
+import { measure } from '../src/rating/measure.ts'
+import { price } from '../src/rating/price.ts'
+import { standardRateCard } from '../src/rating/rate-card.ts'
+import type { Report } from './report.ts'
+import { benchTexts } from './texts.ts'
+
+export const benchSizes = (report: Report): void => {
+  const { source, texts } = benchTexts()
+  report.heading(`What is kept of a text: ${texts.length.toLocaleString('en')} ${source}`)
+  const packed: number[] = []
+  const lines: number[] = []
+  for (const text of texts) {
+    const measurement = measure(text)
+    packed.push(packMeasurement(measurement).length)
+    lines.push(Buffer.byteLength(JSON.stringify(price(measurement, standardRateCard).lines)))
+  }
+  report.table(
+    ['', 'bytes: mean', 'least', '5th of 100', '95th', 'most'],
+    [
+      ['the measurement, packed', ...distribution(packed)],
+      ['the lines of the charge, as JSON', ...distribution(lines)],
+    ],
+  )
+}
+
+const distribution = (sizes: readonly number[]): readonly string[] => {
+  const sorted = sizes.toSorted((one, other) => one - other)
+  const at = (part: number): string => String(sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)])
+  return [(sizes.reduce((sum, size) => sum + size, 0) / sizes.length).toFixed(1), at(0), at(0.05), at(0.95), at(1)]
+}

@@ -1,0 +1,45 @@
+/** What does a refresh save if a charge that has not changed stays the object that it was? All else of a refresh is left out. */
+import { createContentDigest } from '../src/metering/content-digest.ts'
+import { createListing, type Listing } from '../src/metering/listing.ts'
+import { createListingBuilder } from '../src/metering/listing-builder.ts'
+import { createPricer } from '../src/metering/pricing.ts'
+import type { Id } from '../src/model/report.ts'
+import type { Priced } from '../src/model/usage-record.ts'
+import { standardRateCard } from '../src/rating/rate-card.ts'
+import type { Report } from './report.ts'
+import { benchTexts } from './texts.ts'
+import { compareInTurns } from './turns.ts'
+
+const ROUNDS = 15
+const MESSAGES = 100_000
+
+export const benchUnchangedCharges = async (report: Report): Promise<void> => {
+  const { source, texts } = benchTexts()
+  const start = Date.parse('2024-05-01T00:00:00Z')
+  const messages = Array.from({ length: MESSAGES }, (_, id) => ({
+    id,
+    text: texts[id % texts.length] as string,
+    timestamp: new Date(start + id * 20).toISOString(),
+  }))
+  const pricer = createPricer({ rateCard: standardRateCard, digest: createContentDigest('k'.repeat(43)) })
+  const refreshing = (isKept: boolean) => {
+    let listing: Listing | undefined
+    return () => {
+      const before = process.cpuUsage()
+      const builder = createListingBuilder({ pricer, wantReport: () => {}, before: isKept ? listing?.byId : undefined })
+      for (let from = 0; from < MESSAGES; from += 500) builder.take(messages.slice(from, from + 500))
+      const byId = new Map<Id, Priced>()
+      for (const charge of builder.charges(new Map())) byId.set(charge.messageId, charge)
+      listing = createListing(byId)
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / MESSAGES
+    }
+  }
+  report.heading(
+    `Pricing an unchanged listing again, garbage collection included: ${MESSAGES} ${source} in turns, ${ROUNDS} rounds`,
+  )
+  await compareInTurns(report, 'unchanged charges', ROUNDS, {
+    'unchanged charges kept': refreshing(true),
+    'all charges new': refreshing(false),
+  })
+}

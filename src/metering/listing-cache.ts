@@ -1,0 +1,297 @@
+/**
+ * Keeps the upstream's listing of the current period fresh and ready to send.
+ *
+ * A read returns the cached listing if it is younger than `maxAgeMs`. Otherwise it waits for a refresh, which all concurrent
+ * reads share. If the refresh fails, reads return the last good listing, marked as stale, for up to `staleLimitMs` after the
+ * upstream last confirmed it; after that they throw the error. The cache holds what `render` made of the lines, in the form in
+ * which it is sent, and the charges, from which every other query of the listing is answered.
+ */
+import { setImmediate as letOthersRun } from 'node:timers/promises'
+import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
+import type { Id, Report } from '#model/report.ts'
+import type { UsageLine } from '#model/usage-line.ts'
+import type { Priced } from '#model/usage-record.ts'
+import { createListing, type Listing } from './listing.ts'
+import { createListingBuilder, type ListingBuilder } from './listing-builder.ts'
+import type {
+  CopilotService,
+  Deadline,
+  Freshness,
+  ListingObserver,
+  Progress,
+  ReportLookup,
+  Validators,
+} from './ports.ts'
+import type { Pricer } from './pricing.ts'
+import type { RenderedUsage } from './renderings.ts'
+
+/** Rendered usage, and the listing that it was rendered from. */
+export type CachedListing<T> = RenderedUsage<T> & { readonly listing: Listing }
+
+export type ListingCache<T> = {
+  /** The cached listing if it is young enough, at no cost. */
+  readonly peek: () => CachedListing<T> | undefined
+  /** Throws the upstream's error if no listing may be served. */
+  readonly read: () => Promise<CachedListing<T>>
+  /**
+   * Resolves to the listing once it is as young as `read` requires; with `refetch`, once the upstream has been asked for all of it
+   * after this call. Never throws. If the upstream fails, resolves to the last good listing if that may still be served, or to
+   * undefined with `refetch`. While the upstream keeps failing, callers do not wait for it.
+   */
+  readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>
+  /** Whether a read would succeed now. Asks the upstream if necessary. */
+  readonly isReady: () => Promise<boolean>
+}
+
+export type ListingCacheNeeds<T> = {
+  readonly copilot: CopilotService
+  readonly pricer: Pricer
+  /** Renders the lines into what is cached and served. Reads them once, in order, and may let other work run in between. */
+  readonly render: (lines: Iterable<UsageLine>) => Promise<T>
+  readonly observer: ListingObserver
+  readonly now: MonotonicClock
+  readonly maxAgeMs: number
+  readonly staleLimitMs: number
+  /** Time limit for a whole refresh. */
+  readonly timeoutMs: number
+  readonly progress?: Progress
+  /** Called with the listing whenever the upstream has confirmed it, once it can be served. */
+  readonly seen?: (listing: Listing) => void
+}
+
+export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache<T> => {
+  const { observer, now, maxAgeMs, staleLimitMs, timeoutMs } = needs
+  let cached: CacheEntry<T> | undefined
+  let refreshing: Promise<CacheEntry<T>> | undefined
+  let failed: { readonly since: MonotonicMs; readonly error: unknown } | undefined
+
+  const refresh = async (how: Freshness): Promise<CacheEntry<T>> => {
+    const started = now()
+    try {
+      const next = await bringUpToDate(needs, cached, laterBy(started, timeoutMs), how)
+      const outcome = next.usage === cached?.usage ? 'unchanged' : 'changed'
+      cached = next
+      failed = undefined
+      const { listing, duplicates } = next
+      needs.seen?.(listing)
+      observer.refreshed({
+        outcome,
+        durationMs: elapsedMs(started, now()),
+        messages: listing.inTime.length,
+        duplicates,
+      })
+      return next
+    } catch (error) {
+      failed = { since: now(), error }
+      observer.refreshed({
+        outcome: 'failed',
+        durationMs: elapsedMs(started, now()),
+        messages: 0,
+        duplicates: [],
+        error,
+      })
+      throw error
+    } finally {
+      refreshing = undefined
+    }
+  }
+
+  const shareRefresh = (how: Freshness = CACHE_ALLOWED): Promise<CacheEntry<T>> => {
+    refreshing ??= refresh(how)
+    return refreshing
+  }
+
+  const isFresh = (): boolean => cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < maxAgeMs
+
+  const peek = (): CachedListing<T> | undefined => {
+    if (cached === undefined || !isFresh()) return undefined
+    observer.served('memory')
+    return toCachedListing(cached, 'memory')
+  }
+
+  /** Limits how often a failing upstream is asked: no more often than a healthy one, yet soon enough to notice its recovery. */
+  const hasJustFailed = (): boolean =>
+    failed !== undefined &&
+    refreshing === undefined &&
+    elapsedMs(failed.since, now()) < Math.min(maxAgeMs, FAILURE_CACHED_MS)
+
+  /** The last good listing if it may still be served. Throws the error otherwise. */
+  const fallBack = (error: unknown): CachedListing<T> => {
+    if (cached === undefined || elapsedMs(cached.lastConfirmed, now()) > staleLimitMs) {
+      observer.served('none')
+      throw error
+    }
+    observer.served('stale')
+    return toCachedListing(cached, 'stale')
+  }
+
+  const read = async (): Promise<CachedListing<T>> => {
+    const fresh = peek()
+    if (fresh !== undefined) return fresh
+    if (hasJustFailed()) return fallBack(failed?.error)
+    try {
+      const refreshed = await shareRefresh()
+      observer.served('refresh')
+      return toCachedListing(refreshed, 'refresh')
+    } catch (error) {
+      return fallBack(error)
+    }
+  }
+
+  const catchUp: ListingCache<T>['catchUp'] = async (how = CACHE_ALLOWED) => {
+    const { refetch } = how
+    const started = now()
+    if (refetch) await refreshing?.catch(() => {})
+    if (refetch || !(isFresh() || hasJustFailed())) {
+      const refreshed = shareRefresh(how).catch(() => {})
+      if (failed === undefined) await refreshed
+    }
+    const since = refetch ? started : laterBy(now(), -Math.max(maxAgeMs, staleLimitMs))
+    return cached !== undefined && cached.lastConfirmed >= since ? cached.listing : undefined
+  }
+
+  const isReady = async (): Promise<boolean> => {
+    if (cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < Math.max(maxAgeMs, staleLimitMs)) return true
+    if (hasJustFailed()) return false
+    return shareRefresh().then(
+      () => true,
+      () => false,
+    )
+  }
+
+  return { peek, read, catchUp, isReady }
+}
+
+const toCachedListing = <T>(
+  { usage, listing, lastConfirmed }: CacheEntry<T>,
+  from: RenderedUsage<T>['from'],
+): CachedListing<T> => ({
+  usage,
+  listing,
+  lastConfirmed,
+  from,
+})
+
+const FAILURE_CACHED_MS = 1000
+const CACHE_ALLOWED: Freshness = { refetch: false }
+
+/** A cached listing, and what is needed to find out whether it is still current. */
+type CacheEntry<T> = {
+  readonly usage: T
+  readonly lastConfirmed: MonotonicMs
+  readonly validators: Validators | undefined
+  /** What the catalogue returned for each report in the listing. */
+  readonly reports: ReadonlyMap<Id, Report | undefined>
+  readonly listing: Listing
+  readonly duplicates: readonly Id[]
+}
+
+const bringUpToDate = async <T>(
+  needs: ListingCacheNeeds<T>,
+  cached: CacheEntry<T> | undefined,
+  deadline: Deadline,
+  how: Freshness,
+): Promise<CacheEntry<T>> => {
+  if (cached?.validators !== undefined) {
+    const fetched = await fetchListing(needs, cached, cached.validators, deadline, how)
+    if (fetched !== 'unchanged') return renderListing(needs, cached, fetched)
+    const lastConfirmed = needs.now()
+    const reports = await lookUpAll(needs.copilot, cached.reports.keys(), deadline, how)
+    if (await areSame(reports, cached.reports)) return { ...cached, lastConfirmed }
+  }
+  // Nothing is cached to compare with, or a report has changed although the listing has not.
+  const fetched = await fetchListing(needs, cached, undefined, deadline, how)
+  if (fetched === 'unchanged') throw new Error('the upstream answered "unchanged" to an unconditional request')
+  return renderListing(needs, cached, fetched)
+}
+
+type Fetched = {
+  readonly builder: ListingBuilder
+  readonly reports: ReadonlyMap<Id, Report | undefined>
+  readonly validators: Validators | undefined
+  readonly lastConfirmed: MonotonicMs
+}
+
+const fetchListing = async <T>(
+  { copilot, pricer, now, progress }: ListingCacheNeeds<T>,
+  cached: CacheEntry<T> | undefined,
+  since: Validators | undefined,
+  deadline: Deadline,
+  how: Freshness,
+): Promise<Fetched | 'unchanged'> => {
+  let latest: ReportLookup | undefined
+  // Each attempt has its own lookup: a report named only in a failed attempt must not matter.
+  const start = () => {
+    latest?.cancel()
+    const lookup = copilot.lookUpReports(deadline, how)
+    latest = lookup
+    const builder = createListingBuilder({ pricer, wantReport: lookup.want, before: cached?.listing.byId })
+    return { take: builder.take, finish: () => ({ builder, lookup }) }
+  }
+  const listing = await copilot.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
+    latest?.cancel()
+    throw error
+  })
+  if (listing === 'unchanged') return 'unchanged'
+  const lastConfirmed = now()
+  const { builder, lookup } = listing.value
+  const reports = await lookup.reports()
+  return { builder, reports, validators: listing.validators, lastConfirmed }
+}
+
+const renderListing = async <T>(
+  { render }: ListingCacheNeeds<T>,
+  cached: CacheEntry<T> | undefined,
+  { builder, reports, validators, lastConfirmed }: Fetched,
+): Promise<CacheEntry<T>> => {
+  const byId = new Map<Id, Priced>()
+  for (const charge of builder.charges(reports)) {
+    byId.set(charge.messageId, charge)
+    if (byId.size % CHARGES_PER_TURN === 0) await letOthersRun()
+  }
+  // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
+  if (cached !== undefined && areSameCharges(cached.listing.byId, byId))
+    return { ...cached, lastConfirmed, validators, reports }
+  const usage = await render(byId.values())
+  return { usage, lastConfirmed, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
+}
+
+const CHARGES_PER_TURN = 5000
+
+/** The same objects in the same order: the builder reuses those that have not changed. */
+const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {
+  if (some.size !== others.size) return false
+  const rest = others.values()
+  for (const charge of some.values()) if (rest.next().value !== charge) return false
+  return true
+}
+
+const lookUpAll = async (
+  copilot: CopilotService,
+  ids: Iterable<Id>,
+  deadline: Deadline,
+  how: Freshness,
+): Promise<ReadonlyMap<Id, Report | undefined>> => {
+  const lookup = copilot.lookUpReports(deadline, how)
+  let count = 0
+  for (const id of ids) {
+    lookup.want(id)
+    if (++count % REPORTS_PER_TURN === 0) await letOthersRun()
+  }
+  return lookup.reports()
+}
+
+const REPORTS_PER_TURN = 5000
+
+const areSame = async (
+  one: ReadonlyMap<Id, Report | undefined>,
+  other: ReadonlyMap<Id, Report | undefined>,
+): Promise<boolean> => {
+  let count = 0
+  for (const [id, report] of one) {
+    if (++count % REPORTS_PER_TURN === 0) await letOthersRun()
+    const before = other.get(id)
+    if (report?.name !== before?.name || report?.creditCost !== before?.creditCost) return false
+  }
+  return one.size === other.size
+}

@@ -1,0 +1,166 @@
+/** What the documents say is what the code says. */
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { describe, test } from 'node:test'
+import { environmentExample, settingsPage, ungroupedSettings } from '../bin/documents.ts'
+import { SETTINGS } from '../src/config.ts'
+import { createMetrics } from '../src/http/metrics.ts'
+import { damaged } from '../src/store/sqlite/database.ts'
+import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
+
+const root = join(import.meta.dirname, '..')
+const sources = globSync('src/**/*.ts', { cwd: root })
+  .filter((path) => !path.endsWith('.test.ts'))
+  .map((path) => readFileSync(join(root, path), 'utf8'))
+
+describe('the settings', () => {
+  test('are in docs/settings.md and .env.example as the code has them (write both again with: npm run documents)', () => {
+    assert.deepEqual(ungroupedSettings(), [], 'each is in one group of bin/documents.ts')
+    assert.equal(readDocument('docs/settings.md'), settingsPage())
+    assert.equal(readDocument('.env.example'), environmentExample())
+  })
+
+  test('that a document names exist', () => {
+    const known = new Set([...Object.keys(SETTINGS), ...OTHER_VARIABLES])
+    for (const path of WRITTEN) {
+      const named = [...prose(readDocument(path)).matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g)]
+      for (const [, name = ''] of named) assert.ok(known.has(name), `${path} names ${name}`)
+    }
+  })
+})
+
+/** Documents in which everything is of today: the others also tell what was. */
+const WRITTEN = DOCUMENTS.filter((path) => !/CHANGELOG|DECISIONS/.test(path))
+const OTHER_VARIABLES = ['IMAGE_TARGET', 'COPILOT_CREDITS_KEY', 'TEST_DATABASE_URL', 'MESSAGE_DATA']
+
+test('every link of a document leads to a file, and to a heading of it', () => {
+  for (const path of DOCUMENTS) {
+    for (const [, link = ''] of prose(readDocument(path)).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue
+      const [file = '', anchor] = link.split('#')
+      const target = file === '' ? path : posix.join(posix.dirname(path), file)
+      assert.ok(existsSync(join(root, target)), `${path} links to ${link}`)
+      if (anchor === undefined) continue
+      assert.ok(anchorsOf(readDocument(target)).has(anchor), `${path} links to ${link}, which is no heading`)
+    }
+  }
+})
+
+describe('problems', () => {
+  const kinds = new Map(
+    [
+      ...readFileSync(join(root, 'src/http/errors.ts'), 'utf8').matchAll(/^ {2}'?([a-z-]+)'?: \{ status: (\d{3}), /gm),
+    ].map(([, kind = '', status = '']) => [kind, status]),
+  )
+
+  test('are all in docs/api.md, with their status', () => {
+    assert.ok(kinds.size > 10, 'kinds are found')
+    const rows = tableRows(readDocument('docs/api.md'), 'Errors').map(([type = '', status]) => [unquoted(type), status])
+    assert.deepEqual(new Map(rows as [string, string][]), kinds)
+  })
+
+  test('that a document shows have the status of their type', () => {
+    for (const path of DOCUMENTS) {
+      for (const { language, text, line } of codeBlocks(readDocument(path))) {
+        if (language !== 'json' || !text.includes('urn:copilot-credits:problem:')) continue
+        const { type, status } = JSON.parse(text) as { readonly type: string; readonly status: number }
+        assert.equal(kinds.get(type.replace('urn:copilot-credits:problem:', '')), String(status), `${path}:${line}`)
+      }
+    }
+  })
+})
+
+test('docs/operating.md names every metric of our own, and no other', async () => {
+  const text = await createMetrics().text()
+  const own = new Set([...text.matchAll(/^# HELP (\S+)/gm)].map(([, name = '']) => name))
+  const section = readDocument('docs/operating.md')
+  const named = new Set(
+    [...section.matchAll(/`((?:copilot_credits|http|nodejs|process)_\w+)`/g)].map(([, name = '']) => name),
+  )
+  for (const name of named) assert.ok(own.has(name), `${name} is a metric`)
+  for (const name of own) assert.ok(!/^(copilot_credits|http)_/.test(name) || named.has(name), `${name} is documented`)
+})
+
+describe('the log', () => {
+  /** Messages at warn or above as the code has them, with … for what varies. */
+  const messages = new Map<string, string>()
+  const add = (level: string, message: string): void => {
+    assert.notEqual(message, '', 'a message is found in each call')
+    messages.set(shortened(message), level)
+  }
+  for (const source of sources) {
+    for (const { index, 1: level = '' } of source.matchAll(/\b(?:logger|log)\.(warn|error|fatal)\(/g)) {
+      add(level, literalsIn(argumentsFrom(source, index)))
+    }
+    for (const { index, 1: severity = '' } of source.matchAll(/\bseverity: '(warn|error)',/g)) {
+      add(severity, literalsIn(/message: *([\s\S]*?)\n *\}/.exec(source.slice(index))?.[1] ?? ''))
+    }
+  }
+  // Told by the check in the background, whose notice is the error itself.
+  add('error', damaged('…', ['…']).message)
+
+  test('has no message at warn or above that docs/operating.md does not explain', () => {
+    assert.ok(messages.size > 10, 'messages are found')
+    const rows = tableRows(readDocument('docs/operating.md'), 'The log')
+    const explained = new Map(rows.map(([message = '', level = '']) => [shortened(unquoted(message)), level]))
+    assert.deepEqual(sorted(explained), sorted(messages))
+    for (const [message, , action = ''] of rows) assert.ok(action.length > 3, `${message} says what to do`)
+  })
+})
+
+const sorted = (map: ReadonlyMap<string, string>) =>
+  [...map].map(([message, level]) => `${level}: ${message}`).toSorted()
+
+const unquoted = (cell: string): string => cell.replace(/^`|`$/g, '').replaceAll('\\|', '|')
+
+/** A part that varies takes with it what only separates it from the next one. */
+function shortened(message: string): string {
+  return message.replace(/…(?:[^\p{L}…]*…)+/gu, '…').trim()
+}
+
+/** The text of a call from its opening parenthesis to the closing one. */
+function argumentsFrom(source: string, index: number): string {
+  const begin = source.indexOf('(', index)
+  let depth = 0
+  let quote: string | undefined
+  for (let at = begin; at < source.length; at++) {
+    const character = source[at] ?? ''
+    if (quote !== undefined) {
+      if (character === '\\') at++
+      else if (character === quote) quote = undefined
+    } else if (/['"`]/.test(character)) quote = character
+    else if (character === '(') depth++
+    else if (character === ')' && --depth === 0) return source.slice(begin + 1, at)
+  }
+  throw new Error('a call has no end')
+}
+
+/** String and template literals one after another; what a template puts in is …. */
+function literalsIn(text: string): string {
+  const literals = text.matchAll(/'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`/g)
+  return [...literals].map(([, plain, template]) => plain ?? template?.replace(/\$\{[^}]*\}/g, '…') ?? '').join('')
+}
+
+test('figures of README.md stand in bench/README.md', () => {
+  const [, section = ''] = readDocument('README.md').split(/^## Figures$/m)
+  const [figures = ''] = prose(section).split(/^## /m)
+  const stand = new Set(readDocument('bench/README.md').match(/\d[\d,.]*\d/g))
+  const found = (figures.match(/\d[\d,.]*\d/g) ?? []).filter((figure) => figure !== '100')
+  assert.ok(found.length > 3, 'figures are found')
+  for (const figure of found) assert.ok(stand.has(figure), `${figure} is measured`)
+})
+
+test('docs/cli.md has every command', () => {
+  const commands = globSync('src/cli/*.ts', { cwd: root })
+    .map((path) => readFileSync(join(root, path), 'utf8'))
+    .flatMap((source) => {
+      const names = [...source.matchAll(/\.command\('([\w-]+)/g)].map(([, name = '']) => name)
+      const [group, ...others] = names
+      return others.length === 0 ? names : others.map((name) => `${group} ${name}`)
+    })
+  assert.ok(commands.length > 8, 'commands are found')
+  const text = readDocument('docs/cli.md')
+  for (const command of commands)
+    assert.ok(text.includes(`\`${command}\``) || text.includes(`copilot-credits ${command}`), command)
+})
