@@ -1,4 +1,4 @@
-/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]`, `stream`, `readers [messages]`, `dashboard [messages…]`, `text-scan`, `content-digest`, `json-keys`, `log-line`, `fast-lane` or `unchanged-charges`: a part. */
+/** `npm run bench`: everything; `npm run bench -- rating`, `usage [messages…]`, `intake [messages a request…]`, `reads [records…]`, `stream`, `readers [messages]`, `dashboard [messages…]`, `text-scan`, `content-digest`, `json-keys`, `log-line`, `fast-lane`, `request-counts` or `unchanged-charges`: a part. */
 import { benchContentDigest } from './content-digest.ts'
 import { benchDashboard } from './dashboard.ts'
 import { benchFastLane } from './fast-lane.ts'
@@ -8,6 +8,7 @@ import { benchLogLine } from './log-line.ts'
 import { benchRating } from './rating.ts'
 import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
+import { benchRequestCounts } from './request-counts.ts'
 import { benchTextScan } from './text-scan.ts'
 import { benchUnchangedCharges } from './unchanged-charges.ts'
 import { benchUsage } from './usage.ts'
@@ -32,5 +33,6 @@ if (part === 'all' || part === 'content-digest') await benchContentDigest(report
 if (part === 'all' || part === 'json-keys') await benchJsonKeys(report)
 if (part === 'all' || part === 'log-line') await benchLogLine(report)
 if (part === 'all' || part === 'fast-lane') await benchFastLane(report)
+if (part === 'all' || part === 'request-counts') await benchRequestCounts(report)
 if (part === 'all' || part === 'unchanged-charges') await benchUnchangedCharges(report)
 process.exit(0)
