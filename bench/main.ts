@@ -12,6 +12,7 @@ import { benchPostgresQueue } from './postgres-queue.ts'
 import { benchRating } from './rating.ts'
 import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
+import { benchRequestCounts } from './request-counts.ts'
 import { benchSizes } from './sizes.ts'
 import { benchSqliteCheck } from './sqlite-check.ts'
 import { benchSqliteReadings } from './sqlite-readings.ts'
@@ -41,6 +42,7 @@ if (part === 'all' || part === 'content-digest') await benchContentDigest(report
 if (part === 'all' || part === 'json-keys') await benchJsonKeys(report)
 if (part === 'all' || part === 'log-line') await benchLogLine(report)
 if (part === 'all' || part === 'fast-lane') await benchFastLane(report)
+if (part === 'all' || part === 'request-counts') await benchRequestCounts(report)
 if (part === 'all' || part === 'unchanged-charges') await benchUnchangedCharges(report)
 if (part === 'all' || part === 'arrays') await benchPostgresArrays(report)
 if (part === 'all' || part === 'queue') {
