@@ -22,39 +22,44 @@ import { benchThreadTransfer } from './thread-transfer.ts'
 import { benchUnchangedCharges } from './unchanged-charges.ts'
 import { benchUsage } from './usage.ts'
 
-const [part = 'all', ...sizes] = process.argv.slice(2)
+const [part, ...sizes] = process.argv.slice(2)
 const report = createReport()
-if (part === 'all' || part === 'rating') benchRating(report)
-if (part === 'all' || part === 'usage') {
-  await benchUsage(report, sizes.length > 0 ? sizes.map(Number) : [110, 10_000, 1_000_000])
+const first = sizes[0] === undefined ? undefined : Number(sizes[0])
+const sizesOr = (...byDefault: readonly number[]): readonly number[] =>
+  sizes.length > 0 ? sizes.map(Number) : byDefault
+
+const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
+  rating: () => benchRating(report),
+  usage: () => benchUsage(report, sizesOr(110, 10_000, 1_000_000)),
+  intake: () => benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined),
+  stream: () => benchStream(report, 1_000_000),
+  reads: () => benchReads(report, sizesOr(1_000_000, 10_000_000)),
+  readers: () => benchReaders(report, first ?? 300_000),
+  dashboard: () => benchDashboard(report, sizesOr(110, 100_000)),
+  'text-scan': () => benchTextScan(report),
+  'content-digest': () => benchContentDigest(report),
+  'json-keys': () => benchJsonKeys(report),
+  'log-line': () => benchLogLine(report),
+  'fast-lane': () => benchFastLane(report),
+  'request-counts': () => benchRequestCounts(report),
+  'unchanged-charges': () => benchUnchangedCharges(report),
+  arrays: () => benchPostgresArrays(report),
+  queue: () => benchPostgresQueue(report, sizes.length > 0 ? sizes.map(Number) : undefined),
+  transfer: () => benchThreadTransfer(report),
+  sizes: () => benchSizes(report),
+  readings: () => benchSqliteReadings(report, first ?? 1_000_000),
+  check: () => benchSqliteCheck(report, sizesOr(290_000, 1_000_000)),
+  libraries: () => benchLibraries(report),
+  start: () => benchStart(report),
+  heap: () => benchHeap(report, first),
 }
-if (part === 'all' || part === 'intake') await benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined)
-if (part === 'all' || part === 'stream') await benchStream(report, 1_000_000)
-if (part === 'all' || part === 'reads') {
-  await benchReads(report, sizes.length > 0 ? sizes.map(Number) : [1_000_000, 10_000_000])
+
+const chosen = part === undefined ? Object.values(PARTS) : [PARTS[part]]
+for (const run of chosen) {
+  if (run === undefined) {
+    process.stderr.write(`There is no benchmark ${part}. There are: ${Object.keys(PARTS).join(', ')}.\n`)
+    process.exit(2)
+  }
+  await run()
 }
-if (part === 'all' || part === 'readers') await benchReaders(report, Number(sizes[0] ?? 300_000))
-if (part === 'all' || part === 'dashboard') {
-  await benchDashboard(report, sizes.length > 0 ? sizes.map(Number) : [110, 100_000])
-}
-if (part === 'all' || part === 'text-scan') await benchTextScan(report)
-if (part === 'all' || part === 'content-digest') await benchContentDigest(report)
-if (part === 'all' || part === 'json-keys') await benchJsonKeys(report)
-if (part === 'all' || part === 'log-line') await benchLogLine(report)
-if (part === 'all' || part === 'fast-lane') await benchFastLane(report)
-if (part === 'all' || part === 'request-counts') await benchRequestCounts(report)
-if (part === 'all' || part === 'unchanged-charges') await benchUnchangedCharges(report)
-if (part === 'all' || part === 'arrays') await benchPostgresArrays(report)
-if (part === 'all' || part === 'queue') {
-  await benchPostgresQueue(report, sizes.length > 0 ? sizes.map(Number) : undefined)
-}
-if (part === 'all' || part === 'transfer') await benchThreadTransfer(report)
-if (part === 'all' || part === 'sizes') benchSizes(report)
-if (part === 'all' || part === 'readings') await benchSqliteReadings(report, Number(sizes[0] ?? 1_000_000))
-if (part === 'all' || part === 'check') {
-  await benchSqliteCheck(report, sizes.length > 0 ? sizes.map(Number) : [290_000, 1_000_000])
-}
-if (part === 'all' || part === 'libraries') await benchLibraries(report)
-if (part === 'all' || part === 'start') await benchStart(report)
-if (part === 'all' || part === 'heap') await benchHeap(report, sizes.length > 0 ? Number(sizes[0]) : undefined)
 process.exit(0)
