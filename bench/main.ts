@@ -57,7 +57,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
 const chosen = part === undefined ? Object.values(PARTS) : [PARTS[part]]
 for (const run of chosen) {
   if (run === undefined) {
-    console.error(`There is no benchmark ${part}. There are: ${Object.keys(PARTS).join(', ')}.`)
+    process.stderr.write(`There is no benchmark ${part}. There are: ${Object.keys(PARTS).join(', ')}.\n`)
     process.exit(2)
   }
   await run()
