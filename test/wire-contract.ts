@@ -91,14 +91,17 @@ const violationOf = (
   const template = TEMPLATES.find(({ pattern }) => pattern.test(path))?.template ?? ''
   const method = request.method === 'HEAD' ? 'get' : (request.method ?? '').toLowerCase()
   const operation = DOCUMENT.paths[template]?.[method]
-  if (operation === undefined) return type === PROBLEM ? faultsOf(problemCheck(), body) : undefined
+  if (operation === undefined) return type === PROBLEM ? faultsOf(problemCheck(), body.toString()) : undefined
   const documented = operation.responses[status]
   if (documented === undefined) return `status ${status} is not documented`
   if (body.length === 0) return undefined
   if (documented.content?.[type] === undefined) return `content type ${type} is not documented with status ${status}`
   if (!type.endsWith('json')) return undefined
   const check = checkOf(['paths', template, method, 'responses', status, 'content', type, 'schema'])
-  return faultsOf(check, decoded(encoding, body))
+  const text = decoded(encoding, body).toString()
+  // The schema of a stream is that of each line.
+  const documents = type.endsWith('ndjson') ? text.trimEnd().split('\n') : [text]
+  return documents.map((each) => faultsOf(check, each)).find((faults) => faults !== undefined)
 }
 
 const decoded = (encoding: string, body: Buffer): Buffer => {
@@ -106,8 +109,8 @@ const decoded = (encoding: string, body: Buffer): Buffer => {
   return encoding === 'gzip' ? gunzipSync(body) : body
 }
 
-const faultsOf = (check: ValidateFunction, body: Buffer): string | undefined => {
-  if (check(JSON.parse(body.toString()))) return undefined
+const faultsOf = (check: ValidateFunction, body: string): string | undefined => {
+  if (check(JSON.parse(body))) return undefined
   return (check.errors ?? [])
     .map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`)
     .join('; ')

@@ -1139,6 +1139,74 @@ export interface components {
              */
             readonly time: string;
         };
+        /** @description The result for the message in one line of the request. */
+        readonly StreamedResult: {
+            /**
+             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.
+             * @example 11.25
+             */
+            readonly credits?: number;
+            /**
+             * @description Only if rejected: the invalid field, empty for the whole message.
+             * @example timestamp
+             */
+            readonly field?: string;
+            /**
+             * @description Id of the message. `1000` and `"1000"` are different ids.
+             * @example 1000
+             */
+            readonly id?: number | string;
+            /**
+             * @description The line of the request, counted from 1.
+             * @example 1
+             */
+            readonly line: number;
+            /**
+             * @description Only if rejected: what is wrong with the field.
+             * @example must be a string
+             */
+            readonly reason?: string;
+            /**
+             * @description `accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged with different content, no effect. `rejected`: invalid, see `field` and `reason`.
+             * @example accepted
+             */
+            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+            /**
+             * @description The catalogue does not have the requested report, so the text was priced.
+             * @example true
+             * @enum {boolean}
+             */
+            readonly unknown_report?: true;
+        };
+        /** @description The last line of the response. */
+        readonly StreamEnd: {
+            /**
+             * @description Messages that were charged.
+             * @example 1
+             */
+            readonly accepted: number;
+            /**
+             * @description Messages that had already been charged, with different content.
+             * @example 1
+             */
+            readonly conflict: number;
+            /**
+             * @description Whether every line of the request was processed. If false or missing, send the rest again.
+             * @example true
+             */
+            readonly done: boolean;
+            /**
+             * @description Messages that had already been charged, with the same content.
+             * @example 1
+             */
+            readonly duplicate: number;
+            readonly problem?: components["schemas"]["Problem"];
+            /**
+             * @description Lines that are invalid.
+             * @example 1
+             */
+            readonly rejected: number;
+        };
         /** @description Messages and credits in consecutive time buckets. */
         readonly Totals: {
             /** @description Consecutive buckets in ascending order, without gaps. */
@@ -1324,6 +1392,30 @@ export interface operations {
                     };
                 };
             };
+            /** @description The request is invalid. `errors` lists the invalid fields. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readonly getMetrics: {
@@ -1342,6 +1434,30 @@ export interface operations {
                 };
                 content: {
                     readonly "text/plain": string;
+                };
+            };
+            /** @description The request is invalid. `errors` lists the invalid fields. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The service does not answer to this host name. */
@@ -1387,6 +1503,30 @@ export interface operations {
                          */
                         readonly status: "ready";
                     };
+                };
+            };
+            /** @description The request is invalid. `errors` lists the invalid fields. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database or the Copilot service is not available, or the service is shutting down. */
@@ -2468,6 +2608,7 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ReportedMessages"];
+                    readonly "application/x-ndjson": components["schemas"]["StreamedResult"] | components["schemas"]["StreamEnd"];
                 };
             };
             /** @description The request is invalid. `errors` lists the invalid fields. */
@@ -4675,6 +4816,30 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request is invalid. `errors` lists the invalid fields. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
             readonly 403: {

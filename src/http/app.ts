@@ -31,7 +31,14 @@ import { OrganizationSchema, organizationRoutes } from './routes/organizations.t
 import { ReportSchema, reportRoutes } from './routes/reports.ts'
 import { SessionSchema, sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import { CloudEventSchema, MessageResultSchema, MessageSchema, ReportedMessagesSchema } from './schemas/intake.ts'
+import {
+  CloudEventSchema,
+  MessageResultSchema,
+  MessageSchema,
+  ReportedMessagesSchema,
+  StreamEndSchema,
+  StreamedResultSchema,
+} from './schemas/intake.ts'
 import {
   BucketSchema,
   ChargeSchema,
@@ -193,6 +200,8 @@ export const createApp = async (needs: AppNeeds) => {
     MessageSchema,
     MessageResultSchema,
     ReportedMessagesSchema,
+    StreamedResultSchema,
+    StreamEndSchema,
     CloudEventSchema,
     OrganizationSchema,
     ReportSchema,

@@ -83,7 +83,10 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         response: {
           200: {
             description: 'One result per message, in the order of the request.',
-            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
+            content: {
+              'application/json': { schema: Type.Ref('ReportedMessages#') },
+              [NDJSON]: { schema: Type.Union([Type.Ref('StreamedResult#'), Type.Ref('StreamEnd#')]) },
+            },
           },
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
         },

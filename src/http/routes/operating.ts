@@ -6,7 +6,7 @@ import type { ListingCache } from '#metering/listing-cache.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { WITHOUT_KEY } from '../openapi.ts'
-import { problemResponse } from '../schemas/responses.ts'
+import { problemResponse, problemResponses } from '../schemas/responses.ts'
 
 export type OperatingRoutesOptions = {
   readonly listingCache: Pick<ListingCache<unknown>, 'isReady'>
@@ -28,7 +28,7 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         tags: ['Operating'],
         summary: 'Check liveness',
         description: 'Succeeds as long as the process can answer. Does not check the database or the Copilot service.',
-        response: { 200: statusResponse('The process is alive.', 'alive') },
+        response: { 200: statusResponse('The process is alive.', 'alive'), ...problemResponses(400) },
       },
     },
     (_, reply) => reply.header('cache-control', 'no-store').send({ status: 'alive' as const }),
@@ -45,7 +45,11 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         description:
           'Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if ' +
           '`UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.',
-        response: { 200: statusResponse('The service can serve usage.', 'ready'), 503: notReady },
+        response: {
+          200: statusResponse('The service can serve usage.', 'ready'),
+          ...problemResponses(400),
+          503: notReady,
+        },
       },
     },
     async (request, reply) => {
@@ -75,6 +79,7 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
             description: 'Metrics in the Prometheus text format.',
             content: { 'text/plain': { schema: Type.String({ examples: ['# HELP http_requests_total …'] }) } },
           },
+          ...problemResponses(400),
           403: unknownHost,
         },
       },

@@ -132,7 +132,10 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
         description:
           'Ends the session for every copy of its cookie: immediately in this process, within 5 seconds in other processes on ' +
           'the same database. Has no effect without a session.',
-        response: { 204: { description: 'The session was ended.', type: 'null' }, ...problemResponses(403, 500, 503) },
+        response: {
+          204: { description: 'The session was ended.', type: 'null' },
+          ...problemResponses(400, 403, 500, 503),
+        },
       },
     },
     async (request, reply) => {

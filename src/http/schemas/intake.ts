@@ -134,3 +134,27 @@ export const ReportedMessagesSchema = Type.Object(
   },
   { $id: 'ReportedMessages', description: 'The results for the messages of a request.' },
 )
+
+/** A line of the response to an NDJSON request. */
+export const StreamedResultSchema = Type.Object(
+  {
+    line: Type.Integer({ minimum: 1, description: 'The line of the request, counted from 1.', examples: [1] }),
+    ...MessageResultSchema.properties,
+  },
+  { $id: 'StreamedResult', description: 'The result for the message in one line of the request.' },
+)
+
+export const StreamEndSchema = Type.Object(
+  {
+    done: Type.Boolean({
+      description: 'Whether every line of the request was processed. If false or missing, send the rest again.',
+      examples: [true],
+    }),
+    accepted: count('Messages that were charged.'),
+    duplicate: count('Messages that had already been charged, with the same content.'),
+    conflict: count('Messages that had already been charged, with different content.'),
+    rejected: count('Lines that are invalid.'),
+    problem: Type.Optional(Type.Ref('Problem#', { description: 'Only if `done` is false: why the stream ended.' })),
+  },
+  { $id: 'StreamEnd', description: 'The last line of the response.' },
+)
