@@ -347,7 +347,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
     const failure = failureShown(page)
     await failure.waitFor()
     const text = await failure.innerText()
-    assert.match(text, /^Could not load usage\.\s+The Copilot service failed: .*status 500/)
+    assert.match(text, /^Could not load usage\.\s+The Copilot service failed: .*status was 500/)
     const again = failure.getByRole('button', { name: 'Try again' })
     const answered = page.waitForResponse(
       (response) => response.url().includes('/v1/usage') && response.status() === 502,
