@@ -154,7 +154,7 @@ const unpack = (packed: IncomingMessage, isAnswered: () => boolean): Unpacked =>
     packed.pipe(gunzip)
     try {
       for await (const chunk of gunzip) {
-        // Once the request is answered, as too large for example, the rest is not decompressed.
+        // Once the request is answered, for example because it is too large, the rest is not decompressed.
         if (isAnswered()) return
         yield chunk as Buffer
       }
