@@ -1,17 +1,17 @@
 /**
- * Several ways to do one thing, run in turns on one machine. What slows one way slows the next one too, so the ratio of a
- * pair holds even if the figures themselves do not. The cost is CPU time: other processes disturb it less than the clock.
+ * Runs several ways to do one thing in turns on one machine. Whatever slows one way slows the next one too, so the ratio of a
+ * pair holds even if the figures themselves do not. The cost is CPU time, which other processes disturb less than elapsed time.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { median, type Report } from './report.ts'
 
-/** Does the thing once and returns the CPU time it took, in microseconds an operation. */
+/** Does the thing once and returns the CPU time that it took, in microseconds per operation. */
 export type Way = () => number | Promise<number>
 
-/** Rounds that are run but not counted, as code is still being compiled. */
+/** Rounds that are not counted, because the engine is still compiling the code. */
 const WARM_UP_ROUNDS = 3
 
-/** Runs each way once a round and prints its cost and how it compares with the first one. */
+/** Runs each way once per round. Prints the cost of each and its ratio to the cost of the first. */
 export const compareInTurns = async (
   report: Report,
   label: string,
@@ -22,7 +22,7 @@ export const compareInTurns = async (
   const costs = new Map<string, number[]>(entries.map(([name]) => [name, []]))
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     report.progress(label, Math.max(0, round), rounds)
-    // The other way round each time: nobody always comes first.
+    // The order alternates, so that no way always comes first.
     for (const [name, run] of round % 2 === 0 ? entries : entries.toReversed()) {
       const cost = await run()
       if (round >= 0) costs.get(name)?.push(cost)
@@ -36,7 +36,7 @@ export const compareInTurns = async (
   )
 }
 
-/** The median of the ratios, pair by pair, and where the true median lies with 95 %, from the order of the ratios. */
+/** The median of the ratios, pair by pair, and its 95 % confidence interval, which comes from the order of the ratios. */
 const ratioText = (ones: readonly number[], others: readonly number[]): string => {
   const ratios = ones.map((one, index) => one / (others[index] ?? Number.NaN)).sort((one, other) => one - other)
   const outside = Math.max(0, Math.floor(ratios.length / 2 - 0.98 * Math.sqrt(ratios.length)))
@@ -44,7 +44,7 @@ const ratioText = (ones: readonly number[], others: readonly number[]): string =
   return `${median(ratios).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
-/** What `times` runs cost on this thread, each. */
+/** The CPU time of one run on this thread, as the mean of `times` runs, in microseconds. */
 export const cpuOfRuns = (times: number, run: (time: number) => void): number => {
   const before = process.threadCpuUsage()
   for (let time = 0; time < times; time++) run(time)
