@@ -34,7 +34,7 @@ export const takeJsonBodies = (app: FastifyInstance): void => {
   app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
     const isNothing = bytes.length === 0 && request.routeOptions.schema?.body === undefined
     const body = isNothing ? undefined : readJsonBody(bytes)
-    refuseUnkeepable(body)
+    rejectUnstorable(body)
     done(null, body)
   })
   app.addHook('preParsing', unpackBody)
@@ -109,8 +109,8 @@ export const collectBody = async (
 /** The most that Node.js reads from a socket at once. */
 const CHUNK_BYTES = 64 * 1024
 
-/** Checks every string. Iterative, because JSON may be nested deeper than the call stack. */
-const refuseUnkeepable = (body: unknown): void => {
+/** Throws InvalidRequest if a store could not keep a string. Iterative, because JSON may be nested deeper than the call stack. */
+const rejectUnstorable = (body: unknown): void => {
   const waiting: { readonly value: unknown; readonly field: string }[] = [{ value: body, field: 'body' }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { value, field } = next

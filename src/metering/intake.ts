@@ -139,6 +139,6 @@ const createTurns = () => {
   }
 }
 
-/** The overhead of a message, as the number of characters that could be measured in the same time. */
+/** What a message costs beyond its text, as the number of characters that could be measured in the same time. */
 const CHARACTERS_PER_MESSAGE = 200
 const CHARACTERS_PER_TURN = 500_000

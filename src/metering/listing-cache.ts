@@ -34,8 +34,8 @@ export type ListingCache<T> = {
   /** Throws the upstream's error if no listing may be served. */
   readonly read: () => Promise<CachedListing<T>>
   /**
-   * Resolves to the listing once it is as young as `read` requires. With `refetch`, resolves once the upstream has confirmed the
-   * listing and every report in it after this call. Never throws. If the upstream fails, resolves to the last good listing if that
+   * Resolves to the listing once it is as young as `read` requires. With `refetch`, resolves once the upstream has confirmed, after
+   * this call, the listing and every report in it. Never throws. If the upstream fails, resolves to the last good listing if that
    * may still be served; with `refetch`, to undefined. While the upstream keeps failing, callers do not wait for it.
    */
   readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>

@@ -16,7 +16,7 @@ export type RenderedUsage<T> = {
 }
 
 export type Rendering<T> = {
-  /** Identifies what was rendered; `version` says as of which state. */
+  /** Identifies the organization and range that were rendered. `version` identifies their state. */
   readonly key: string
   readonly version: number
   readonly usage: Promise<T>

@@ -81,7 +81,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
   response.on('close', () => gone.abort(bodyIncomplete()))
   const bytesOfPart = (): number => share.held() - bytesUnderWay
 
-  /** Waits for room. Gives up if this stream holds only a partial line, as all streams might: then none could continue. */
+  /** Waits for room. Gives up if this stream holds only a partial line: if every stream waited with one, none could continue. */
   const holdLater = async (bytes: number): Promise<void> => {
     while (!(await share.holdLater(bytes, PAUSED_MAX_MS, over))) {
       over.throwIfAborted()

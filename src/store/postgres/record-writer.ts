@@ -107,7 +107,7 @@ export class RecordWriter {
     await amendment.totals.write(client, organizationId)
   }
 
-  /** Inserts the records that are new, in order of their ids, and returns the keys of these records. */
+  /** Inserts the records that are new, in order of their ids, and returns the keys of the inserted records. */
   async #insert(
     client: PoolClient,
     { name, text }: Statement,
