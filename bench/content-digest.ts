@@ -1,4 +1,4 @@
-/** What does the digest of a message cost, and what would it cost with `createHmac` in place of RFC 2104 written out? */
+/** What does the digest of a message cost, and what would it cost with `createHmac` instead of our own HMAC? */
 import { createHmac } from 'node:crypto'
 import { canonicalContent, createContentDigest, DIGEST_BYTES } from '../src/metering/content-digest.ts'
 import type { Report } from './report.ts'

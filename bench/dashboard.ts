@@ -145,7 +145,7 @@ const use = async (page: Page, messages: number): Promise<readonly string[]> => 
   return [sorts.map(Math.round).join(', '), frame.map((ms) => ms?.toFixed(1)).join(', ')]
 }
 
-/** Messages spread over the current month until now: a quarter priced by a report, half with one of 50 members. */
+/** Messages spread over the current month until now: a quarter priced by a report, half with one of 25 members. */
 const fill = async (url: string, messages: number): Promise<void> => {
   const { id, ...given } = REPORT
   const send = async (method: string, path: string, body: string, type: string): Promise<string> => {

@@ -1,6 +1,6 @@
 /**
- * What does the fast lane of `GET /usage` save? `/usage?` is answered with the same bytes from the same memory, and goes
- * through the framework, as the fast lane takes no address but `/usage`.
+ * What does the fast lane of `GET /usage` save? A request for `/usage?` gets the same bytes from the same memory, but goes
+ * through the framework, because the fast lane answers only the exact address `/usage`.
  */
 
 import { startProcess, startService } from './processes.ts'

@@ -1,4 +1,4 @@
-/** What do the flags for the heap that `npm start` gives to Node.js save in memory, and what do they cost in speed? */
+/** How much memory do the heap flags that `npm start` passes to Node.js save, and how much speed do they cost? */
 import { call, type IntakeLoad, measured, streamMessages } from './ledger.ts'
 import { startFlags, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
@@ -48,7 +48,7 @@ export const benchHeap = async (report: Report, rounds = ROUNDS): Promise<void> 
 
 type Service = Awaited<ReturnType<typeof startService>>
 
-/** Each time on a new service with a new database. `load` resolves to how many messages were taken in how many seconds. */
+/** Uses a new service with a new database each time. `load` resolves to the number of accepted messages and the seconds taken. */
 const under = async (
   flags: readonly string[],
   load: (service: Service) => Promise<readonly [number, number]>,

@@ -1,4 +1,4 @@
-/** What does it cost to refuse JSON in which an object has a key twice, next to JSON.parse, which takes the last of them? */
+/** What does it cost to reject JSON with a duplicate key, compared with JSON.parse, which keeps the last of the values? */
 import { readJson } from '../src/formats/json.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
@@ -33,7 +33,7 @@ export const benchJsonKeys = async (report: Report): Promise<void> => {
   })
 }
 
-/** The way not taken: keys are found in the text and each is looked up among those of its object. */
+/** The alternative: finds the keys in the text, and looks up each one among the earlier keys of its object. */
 const parseWithSets = (text: string): unknown => {
   const open: Set<string>[] = []
   for (const [token, key] of text.matchAll(/"((?:[^"\\]|\\.)*)"(?=\s*:)|"(?:[^"\\]|\\.)*"|[{}]/g)) {

@@ -194,7 +194,7 @@ const timeReads = async (url: string): Promise<readonly string[]> => {
   return figures
 }
 
-/** So many messages in one NDJSON request, and the most memory that the server had until then. */
+/** Streams `count` messages in one NDJSON request, and reports the peak memory of the server. */
 export const benchStream = (report: Report, count: number): Promise<void> =>
   withStores(async (store) => {
     report.heading(`${count.toLocaleString('en')} messages streamed into ${store.name} as NDJSON`)
@@ -210,7 +210,7 @@ export const benchStream = (report: Report, count: number): Promise<void> =>
     )
   })
 
-/** Resolves to the last line of the answer. */
+/** Resolves to the last line of the response. */
 export const streamMessages = (service: Running, count: number): Promise<string> =>
   new Promise((resolve, reject) => {
     const outgoing = request(
@@ -260,13 +260,13 @@ export type IntakeLoad = {
   readonly nextId: number
 }
 
-/** What a program of the bench has printed. */
+/** Runs a program of the bench and parses the JSON that it prints. */
 export const measured = async <T>(file: string, args: readonly (string | number)[]): Promise<T> => {
   const child = spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
   return JSON.parse(await text(child.stdout)) as T
 }
 
-/** Resolves to how long it took, in milliseconds. */
+/** Resolves to the duration of the call, in milliseconds. */
 export const call = async ({ port }: Running, method: string, path: string, body?: unknown): Promise<number> => {
   const startedAt = performance.now()
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {

@@ -1,10 +1,13 @@
-/** How much JavaScript is each library of the dashboard, as much of it as is imported? Bundled alone, so that shares are counted twice. */
+/**
+ * How much JavaScript does each library add to the dashboard, counting only what is imported? Each library is bundled alone, so
+ * code that two libraries share is counted twice.
+ */
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
 import { build } from 'vite'
 import type { Report } from './report.ts'
 
-/** What the dashboard imports. React itself is left out where another library needs it. */
+/** What the dashboard imports. React is not counted as part of the other libraries, which need it too. */
 const IMPORTS: Readonly<Record<string, string>> = {
   'react-dom': "export { createRoot } from 'react-dom/client'",
   '@tanstack/react-query':

@@ -1,4 +1,4 @@
-/** `npm run bench` runs everything, `npm run bench -- NAME [sizes…]` one part; README.md lists them. */
+/** `npm run bench` runs everything, `npm run bench -- NAME [sizes…]` one part; README.md lists the parts. */
 import { benchContentDigest } from './content-digest.ts'
 import { benchDashboard } from './dashboard.ts'
 import { benchFastLane } from './fast-lane.ts'

@@ -42,7 +42,7 @@ export const benchRating = (report: Report): void => {
 const rateOne = (text: string): number => price(measure(text), standardRateCard).credits
 const naiveOne = (text: string): number => Number(naivePrice(text))
 
-/** Summing up keeps the work from being optimized away, and costs both the same. */
+/** Adds up the prices, so that the work is not optimized away. That costs both implementations the same. */
 const secondsOf = (texts: readonly string[], rate: (text: string) => number): number => {
   const startedAt = performance.now()
   let sum = 0

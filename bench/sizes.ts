@@ -1,4 +1,4 @@
-/** How many bytes are kept of what was measured of a text, and how many would its lines take as JSON? */
+/** How many bytes does the stored measurement of a text take, and how many would the lines of its charge take as JSON? */
 import { packMeasurement } from '../src/metering/packed-measurement.ts'
 import { measure } from '../src/rating/measure.ts'
 import { price } from '../src/rating/price.ts'

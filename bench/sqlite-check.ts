@@ -1,4 +1,4 @@
-/** How long does it take to look for damage in a SQLite file? The file is in the system's cache. */
+/** How long does it take to check a SQLite file for damage? The file is in the system's cache. */
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

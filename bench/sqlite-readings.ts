@@ -1,6 +1,6 @@
 /**
- * How long does SQLite take for readings that the kept totals cannot answer, and how long is one piece of them? Nothing else
- * runs on the thread that reads while a piece does.
+ * How long does SQLite take for reads that the stored totals cannot answer, and how long does one piece of such a read take? While
+ * a piece runs, nothing else runs on the reader thread.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What does it save to keep compiled code? The time until the service answers, its CPU and its memory then. */
+/** What does the cache of compiled code save? Measures the time until the service responds, and its CPU time and memory by then. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Running, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
@@ -33,7 +33,7 @@ export const benchStart = async (report: Report): Promise<void> => {
   )
 }
 
-/** Node.js writes the cache when a process ends in order; services of a bench are killed. */
+/** Fills the cache. Node.js writes it when a process exits normally, but a bench kills its services. */
 const keepCompiledCode = async (): Promise<void> => {
   await using service = await startService({})
   process.kill(service.pid, 'SIGTERM')

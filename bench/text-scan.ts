@@ -1,6 +1,6 @@
 /**
- * Why does `measure` read bytes, in memory that stays, and find the edges of words without a branch? Its loop for ASCII is
- * written here again, each time with one of these taken away, and only counts edges of words and third vowels.
+ * Why does `measure` scan bytes, in a buffer that is reused, and find word edges without branching? Here are variants of its
+ * loop for ASCII that lack one or more of these. They only count word edges and third vowels.
  */
 import { firstClasses, VOWEL, WORD } from '../src/rating/code-points.ts'
 import { AHEAD, encodeText, textMemory } from '../src/rating/text-bytes.ts'
@@ -51,7 +51,7 @@ const compareScans = async (report: Report, source: string, texts: readonly stri
   })
 }
 
-/** Every loop returns this, so that none of its work can be left out. */
+/** Every loop returns this, so that none of its work can be optimized away. */
 const resultOf = (edgeCount: number, thirdVowels: number): number =>
   edgeCount * 1000 + (edges[edgeCount >> 1] as number) + thirdVowels / vowel
 

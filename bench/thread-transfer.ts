@@ -1,4 +1,4 @@
-/** What does it cost to hand a batch of records to the thread that writes SQLite: as columns, and as the objects they are? */
+/** What does it cost to send a batch of records to the SQLite writer thread: as columns, and as one object per record? */
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import type { AppendBatch } from '../src/metering/ledger.ts'
 import { toColumns } from '../src/store/sqlite/record-columns.ts'

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { median, type Report } from './report.ts'
 
-/** Runs every variant once in each round, in the opposite order in every other round. */
+/** Runs every variant once per round. Every other round has the opposite order. */
 export const takeTurns = async <Name extends string, Figures>(
   { progress }: Report,
   label: string,
@@ -44,7 +44,7 @@ export const compareInTurns = async (
   )
 }
 
-/** The median of the ratios of neighbors, with the interval that holds the true one in 95 of 100 cases. */
+/** The median of the ratios of neighbors, with the interval that contains the true median in at least 95 of 100 cases. */
 export const ratio = (ones: readonly number[], others: readonly number[]): string => {
   const ratios = ones.map((one, index) => one / (others[index] ?? Number.NaN)).sort((one, other) => one - other)
   const outside = ranksOutside(ratios.length)
@@ -52,7 +52,7 @@ export const ratio = (ones: readonly number[], others: readonly number[]): strin
   return `${median(ratios).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
-/** How many of so many ordered values lie outside on each side; for five or fewer that is none, at less than 95. */
+/** How many of `count` ordered values lie outside the interval on each side. Up to five values are too few for 95 of 100 cases. */
 const ranksOutside = (count: number): number => {
   let probability = 0.5 ** count
   let sum = 0
@@ -71,7 +71,7 @@ export const cpuOfRuns = (times: number, run: (time: number) => void): number =>
   return (user + system) / times
 }
 
-/** CPU that a process has used, all its threads, in microseconds. From Linux's /proc; NaN on other systems. */
+/** The CPU time that all threads of a process have used, in microseconds, from Linux's /proc. NaN on other systems. */
 export const cpuOf = (pid: number): number => {
   try {
     return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadCpu(pid, thread), 0) / 1000
@@ -80,7 +80,7 @@ export const cpuOf = (pid: number): number => {
   }
 }
 
-/** In nanoseconds. A thread may end while it is looked at. */
+/** In nanoseconds; 0 if the thread has ended in the meantime. */
 const threadCpu = (pid: number, thread: string): number => {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])

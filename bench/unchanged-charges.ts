@@ -1,4 +1,4 @@
-/** What does a refresh save if a charge that has not changed stays the object that it was? All else of a refresh is left out. */
+/** What does a refresh save by reusing the object of each charge that has not changed? Measures only the pricing of a listing. */
 import { createContentDigest } from '../src/metering/content-digest.ts'
 import { createListing, type Listing } from '../src/metering/listing.ts'
 import { createListingBuilder } from '../src/metering/listing-builder.ts'

@@ -6,7 +6,7 @@ import { madeUpText } from './texts.ts'
 
 const REPORTS = [5392, 8806, 1124, 5447, 3952]
 
-/** The body of a listing. Each version has other texts. */
+/** The body of a listing. Each version has different texts. */
 export const listingOf = (size: number, version: number): Buffer => {
   const start = Date.parse('2024-05-01T00:00:00Z')
   const messages: string[] = []

@@ -12,7 +12,7 @@ const TEXTS = 2000
 
 export type WireMessage = { readonly bytes: Buffer; readonly idAt: number; readonly timeAt: number }
 
-/** A quarter is priced by a report, half have one of 50 members. */
+/** A quarter is priced by a report, half have one of 25 members. */
 export const wireMessages = (): readonly WireMessage[] =>
   Array.from({ length: TEXTS }, (_, index) => {
     const report = index % 4 === 0 ? `,"report_id":${REPORT.id}` : ''

@@ -1,4 +1,4 @@
-/** Reads and checks every setting once, at start. Nothing else reads the environment; other modules are given what they need. */
+/** Reads and checks every setting once, at start. No other module reads `process.env`; each is given what it needs. */
 import { isTimeZone } from '#calendar/zones.ts'
 import { isContentKey } from '#metering/content-digest.ts'
 import { ServiceError } from '#model/errors.ts'
@@ -24,12 +24,12 @@ export type Config = {
   readonly auth: 'keys' | 'none'
   /** Host names accepted in requests that need no key. */
   readonly allowedHosts: readonly string[]
-  /** The URL in browsers, if a proxy hides it from the service. */
+  /** The URL under which browsers reach the service, if a proxy hides it from the service. */
   readonly publicUrl: URL | undefined
   readonly sessionLifetimeMs: number
-  /** If undefined, the store generates and keeps one. */
+  /** If undefined, the store generates a key and keeps it. */
   readonly contentKey: string | undefined
-  /** Only for the organization `default` of a new store. */
+  /** Applies only to the organization `default` of a new store. */
   readonly timeZone: string
   readonly billingAnchorDay: number
   readonly intakeBodyBytesMax: number
@@ -106,7 +106,7 @@ export const readConfig = (environment: Environment): Config => {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment, plus the settings in `.env` in the working directory that it lacks. Throws InvalidConfig. */
+/** The environment. Settings that it lacks are added from `.env` in the working directory. Throws InvalidConfig. */
 export const environmentWithFile = (): Environment => {
   try {
     const added = readEnvFile('.env') ?? {}

@@ -113,8 +113,8 @@ export const loggedStore =
   }
 
 /**
- * Collects lines and writes them to standard output when many have come together or a moment has passed. A write for each
- * line costs many times the line, and pino's own buffer more than twice what this one does (bench/log-line.ts).
+ * Collects lines and writes them to standard output once there are many or a moment has passed. Writing each line by itself
+ * costs many times what formatting it does, and pino's own buffer more than twice what this one does (bench/log-line.ts).
  */
 const bufferedLines = (output: Output) => {
   let text = ''

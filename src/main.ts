@@ -73,7 +73,7 @@ export const runServer = async (environment: Environment): Promise<number> => {
     )
   }
 
-  // Handles signals before listening, so that one that arrives in between does not kill the process.
+  // Handles signals before listening, so that a signal that arrives as soon as the port is open does not kill the process.
   const hasNpm = environment['npm_lifecycle_event'] !== undefined
   const firstSignal = Promise.race([nextSignal(), ...(hasNpm ? [endOfParent()] : [])])
   const describe = (address: string) =>

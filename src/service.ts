@@ -45,12 +45,12 @@ export type ListingNeeds<T> = {
   readonly now: MonotonicClock
 }
 
-/** The current period as the upstream, or files, or the bundled sample have it. Nothing is kept. */
+/** The current period from the upstream, from files or from the bundled sample, without a database. */
 export const openListing = <T>(
   needs: ListingNeeds<T>,
 ): { readonly listing: ListingCache<T>; readonly close: () => Promise<void> } => {
   const copilot = createCopilot(needs)
-  // Nothing is kept, so nothing has to be recognised later: any key will do.
+  // Digests are compared only within this process, so any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
   return { listing: listingCacheOf(needs, copilot, pricer), close: () => copilot.close() }
 }
@@ -113,7 +113,7 @@ export type ServiceNeeds<T> = Omit<ListingNeeds<T>, 'files' | 'progress'> & {
 }
 
 export type Service<T> = {
-  /** Of the upstream, or of the bundled sample. */
+  /** Holds the upstream's listing, or the bundled sample. */
   readonly listingCache: ListingCache<T>
   readonly hasUpstream: boolean
   /** Whether the bundled sample is served, because the database has no messages and no keys. */
@@ -163,7 +163,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   const seeTime = (): void => {
-    // Every other use of the store reports its failure.
+    // If the store fails, every other use of it reports the failure.
     ledger.latestInstant(clock()).catch(() => {})
   }
   seeTime()
@@ -216,7 +216,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   }
 }
 
-/** A long reading holds a connection. Half of the pool stays free for short readings and writes. */
+/** A long read holds a connection. Half of the pool stays free for short reads and writes. */
 const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Config): number =>
   database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
 
@@ -254,7 +254,7 @@ export type LedgerIntakeNeeds = {
 export const createLedgerIntake = ({ config, ...needs }: LedgerIntakeNeeds): Intake =>
   createIntake({ ...needs, limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs } })
 
-/** In a new store, `default` has no creation time yet. Sets it, and the calendar from the settings. */
+/** In a new store, `default` has no creation time yet. Sets the creation time, and the calendar from the settings. */
 export const prepareDefault = async (
   { organizations }: Ledger,
   { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,

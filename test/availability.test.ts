@@ -1,4 +1,4 @@
-/** Clients that request large responses, and read them or disconnect, do not block others. The service runs in its own process. */
+/** Clients that request large responses do not block others, even if they disconnect. The service runs in its own process. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'

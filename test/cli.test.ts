@@ -104,7 +104,7 @@ describe('copilot-credits usage', () => {
     const { out, err, code } = await run(['usage', file])
     assert.equal(code, 0, err)
     assert.match(out, /^0001-01-01 +1 +1\.00\n2024-05-01 +150,000 +150,000\.00$/m)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches what must not be printed
     assert.doesNotMatch(out, /[\u001b\u0007\u202e]/)
 
     const reports = join(folder, 'reports.json')

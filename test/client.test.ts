@@ -52,7 +52,7 @@ const all = async <T>(items: AsyncIterable<T>): Promise<readonly T[]> => {
 const sumOf = (amounts: readonly number[]): number => amounts.reduce((sum, amount) => sum + toMicros(amount), 0)
 
 /** A client that records the requests that it sends. */
-const clientThatNotes = (options: ClientOptions) => {
+const recordingClient = (options: ClientOptions) => {
   const sent: string[] = []
   const client = createClient({
     ...options,
@@ -98,7 +98,7 @@ describe('a client of the service', { concurrency: true }, () => {
     const reported = await client.reportMessages(messages, own)
     assert.equal(reported.accepted, 200)
 
-    const { client: counted, sent } = clientThatNotes({ baseUrl: `${service.url}/` })
+    const { client: counted, sent } = recordingClient({ baseUrl: `${service.url}/` })
     const lines = await all(counted.usage({ ...own, ...MAY, limit: 7 }))
     assert.equal(sent.length, 29, 'two hundred lines are 29 pages of 7')
     assert.deepEqual(new Set(lines.map((line) => line.message_id)), new Set(messages.map(({ id }) => id)))
@@ -129,7 +129,7 @@ describe('a client of the service', { concurrency: true }, () => {
 
   test('joins the pages of totals to the same result as a single page', async () => {
     const own = await found('totals')
-    const { client, sent } = clientThatNotes({ baseUrl: service.url })
+    const { client, sent } = recordingClient({ baseUrl: service.url })
     await client.reportMessages(messagesOfMay(40), own)
     sent.length = 0
     const joined = await client.totals({ ...own, ...MAY, limit: 4, time_zone: 'Europe/London', group_by: 'report' })
@@ -225,7 +225,7 @@ describe('a client of the service', { concurrency: true }, () => {
     const admin = await createKey(service, ['admin'])
     const reader = await createKey(service, ['usage:read'], admin)
     const problemOf = async (key: string | undefined, ask: (client: Client) => Promise<unknown>) => {
-      const { client, sent } = clientThatNotes({ baseUrl: service.url, key })
+      const { client, sent } = recordingClient({ baseUrl: service.url, key })
       const error = await ask(client).then(
         () => assert.fail('was answered'),
         (reason: unknown) => reason,
@@ -253,7 +253,7 @@ describe('a client of the service', { concurrency: true }, () => {
   test('signs in and out, each with one request', async () => {
     await using service = await startService({})
     const key = await createKey(service, ['admin'])
-    const { client, sent } = clientThatNotes({ baseUrl: service.url })
+    const { client, sent } = recordingClient({ baseUrl: service.url })
     assert.equal(await client.signIn(key), undefined)
     assert.equal(await client.signOut(), undefined)
     assert.deepEqual(sent, ['POST /v1/session', 'DELETE /v1/session'])

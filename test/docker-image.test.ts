@@ -1,6 +1,6 @@
 /**
- * `npm test` must also pass inside the Docker image. These tests read the Dockerfile, so they detect a file or package that it
- * does not copy without running Docker. The files that tests need come from the code and the lock file.
+ * `npm test` must also pass inside the Docker image. These tests do not run Docker: they read the Dockerfile and detect a file or
+ * package that it fails to copy. The code and the lock file tell which files and packages the tests need.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Every command of the documents, as a reader would run it: the commands of one document after another in an empty folder, with
- * a service and a database of its own. Where the document shows what is printed, that is what is printed.
+ * Runs every command in the documents as a reader would: the commands of each document in order, in an empty folder, with a
+ * service and a database of its own. If the document shows what a command prints, the output must match.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -15,12 +15,12 @@ import { freePort, type PostgresServer, startPostgres } from './postgres-server.
 
 /** Commands that cannot run here, and why. */
 const NOT_RUN: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
-  { pattern: /^npm ci && npm test$/, reason: 'is what runs this test' },
+  { pattern: /^npm ci && npm test$/, reason: 'would run this test again' },
   {
     pattern: /^(?:IMAGE_TARGET=\w+ )?docker compose /,
     reason: 'needs Docker; test/docker-image.test.ts reads the Dockerfile',
   },
-  { pattern: /^pg_(?:dump|restore) /, reason: 'is not in the package that brings PostgreSQL' },
+  { pattern: /^pg_(?:dump|restore) /, reason: 'is not in the package from which the tests run PostgreSQL' },
   { pattern: /^npx copilot-credits db distribute$/, reason: 'needs the extension Citus' },
   { pattern: /^npm (?:pack|install) /, reason: 'test/client.test.ts packs the client and installs it' },
 ]
@@ -28,10 +28,10 @@ const NOT_RUN: readonly { readonly pattern: RegExp; readonly reason: string }[] 
 /** Commands that run here. */
 const RUN = /^(?:[A-Z_]+=\S+ )?(?:npx copilot-credits|npm ci && npm start|npm start|curl|echo|printf)(?= |$)/
 
-/** Commands of the checkout itself: each is a script of package.json. */
+/** Commands that only work in the checkout: each runs a script of package.json. */
 const SCRIPT = /^npm (?:run ([\w:]+)(?: -w (\w+))?|(ci|test))(?= |$)/
 
-/** Commands that end with another exit code than 0, as the document says. */
+/** Commands that, as the document says, exit with a code other than 0. */
 const ENDS_WITH: readonly { readonly pattern: RegExp; readonly code: number }[] = [
   { pattern: /^npx copilot-credits import messages\.csv /, code: 1 },
 ]
@@ -40,12 +40,12 @@ const root = join(import.meta.dirname, '..')
 const POSTGRES_URL = 'postgres://credits:secret@127.0.0.1/credits'
 const KEY = /cck_default_[\w-]{20,}/
 const READY_WITHIN_MS = 60_000
-/** A dozen processes start one after another, of all documents at once, beside other tests. */
+/** A document starts up to a dozen processes one after another, while other documents and other tests run. */
 const TIMEOUT_MS = 300_000
 
 type Command = { readonly text: string; readonly printed: string | undefined; readonly line: number }
 
-/** A block is commands, or a transcript: `$ ` before each command, and below it what it prints. */
+/** A block is a list of commands, or a transcript: `$ ` and a command, and below it what the command prints. */
 const commandsOf = ({ text, line: begin }: CodeBlock): readonly Command[] => {
   const isTranscript = /^\$ /m.test(text)
   const commands: { text: string; printed: string | undefined; line: number }[] = []
@@ -63,7 +63,7 @@ const commandsOf = ({ text, line: begin }: CodeBlock): readonly Command[] => {
 const QUOTED = /'[^']*'|"(?:[^"\\]|\\.)*"/g
 const isComplete = (text: string): boolean => !/['"]|\\$/.test(text.replace(QUOTED, ''))
 
-/** Whether what was printed is what is shown: … stands for anything, and only JSON is wrapped. */
+/** Whether the output matches what the document shows: … stands for anything, and only JSON may be wrapped. */
 const isAsShown = (shown: string, printed: string): boolean => {
   const normal = (text: string): string => text.trim().replace(/\s+/g, /^\s*[{[]/.test(shown) ? '' : ' ')
   const parts = normal(shown)
@@ -78,7 +78,7 @@ const databaseUrl = async (): Promise<string> => {
   return (await postgres).createDatabase()
 }
 
-/** A reader of one document. */
+/** Runs the commands of one document. */
 class Reader implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'copilot-credits-document-'))
   readonly #ports = new Map<string, number>()
@@ -92,6 +92,7 @@ class Reader implements AsyncDisposable {
   }
 
   async run({ text, printed, line }: Command): Promise<void> {
+    // The documents say to stop the service before restoring a backup.
     if (text.includes(' db restore ')) await this.#endAll()
     const command = await this.#here(text)
     const port = await this.#portServedBy(text)
@@ -102,10 +103,10 @@ class Reader implements AsyncDisposable {
     assert.equal(code, expected, `line ${line}: ${text}\n${output}`)
     if (printed === undefined) return
     const shown = this.#back(output)
-    assert.ok(isAsShown(printed, shown), `line ${line}: ${text}\nprints\n${shown}\nand not\n${printed}`)
+    assert.ok(isAsShown(printed, shown), `line ${line}: ${text}\nprints\n${shown}\nbut the document shows\n${printed}`)
   }
 
-  /** The command in this folder: with ports, a database and a key that are there. */
+  /** The command as it runs here: with ports that are free, a database and a key that exist. */
   async #here(text: string): Promise<string> {
     if (text.includes(POSTGRES_URL)) this.#databaseUrl = await databaseUrl()
     for (const [, port = ''] of text.matchAll(/(?:127\.0\.0\.1:|--port )(\d{4})\b/g)) await this.#portFor(port)
@@ -139,7 +140,7 @@ class Reader implements AsyncDisposable {
     return ours
   }
 
-  /** Of a command that does not end. */
+  /** The port on which the command serves; undefined if the command ends by itself. */
   async #portServedBy(text: string): Promise<number | undefined> {
     const [, port] = /--port (\d+)/.exec(text) ?? []
     if (/\bnpm start\b|\bcopilot-credits serve\b/.test(text)) return this.#portFor(port ?? '8000')
@@ -171,7 +172,7 @@ class Reader implements AsyncDisposable {
     return { output, code }
   }
 
-  /** Without the settings of whoever runs the tests. What goes to a terminal is one stream. */
+  /** Drops the environment of whoever runs the tests. Merges both output streams, as a terminal does. */
   #spawn(command: string, environment: Readonly<Record<string, string>>): ChildProcess {
     return spawn('sh', ['-c', `{ ${command}\n} 2>&1`], {
       cwd: this.#folder,
@@ -190,7 +191,6 @@ class Reader implements AsyncDisposable {
     this.#running.delete(port)
   }
 
-  /** As documents say before they restore a backup. */
   async #endAll(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((port) => this.#end(port)))
   }
@@ -220,10 +220,10 @@ const isScript = ({ text }: Command): boolean => SCRIPT.test(text) && !text.incl
 const isRun = (command: Command): boolean => RUN.test(command.text) && !isListed(command)
 
 describe('documents', () => {
-  test('have no command that is neither run nor listed with a reason, and no reason that is not needed', () => {
+  test('contain only commands that run here or are listed with a reason, and every listed command occurs', () => {
     for (const path of DOCUMENTS) {
       for (const { language, line } of codeBlocks(readDocument(path))) {
-        assert.ok(!['shell', 'bash', 'console'].includes(language), `${path}:${line} is marked sh`)
+        assert.ok(!['shell', 'bash', 'console'].includes(language), `${path}:${line} must be marked sh`)
       }
     }
     const all = documents.flatMap(({ commands }) => commands)
@@ -242,7 +242,7 @@ describe('documents', () => {
     }
   })
 
-  test('name scripts of package.json that are there', () => {
+  test('name only scripts that package.json has', () => {
     for (const { path, commands } of documents) {
       for (const { text, line } of commands.filter(isScript)) {
         const [, name = 'test', workspace = '.'] = SCRIPT.exec(text) ?? []
@@ -256,14 +256,14 @@ describe('documents', () => {
 
   const lacking = ['sh', 'curl'].find((name) => spawnSync(name, ['--version']).error !== undefined)
   const skip = lacking === undefined ? false : `${lacking} is not installed`
-  describe('hold what they promise', { concurrency: true, skip }, () => {
+  describe('keep their promises', { concurrency: true, skip }, () => {
     after(async () => {
       await (await postgres)?.[Symbol.asyncDispose]()
     })
     for (const { path, files, commands } of documents) {
       const run = commands.filter(isRun)
       if (run.length === 0) continue
-      test(`each command of ${path} runs (${run.length}), and prints what is shown`, {
+      test(`every command of ${path} runs (${run.length}) and prints what the document shows`, {
         timeout: TIMEOUT_MS,
       }, async () => {
         await using reader = new Reader(files)

@@ -1,4 +1,4 @@
-/** What the documents say is what the code says. */
+/** The documents agree with the code. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -15,8 +15,8 @@ const sources = globSync('src/**/*.ts', { cwd: root })
   .map((path) => readFileSync(join(root, path), 'utf8'))
 
 describe('the settings', () => {
-  test('are in docs/settings.md and .env.example as the code has them (write both again with: npm run documents)', () => {
-    assert.deepEqual(ungroupedSettings(), [], 'each is in one group of bin/documents.ts')
+  test('in docs/settings.md and .env.example are up to date with the code (to update: npm run documents)', () => {
+    assert.deepEqual(ungroupedSettings(), [], 'each setting is in one group of bin/documents.ts')
     assert.equal(readDocument('docs/settings.md'), settingsPage())
     assert.equal(readDocument('.env.example'), environmentExample())
   })
@@ -30,11 +30,11 @@ describe('the settings', () => {
   })
 })
 
-/** Documents in which everything is of today: the others also tell what was. */
+/** The documents that describe only the present. The others also describe the past. */
 const WRITTEN = DOCUMENTS.filter((path) => !/CHANGELOG|DECISIONS/.test(path))
 const OTHER_VARIABLES = ['IMAGE_TARGET', 'COPILOT_CREDITS_KEY', 'TEST_DATABASE_URL', 'MESSAGE_DATA']
 
-test('every link of a document leads to a file, and to a heading of it', () => {
+test('every link in a document leads to an existing file and, if it has an anchor, to a heading of that file', () => {
   for (const path of DOCUMENTS) {
     for (const [, link = ''] of prose(readDocument(path)).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link)) continue
@@ -42,7 +42,7 @@ test('every link of a document leads to a file, and to a heading of it', () => {
       const target = file === '' ? path : posix.join(posix.dirname(path), file)
       assert.ok(existsSync(join(root, target)), `${path} links to ${link}`)
       if (anchor === undefined) continue
-      assert.ok(anchorsOf(readDocument(target)).has(anchor), `${path} links to ${link}, which is no heading`)
+      assert.ok(anchorsOf(readDocument(target)).has(anchor), `${path} links to ${link}, which is not a heading`)
     }
   }
 })
@@ -71,7 +71,7 @@ describe('problems', () => {
   })
 })
 
-test('docs/operating.md names every metric of our own, and no other', async () => {
+test('docs/operating.md names every metric of the service, and none that does not exist', async () => {
   const text = await createMetrics().text()
   const own = new Set([...text.matchAll(/^# HELP (\S+)/gm)].map(([, name = '']) => name))
   const section = readDocument('docs/operating.md')
@@ -83,7 +83,7 @@ test('docs/operating.md names every metric of our own, and no other', async () =
 })
 
 describe('the log', () => {
-  /** Messages at warn or above as the code has them, with … for what varies. */
+  /** The messages that the code logs at warn or above, with … for each part that varies. */
   const messages = new Map<string, string>()
   const add = (level: string, message: string): void => {
     assert.notEqual(message, '', 'a message is found in each call')
@@ -97,10 +97,10 @@ describe('the log', () => {
       add(severity, literalsIn(/message: *([\s\S]*?)\n *\}/.exec(source.slice(index))?.[1] ?? ''))
     }
   }
-  // Told by the check in the background, whose notice is the error itself.
+  // The check in the background logs this error's message, so no call in the code contains it.
   add('error', damaged('…', ['…']).message)
 
-  test('has no message at warn or above that docs/operating.md does not explain', () => {
+  test('has exactly the messages at warn or above that docs/operating.md explains', () => {
     assert.ok(messages.size > 10, 'messages are found')
     const rows = tableRows(readDocument('docs/operating.md'), 'The log')
     const explained = new Map(rows.map(([message = '', level = '']) => [shortened(unquoted(message)), level]))
@@ -114,12 +114,12 @@ const sorted = (map: ReadonlyMap<string, string>) =>
 
 const unquoted = (cell: string): string => cell.replace(/^`|`$/g, '').replaceAll('\\|', '|')
 
-/** A part that varies takes with it what only separates it from the next one. */
+/** Merges parts that vary and have no letter between them into one …. */
 function shortened(message: string): string {
   return message.replace(/…(?:[^\p{L}…]*…)+/gu, '…').trim()
 }
 
-/** The text of a call from its opening parenthesis to the closing one. */
+/** The text between the parentheses of the call at `index`. */
 function argumentsFrom(source: string, index: number): string {
   const begin = source.indexOf('(', index)
   let depth = 0
@@ -133,16 +133,16 @@ function argumentsFrom(source: string, index: number): string {
     else if (character === '(') depth++
     else if (character === ')' && --depth === 0) return source.slice(begin + 1, at)
   }
-  throw new Error('a call has no end')
+  throw new Error('a call has no closing parenthesis')
 }
 
-/** String and template literals one after another; what a template puts in is …. */
+/** The string and template literals, joined, with … for each substitution. */
 function literalsIn(text: string): string {
   const literals = text.matchAll(/'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`/g)
   return [...literals].map(([, plain, template]) => plain ?? template?.replace(/\$\{[^}]*\}/g, '…') ?? '').join('')
 }
 
-test('figures of README.md stand in bench/README.md', () => {
+test('every figure in the section "Figures" of README.md is in bench/README.md', () => {
   const [, section = ''] = readDocument('README.md').split(/^## Figures$/m)
   const [figures = ''] = prose(section).split(/^## /m)
   const stand = new Set(readDocument('bench/README.md').match(/\d[\d,.]*\d/g))

@@ -76,7 +76,7 @@ const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const LAST_CHUNK = '0\r\n\r\n'
 
-/** Sends bodies of that size until the response has that status: until earlier bytes have arrived, or are released. */
+/** Sends bodies of that size until a response has that status, because earlier bytes have arrived or were released. */
 const untilAnswered = async (service: Running, status: number, textLength: number): Promise<void> => {
   for (let id = 0; ; id++) {
     const answer = await post(service, bodyOf(`probe ${status} ${id}`, textLength))

@@ -11,7 +11,7 @@ import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { readMessages, readReports, skipWithout } from './shared-data.ts'
 
 type Json = Record<string, unknown>
-// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
 type Answer = any
 
 const request = async (

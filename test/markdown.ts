@@ -1,4 +1,4 @@
-/** The documents of the repository, and what tests need to know of Markdown. */
+/** The documents of the repository, and the parts of Markdown that tests read. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 
@@ -11,19 +11,19 @@ const markdownIn = (folder: string): readonly string[] =>
     .filter((file) => file.endsWith('.md'))
     .map((file) => posix.join(folder, file))
 
-/** Those that are written for readers, by path. */
+/** The paths of the documents that are written for readers. */
 export const DOCUMENTS: readonly string[] = [...markdownIn('.'), ...markdownIn('docs'), 'client/README.md']
 
 export type CodeBlock = {
   readonly language: string
-  /** What follows the language: the name of a file, for a block that is one. */
+  /** The text after the language: a file name, if the block shows the content of a file. */
   readonly name: string
   readonly text: string
   /** The line of the document that opens the block. */
   readonly line: number
 }
 
-/** Fenced blocks, without the indentation that they have in a list. */
+/** The fenced blocks, without their indentation inside a list. */
 export const codeBlocks = (markdown: string): readonly CodeBlock[] => {
   const blocks: CodeBlock[] = []
   let open: { readonly indent: string; readonly block: Omit<CodeBlock, 'text'>; readonly lines: string[] } | undefined
@@ -43,7 +43,7 @@ export const codeBlocks = (markdown: string): readonly CodeBlock[] => {
 /** Everything outside of fenced blocks. */
 export const prose = (markdown: string): string => markdown.replace(/^( *)```[\s\S]*?^ *```$/gm, '')
 
-/** Cells of the rows of a section's tables. A `\|` is no border. */
+/** The cells of each row of a section's tables. `\|` does not end a cell. */
 export const tableRows = (markdown: string, heading: string): readonly (readonly string[])[] => {
   const [, section = ''] = markdown.split(new RegExp(`^#+ ${RegExp.escape(heading)}$`, 'm'))
   const [own = ''] = section.split(/^#{1,6} /m)

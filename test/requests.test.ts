@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { type Running, startService } from './harness.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: what is answered and described is looked at field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response or a schema
 type Json = any
 
 type Answer = {

@@ -11,7 +11,7 @@ import { describe, test } from 'node:test'
 import { InvalidConfig, readConfig } from '../src/config.ts'
 import { type Running, sendListing, startCopilot, startService } from './harness.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: what is answered is looked at field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
 type Json = any
 type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: Json }
 type Asked = { readonly method?: string; readonly headers?: OutgoingHttpHeaders; readonly body?: unknown }
@@ -135,7 +135,7 @@ describe('a sign-in with a key', { concurrency: true }, () => {
     assert.equal(form.status, 415, 'no form can be sent')
   })
 
-  test('is rejected if there are no keys, when nobody needs to sign in', async () => {
+  test('is rejected if there are no keys, because nobody needs to sign in', async () => {
     await using service = await startService({})
     assert.equal((await signIn(service, `cck_default_${'A'.repeat(43)}`)).status, 401)
     const { body } = await ask(service, '/v1/session')

@@ -1,6 +1,6 @@
 /**
- * A worker with a Copilot service that lists a given number of messages, each with its own report, and responds slowly for
- * reports; and with a client that measures the latency of /healthz. Neither uses the thread of the service.
+ * A worker thread, so that nothing in it uses the thread of the service. It runs a Copilot service that lists a given number of
+ * messages, each with its own report, and is slow to return reports, and a client that measures the latency of /healthz.
  */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -25,7 +25,7 @@ const sendListing = async (response: ServerResponse): Promise<void> => {
   response.end(']}')
 }
 
-/** Resolves also if the connection is closed. */
+/** Also resolves if the connection is closed. */
 const drained = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {

@@ -743,12 +743,12 @@ describe('requests to the Copilot service', () => {
     assert.match(service.logged(), /"level":40,.*"duplicates":2,"ids":\[1,1\]/)
   })
 
-  test('not by the date of its last change alone, where a second change could have the same', async () => {
+  test('are not conditional on a Last-Modified date that a second change could share', async () => {
     for (const [ageMs, isTrusted] of [
       [0, false],
       [60_000, true],
     ] as const) {
-      // Taken at the first request: a service that is slow to start must not make the change look settled.
+      // Set at the first request, because a service that is slow to start would make the change look old enough.
       let changed: string | undefined
       const conditions: (string | undefined)[] = []
       await using upstream = await startCopilot({

@@ -29,7 +29,6 @@ export function* bucketsBetween({ from, to, width, timeZone }: BucketsQuery): Ge
   }
 }
 
-/** The first boundary after an instant. */
 const boundaryAfter = (at: EpochMs, width: Exclude<BucketWidth, 'none'>, timeZone: string): EpochMs => {
   if (width === 'hour') return hourAfter(at, timeZone)
   if (width === 'day') return localDayAt(timeZone, at).end

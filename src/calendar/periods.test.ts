@@ -103,7 +103,7 @@ describe('billing periods', () => {
     }
   })
 
-  test('that start in the same month have different names: the later one is named by its day', () => {
+  test('that start in the same month have different names: the later one is named by the day on which it starts', () => {
     const now = Date.parse('2024-05-05T00:00:00Z')
     const changed = changedCalendar(calendarOf('Asia/Kolkata', 1), { anchorDay: 15, timeZone: 'America/New_York' }, now)
     const periods = periodsBetween(changed, now, Date.parse('2024-07-16T00:00:00Z'))

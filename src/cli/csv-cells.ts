@@ -72,7 +72,7 @@ const AS_TEXT = '; if ids are strings, import with --string-ids'
 const REWRITTEN =
   'a whole number in plain digits, such as 5392, or a text that is not a number; pandas writes 5392.0 in a column with gaps (use astype("Int64")), spreadsheets write 1E+15 and 5,392 (format the column as text)'
 
-/** Numbers in any other notation than an id. */
+/** Numbers in any notation other than that of an id. */
 const NUMBER_LIKE = [
   /^[-+−]?\d+[.,]\d*$/,
   /^[-+−]?[.,]\d+$/,

@@ -1,7 +1,7 @@
 /**
  * Reads files of messages as real programs write them: JSON, NDJSON or CSV, plain or gzip, in many encodings, from a disk or
- * from standard input. Anything ambiguous is a WrongFile, or an entry with a problem: a guess could be a wrong charge. Errors
- * of parsers are never passed on, because they quote their input.
+ * from standard input. Anything ambiguous is a WrongFile, or an entry with a problem: a guess could be a wrong charge. The
+ * messages of parser errors are never passed on, because they quote the input.
  */
 import { createReadStream, type Stats } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** `copilot-credits sandbox`: a mock of the Copilot service. */
+/** `copilot-credits sandbox`: a stand-in for the Copilot service. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'

@@ -55,7 +55,7 @@ const readLines = async (
   err: Terminal['err'],
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
-  // Loaded here: what speaks HTTP takes longer to load than a text takes to rate.
+  // Imported here, so that `rate` does not wait for the HTTP client to load.
   const { openListing } = await import('#service.ts')
   const { listing, close } = openListing({
     config,

@@ -27,7 +27,7 @@ export class JsonElements {
   #isEscaped = false
   #line = 1
   #lineStart = 0
-  /** Bytes in earlier chunks. */
+  /** The number of bytes in earlier chunks. */
   #passed = 0
   /** The start of an element whose end has not arrived yet. */
   #pending: Buffer[] = []

@@ -90,7 +90,7 @@ export type AppNeeds = {
 export type Answered = {
   readonly reqId: string
   readonly method: string
-  /** Without the query: what is asked for may be nobody else's business. */
+  /** Without the query, which may hold personal data. */
   readonly path: string
   readonly status: number
   readonly ms: number
@@ -160,7 +160,7 @@ export const createApp = async (needs: AppNeeds) => {
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
-    // A request with a session cookie does not tell shared caches that the response is private, as Authorization does.
+    // Unlike the header Authorization, a session cookie does not tell shared caches that the response is private.
     reply.header('cache-control', 'private, no-cache')
     refuseOtherSites(request)
     next()
@@ -242,9 +242,9 @@ export const createApp = async (needs: AppNeeds) => {
   return app
 
   /**
-   * Closes in two steps. First, every response asks its client to close the connection, for a short time in which a client
-   * that is just sending its next request gets a response and not a reset. Then idle connections are closed repeatedly:
-   * a response whose head was sent before the shutdown leaves its connection open, and closing would wait for it.
+   * Closes in two steps. First, for a short time, every response asks its client to close the connection, so that a client that
+   * is just sending its next request gets a response and not a reset. Then idle connections are closed repeatedly: a response
+   * whose head was sent before the shutdown leaves its connection open, and closing would wait for that connection.
    */
   function closeConnectionsInOrder(): void {
     let sweeping: NodeJS.Timeout | undefined

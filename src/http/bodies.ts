@@ -34,7 +34,7 @@ export const takeJsonBodies = (app: FastifyInstance): void => {
   app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
     const isNothing = bytes.length === 0 && request.routeOptions.schema?.body === undefined
     const body = isNothing ? undefined : readJsonBody(bytes)
-    refuseUnkeepable(body)
+    rejectUnstorable(body)
     done(null, body)
   })
   app.addHook('preParsing', unpackBody)
@@ -109,8 +109,8 @@ export const collectBody = async (
 /** The most that Node.js reads from a socket at once. */
 const CHUNK_BYTES = 64 * 1024
 
-/** Checks every string. Iterative, because JSON may be nested deeper than the call stack. */
-const refuseUnkeepable = (body: unknown): void => {
+/** Throws InvalidRequest if a store could not keep a string. Iterative, because JSON may be nested deeper than the call stack. */
+const rejectUnstorable = (body: unknown): void => {
   const waiting: { readonly value: unknown; readonly field: string }[] = [{ value: body, field: 'body' }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { value, field } = next
@@ -154,7 +154,7 @@ const unpack = (packed: IncomingMessage, isAnswered: () => boolean): Unpacked =>
     packed.pipe(gunzip)
     try {
       for await (const chunk of gunzip) {
-        // Once the request is answered, as too large for example, the rest is not decompressed.
+        // Once the request is answered, for example because it is too large, the rest is not decompressed.
         if (isAnswered()) return
         yield chunk as Buffer
       }

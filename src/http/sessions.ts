@@ -1,6 +1,7 @@
 /**
- * Dashboard sessions. The cookie, which scripts cannot read, holds the hash of an API key and an expiry time, signed with a
- * secret of the installation. It does not hold the key, any process can check it, and revoking the key or signing out ends it.
+ * Dashboard sessions. The cookie, which scripts cannot read, holds an id, the hash of an API key and an expiry time, signed with
+ * a secret of the installation. It does not hold the key itself, and any process can check it. Revoking the key or signing out
+ * ends the session.
  */
 import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'

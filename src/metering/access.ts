@@ -41,7 +41,7 @@ export type Access = {
   readonly mode: () => Promise<AccessMode>
   /** Identifies the caller. Throws Unauthenticated or UnknownHost. */
   readonly authenticate: (claim: Claim) => Promise<Principal>
-  /** For routes without authentication. Throws UnknownHost if the host name is not allowed; if keys are required, all are. */
+  /** For routes without authentication. Throws UnknownHost if the host name is not allowed. If keys are required, every name is. */
   readonly checkName: (host: string | undefined) => void
   /** Hashes a key for lookup. Throws Unauthenticated if the text does not have the form of a key. */
   readonly hashOf: (key: string) => KeyHash
@@ -99,7 +99,7 @@ const OPERATOR: Principal = {
 }
 
 export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
-  /** By hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
+  /** Keyed by hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
   const known = new Map<string, { readonly principal: Principal; readonly until: MonotonicMs }>()
   let wasOpen: { readonly until: MonotonicMs } | undefined
   let requiresKey = demand === 'required'
@@ -246,7 +246,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   }
 }
 
-/** Forgetting costs a lookup and changes no answer. */
+/** An evicted entry costs a lookup and changes no answer. */
 const evictOldest = (cache: Map<string, unknown>): void => {
   for (const oldest of cache.keys()) {
     if (cache.size <= CACHED_MAX) break

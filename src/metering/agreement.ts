@@ -61,8 +61,8 @@ export class LineTally {
 }
 
 /**
- * Compares a page with the totals of the days that lie wholly within it. A day that spans pages is read again and checked by the
- * page that ends it.
+ * Compares a page with the totals of the days that lie wholly within it. A day that spans pages is read again, and checked with
+ * the page on which it ends.
  */
 export const comparePage = async (
   view: LedgerView,
@@ -71,7 +71,7 @@ export const comparePage = async (
   lines: readonly RecordedLine[],
   hasMore: boolean,
 ): Promise<void> => {
-  // Totals of one member or report would mean reading those of all.
+  // To get the totals of one member or report, the totals of all would have to be read.
   if (member !== undefined || reportId !== undefined) return
   const last = hasMore ? lines.at(-1) : undefined
   const end = last === undefined ? to : last.at

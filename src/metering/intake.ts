@@ -128,7 +128,7 @@ export const countsOf = (results: readonly IntakeResult[]): IntakeCounts => {
   return counts
 }
 
-/** Says when enough characters have been measured in one stretch that other work should run. */
+/** Counts measured characters, and says when it is time to let other work run. */
 const createTurns = () => {
   let characters = 0
   return (more: number): boolean => {
@@ -139,6 +139,6 @@ const createTurns = () => {
   }
 }
 
-/** The work that a message takes beyond its text, in characters. */
+/** What a message costs beyond its text, as the number of characters that could be measured in the same time. */
 const CHARACTERS_PER_MESSAGE = 200
 const CHARACTERS_PER_TURN = 500_000

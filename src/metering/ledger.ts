@@ -32,7 +32,7 @@ export type Ledger = {
   isEmpty(): Promise<boolean>
   /** The installation's secret key for content digests, created by the first call. */
   contentKey(): Promise<string>
-  /** The latest instant that any process has passed, including `time`. Unlike a clock, it never goes back. */
+  /** The latest `time` with which any process has called this, including this call. Unlike a clock, it never goes back. */
   latestInstant(time: EpochMs): Promise<EpochMs>
   /** Writes something. Throws StoreError if the store cannot be reached or written. */
   check(): Promise<void>
@@ -84,7 +84,7 @@ export type Range = { readonly from: EpochMs; readonly to: EpochMs }
 export type PageQuery = Range & {
   readonly member?: string
   readonly reportId?: Id
-  /** The last position of the previous page. */
+  /** The position of the last line on the previous page. */
   readonly after?: PagePosition
   readonly limit: number
 }
@@ -113,7 +113,7 @@ export type RangeTotal = GroupTotal & { readonly range: number }
 
 export type OrganizationStore = {
   find(id: string): Promise<Organization | undefined>
-  /** Ascending by id, starting behind `after`. */
+  /** Ascending by id; only ids greater than `after`. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly Organization[]>
   /** False if the id is taken. */
   create(organization: Organization): Promise<boolean>
@@ -144,7 +144,7 @@ export type KeyStore = {
   /** Finds a key by its hash, through an index, even if it is revoked. */
   find(organizationId: string, hash: Uint8Array): Promise<ApiKey | undefined>
   list(organizationId: string): Promise<readonly ApiKey[]>
-  /** The key after the call, or undefined if there is none. A key that was already revoked does not change. */
+  /** Resolves to the revoked key, or to undefined if there is none. A key that was already revoked does not change. */
   revoke(organizationId: string, id: string, at: EpochMs): Promise<ApiKey | undefined>
   /** Whether any organization has ever had a key. */
   any(): Promise<boolean>

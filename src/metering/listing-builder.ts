@@ -25,7 +25,7 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
   const duplicates: Id[] = []
   let listed = 0
 
-  /** Returns the previous object if the charge is the same: most do not change, and the cache compares by identity. */
+  /** Returns the previous object if the charge is the same: most charges do not change, and the cache compares by identity. */
   const unlessKnown = (charge: Priced): Priced => {
     const known = before?.get(charge.messageId)
     return known !== undefined && isSameCharge(known, charge) ? known : charge

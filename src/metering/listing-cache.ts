@@ -29,14 +29,14 @@ import type { RenderedUsage } from './renderings.ts'
 export type CachedListing<T> = RenderedUsage<T> & { readonly listing: Listing }
 
 export type ListingCache<T> = {
-  /** The cached listing if it is young enough, at no cost. */
+  /** The cached listing if it is young enough. Never asks the upstream. */
   readonly peek: () => CachedListing<T> | undefined
   /** Throws the upstream's error if no listing may be served. */
   readonly read: () => Promise<CachedListing<T>>
   /**
-   * Resolves to the listing once it is as young as `read` requires; with `refetch`, once the upstream has been asked for all of it
-   * after this call. Never throws. If the upstream fails, resolves to the last good listing if that may still be served, or to
-   * undefined with `refetch`. While the upstream keeps failing, callers do not wait for it.
+   * Resolves to the listing once it is as young as `read` requires. With `refetch`, resolves once the upstream has confirmed, after
+   * this call, the listing and every report in it. Never throws. If the upstream fails, resolves to the last good listing if that
+   * may still be served; with `refetch`, to undefined. While the upstream keeps failing, callers do not wait for it.
    */
   readonly catchUp: (how?: Freshness) => Promise<Listing | undefined>
   /** Whether a read would succeed now. Asks the upstream if necessary. */
@@ -55,7 +55,7 @@ export type ListingCacheNeeds<T> = {
   /** Time limit for a whole refresh. */
   readonly timeoutMs: number
   readonly progress?: Progress
-  /** Called with the listing whenever the upstream has confirmed it, once it can be served. */
+  /** Called whenever the upstream has confirmed a listing, as soon as that listing can be served. */
   readonly seen?: (listing: Listing) => void
 }
 
@@ -109,7 +109,7 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     return toCachedListing(cached, 'memory')
   }
 
-  /** Limits how often a failing upstream is asked: no more often than a healthy one, yet soon enough to notice its recovery. */
+  /** A failure is cached as long as a listing, but at most for a second, so that readers soon notice a recovery. */
   const hasJustFailed = (): boolean =>
     failed !== undefined &&
     refreshing === undefined &&

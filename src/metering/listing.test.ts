@@ -108,7 +108,7 @@ test('a listing answers every query exactly as the ledger into which it was reco
   }
 })
 
-/** The part of a charge that both show. */
+/** Only the fields of a charge that both the listing and the ledger show. */
 const linesOnly = (answer: unknown): unknown =>
   Array.isArray(answer)
     ? answer.map((each: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * Limits how many long reads, which go through many records, run at the same time. Short reads are not limited. They never wait
- * long behind long ones, which are served piece by piece and take turns with them.
+ * Limits how many long reads, which go through many records, run at the same time. Short reads are not limited and
+ * never wait long: SQLite serves long reads piece by piece, and in PostgreSQL half of the connections stay free.
  */
 import { dayAt } from '#calendar/days.ts'
 import { StoreBusy } from '#model/errors.ts'

@@ -1,5 +1,5 @@
 /**
- * Finds what the ledger of `default` has charged although the Copilot service does not list it, because it no longer does or
+ * Finds charges in the ledger of `default` that the Copilot service does not list, because it no longer lists the message or
  * because the message was reported here. Covers the days of the listing and the calendar's current period.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
@@ -79,7 +79,7 @@ type Compared = {
 }
 
 /**
- * Compares line by line, because equal sums can hide different lines: a corrected time, or two texts that changed places. A day
+ * Compares line by line, because equal sums can hide different lines: a corrected time, or two texts that were swapped. A day
  * that was equal is not read again unless the ledger or the listing has changed it.
  */
 const compare = async (

@@ -1,6 +1,6 @@
 /**
- * Organizations, cached for a few seconds. A calendar of that age is still right for every message: a change takes effect at
- * least ten minutes ahead (`#calendar/periods.ts`), and a message is at most five minutes ahead.
+ * Organizations, cached for a few seconds. A calendar that old is still right for every message: a change takes effect at least
+ * ten minutes later (`#calendar/periods.ts`), and a message is dated at most five minutes ahead.
  */
 import { changedCalendar } from '#calendar/periods.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'

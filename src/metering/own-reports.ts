@@ -1,4 +1,4 @@
-/** The service's own catalogue of reports, cached for a second: a new price applies here at once, in other processes soon. */
+/** The service's own catalogue of reports. A new price applies at once in this process, and within a second in any other. */
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { ReportStore } from './ledger.ts'
@@ -35,7 +35,7 @@ export const createOwnReports = ({
     return report
   }
 
-  /** A few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else. */
+  /** Looks up a few at a time: a batch that names 100,000 reports must not put that many reads ahead of everyone else's. */
   const findAll = async (ids: ReadonlySet<Id>): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const found = new Map<Id, Report | undefined>()
     const left = ids[Symbol.iterator]()

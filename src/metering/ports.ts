@@ -1,4 +1,4 @@
-/** The ports of metering beside the ledger. Adapters implement them; nothing here knows HTTP, files or a database. */
+/** The ports of metering other than the ledger. Adapters implement them; nothing here knows HTTP, files or a database. */
 import type { MonotonicMs } from '#model/clock.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'

@@ -22,7 +22,7 @@ export type PeriodTotals = BillingPeriod & UsageSum & NotListed
 export type Bucket = Range & {
   readonly messages: number
   readonly credits: CreditsSum
-  /** If the query groups: one for each combination that has usage. */
+  /** If the query groups: one total for each combination of values that has usage. */
   readonly groups: readonly GroupTotal[]
 }
 
@@ -43,10 +43,10 @@ export type ExplainedCharge = {
   readonly measurement: Measurement
 }
 
-/** With an upstream: the part of the result that its listing does not contain. */
+/** With an upstream: the part of the usage that the upstream's listing does not contain. */
 export type NotListed = { readonly notListed?: UsageSum }
 
-/** Computes it as of the moment of the view. */
+/** Sums up, as of the moment of the view, the usage that the upstream does not list. */
 export type FindNotListed = (
   view: LedgerView,
   query: Range & Pick<PageQuery, 'member' | 'reportId'>,
@@ -64,7 +64,7 @@ type Needs = {
 
 const ALL_LISTED: FindNotListed = async () => ({})
 
-/** The `signal` of a query ends it: its caller has left. */
+/** A query ends when its `signal` aborts, because the caller has left. */
 export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = ALL_LISTED }: Needs) => {
   /**
    * All lines of a range as of the moment of the view, page by page. Throws StoreError at the end if they do not add up to the

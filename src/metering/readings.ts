@@ -22,7 +22,7 @@ import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.t
 export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
 
 export type Situation = {
-  /** The one to present: the bundled sample has an organization of its own. */
+  /** The organization to present: the bundled sample has its own. */
   readonly organization: Organization
   readonly source: UsageSource
   /** Decides which period is the current one. */

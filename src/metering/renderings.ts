@@ -16,7 +16,7 @@ export type RenderedUsage<T> = {
 }
 
 export type Rendering<T> = {
-  /** What was rendered, and as of which version of it. */
+  /** Identifies the organization and range that were rendered. `version` identifies their state. */
   readonly key: string
   readonly version: number
   readonly usage: Promise<T>
@@ -26,7 +26,7 @@ export type Rendering<T> = {
 export type NewRendering = {
   readonly key: string
   readonly version: number
-  /** The most that it can contain, from which its size is estimated in advance. */
+  /** The largest number of messages that it can contain, from which its size is estimated in advance. */
   readonly messages: number
   /** Aborted when the last reader leaves before it is complete. */
   readonly ending: AbortController
@@ -34,7 +34,7 @@ export type NewRendering = {
 
 export type RenderingsNeeds<T> = {
   readonly bytesMax: number
-  /** The current size: compressed forms are added later. */
+  /** The size now. It grows: compressed forms are added later. */
   readonly sizeOf: (usage: T) => number
   readonly longReadings: LongReadings
   readonly observe: RenderingObserver
@@ -70,7 +70,7 @@ export class Renderings<T> {
     return entry
   }
 
-  /** The caller must hold it and then render it. Throws StoreBusy if there is no room. */
+  /** Begins a rendering, which the caller must hold and then render. Throws StoreBusy if there is no room. */
   begin({ key, version, messages, ending }: NewRendering): Rendering<T> {
     const bytes = messages * BYTES_PER_MESSAGE
     if (isLong(messages)) this.#makeRoom(bytes)
@@ -104,7 +104,7 @@ export class Renderings<T> {
     }
   }
 
-  /** Keeps it for a reader until `signal` aborts, when the reader has received it or has left. */
+  /** Keeps the rendering for a reader until `signal` aborts, when the reader has received it or has left. */
   hold(rendering: Rendering<T>, signal: AbortSignal): void {
     const entry = rendering as Entry<T>
     entry.readers++
@@ -129,7 +129,7 @@ export class Renderings<T> {
     entry.endReading()
     this.#underWay--
     this.#measure(entry)
-    // Drops the versions that it replaces, unless they are still being read.
+    // Drops other versions of the same usage, unless they are still being read.
     for (const other of this.#entries.values()) {
       if (other.key === entry.key && other !== entry && isIdle(other)) this.#drop(other)
     }
@@ -155,7 +155,7 @@ export class Renderings<T> {
     this.#bytes -= entry.bytes
   }
 
-  /** Renderings without readers may fill at most half of the memory. */
+  /** Renderings without readers may fill at most half of `bytesMax`. */
   #trim(): void {
     this.#forgetUntil(this.#needs.bytesMax / 2)
   }

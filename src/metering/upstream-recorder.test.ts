@@ -78,7 +78,7 @@ test('a failed write is reported to those who wait for it, and its charges are k
     outcomes.map((outcome) => ('waiting' in outcome ? outcome.waiting : outcome)),
     [3],
   )
-  // A message that is no longer listed was listed nevertheless.
+  // A message that is no longer listed must still be recorded.
   recorder.seen(listingOf(...range(1, 4)))
   state.isFailing = false
   await recorder.settled()
@@ -132,7 +132,7 @@ test('closing does not wait for a slow ledger, and reports what is left', async 
   assert.ok(abandoned > 0 && abandoned < 10_000)
 })
 
-test('writing no charges again settles at once', async () => {
+test('rewriting an empty list of charges settles at once', async () => {
   const { recorder } = startRecorder()
   recorder.rewrite([])
   await recorder.settled()

@@ -1,7 +1,7 @@
 /**
- * Records what the Copilot service lists in the ledger of `default`, in the background: a listing is served whether or not the
- * ledger can be written. Failed writes are retried. The backlog is limited: charges beyond it are taken from the next listing,
- * and those that the next listing no longer contains are a gap, which is counted.
+ * Writes the messages that the Copilot service lists to the ledger of `default`, in the background: a listing is served whether or
+ * not the ledger can be written. Failed writes are retried. The backlog is limited: charges that find no room are taken from the
+ * next listing, and those that the next listing no longer contains are a gap, which is counted.
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
 import { laterBy, type MonotonicClock, NEVER } from '#model/clock.ts'

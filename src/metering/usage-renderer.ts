@@ -1,6 +1,6 @@
 /**
- * Renders `GET /usage` for a range of the ledger: once for each version of the range, by the first request, and shared by all
- * requests that come meanwhile. A rendering is reused only if the ledger shows that nothing has changed.
+ * Renders `GET /usage` for a range of the ledger: once for each version of the range, for the first request, and shared by all
+ * requests that arrive in the meantime. A rendering is reused only if the ledger shows that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'
 import type { MonotonicClock } from '#model/clock.ts'
@@ -43,7 +43,7 @@ export const createUsageRenderer = <T>({
   render,
   now,
 }: UsageRendererNeeds<T>): UsageRenderer<T> => {
-  /** Finds the rendering of the present version, or begins it within the same read, which then continues for all who share it. */
+  /** Finds the rendering of the present version, or begins it within the same read, which then continues for all its readers. */
   const find = (
     organization: Organization,
     range: Range,

@@ -80,7 +80,7 @@ export class InvalidRequest extends ServiceError {
   }
 }
 
-/** Nothing has that name, or nothing that the caller may know about. */
+/** Nothing has that name, or the caller may not know that it exists. */
 export class NotFound extends ServiceError {
   constructor(message: string) {
     super('not_found', message)

@@ -38,8 +38,8 @@ const measureLong = (text: string): Measurement => {
 /**
  * In ASCII, one byte is one code point. The loop finds word edges without branching: it writes every position to `edges` but
  * advances only if the class changes, so the next position overwrites the others. For "a bc", only the edges 0, 1, 2 and 4 stay.
- * A branch is mispredicted at most words and takes 1.7 to 3 times as long (bench/text-scan.ts). Each iteration reads three
- * bytes, so that the third is always the one that the vowel rule looks at.
+ * A branch would be mispredicted at nearly every word, and the loop would take 1.7 to 3 times as long (bench/text-scan.ts). Each
+ * iteration reads three bytes, so that the third is always the one that the vowel rule looks at.
  */
 const measureAscii = (length: number): Measurement => {
   let edgeCount = 0
@@ -86,7 +86,7 @@ const measureUnicode = (bytes: Uint8Array, view: DataView, length: number): Meas
   let count = 0
   let thirdVowels = 0
   let nextThird = 2
-  /** Where the current run of word characters started, in bytes (-1 outside a run) and in code points, and its combined classes. */
+  /** Where the current run of word characters started: in bytes (-1 outside a run) and in code points. Then its combined classes. */
   let from = -1
   let fromCount = 0
   let inRun = 0

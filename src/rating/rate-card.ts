@@ -31,7 +31,7 @@ export const parseRateCard = (input: unknown): RateCard => {
       above: wholeAt(penalty['above'], 'length_penalty.above', 0),
       credits: amountAt(penalty['credits'], 'length_penalty.credits'),
     },
-    uniqueWords: reductionAt(card['unique_words'], 'unique_words'),
+    uniqueWords: discountAt(card['unique_words'], 'unique_words'),
     minimum: amountAt(card['minimum'], 'minimum'),
     palindromeFactor: wholeAt(card['palindrome_factor'], 'palindrome_factor', 1),
   }
@@ -77,7 +77,7 @@ const amountAt = (input: unknown, field: string): Credits => {
   throw new InvalidRateCard(field, `a number from 0 to ${RATE_MAX} with at most six decimals`)
 }
 
-const reductionAt = (input: unknown, field: string): Credits => {
+const discountAt = (input: unknown, field: string): Credits => {
   const amount = typeof input === 'number' ? creditsFromDecimal(input) : undefined
   if (amount !== undefined && amount <= 0 && (input as number) >= -RATE_MAX) return amount
   throw new InvalidRateCard(field, `a number from -${RATE_MAX} to 0 with at most six decimals`)

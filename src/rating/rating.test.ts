@@ -116,7 +116,7 @@ describe('the price of a text', () => {
     }
   })
 
-  test('words that differ in case or in normalization form are different; two equal words lose the reduction', () => {
+  test('words that differ in case or in normalization form are different; two equal words lose the discount', () => {
     for (const text of ['Lease lease', 'é e\u0301', "don't dont", 'abcdefghi abcdXfghi', 'abcdefgh abcdefghi']) {
       assert.equal(ruleOf(text, 'unique-words').length, 1, text)
     }
@@ -125,7 +125,7 @@ describe('the price of a text', () => {
     }
   })
 
-  test('the minimum applies after the reduction and before the doubling', () => {
+  test('the minimum applies after the discount and before the doubling of a palindrome', () => {
     assert.deepEqual(
       chargeOf('a').lines.map(({ rule, credits: amount }) => [rule, toDecimal(amount)]),
       [

@@ -2,9 +2,9 @@
  * Finds out whether any two words of a text are equal.
  *
  * Words are not copied. A hash table with open addressing holds, for each word, its position in the text's bytes, its first
- * four bytes, its last four bytes and its length. Up to eight bytes these identify a word: only "aardvark" is `aard`, `vark`, 8.
- * Longer words can share them: "conservation" and "constipation" are both `cons`, `tion`, 12, so their middles, `erva` and
- * `tipa`, are compared as well.
+ * four bytes, its last four bytes and its length. These identify a word of up to eight bytes: only "aardvark" is `aard`, `vark`, 8.
+ * Longer words can have all three in common: "conservation" and "constipation" are both `cons`, `tion`, 12, so their middles,
+ * `erva` and `tipa`, are compared as well.
  *
  * The table is reused for every text without being cleared. Each entry holds the number of its text, and an entry of an
  * earlier text counts as empty.

@@ -189,7 +189,7 @@ type Known = {
 /**
  * A cache of at least the 100,000 and at most the 200,000 most recently fetched reports. A report that was evicted is fetched
  * again. There are two maps, and the older is dropped as a whole: with one map, deleting the oldest entry gets slower the more
- * entries were deleted before.
+ * entries have been deleted.
  */
 const createCache = () => {
   let young = new Map<Id, Known>()

@@ -10,7 +10,7 @@ const MAX_MS = 2_000
 export const retryDelayMs = (attempts: number, random: number): number =>
   random * Math.min(MAX_MS, BASE_MS * 2 ** (attempts - 1))
 
-/** Longer waits are shortened to this: a service that asks for more has most likely computed it wrongly. */
+/** Longer waits are shortened to this: a service that asks for more has most likely miscalculated. */
 const RETRY_AFTER_MAX_MS = 3_600_000
 
 /**

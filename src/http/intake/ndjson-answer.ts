@@ -32,8 +32,8 @@ export type NdjsonNeeds = {
 const LINES_A_BATCH = 1000
 const BATCHES_AT_ONCE = 3
 /**
- * A client that writes whole buffers leaves a partial line until its next write, possibly for hours. A small one is kept
- * without a time limit, a larger one only for `PART_KEPT_MS`.
+ * A client that writes whole buffers leaves a partial line until its next write, possibly for hours. A small part is kept
+ * without a time limit, a larger part only for `PART_KEPT_MS`.
  */
 const PART_KEPT_BYTES = 64 * 1024
 const PART_KEPT_MS = 30_000
@@ -70,7 +70,8 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     const results = takeLines(intake, organization, batch.lines)
     const before = turn
     turn = Promise.all([results, before]).then(([taken]) => answer(batch, taken))
-    // A failure is seen where `turn` is awaited. If another batch fails first, nobody awaits it: that is not an error.
+    // A failure is reported where `turn` is awaited. If another batch fails first, nothing awaits this one, and its failure
+    // must not end the process.
     turn.catch(() => {})
     underWay.push(turn)
   }
@@ -80,7 +81,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
   response.on('close', () => gone.abort(bodyIncomplete()))
   const bytesOfPart = (): number => share.held() - bytesUnderWay
 
-  /** Waits for room. Gives up if this stream holds only a partial line, as all streams might: then none could continue. */
+  /** Waits for room. Gives up if this stream holds only a partial line: if every stream waited with one, none could continue. */
   const holdLater = async (bytes: number): Promise<void> => {
     while (!(await share.holdLater(bytes, PAUSED_MAX_MS, over))) {
       over.throwIfAborted()

@@ -2,7 +2,7 @@
  * Batches the appends of each organization. While append A is being written, B, C and D arrive: when A is done, one statement
  * with one sync writes all three, if they have no more than 1,000 rows. An append that may amend is written alone.
  *
- * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, where each
+ * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, when each
  * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
  */
 

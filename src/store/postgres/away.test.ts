@@ -28,7 +28,7 @@ const batches: readonly AppendBatch[] = [...Array<number>(40).fill(1), 2, 30, 40
 )
 
 const RETRY_FOR_MS = 2000
-/** It would take far longer if the waiting appends were retried one after the other. */
+/** Retrying the waiting appends one after the other would take far longer. */
 const ANSWERED_WITHIN_MS = 20_000
 
 const totalOf = (ledger: Ledger, organizationId: string): Promise<number | undefined> =>

@@ -18,7 +18,7 @@ describe('arrays in the binary format', () => {
     await server[Symbol.asyncDispose]()
   })
 
-  /** The elements in their order, as the server understood them. */
+  /** The elements in order, as the server read them. */
   const received = async (type: string, array: Buffer): Promise<readonly unknown[]> => {
     const { rows } = await client.query(
       `SELECT value FROM unnest($1::${type}[]) WITH ORDINALITY AS input (value, place) ORDER BY place`,
@@ -30,7 +30,7 @@ describe('arrays in the binary format', () => {
   const holdsFor = <T>(values: fc.Arbitrary<T>, check: (values: readonly T[]) => Promise<void>): Promise<void> =>
     fc.assert(fc.asyncProperty(fc.array(values), check), { numRuns: 100 })
 
-  test('every integer of a column arrives as it is', async () => {
+  test('every integer arrives unchanged', async () => {
     const safe = fc.oneof(
       fc.maxSafeInteger(),
       fc.constantFrom(0, -1, 2 ** 31, 2 ** 32, -(2 ** 32), 2 ** 53, -(2 ** 53)),
@@ -52,7 +52,7 @@ describe('arrays in the binary format', () => {
     })
   })
 
-  test('every text arrives as it is, and undefined as NULL', async () => {
+  test('every text arrives unchanged, and undefined as NULL', async () => {
     const unit = fc.oneof(
       fc.constantFrom('"', '\\', '{', '}', ',', ' ', "'", '\n', 'é', '\u0301', '€', '😀', '\u{10ffff}', '\ufeff'),
       fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((text) => text !== '\0'),
@@ -66,7 +66,7 @@ describe('arrays in the binary format', () => {
     })
   })
 
-  test('every string of bytes arrives as it is, also a view of a larger one', async () => {
+  test('every byte array arrives unchanged, even if it is a view of a larger buffer', async () => {
     await holdsFor(fc.uint8Array(), async (values) => {
       const views = values.map((value) => Uint8Array.of(1, ...value, 2).subarray(1, value.length + 1))
       assert.deepEqual(
@@ -76,7 +76,7 @@ describe('arrays in the binary format', () => {
     })
   })
 
-  test('what does not fit is refused, not cut off', () => {
+  test('a number that does not fit is rejected, not truncated', () => {
     for (const value of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       for (const array of [bigints, integers, smallints]) assert.throws(() => array([value]), RangeError)
     }

@@ -1,12 +1,13 @@
 /**
- * Arrays as query parameters for `unnest`, in PostgreSQL's binary format: pg sends a Buffer as it is. Nothing needs quoting,
+ * Arrays as query parameters for `unnest`, in PostgreSQL's binary format: pg sends a Buffer unchanged. Nothing needs quoting,
  * and neither side converts numbers or bytes to text (`npm run bench -- arrays`).
  *
- * An array is the number of dimensions, whether it has NULLs, the type of its elements, the count and the first index, then
- * each element with its length, -1 for NULL. All integers are big-endian. https://doxygen.postgresql.org/arrayfuncs_8c.html
+ * An array consists of the number of dimensions, whether there are NULLs, the type of the elements, their count and the first
+ * index, then the length (-1 for NULL) and bytes of each element. All integers are big-endian.
+ * https://doxygen.postgresql.org/arrayfuncs_8c.html
  */
 
-/** Types by their number in `pg_type`, which is the same in every installation. */
+/** The object ids of the types in `pg_type`, which are the same in every installation. */
 const BYTEA = 17
 const BIGINT = 20
 const SMALLINT = 21
@@ -25,7 +26,7 @@ export const bigints = (values: readonly (number | bigint)[]): Buffer => {
     if (typeof value === 'bigint') {
       at = array.writeBigInt64BE(value, at)
     } else {
-      // Two halves: a bigint for each number would take most of the time.
+      // Written in two halves, because creating a bigint for each number would take most of the time.
       at = array.writeInt32BE(Math.floor(whole(value) / 2 ** 32), at)
       at = array.writeUInt32BE(value >>> 0, at)
     }
@@ -47,7 +48,7 @@ export const smallints = (values: readonly number[]): Buffer => {
   return array
 }
 
-/** Undefined is NULL. */
+/** `undefined` becomes NULL. */
 export const texts = (values: readonly (string | undefined)[]): Buffer => {
   // A UTF-16 code unit takes at most three bytes of UTF-8.
   const bytesMax = values.reduce((sum, value) => sum + LENGTH_BYTES + (value?.length ?? 0) * 3, 0)
@@ -72,7 +73,7 @@ export const byteStrings = (values: readonly Uint8Array[]): Buffer => {
   return array
 }
 
-/** One dimension, whose first index is 1; its elements are written by the caller. */
+/** An array of one dimension, whose first index is 1. The caller writes the elements. */
 const createArray = (type: number, count: number, elementBytes: number, hasNulls = false): Buffer => {
   const array = Buffer.allocUnsafe(HEADER_BYTES + elementBytes)
   let at = 0
@@ -80,7 +81,7 @@ const createArray = (type: number, count: number, elementBytes: number, hasNulls
   return array
 }
 
-/** A fraction would be cut off without a word. */
+/** Buffer would silently drop a fraction. */
 const whole = (value: number): number => {
   if (!Number.isInteger(value)) throw new RangeError(`not a whole number: ${value}`)
   return value

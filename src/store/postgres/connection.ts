@@ -252,7 +252,7 @@ const cancelStatementOf = (client: pg.PoolClient): void => {
     request.writeInt32BE(number, index * 4)
   }
   const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
-  // If cancelling fails, the statement timeout still ends the statement.
+  // If canceling fails, the statement timeout still ends the statement.
   socket.on('error', () => {})
   socket.setTimeout(QUICK_MS, () => socket.destroy())
   socket.resume()

@@ -107,7 +107,7 @@ export class RecordWriter {
     await amendment.totals.write(client, organizationId)
   }
 
-  /** Inserts the records that are new, in order of their ids. Returns the keys of those. */
+  /** Inserts the records that are new, in order of their ids, and returns the keys of the inserted records. */
   async #insert(
     client: PoolClient,
     { name, text }: Statement,
@@ -208,7 +208,7 @@ type Statement = { readonly name: string; readonly text: string }
 
 const isSameContent = (current: Held, record: NewRecord): boolean => Buffer.compare(current.digest, record.digest) === 0
 
-/** Whether a record has the same content, charge and everything else that is shown as the current one. */
+/** Whether a record equals the current one in its content, its charge and everything else that is shown of it. */
 const isSameCharge = (current: Current, record: NewRecord): boolean =>
   isSameContent(current, record) &&
   current.credits === record.credits &&

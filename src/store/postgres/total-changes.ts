@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import type { Credits } from '#model/credits.ts'
 import { bigints, texts } from './binary-arrays.ts'
 
-/** The totals that a record counts towards. '' means no report or no member. */
+/** The totals that a record counts toward. '' means no report or no member. */
 export type Counted = {
   readonly dayStart: number
   readonly reportId: string

@@ -32,7 +32,7 @@ export class FileGuard {
   #modifiedAt: bigint
   #mark: DatabaseMark | undefined
   #walBytes = 0n
-  /** The modification time at which the file was unreadable: for the same time, there is no second wait. */
+  /** The modification time of the file when it was unreadable. As long as that is unchanged, there is no second wait. */
   #unreadableAt: bigint | undefined
   #checkedAt = 0
 
@@ -54,7 +54,7 @@ export class FileGuard {
     return Number(this.#walBytes)
   }
 
-  /** The mark in the file itself, without the write-ahead log: the one of the last checkpoint. */
+  /** The mark in the file itself, without the write-ahead log: the mark as of the last checkpoint. */
   get mark(): DatabaseMark | undefined {
     return this.#mark
   }

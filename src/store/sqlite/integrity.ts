@@ -1,4 +1,4 @@
-/** Checks whether the file is intact and the totals equal the sums of the records. Without findings, there is no damage. */
+/** Checks whether the file is intact and the totals equal the sums of the records. No findings means no damage. */
 import type { DatabaseSync } from 'node:sqlite'
 
 export const FINDINGS_MAX = 100
@@ -13,7 +13,7 @@ export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | '
       .filter((line) => line !== 'ok'),
   )
 
-/** Compares the records with the totals, day by day, in short transactions that do not hold up anybody else. */
+/** Compares the records with the totals, day by day, in short transactions that hold nobody up. */
 export function* checkTotals(database: DatabaseSync): Generator<string> {
   for (const organizationId of organizationsOf(database)) yield* checkOrganization(database, organizationId)
 }
@@ -41,7 +41,7 @@ const BROKEN_REVISIONS = `
       AND old.message_id = new.message_id AND old.revision = new.revision - 1 AND old.superseded_by = new.revision)
   LIMIT ?`
 
-/** Every organization with records or totals, in a damaged database even with only one of them. Steps through the index. */
+/** Every organization with records or totals; a damaged database may have only one of the two. Steps through the index. */
 function* organizationsOf(database: DatabaseSync): Generator<string> {
   const next = database.prepare(`
     SELECT min(organization_id) AS id FROM (

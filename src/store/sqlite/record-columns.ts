@@ -1,6 +1,6 @@
 /**
- * A batch of records as columns, for the writer thread. From ten records on, a few arrays cost less to send than cloned records, and
- * a fifth as much at a hundred (bench/thread-transfer.ts).
+ * A batch of records as columns, for the writer thread. From ten records on, sending a few arrays costs less than cloning each
+ * record; for a hundred records, it costs a fifth (bench/thread-transfer.ts).
  */
 import type { AppendBatch } from '#metering/ledger.ts'
 import { isCanonicalTimestamp } from '#model/timestamp.ts'

@@ -85,7 +85,7 @@ export class RecordWriter {
     return { status: 'amended', credits: creditsAt(batch, row) }
   }
 
-  /** For a message with the same content: whether its charge and everything shown of it would be the same. */
+  /** Whether a record with the same content would also have the same charge and everything else that is shown of it. */
   #isSameCharge(batch: RecordColumns, row: number, current: Current): boolean {
     return (
       current.credits_micros === batch.credits[row] &&

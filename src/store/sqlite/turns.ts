@@ -26,7 +26,7 @@ export class Turns {
   #leave(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#running--
-    // The next in the queue takes over the place, so the number of running reads stays the same.
+    // The next read in the queue takes this one's place, so the number of running reads stays the same.
     else next()
   }
 

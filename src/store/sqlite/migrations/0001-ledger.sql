@@ -49,7 +49,7 @@ CREATE TABLE usage_record (
   at_ms INTEGER NOT NULL,
   message_id ANY NOT NULL CHECK (typeof(message_id) IN ('integer', 'text')),
   revision INTEGER NOT NULL,
-  -- As received, where that is not the canonical form of at_ms.
+  -- As received, unless it is the canonical form of at_ms.
   timestamp TEXT,
   member TEXT,
   report_id TEXT,
@@ -59,7 +59,7 @@ CREATE TABLE usage_record (
   measurement BLOB NOT NULL,
   digest BLOB NOT NULL,
   recorded_at INTEGER NOT NULL,
-  -- The one column that is written later, and only once: the revision that took this one's place.
+  -- The only column that is written later, and only once: the revision that superseded this one.
   superseded_by INTEGER,
   PRIMARY KEY (organization_id, at_ms, message_id, revision)
 ) STRICT, WITHOUT ROWID;
@@ -72,7 +72,7 @@ CREATE TABLE daily_total (
   day_start INTEGER NOT NULL,
   messages INTEGER NOT NULL,
   credits_micros INTEGER NOT NULL,
-  -- Grows with every change of the day.
+  -- Increases with every change of the day's total.
   version INTEGER NOT NULL,
   PRIMARY KEY (organization_id, day_start)
 ) STRICT, WITHOUT ROWID;
