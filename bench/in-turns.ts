@@ -1,17 +1,17 @@
 /**
- * Several ways to do one thing, run in turns on one machine. What slows one way slows the next one too, so the ratio of a
- * pair holds even if the figures themselves do not. The cost is CPU time: other processes disturb it less than the clock.
+ * Runs several ways to do one thing in turns. Whatever slows one way slows the next one too, so the ratio of a pair holds even
+ * if the figures themselves do not. The cost is CPU time, which other processes disturb less than elapsed time.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { median, type Report } from './report.ts'
 
-/** Does the thing once and returns the CPU time it took, in microseconds an operation. */
+/** Runs once and returns the CPU time per operation, in microseconds. */
 export type Way = () => number | Promise<number>
 
-/** Rounds that are run but not counted, as code is still being compiled. */
+/** Rounds that are run but not counted, because code is still being compiled. */
 const WARM_UP_ROUNDS = 3
 
-/** Runs each way once a round and prints its cost and how it compares with the first one. */
+/** Runs each way once per round. Prints its cost and the ratio to the first way. */
 export const compareInTurns = async (
   report: Report,
   label: string,
@@ -22,7 +22,7 @@ export const compareInTurns = async (
   const costs = new Map<string, number[]>(entries.map(([name]) => [name, []]))
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     report.progress(label, Math.max(0, round), rounds)
-    // The other way round each time: nobody always comes first.
+    // In the opposite order every other round, so that no way always comes first.
     for (const [name, run] of round % 2 === 0 ? entries : entries.toReversed()) {
       const cost = await run()
       if (round >= 0) costs.get(name)?.push(cost)
@@ -31,12 +31,12 @@ export const compareInTurns = async (
   const [firstName = ''] = Object.keys(ways)
   const first = costs.get(firstName) ?? []
   report.table(
-    ['', 'CPU, µs (median)', `of the CPU of ${firstName} (95 % interval)`],
+    ['', 'CPU, µs (median)', 'ratio (95 % interval)'],
     [...costs].map(([name, own]) => [name, median(own).toPrecision(3), ratioText(own, first)]),
   )
 }
 
-/** The median of the ratios, pair by pair, and where the true median lies with 95 %, from the order of the ratios. */
+/** The median of the ratios, pair by pair, with its 95 % interval, taken from the ordered ratios. */
 const ratioText = (ones: readonly number[], others: readonly number[]): string => {
   const ratios = ones.map((one, index) => one / (others[index] ?? Number.NaN)).sort((one, other) => one - other)
   const outside = Math.max(0, Math.floor(ratios.length / 2 - 0.98 * Math.sqrt(ratios.length)))
@@ -44,7 +44,7 @@ const ratioText = (ones: readonly number[], others: readonly number[]): string =
   return `${median(ratios).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
-/** What `times` runs cost on this thread, each. */
+/** The CPU time of each of `times` runs on this thread, in microseconds. */
 export const cpuOfRuns = (times: number, run: (time: number) => void): number => {
   const before = process.threadCpuUsage()
   for (let time = 0; time < times; time++) run(time)

@@ -16,7 +16,7 @@ export type Running = AsyncDisposable & {
   readonly peakBytes: () => number
 }
 
-/** Those that `npm start` gives to Node.js. */
+/** The flags that `npm start` passes to Node.js. */
 export const startFlags: readonly string[] = packageJson.scripts.start.match(/--\S+/g) ?? []
 const serve = packageJson.scripts.start.replace(/^node (--\S+ )*/, '')
 
@@ -27,7 +27,7 @@ export const startProcess = async (file: string, ...args: readonly string[]): Pr
   return running(child, port)
 }
 
-/** The service as `npm start` runs it, unless with other flags; its log and, if none is given, its database go with it. */
+/** Starts the service as `npm start` does, or with other flags. Its log, and its database if none is given, are deleted with it. */
 export const startService = async (
   environment: Readonly<Record<string, string>>,
   flags: readonly string[] = startFlags,

@@ -1,16 +1,16 @@
-/** GET requests on a keep-alive connection, of whose answers no more is read than their length: the server is what is measured. */
+/** GET requests on a keep-alive connection. Only the length of a response is parsed, so that the server is the bottleneck. */
 import { connect } from 'node:net'
 
 export type Reader = {
   readonly port: number
   readonly path: string
-  /** Asked before each request; the connection is closed once there is none. */
+  /** Called before each request. Once it returns false, the connection is closed. */
   readonly hasNext: () => boolean
   readonly answered: (answer: { readonly ms: number; readonly isOk: boolean }) => void
   readonly received?: (bytes: number) => void
 }
 
-/** Sends the next request as soon as an answer is whole. Resolves when the connection is closed; rejects if it breaks. */
+/** Sends the next request as soon as a response is complete. Resolves when the connection is closed; rejects if it breaks. */
 export const keepAsking = ({ port, path, hasNext, answered, received = () => {} }: Reader): Promise<void> =>
   new Promise((resolve, reject) => {
     const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
@@ -48,7 +48,7 @@ export const keepAsking = ({ port, path, hasNext, answered, received = () => {} 
     })
   })
 
-/** Sends so many requests on 16 connections, all in all. Throws unless each is answered with 200. */
+/** Sends `count` requests in total over 16 connections. Throws unless every response has status 200. */
 export const sendRequests = async (port: number, path: string, count: number): Promise<void> => {
   let sent = 0
   let failures = 0

@@ -1,11 +1,11 @@
 /**
- * Measures variants in turns. Whatever slows one of them slows the next one too, so the ratio of neighbors holds on a busy
- * machine, where the figures themselves do not.
+ * Measures variants in turns. Whatever slows one variant slows the next one too, so on a busy machine the ratio of neighboring
+ * runs holds even if the figures themselves do not.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { median, type Report } from './report.ts'
 
-/** Runs every variant once in each round, in the opposite order in every other round. */
+/** Runs every variant once per round, in the opposite order every other round. */
 export const takeTurns = async <Name extends string, Figures>(
   { progress }: Report,
   label: string,
@@ -21,7 +21,7 @@ export const takeTurns = async <Name extends string, Figures>(
   return all
 }
 
-/** The median of the ratios of neighbors, with the interval that holds the true one in 95 of 100 cases. */
+/** The median of the ratios of neighboring runs, with its 95 % interval. */
 export const ratio = (ones: readonly number[], others: readonly number[]): string => {
   const ratios = ones.map((one, index) => one / (others[index] ?? Number.NaN)).sort((one, other) => one - other)
   const outside = ranksOutside(ratios.length)
@@ -29,7 +29,7 @@ export const ratio = (ones: readonly number[], others: readonly number[]): strin
   return `${median(ratios).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
-/** How many of so many ordered values lie outside on each side; for five or fewer that is none, at less than 95. */
+/** How many of `count` ordered values lie outside the 95 % interval on each side. Five or fewer are too few: then none do. */
 const ranksOutside = (count: number): number => {
   let probability = 0.5 ** count
   let sum = 0
@@ -40,7 +40,7 @@ const ranksOutside = (count: number): number => {
   }
 }
 
-/** CPU that a process has used, all its threads, in microseconds. From Linux's /proc; NaN on other systems. */
+/** The CPU time of all threads of a process so far, in microseconds. From Linux's /proc; NaN on other systems. */
 export const cpuOf = (pid: number): number => {
   try {
     return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadCpu(pid, thread), 0) / 1000
@@ -49,7 +49,7 @@ export const cpuOf = (pid: number): number => {
   }
 }
 
-/** In nanoseconds. A thread may end while it is looked at. */
+/** In nanoseconds; 0 if the thread has just ended. */
 const threadCpu = (pid: number, thread: string): number => {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])

@@ -1,4 +1,4 @@
-/** An upstream that lists made-up messages, in the benchmark's own process. */
+/** An upstream that lists synthetic messages, in the benchmark's own process. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +6,7 @@ import { madeUpText } from './texts.ts'
 
 const REPORTS = [5392, 8806, 1124, 5447, 3952]
 
-/** The body of a listing. Each version has other texts. */
+/** The body of a listing. Each version has different texts. */
 export const listingOf = (size: number, version: number): Buffer => {
   const start = Date.parse('2024-05-01T00:00:00Z')
   const messages: string[] = []
@@ -22,7 +22,7 @@ export const listingOf = (size: number, version: number): Buffer => {
 
 type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
 
-/** Without an `etag` every refresh reads and prices the whole listing. */
+/** Without an `etag`, every refresh reads and prices the whole listing. */
 export const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions = {}) => {
   const server = createServer((incoming, response) => {
     const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []
