@@ -53,7 +53,7 @@ export const benchSqliteReadings = async (report: Report, records: number): Prom
       pieces.at(-1)?.toFixed(1) ?? '',
     ]
   })
-  report.table(['', 'CPU in all, s', 'pieces', 'CPU of a piece, ms: median', 'p99', 'max'], rows)
+  report.table(['', 'total CPU, s', 'pieces', 'CPU per piece, ms: median', 'p99', 'max'], rows)
   rmSync(folder, { recursive: true })
 }
 
