@@ -1,4 +1,4 @@
-/** What does the digest of a message cost, and what would it cost with `createHmac` instead of our own HMAC? */
+/** What does the digest of a message cost, and what would it cost with `createHmac` instead of RFC 2104 written out? */
 import { createHmac } from 'node:crypto'
 import { canonicalContent, createContentDigest, DIGEST_BYTES } from '../src/metering/content-digest.ts'
 import type { Report } from './report.ts'
@@ -14,7 +14,7 @@ export const benchContentDigest = async (report: Report): Promise<void> => {
   const key = 'k'.repeat(43)
   const digest = createContentDigest(key)
   const messageAt = (time: number) => messages[time] as (typeof messages)[number]
-  report.heading(`The digest of a message: ${messages.length} ${source} in turns, ${ROUNDS} rounds`)
+  report.heading(`The digest of a message: ${messages.length} ${source}, ${ROUNDS} rounds`)
   await compareInTurns(report, 'content digest', ROUNDS, {
     'RFC 2104 written out': () => cpuOfRuns(messages.length, (time) => digest(messageAt(time))),
     createHmac: () =>

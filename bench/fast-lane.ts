@@ -1,6 +1,6 @@
 /**
- * What does the fast lane of `GET /usage` save? A request for `/usage?` gets the same bytes from the same memory, but goes
- * through the framework, because the fast lane answers only the exact address `/usage`.
+ * What does the fast lane of `GET /usage` save? It takes only the exact address `/usage`. A request for `/usage?` goes through
+ * the framework and gets the same bytes from the same memory.
  */
 
 import { startProcess, startService } from './processes.ts'
@@ -25,9 +25,7 @@ export const benchFastLane = async (report: Report): Promise<void> => {
       await sendRequests(port, path, REQUESTS)
       return (cpuOf(pid) - before) / REQUESTS
     }
-  report.heading(
-    `The fast lane: an answer of ${bytes} bytes from memory, ${REQUESTS} requests in turns, ${ROUNDS} rounds`,
-  )
+  report.heading(`The fast lane: a response of ${bytes} bytes from memory, ${ROUNDS} rounds of ${REQUESTS} requests`)
   await compareInTurns(report, 'fast lane', ROUNDS, {
     'the fast lane': asking(service, '/usage'),
     'the framework': asking(service, '/usage?'),

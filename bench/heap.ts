@@ -1,4 +1,4 @@
-/** How much memory do the heap flags that `npm start` passes to Node.js save, and how much speed do they cost? */
+/** How much memory do the heap flags of `npm start` save, and how much speed do they cost? */
 import { call, type IntakeLoad, measured, streamMessages } from './ledger.ts'
 import { startFlags, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
@@ -24,16 +24,16 @@ export const benchHeap = async (report: Report, rounds = ROUNDS): Promise<void> 
   const others = Object.entries(FLAGS).filter(([name, flags]) => name === 'as npm start' || flags.join(' ') !== given)
   const loads: readonly (readonly [string, (flags: readonly string[]) => Promise<Figures>])[] = [
     [`${STREAMED.toLocaleString('en')} messages streamed into SQLite`, (flags) => under(flags, takeStream)],
-    ['16 connections that send 1,000 messages a request', (flags) => under(flags, takeRequests)],
+    ['1,000 messages per request over 16 connections', (flags) => under(flags, takeRequests)],
   ]
   for (const [load, run] of loads) {
-    report.heading(`Flags for the heap: ${load}`)
+    report.heading(`Heap flags: ${load}`)
     const variants = Object.fromEntries(others.map(([name, flags]) => [name, () => run(flags)]))
     const figures = await takeTurns(report, load, rounds, variants)
     const ours = figures['as npm start'] ?? []
     const of = (each: readonly Figures[], name: keyof Figures) => each.map((one) => one[name])
     report.table(
-      ['flags', 'most memory, MB resident', 'messages/s', 'of npm start', 'µs of CPU a message', 'of npm start'],
+      ['flags', 'peak resident memory, MB', 'messages/s', 'ratio', 'CPU, µs per message', 'ratio'],
       Object.entries(figures).map(([name, each]) => [
         `${name}: ${FLAGS[name]?.join(' ')}`,
         (median(of(each, 'peak')) / 1e6).toFixed(0),
@@ -48,7 +48,7 @@ export const benchHeap = async (report: Report, rounds = ROUNDS): Promise<void> 
 
 type Service = Awaited<ReturnType<typeof startService>>
 
-/** Uses a new service with a new database each time. `load` resolves to the number of accepted messages and the seconds taken. */
+/** Starts a new service with a new database. `load` resolves to the number of messages and of seconds. */
 const under = async (
   flags: readonly string[],
   load: (service: Service) => Promise<readonly [number, number]>,
@@ -67,12 +67,13 @@ const under = async (
 const takeStream = async (service: Service): Promise<readonly [number, number]> => {
   const startedAt = performance.now()
   const answer = await streamMessages(service, STREAMED)
-  if (!answer.includes(`"done":true,"accepted":${STREAMED},`)) throw new Error(`not all was accepted: ${answer}`)
+  if (!answer.includes(`"done":true,"accepted":${STREAMED},`))
+    throw new Error(`not all messages were accepted: ${answer}`)
   return [STREAMED, (performance.now() - startedAt) / 1000]
 }
 
 const takeRequests = async (service: Service): Promise<readonly [number, number]> => {
   const load = await measured<IntakeLoad>('bench/intake-load.ts', [service.port, 1000, 16, SECONDS, 0, 0])
-  if (load.failures > 0) throw new Error(`${load.failures} requests were not accepted whole`)
+  if (load.failures > 0) throw new Error(`${load.failures} requests were not accepted completely`)
   return [load.nextId, load.nextId / load.messagesPerSecond]
 }

@@ -1,4 +1,4 @@
-/** What does it cost to reject JSON with a duplicate key, compared with JSON.parse, which keeps the last of the values? */
+/** What does it cost to refuse JSON in which an object has a key twice, compared with JSON.parse, which keeps the last value? */
 import { readJson } from '../src/formats/json.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
@@ -23,17 +23,15 @@ export const benchJsonKeys = async (report: Report): Promise<void> => {
     cpuOfRuns(BODIES, (time) => {
       read(bodies[time] as Buffer)
     }) / MESSAGES
-  report.heading(
-    `Reading a message of a JSON body: ${BODIES} bodies of ${MESSAGES} ${source} in turns, ${ROUNDS} rounds`,
-  )
+  report.heading(`Reading a JSON body, per message: ${BODIES} bodies of ${MESSAGES} ${source}, ${ROUNDS} rounds`)
   await compareInTurns(report, 'JSON keys', ROUNDS, {
-    'readJson: no key twice': run((bytes) => readJson(bytes)),
-    'JSON.parse of the text': run((bytes) => JSON.parse(bytes.toString())),
+    '`readJson`: refuses a repeated key': run((bytes) => readJson(bytes)),
+    '`JSON.parse`: keeps the last value': run((bytes) => JSON.parse(bytes.toString())),
     'a set of keys for each object': run((bytes) => parseWithSets(bytes.toString())),
   })
 }
 
-/** The alternative: finds the keys in the text, and looks up each one among the earlier keys of its object. */
+/** The alternative: finds the keys in the text, and looks up each one among the keys of its object. */
 const parseWithSets = (text: string): unknown => {
   const open: Set<string>[] = []
   for (const [token, key] of text.matchAll(/"((?:[^"\\]|\\.)*)"(?=\s*:)|"(?:[^"\\]|\\.)*"|[{}]/g)) {
@@ -42,7 +40,7 @@ const parseWithSets = (text: string): unknown => {
     else if (key !== undefined) {
       const keys = open.at(-1)
       const name = JSON.parse(token) as string
-      if (keys?.has(name)) throw new Error('a key twice')
+      if (keys?.has(name)) throw new Error('repeated key')
       keys?.add(name)
     }
   }

@@ -171,7 +171,7 @@ export const benchReads = (report: Report, sizes: readonly number[]): Promise<vo
     }
   })
 
-/** Totals of a month and pages spread over the whole range. */
+/** Times totals of the month, and pages spread over it. */
 const timeReads = async (url: string): Promise<readonly string[]> => {
   await using service = await startService({ DATABASE_URL: url })
   const month = `from=${dateOf(0)}&to=${dateOf(DAYS)}`
@@ -194,7 +194,7 @@ const timeReads = async (url: string): Promise<readonly string[]> => {
   return figures
 }
 
-/** Streams `count` messages in one NDJSON request, and reports the peak memory of the server. */
+/** Measures `count` messages in one NDJSON request, and the peak memory of the server. */
 export const benchStream = (report: Report, count: number): Promise<void> =>
   withStores(async (store) => {
     report.heading(`${count.toLocaleString('en')} messages streamed into ${store.name} as NDJSON`)
@@ -204,7 +204,8 @@ export const benchStream = (report: Report, count: number): Promise<void> =>
     const startedAt = performance.now()
     const answer = await streamMessages(service, count)
     const seconds = (performance.now() - startedAt) / 1000
-    if (!answer.includes(`"done":true,"accepted":${count},`)) throw new Error(`not all was accepted: ${answer}`)
+    if (!answer.includes(`"done":true,"accepted":${count},`))
+      throw new Error(`not all messages were accepted: ${answer}`)
     report.line(
       `${whole(count / seconds)} messages/s; peak resident memory ${(service.peakBytes() / 1e6).toFixed(0)} MB.`,
     )
@@ -260,13 +261,13 @@ export type IntakeLoad = {
   readonly nextId: number
 }
 
-/** Runs a program of the bench and parses the JSON that it prints. */
+/** Runs another program of the benchmark and resolves to the JSON it prints. */
 export const measured = async <T>(file: string, args: readonly (string | number)[]): Promise<T> => {
   const child = spawn(process.execPath, [file, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
   return JSON.parse(await text(child.stdout)) as T
 }
 
-/** Resolves to the duration of the call, in milliseconds. */
+/** Resolves to how long the request took, in milliseconds. */
 export const call = async ({ port }: Running, method: string, path: string, body?: unknown): Promise<number> => {
   const startedAt = performance.now()
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {

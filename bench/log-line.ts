@@ -1,4 +1,4 @@
-/** What does the log line of a request cost, and what would pino's own line and pino's own buffering cost? */
+/** What does the log line of a request cost, and what would pino's line and pino's buffer cost? */
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ export const benchLogLine = async (report: Report): Promise<void> => {
       return cpu
     }
   }
-  report.heading(`A log line of a request, to a file: ${LINES} lines in turns, ${ROUNDS} rounds`)
+  report.heading(`The log line of a request, written to a file: ${LINES} lines, ${ROUNDS} rounds`)
   await compareInTurns(report, 'log line', ROUNDS, {
     'our line, our buffer': () => {
       const cpu = cpuOfRuns(LINES, (time) => answered(fields(time)))

@@ -1,6 +1,6 @@
 /**
- * What does it cost to send the columns of 1,000 records to PostgreSQL as binary arrays, as array literals, and as arrays that
- * pg converts? One connection inserts; its CPU and that of its server process are counted.
+ * What does it cost to send the columns of 1,000 records to PostgreSQL as binary arrays, as array literals, or as arrays that
+ * pg converts? Counts the CPU of the client and that of the connection's server process.
  */
 import pg from 'pg'
 import { isCanonicalTimestamp } from '../src/model/timestamp.ts'
@@ -47,7 +47,7 @@ const quoted = (value: string | undefined): string => {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 
 export const benchPostgresArrays = async (report: Report): Promise<void> => {
-  report.heading(`Columns of ${ROWS.toLocaleString('en')} records to PostgreSQL`)
+  report.heading(`Arrays to PostgreSQL: ${ROWS.toLocaleString('en')} records per statement, ${ROUNDS} rounds`)
   await using server = await startPostgres({ sync: true })
   const url = await server.createDatabase()
   await (await createPostgresLedger({ url, poolSize: 1 })).close()
@@ -76,7 +76,7 @@ export const benchPostgresArrays = async (report: Report): Promise<void> => {
   const [ours = []] = Object.values(figures)
   const of = (each: typeof ours, name: 'ms' | 'client' | 'server') => each.map((one) => one[name])
   report.table(
-    ['', 'client, µs of CPU a row', 'of binary', 'server', 'of binary', 'time of binary'],
+    ['', 'client CPU, µs per row', 'ratio', 'server CPU, µs per row', 'ratio', 'elapsed time, ratio'],
     Object.entries(figures).map(([name, each]) => [
       name,
       median(of(each, 'client')).toFixed(2),
@@ -111,7 +111,7 @@ const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): C
   }
 }
 
-/** As the ledger inserts records, without the totals. */
+/** Inserts records as the ledger does, without the totals. */
 const INSERT = `
   INSERT INTO usage_record (organization_id, revision, message_number, at_ms, day_start, credits_micros, recorded_at,
     rate_card_id, message_name, timestamp, member, report_id, report_name, measurement, digest)

@@ -1,5 +1,5 @@
 /**
- * How many statements should append to one organization in PostgreSQL at a time? 16 callers append batches of 1, 100 and
+ * How many statements should append to one organization in PostgreSQL at the same time? 16 callers append batches of 1, 100 and
  * 1,000 records, without HTTP.
  */
 import { AppendQueue, type QueueLimits } from '../src/store/postgres/append-queue.ts'
@@ -17,13 +17,13 @@ const ROUNDS = 15
 const BATCHES = [1, 100, 1000]
 
 const LIMITS: Readonly<Record<string, QueueLimits>> = {
-  'four from 500 waiting rows on, else one (as it is)': { statementsAtOnce: 4, rowsForAnother: 500 },
+  'up to four if 500 rows wait, otherwise one (the service)': { statementsAtOnce: 4, rowsForAnother: 500 },
   'always one': { statementsAtOnce: 1, rowsForAnother: 0 },
   'always up to four': { statementsAtOnce: 4, rowsForAnother: 0 },
 }
 
 export const benchPostgresQueue = async (report: Report, batches: readonly number[] = BATCHES): Promise<void> => {
-  report.heading(`Statements at a time for one organization in PostgreSQL, ${CALLERS} callers`)
+  report.heading(`Concurrent statements for one organization in PostgreSQL, ${CALLERS} callers`)
   await using server = await startPostgres({ sync: true })
   const url = await server.createDatabase()
   await (await createPostgresLedger({ url, poolSize: 1 })).close()
@@ -57,6 +57,6 @@ export const benchPostgresQueue = async (report: Report, batches: readonly numbe
       rows.push([String(batch), name, Math.round(median(each)).toLocaleString('en'), ratio(each, ours)])
     }
   }
-  report.table(['records a batch', 'statements at a time', 'records/s', 'of the first (95 % interval)'], rows)
+  report.table(['records per batch', 'statements at a time', 'records/s (median)', 'ratio (95 % interval)'], rows)
   await connection.close()
 }

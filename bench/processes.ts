@@ -27,10 +27,7 @@ export const startProcess = async (file: string, ...args: readonly string[]): Pr
   return running(child, port)
 }
 
-/**
- * Starts the service as `npm start` does, or with other flags. Its log is deleted when it ends, and so is its database unless
- * `environment` names one.
- */
+/** Starts the service as `npm start` does, or with other flags. Its log, and its database if none is given, are deleted with it. */
 export const startService = async (
   environment: Readonly<Record<string, string>>,
   flags: readonly string[] = startFlags,

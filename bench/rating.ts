@@ -26,7 +26,7 @@ export const benchRating = (report: Report): void => {
     [name, Math.round(texts.length / seconds).toLocaleString('en'), (megabytes / seconds).toFixed(1)] as const
   report.table(['', 'messages/s', 'MB/s'], [row('measure + price', median(ours)), row('naive', median(naive))])
   report.line(
-    `measure + price is ${(median(naive) / median(ours)).toFixed(1)} times as fast as the naive rules (pair by pair).`,
+    `measure + price is ${(median(naive) / median(ours)).toFixed(1)} times as fast as the naive rules (ratio of the medians).`,
   )
 
   report.heading('A message of 250 code points, by script (min and median of 60 rounds)')
@@ -42,7 +42,7 @@ export const benchRating = (report: Report): void => {
 const rateOne = (text: string): number => price(measure(text), standardRateCard).credits
 const naiveOne = (text: string): number => Number(naivePrice(text))
 
-/** Adds up the prices, so that the work is not optimized away. That costs both implementations the same. */
+/** The sum keeps the work from being optimized away, and costs both versions the same. */
 const secondsOf = (texts: readonly string[], rate: (text: string) => number): number => {
   const startedAt = performance.now()
   let sum = 0

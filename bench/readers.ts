@@ -97,7 +97,7 @@ const bench = async (service: Running, pathOf: (reader: number) => string): Prom
   return [...timings, grown.toFixed(0), cpu.toFixed(0), answers]
 }
 
-/** Closes the connection after the response or a second, whichever is first. Retries a rejected request after a second. */
+/** Closes the connection after a second, even amid the response. Resolves to the status, or to `left` if none arrived. */
 const readAndLeave = (port: number, path: string): Promise<string> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -1,4 +1,4 @@
-/** Prepared records of the ledger: all in one month, one in four priced by a report, half with one of 25 members. */
+/** Prepared records for the ledger, all in one month: a quarter with a report, half with one of 50 members. */
 import type { Ledger, NewRecord } from '../src/metering/ledger.ts'
 import { packMeasurement } from '../src/metering/packed-measurement.ts'
 import { measure } from '../src/rating/measure.ts'
@@ -14,7 +14,7 @@ export const SPAN_MS = DAYS * DAY_MS
 
 export const dateOf = (day: number): string => new Date(FIRST + day * DAY_MS).toISOString().slice(0, 10)
 
-/** Returns a function that makes the record of message number `index`. `count` messages are spread evenly over the month. */
+/** Returns a function that makes the record with a given number, of `count` spread evenly over the month. */
 export const recordMaker = (count: number): ((index: number) => NewRecord) => {
   const priced = Array.from({ length: 2000 }, (_, index) => {
     const measurement = measure(madeUpText(index))
@@ -40,7 +40,7 @@ export const recordMaker = (count: number): ((index: number) => NewRecord) => {
   }
 }
 
-/** Appends records in order of time, as messages arrive. */
+/** Appends the records in time order, as messages arrive. */
 export const fillLedger = async (
   ledger: Ledger,
   organizationId: string,

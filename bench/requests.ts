@@ -1,4 +1,4 @@
-/** Sends GET requests on a keep-alive connection. Parses only the length of a response, so that the server is the bottleneck. */
+/** GET requests on a keep-alive connection. Only the length of a response is parsed, so that the server is the bottleneck. */
 import { connect } from 'node:net'
 
 export type Reader = {
@@ -48,7 +48,7 @@ export const keepAsking = ({ port, path, hasNext, answered, received = () => {} 
     })
   })
 
-/** Sends `count` requests in total, on 16 connections. Throws unless every response is a 200. */
+/** Sends `count` requests in total over 16 connections. Throws unless every response has status 200. */
 export const sendRequests = async (port: number, path: string, count: number): Promise<void> => {
   let sent = 0
   let failures = 0

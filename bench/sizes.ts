@@ -1,4 +1,4 @@
-/** How many bytes does the stored measurement of a text take, and how many would the lines of its charge take as JSON? */
+/** How many bytes does the measurement of a text take, and how many would the lines of its charge take as JSON? */
 import { packMeasurement } from '../src/metering/packed-measurement.ts'
 import { measure } from '../src/rating/measure.ts'
 import { price } from '../src/rating/price.ts'
@@ -8,7 +8,7 @@ import { benchTexts } from './texts.ts'
 
 export const benchSizes = (report: Report): void => {
   const { source, texts } = benchTexts()
-  report.heading(`What is kept of a text: ${texts.length.toLocaleString('en')} ${source}`)
+  report.heading(`Bytes kept of a text: ${texts.length.toLocaleString('en')} ${source}`)
   const packed: number[] = []
   const lines: number[] = []
   for (const text of texts) {
@@ -17,7 +17,7 @@ export const benchSizes = (report: Report): void => {
     lines.push(Buffer.byteLength(JSON.stringify(price(measurement, standardRateCard).lines)))
   }
   report.table(
-    ['', 'bytes: mean', 'least', '5th of 100', '95th', 'most'],
+    ['', 'mean, bytes', 'min', 'p5', 'p95', 'max'],
     [
       ['the measurement, packed', ...distribution(packed)],
       ['the lines of the charge, as JSON', ...distribution(lines)],

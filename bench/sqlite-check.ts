@@ -11,7 +11,7 @@ import { median, type Report } from './report.ts'
 const ROUNDS = 3
 
 export const benchSqliteCheck = async (report: Report, sizes: readonly number[]): Promise<void> => {
-  report.heading('Looking for damage in a SQLite file')
+  report.heading('Checking a SQLite file for damage')
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
   const rows: string[][] = []
   for (const size of sizes) {
@@ -39,7 +39,7 @@ export const benchSqliteCheck = async (report: Report, sizes: readonly number[])
     ])
   }
   report.table(
-    ['records', 'MiB', 'quick_check, s of CPU', 'records against totals', 'integrity_check (db check only)'],
+    ['records', 'MiB', 'quick_check: CPU, s', 'all records against their totals', 'integrity_check (only in db check)'],
     rows,
   )
   rmSync(folder, { recursive: true })

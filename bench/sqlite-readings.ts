@@ -1,6 +1,6 @@
 /**
- * How long does SQLite take for reads that the stored totals cannot answer, and how long does one piece of such a read take? While
- * a piece runs, nothing else runs on the reader thread.
+ * How long does SQLite take for readings that the stored totals cannot answer, and how long is each piece of a reading? While a
+ * piece runs, the thread that reads can do nothing else.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,7 +53,7 @@ export const benchSqliteReadings = async (report: Report, records: number): Prom
       pieces.at(-1)?.toFixed(1) ?? '',
     ]
   })
-  report.table(['', 's of CPU in all', 'pieces', 'a piece, ms of CPU (median)', '99th of 100', 'longest'], rows)
+  report.table(['', 'total CPU, s', 'pieces', 'CPU per piece, ms: median', 'p99', 'max'], rows)
   rmSync(folder, { recursive: true })
 }
 

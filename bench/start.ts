@@ -1,4 +1,4 @@
-/** What does the cache of compiled code save? Measures the time until the service responds, and its CPU time and memory by then. */
+/** What does the compile cache save? Measures the time until the service first answers, and its CPU and memory until then. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Running, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
@@ -9,31 +9,31 @@ const ROUNDS = 11
 type Figures = { readonly ms: number; readonly cpu: number; readonly resident: number }
 
 export const benchStart = async (report: Report): Promise<void> => {
-  report.heading('The start, with compiled code kept and without')
+  report.heading('The start, with and without the compile cache')
   const start = (environment: Readonly<Record<string, string>>) => async (): Promise<Figures> => {
     const startedAt = performance.now()
     await using service = await startService(environment)
     const ms = performance.now() - startedAt
     return { ms, cpu: cpuOf(service.pid) / 1000, resident: service.residentBytes() / 1e6 }
   }
-  const variants = { kept: start({}), 'compiled anew': start({ NODE_DISABLE_COMPILE_CACHE: '1' }) }
+  const variants = { 'from the cache': start({}), 'compiled anew': start({ NODE_DISABLE_COMPILE_CACHE: '1' }) }
   await keepCompiledCode()
   const figures = await takeTurns(report, 'starts', ROUNDS, variants)
   const of = (each: readonly Figures[], name: keyof Figures) => each.map((one) => one[name])
   const columns = ['ms', 'cpu', 'resident'] as const
   report.table(
-    ['compiled code', 'ms until it answers', 'of kept', 'ms of CPU', 'of kept', 'MB resident', 'of kept'],
+    ['compiled code', 'time, ms', 'ratio', 'CPU, ms', 'ratio', 'resident memory, MB', 'ratio'],
     Object.entries(figures).map(([name, each]) => [
       name,
       ...columns.flatMap((column) => [
         median(of(each, column)).toFixed(0),
-        ratio(of(each, column), of(figures.kept, column)),
+        ratio(of(each, column), of(figures['from the cache'], column)),
       ]),
     ]),
   )
 }
 
-/** Fills the cache. Node.js writes it when a process exits normally, but a bench kills its services. */
+/** Fills the cache. Node.js writes it when a process exits normally, and the services of the benchmark are killed. */
 const keepCompiledCode = async (): Promise<void> => {
   await using service = await startService({})
   process.kill(service.pid, 'SIGTERM')

@@ -1,6 +1,6 @@
 /**
- * Why does `measure` scan bytes, in a buffer that is reused, and find word edges without branching? Here are variants of its
- * loop for ASCII that lack one or more of these. They only count word edges and third vowels.
+ * Why does `measure` read bytes, in memory that is reused, and find the edges of words without a branch? Each variant of its loop
+ * for ASCII lacks one of these. The variants only count third vowels and edges of words.
  */
 import { firstClasses, VOWEL, WORD } from '../src/rating/code-points.ts'
 import { AHEAD, encodeText, textMemory } from '../src/rating/text-bytes.ts'
@@ -25,12 +25,12 @@ export const benchTextScan = async (report: Report): Promise<void> => {
     Buffer.from(all.slice(index * 250, index * 250 + 250)).toString('latin1'),
   )
   await compareScans(report, `${source} in ASCII`, short)
-  await compareScans(report, `${source} in ASCII, put together and cut`, long)
+  await compareScans(report, `${source} in ASCII, joined and cut`, long)
 }
 
 const compareScans = async (report: Report, source: string, texts: readonly string[]): Promise<void> => {
   const characters = texts.reduce((sum, { length }) => sum + length, 0) / texts.length
-  report.heading(`Scanning a text: ${source}, of ${characters.toFixed(0)} characters, in turns, ${ROUNDS} rounds`)
+  report.heading(`Scanning a text: ${source}, ${characters.toFixed(0)} characters each, ${ROUNDS} rounds`)
   let expected: number | undefined
   const run = (scan: (text: string) => number) => () => {
     let sum = 0
@@ -38,7 +38,7 @@ const compareScans = async (report: Report, source: string, texts: readonly stri
       sum += scan(texts[time % texts.length] as string)
     })
     expected ??= sum
-    if (sum !== expected) throw new Error('the loops do not count alike')
+    if (sum !== expected) throw new Error('the loops count differently')
     return cpu
   }
   await compareInTurns(report, `text scan ${characters.toFixed(0)}`, ROUNDS, {

@@ -1,4 +1,4 @@
-/** Texts for benchmarks: real ones if available, otherwise synthetic ones with similar lengths and scripts. */
+/** Texts for benchmarks: real ones if available, otherwise synthetic ones of similar lengths and scripts. */
 import { readLargeTexts, skipWithout } from '../test/shared-data.ts'
 
 export type Texts = { readonly source: string; readonly texts: readonly string[] }
@@ -25,7 +25,7 @@ export const madeUpText = (index: number): string => {
   return `${words.join(' ')}?`
 }
 
-/** Mulberry32, from 0 to 1. */
+/** Mulberry32: random numbers from 0 to 1. */
 const sequence = (seed: number) => {
   let state = seed
   return (): number => {

@@ -1,4 +1,4 @@
-/** What does it cost to send a batch of records to the SQLite writer thread: as columns, and as one object per record? */
+/** What does it cost to pass a batch of records to the SQLite writer thread as columns, and as objects? */
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import type { AppendBatch } from '../src/metering/ledger.ts'
 import { toColumns } from '../src/store/sqlite/record-columns.ts'
@@ -11,7 +11,7 @@ const ROWS_A_TURN = 20_000
 const ROUNDS = 15
 
 export const benchThreadTransfer = async (report: Report): Promise<void> => {
-  report.heading('Handing records to the thread that writes')
+  report.heading('Records to the SQLite writer thread')
   const { port1, port2 } = new MessageChannel()
   const recordOf = recordMaker(1_000_000)
   const rows: string[][] = []
@@ -28,7 +28,7 @@ export const benchThreadTransfer = async (report: Report): Promise<void> => {
       return (user + system) / ROWS_A_TURN
     }
     const variants = {
-      'as columns that are handed over': send(() => {
+      'columns, transferred': send(() => {
         const columns = toColumns(batch)
         const { at, dayStarts, credits, measurements, measurementEnds, digests } = columns
         const buffers = [at, dayStarts, credits, measurements, measurementEnds, digests]
@@ -37,15 +37,15 @@ export const benchThreadTransfer = async (report: Report): Promise<void> => {
           buffers.map(({ buffer }) => buffer as ArrayBuffer),
         )
       }),
-      'as columns that are copied': send(() => port1.postMessage(toColumns(batch))),
-      'as objects': send(() => port1.postMessage(batch)),
+      'columns, copied': send(() => port1.postMessage(toColumns(batch))),
+      objects: send(() => port1.postMessage(batch)),
     }
     await takeTurns(report, 'warming up', 3, variants)
     const costs = await takeTurns(report, `batches of ${size}`, ROUNDS, variants)
     for (const [name, each] of Object.entries(costs)) {
-      rows.push([String(size), name, median(each).toFixed(2), ratio(each, costs['as columns that are handed over'])])
+      rows.push([String(size), name, median(each).toFixed(2), ratio(each, costs['columns, transferred'])])
     }
   }
-  report.table(['records a batch', '', 'µs of CPU a record, both sides', 'of the first'], rows)
+  report.table(['records per batch', '', 'CPU of both sides, µs per record', 'ratio'], rows)
   port1.close()
 }

@@ -1,11 +1,11 @@
 /**
- * Measures variants in turns. Whatever slows one of them slows the next one too, so the ratio of neighbors holds on a busy
- * machine, where the figures themselves do not.
+ * Measures variants in turns. Whatever slows one variant slows the next one too, so on a busy machine the ratio of neighboring
+ * runs holds even if the figures themselves do not.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { median, type Report } from './report.ts'
 
-/** Runs every variant once per round. Every other round has the opposite order. */
+/** Runs every variant once per round, in the opposite order every other round. */
 export const takeTurns = async <Name extends string, Figures>(
   { progress }: Report,
   label: string,
@@ -52,7 +52,7 @@ export const ratio = (ones: readonly number[], others: readonly number[]): strin
   return `${median(ratios).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }
 
-/** How many of `count` ordered values lie outside the interval on each side. Up to five values are too few for 95 of 100 cases. */
+/** How many of `count` ordered values lie outside the 95 % interval on each side. Five or fewer are too few: then none do. */
 const ranksOutside = (count: number): number => {
   let probability = 0.5 ** count
   let sum = 0
@@ -80,7 +80,7 @@ export const cpuOf = (pid: number): number => {
   }
 }
 
-/** In nanoseconds; 0 if the thread has ended in the meantime. */
+/** In nanoseconds; 0 if the thread has just ended. */
 const threadCpu = (pid: number, thread: string): number => {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])

@@ -1,4 +1,4 @@
-/** What does a refresh save by reusing the object of each charge that has not changed? Measures only the pricing of a listing. */
+/** What does a refresh save by keeping the objects of unchanged charges? Everything else that a refresh does is left out. */
 import { createContentDigest } from '../src/metering/content-digest.ts'
 import { createListing, type Listing } from '../src/metering/listing.ts'
 import { createListingBuilder } from '../src/metering/listing-builder.ts'
@@ -36,7 +36,7 @@ export const benchUnchangedCharges = async (report: Report): Promise<void> => {
     }
   }
   report.heading(
-    `Pricing an unchanged listing again, garbage collection included: ${MESSAGES} ${source} in turns, ${ROUNDS} rounds`,
+    `Pricing an unchanged listing again, including garbage collection: ${MESSAGES} ${source}, ${ROUNDS} rounds`,
   )
   await compareInTurns(report, 'unchanged charges', ROUNDS, {
     'unchanged charges kept': refreshing(true),

@@ -1,4 +1,4 @@
-/** An upstream that lists made-up messages, in the benchmark's own process. */
+/** An upstream that lists synthetic messages, in the benchmark's own process. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -22,7 +22,7 @@ export const listingOf = (size: number, version: number): Buffer => {
 
 type UpstreamOptions = { readonly etag?: string | undefined; readonly answered?: () => void }
 
-/** Without an `etag` every refresh reads and prices the whole listing. */
+/** Without an `etag`, every refresh reads and prices the whole listing. */
 export const startUpstream = async (listing: () => Buffer, { etag, answered = () => {} }: UpstreamOptions = {}) => {
   const server = createServer((incoming, response) => {
     const [, id] = /^\/reports\/(\d+)$/.exec(incoming.url ?? '') ?? []

@@ -17,7 +17,7 @@ import { indexAt } from './usage.ts'
 import { changeView, useView, type View } from './view.ts'
 import { Why } from './why.tsx'
 
-/** Loaded when it is opened, since it brings the pricing rules and their tables. */
+/** Loaded only when opened, because it includes the pricing rules and their tables. */
 const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
 
 export const App = () => {
@@ -68,7 +68,7 @@ export const App = () => {
 const TryItFailed = () => (
   <Panel title="Try it" close={() => changeView({ isTrying: false })}>
     <Reload>
-      <p>Could not load this panel. The page may have been updated.</p>
+      <p>Could not load this panel. The service may have been updated since you opened the page.</p>
     </Reload>
   </Panel>
 )
@@ -127,7 +127,7 @@ const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
   )
 }
 
-/** With an upstream: why the usage shown differs from the Copilot service's listing. */
+/** With an upstream: how the usage shown differs from the Copilot service's listing. */
 const UpstreamNotices = ({ overview: { notListed, notRecorded } }: { readonly overview: Overview }) => (
   <>
     {notListed !== undefined && notListed.messages > 0 && (
@@ -168,7 +168,7 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
         <p className="notice">
           <span>
             <strong>This is sample data.</strong> To see your own usage, report messages through{' '}
-            <a href="/docs">the API</a>, or set <code>UPSTREAM_URL</code> to your Copilot service.
+            <a href="/docs">the API</a>, or set <code>UPSTREAM_URL</code> to the address of your Copilot service.
           </span>
         </p>
       )}

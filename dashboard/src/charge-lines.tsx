@@ -21,14 +21,14 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  report: 'fixed price, replaces all other rules',
+  report: 'fixed price in place of all other rules',
   base: 'every message',
   characters: 'including whitespace',
   'third-vowels': 'each vowel among the 3rd, 6th, 9th, … characters',
-  'length-penalty': 'text longer than the limit',
-  'unique-words': 'discount, no word occurs twice',
-  minimum: 'raises the total to the minimum',
-  palindrome: 'reads the same in both directions, doubles the total',
+  'length-penalty': 'text longer than the rate card’s limit',
+  'unique-words': 'discount: no word occurs twice',
+  minimum: 'raises the total to the rate card’s minimum',
+  palindrome: 'doubles the total: reads the same in both directions',
 }
 
 const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>

@@ -143,7 +143,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
           width={width}
           height={HEIGHT}
           role="group"
-          aria-label={`Credits by ${bucket}. Use the arrow keys to move between bars and Enter to filter.`}
+          aria-label={`Credits by ${bucket}. Use the arrow keys to move between bars, and Enter to filter the messages by a bar.`}
         >
           <Hatches />
           {y.ticks(4).map((tick) => (

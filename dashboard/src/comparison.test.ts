@@ -41,7 +41,7 @@ test('compares nothing for the first period, one in its first minute, one not in
   }
 })
 
-test('compares a range with as many calendar days before it, also across a clock change', () => {
+test('compares a range with as many calendar days before it, even across a clock change', () => {
   const week = { from: '2024-04-01', to: '2024-04-07' }
   const over = spanOf('2024-03-31T22:00:00Z', '2024-04-07T22:00:00Z', '2024-06-01T00:00:00Z', 'Europe/Berlin')
   assert.deepEqual(rangeBefore(week, over, []), { from: '2024-03-25', to: '2024-04-01' })

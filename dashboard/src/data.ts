@@ -1,4 +1,4 @@
-/** The queries to the service, and when each is repeated. */
+/** The queries to the service, and when each is refetched. */
 import {
   hashKey,
   keepPreviousData,
@@ -29,14 +29,14 @@ import type { View } from './view.ts'
 
 export const client: Client = createClient()
 
-/** Up to this many lines are all fetched, then filtered and sorted here. More than that load page by page. */
+/** Up to this many lines are fetched in full, then filtered and sorted here. A longer list loads page by page. */
 export const LINES_AT_ONCE = 100_000
 const LINES_A_PAGE = 10_000
 /** Enough to fill the table while the rest loads. */
 const FIRST_LINES = 200
 const PAGES_AT_ONCE = 3
 const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
-/** Five years. One more is fetched, to compare the oldest with. */
+/** Five years. One more is fetched, so that the oldest can be compared with it. */
 export const PERIODS_SHOWN = 60
 const PERIODS_FETCHED = PERIODS_SHOWN + 1
 const REFRESH_INTERVAL_MS = 60_000
@@ -100,7 +100,7 @@ export const useOverview = (view: View) => useQuery(overviewQuery(view))
 
 const overviewQuery = (view: View) => {
   const { period, range, organization } = view
-  // Grouped by member only if needed: a group per day, report and member can be a lot.
+  // Grouped by member only if needed: one group per day, report and member can be very many.
   const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
   return queryOptions({
     queryKey: ['overview', organization, period, range, group],
@@ -137,7 +137,7 @@ const forgetOtherOrganizations = (queries: QueryClient, own: QueryKey, { organiz
   ) {
     return
   }
-  // Lines are removed, not fetched again: until the new overview is there, they would be stored under the old organization.
+  // Lines are removed, not fetched again: until the new overview arrives, they would be stored under the old organization.
   const isKept = (name: unknown): boolean => name === 'periods' || name === 'charges'
   const ownHash = hashKey(own)
   queries.removeQueries({ predicate: ({ queryHash, queryKey: [name] }) => queryHash !== ownHash && !isKept(name) })
@@ -149,7 +149,7 @@ const fetchOverview = async (view: View, group: string, call: Call): Promise<Ove
   const query = { organization, group_by: group } as const
   const rangeQuery = rangeQueryOf(view)
   const bucket = range === undefined ? 'day' : bucketFor(Date.parse(nextDay(range.to)) - Date.parse(range.from))
-  // At once, as nearly every view needs all three.
+  // Requested together, because nearly every view needs all three.
   const [session, totals, members] = await Promise.all([
     client.session({ organization }, call),
     client.totals({ ...query, ...rangeQuery, bucket, limit: 400 }, call),
@@ -257,7 +257,7 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
       JSON.stringify(query?.queryKey.slice(0, key.length)) === JSON.stringify(key) ? before : undefined,
   })
   const paged = useInfiniteQuery({
-    // Never refetched by itself, so that a reader keeps their place.
+    // Never refetched automatically, so that the user keeps their place.
     queryKey: [...key, 'paged'],
     staleTime: Number.POSITIVE_INFINITY,
     enabled: isPaged,
@@ -294,7 +294,7 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
   }
 }
 
-/** Does not depend on the view, which can change meanwhile. Throws if lines are missing. */
+/** Does not depend on the view, which can change during the export. Throws if lines are missing. */
 const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization: string | undefined) => {
   const lines: Line[] = []
   const range = { from: slices.at(0)?.from, to: slices.at(-1)?.to }
@@ -315,7 +315,7 @@ export const reconcile = (
   overview: Overview,
   { lines, isPaged, isComplete }: Pick<Lines, 'lines' | 'isPaged' | 'isComplete'>,
 ): Overview => {
-  // With more messages than can be fetched at once, the lines may be only a filtered part of the totals.
+  // Above the limit, the lines may be only those that match the filters, while the totals count all.
   if (isPaged || !isComplete || overview.lines !== undefined || overview.messages > LINES_AT_ONCE) return overview
   const micros = lines.reduce((sum, line) => sum + line.micros, 0)
   if (lines.length === overview.messages && micros === overview.micros) return overview

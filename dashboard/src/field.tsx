@@ -13,7 +13,7 @@ type Props = {
   readonly isInline?: boolean
   /** The label is for screen readers only. */
   readonly isNameHidden?: boolean
-  /** The field is filtering the table. */
+  /** The field is set and filters the table. */
   readonly isSet?: boolean
   /** Why the value is invalid, and what to enter instead. */
   readonly problem?: string | undefined

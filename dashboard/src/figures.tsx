@@ -76,7 +76,7 @@ const projectionNote = ({ from, to, isListing }: Overview, now: number): string 
 
 const comparisonNote = ({ micros, isPending, hasFailed }: Comparison, name: string): string => {
   if (isPending) return 'loading…'
-  if (hasFailed) return 'failed to load, refresh to retry'
+  if (hasFailed) return 'failed to load; refresh to retry'
   return micros === undefined ? 'nothing to compare' : `${credits(micros)} ${name}`
 }
 

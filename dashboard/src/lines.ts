@@ -1,4 +1,4 @@
-/** Filters, sorts and exports the lines. */
+/** Filters and sorts the lines, and writes them as CSV. */
 import { toMicros } from './format.ts'
 import type { Bar, Line } from './usage.ts'
 import type { SortEntry, View } from './view.ts'
@@ -26,8 +26,8 @@ export const filterLines = (
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
 /**
- * Sorts by several columns. Stable; lines without a report come last in either direction. A radix sort, from the last column
- * to the first: most lines share their values, so counting is faster than comparing.
+ * Sorts by several columns. Stable; sorted by report, lines without one come last in either direction. A radix sort, from the
+ * last column to the first: most lines share their values, so counting is faster than comparing.
  */
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
   if (sort.length === 0) return lines

@@ -2,10 +2,10 @@ import { type ReactNode, useLayoutEffect, useRef } from 'react'
 
 type Props = { readonly title: string; readonly close: () => void; readonly children: ReactNode }
 
-/** A dialog at the side. Escape, its button and a click outside close it, and the focus returns to where it was. */
+/** A dialog at the side. Escape, the Close button or a click outside closes it, and the focus returns to where it was. */
 export const Panel = ({ title, close, children }: Props) => {
   const dialog = useRef<HTMLDialogElement>(null)
-  // A layout effect, as a dialog already removed from the page cannot return the focus.
+  // A layout effect, because a dialog already removed from the page cannot return the focus.
   useLayoutEffect(() => {
     const { current } = dialog
     current?.showModal()

@@ -71,7 +71,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
 
 type Range = NonNullable<View['range']>
 
-/** Keeps what is typed. The previous range is shown until both dates make a valid one. */
+/** Keeps what is typed. The page shows the previous range until the two dates form a valid one. */
 const RangeFields = ({ range }: { readonly range: Range }) => {
   const [typed, setTyped] = useState(range)
   const [seen, setSeen] = useState(range)
@@ -80,7 +80,7 @@ const RangeFields = ({ range }: { readonly range: Range }) => {
     setTyped(range)
   }
   const isInvalid = isDay(typed.from) && isDay(typed.to) && !isRange(typed)
-  const problem = typed.from > typed.to ? 'Choose a day on or before the end' : 'Choose a range of at most 30 years'
+  const problem = typed.from > typed.to ? 'Choose a day that is not after “To”' : 'Choose a range of at most 30 years'
   const type = (change: Partial<Range>): void => {
     const next = { ...typed, ...change }
     setTyped(next)

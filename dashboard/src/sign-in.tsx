@@ -11,7 +11,7 @@ import { Logo } from './logo.tsx'
 export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
   const queries = useQueryClient()
   const input = useRef<HTMLInputElement>(null)
-  // This form replaces the page, and later the page replaces it: each time the focused element goes.
+  // This form replaces the page, and the page later replaces the form. Each time, the focused element is removed.
   useEffect(() => {
     input.current?.focus()
     return focusMain
@@ -65,7 +65,9 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
         <p className="hint">
           No key? Your operator can create one:
           <br />
-          <code>npx copilot-credits keys create --scope usage:read</code>
+          <code>
+            npx copilot-credits keys create <span>--scope usage:read</span>
+          </code>
         </p>
       </form>
     </main>

@@ -39,7 +39,7 @@ type Props = Lines & { readonly view: View; readonly overview: Overview; readonl
 
 export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
   const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = loaded
-  // Depends on the filters only, as opening a row must not filter again. Deferred, as typing has priority.
+  // Depends only on the filters, because opening a row must not filter again. Deferred, because typing has priority.
   const { report, member, sort } = view
   const minCredits = useDeferredValue(view.minCredits)
   const search = useDeferredValue(view.search)
@@ -70,7 +70,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
     if (!isPaged) return rows
     return filterLines(await fetchAll(), { report, member, minCredits, search }, chosen)
   })
-  // `aria-disabled`, as a button that becomes `disabled` loses the focus.
+  // `aria-disabled`, because a button that becomes `disabled` loses the focus.
   const canExport = !isExporting && (isComplete ? rows.length > 0 : isPaged)
   const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
   return (
@@ -102,8 +102,8 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
       {isPaged && (
         <p className="notice">
           <span>
-            {count(overview.messages)} messages are too many to sort. They load in time order as you scroll; filter by
-            day, report or member to sort.
+            {count(overview.messages)} messages are too many to sort. They load in time order as you scroll. To sort,
+            filter by day, report or member.
           </span>
         </p>
       )}
@@ -127,7 +127,7 @@ const emptyReason = (lines: readonly Line[], { messages }: Overview): string =>
     ? 'No messages in this period. Choose another period, or report messages through the API.'
     : 'No messages match these filters. Change or clear them.'
 
-/** Saves the rows that are shown, in their order. */
+/** Saves the rows as a CSV file, in the order shown. */
 const useExport = (fetchRows: () => Promise<readonly Line[]>) => {
   const [isBusy, setIsBusy] = useState(false)
   const [failure, setFailure] = useState<Error>()
@@ -183,7 +183,7 @@ type RowsProps = {
   /** The number of rows is known. */
   readonly isComplete: boolean
   readonly fetchMore: () => void
-  /** Why there is no row. */
+  /** Why there are no rows. */
   readonly empty: string | undefined
 }
 

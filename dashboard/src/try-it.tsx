@@ -26,8 +26,8 @@ export const TryIt = () => {
         )}
       </Field>
       <p id="try-hint" className="hint">
-        Priced as you type by the code that bills, with rate card {standardRateCard.version}. Nothing you type leaves
-        this page.
+        Priced as you type, by the same code that prices every message, with rate card {standardRateCard.version}.
+        Nothing you type leaves this page.
       </p>
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>

@@ -98,7 +98,7 @@ export const sumOf = (parts: readonly { readonly messages: number; readonly micr
   micros: parts.reduce((sum, part) => sum + part.micros, 0),
 })
 
-/** Changes if the bars change. While it stays the same, the lines need not be fetched again. */
+/** A hash of the usage in the bars. While it stays the same, the lines are not fetched again. */
 export const fingerprintOf = (bars: readonly Bar[]): number => {
   let print = 0
   const add = (value: number): void => {
@@ -127,8 +127,8 @@ export type FetchPlan = {
 }
 
 /**
- * Up to `linesMax` lines, fetches all of them: the page filters and sorts them. Beyond that, fetches only those that match the
- * filters, as far as the service can filter.
+ * Plans to fetch all lines if there are at most `linesMax`; the page then filters and sorts them. Otherwise plans to fetch only
+ * those that match the filters, as far as the service can filter.
  */
 export const planFetch = (
   bars: readonly Bar[],

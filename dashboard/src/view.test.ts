@@ -81,7 +81,7 @@ test('ignores whatever is invalid or unknown in an address', () => {
   }
 })
 
-test('counts a column that is sorted by twice only at its first place', () => {
+test('sorts by a column that is given twice only once, at its first place', () => {
   assert.deepEqual(readView('?sort=-credits,report,credits').sort, [
     { id: 'credits', desc: true },
     { id: 'report', desc: false },

@@ -9,7 +9,7 @@ import { changeView, type View } from './view.ts'
 
 type Props = { readonly view: View; readonly id: number | string; readonly timeZone: string }
 
-/** What a message cost, line by line. */
+/** What a message was charged, line by line. */
 export const Why = ({ view, id, timeZone }: Props) => {
   const { data, error, isPending, refetch } = useCharges(id, view.organization)
   return (
@@ -19,7 +19,7 @@ export const Why = ({ view, id, timeZone }: Props) => {
         <div role="alert" className="notice bad">
           <p>
             {error instanceof ApiError && error.status === 404
-              ? 'Message not found. Check its ID: the message may belong to another organization.'
+              ? 'Message not found. Check its ID, and whether it belongs to another organization.'
               : `Could not load the charge. ${failureText(error)}`}
           </p>
           {isRetryable(error) && (

@@ -388,7 +388,7 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
     }
   })
 
-  test('arrow and page keys move between rows, also to unrendered ones, and the header covers none', async () => {
+  test('arrow and page keys move between rows, including unrendered ones, and the header covers none', async () => {
     await using opened = await open()
     const { page } = opened
     await tabTo(page, row(page, 0))

@@ -107,7 +107,7 @@ test('a comparison that fails to load says what to do', { skip: noBrowser }, asy
   await page.route(comparison, (route) => route.abort())
   await page.goto(`${service.url}/?period=2024-05`)
   const said = note(page, 'Change from previous period')
-  await said.filter({ hasText: 'failed to load, refresh to retry' }).waitFor()
+  await said.filter({ hasText: 'failed to load; refresh to retry' }).waitFor()
   await page.unroute(comparison)
   await refreshButton(page).click()
   await said.filter({ hasText: 'in total' }).waitFor()

@@ -350,7 +350,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const shown = await sumShown(page).textContent()
     const [first, last] = [page.getByLabel('From', { exact: true }), page.getByLabel('To', { exact: true })]
     await first.fill('2024-05-01')
-    await page.getByRole('alert').filter({ hasText: 'Choose a day on or before the end' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'Choose a day that is not after “To”' }).waitFor()
     assert.equal(await first.getAttribute('aria-invalid'), 'true')
     await last.focus()
     assert.equal(await first.inputValue(), '2024-05-01')

@@ -175,7 +175,7 @@ describe('the dashboard of a service with API keys', { skip: noBrowser }, () => 
     assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'ascending')
   })
 
-  test('ends the session when its key is revoked, also on a request for a charge', async () => {
+  test('ends the session when its key is revoked, even if only a charge is requested', async () => {
     await using keyed = await startKeyed()
     await using opened = await openPage(browser, `${keyed.url}/${QUERY}`, { expected })
     const { page } = opened
@@ -347,7 +347,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
     const failure = failureShown(page)
     await failure.waitFor()
     const text = await failure.innerText()
-    assert.match(text, /^Could not load usage\.\s+The Copilot service failed: .*status was 500/)
+    assert.match(text, /^Could not load usage\.\s+The Copilot service failed\. .*status was 500/)
     const again = failure.getByRole('button', { name: 'Try again' })
     const answered = page.waitForResponse(
       (response) => response.url().includes('/v1/usage') && response.status() === 502,
@@ -536,7 +536,7 @@ describe('the theme', { skip: noBrowser }, () => {
     ['dark', 'light'],
     ['light', 'dark'],
   ] as const) {
-    test(`follows a ${system} system, stays ${other} once selected, also after a reload, and can follow the system again`, async () => {
+    test(`follows a ${system} system, stays ${other} once selected, even after a reload, and can follow the system again`, async () => {
       await using opened = await openPage(browser, `${service.url}/`, { colorScheme: system })
       const { page } = opened
       await settled(page)
