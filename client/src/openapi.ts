@@ -251,7 +251,7 @@ export interface paths {
         };
         /**
          * List billing periods
-         * @description Returns billing periods with their usage, latest first, from the current one back to that of the first message. Requires the scope `usage:read`.
+         * @description Returns billing periods with their usage, latest first, from the current one back to the one of the first message. Requires the scope `usage:read`.
          */
         readonly get: operations["listPeriods"];
         readonly put?: never;
@@ -955,11 +955,11 @@ export interface components {
         /** @description An error, as RFC 9457 defines it. */
         readonly Problem: {
             /**
-             * @description What went wrong with this request. For people; the wording may change.
-             * @example GET /reports/5392 failed after 3 attempts: the response status was 503
+             * @description What went wrong with this request, in sentences for people. The wording may change.
+             * @example GET /reports/5392 failed after 3 attempts: the response status was 503.
              */
             readonly detail: string;
-            /** @description Only for 400: every invalid field that was found. */
+            /** @description Only for 400: the first invalid field that was found. There may be others. */
             readonly errors?: readonly {
                 /**
                  * @description What the field must be.
@@ -983,7 +983,7 @@ export interface components {
              */
             readonly status: number;
             /**
-             * @description Short summary, the same for every problem of this type.
+             * @description Name of the problem, the same for every problem of this type.
              * @example The Copilot service failed
              */
             readonly title: string;
@@ -1481,7 +1481,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1492,7 +1492,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1552,7 +1552,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1588,7 +1588,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -1631,7 +1631,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -1693,7 +1693,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ReportedMessages"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1704,7 +1704,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1764,7 +1764,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1818,7 +1818,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1854,7 +1854,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -1897,7 +1897,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -1939,7 +1939,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1950,7 +1950,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2010,7 +2010,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2132,7 +2132,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2143,7 +2143,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2203,7 +2203,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2239,7 +2239,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2314,7 +2314,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2325,7 +2325,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2385,7 +2385,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2470,7 +2470,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ReportedMessages"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2481,7 +2481,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2541,7 +2541,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2577,7 +2577,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2613,7 +2613,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -2656,7 +2656,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -2706,7 +2706,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Charges"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2717,7 +2717,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2777,7 +2777,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2859,7 +2859,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2870,7 +2870,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3006,7 +3006,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3017,7 +3017,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3113,7 +3113,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3182,7 +3182,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3193,7 +3193,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3253,7 +3253,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3348,7 +3348,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3359,7 +3359,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3419,7 +3419,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3455,7 +3455,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3542,7 +3542,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3553,7 +3553,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3613,7 +3613,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3682,7 +3682,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["CurrentPeriod"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3693,7 +3693,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3753,7 +3753,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3789,7 +3789,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -3832,7 +3832,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -3877,7 +3877,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3888,7 +3888,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3948,7 +3948,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4058,7 +4058,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4069,7 +4069,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4129,7 +4129,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4165,7 +4165,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4238,7 +4238,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4249,7 +4249,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4309,7 +4309,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4378,7 +4378,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4389,7 +4389,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4449,7 +4449,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4526,7 +4526,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4537,7 +4537,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4615,7 +4615,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4791,7 +4791,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["UsagePage"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4802,7 +4802,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4862,7 +4862,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4898,7 +4898,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -4941,7 +4941,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -5020,7 +5020,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Totals"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5031,7 +5031,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -5091,7 +5091,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -5127,7 +5127,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -5170,7 +5170,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",

@@ -237,7 +237,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
+const unknown = (id: string): NotFound => new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')
