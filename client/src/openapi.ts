@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Returns metrics for Prometheus. Needs no key, but unless keys are required the service answers only to localhost, IP addresses and the names in `ALLOWED_HOSTS` and `PUBLIC_URL`.
+         * @description Returns metrics for Prometheus. Needs no key. Unless keys are required, the host name of the request must be localhost, an IP address, or a name in `ALLOWED_HOSTS` or `PUBLIC_URL`.
          */
         readonly get: operations["getMetrics"];
         readonly put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check readiness
-         * @description Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if `UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.
+         * @description Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second.
          */
         readonly get: operations["getReadiness"];
         readonly put?: never;
@@ -163,7 +163,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages
-         * @description Prices each message and charges it once, identified by its id. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
+         * @description Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
          *
          *     To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.
          */
@@ -237,7 +237,7 @@ export interface paths {
         readonly head?: never;
         /**
          * Change an organization
-         * @description Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.
+         * @description Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect when the next period starts that is at least ten minutes away, so a period that has started never changes. That next period ends at the first boundary of the new calendar that is at least two days after its start. Requires the scope `admin`.
          */
         readonly patch: operations["changeOrganization"];
         readonly trace?: never;
@@ -524,7 +524,7 @@ export interface components {
                  */
                 readonly why: string;
             }[];
-            /** @description What is stored of the text. */
+            /** @description What the charge was calculated from. Stored instead of the text. */
             readonly measurement: {
                 /**
                  * @description Number of characters (Unicode code points).
@@ -532,7 +532,7 @@ export interface components {
                  */
                 readonly code_points: number;
                 /**
-                 * @description Whether its letters and digits read the same in both directions, ignoring case.
+                 * @description Whether the letters and digits of the text read the same in both directions, ignoring case.
                  * @example false
                  */
                 readonly palindrome: boolean;
@@ -541,10 +541,10 @@ export interface components {
                  * @example 3
                  */
                 readonly third_vowels: number;
-                /** @description Number of words with 1, 2, 3, … characters; longer words count as 32. */
+                /** @description Number of words with 1, 2, 3, … 32 characters. Longer words count as 32. */
                 readonly word_lengths: readonly number[];
                 /**
-                 * @description Whether no word occurs twice.
+                 * @description Whether no word occurs more than once.
                  * @example true
                  */
                 readonly words_differ: boolean;
@@ -638,7 +638,7 @@ export interface components {
                 readonly text: string;
             };
             /**
-             * @description Replaces `data`: its JSON, base64-encoded.
+             * @description The JSON of `data`, base64-encoded. Sent instead of `data`.
              * @example eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ==
              */
             readonly data_base64?: string | null;
@@ -690,7 +690,7 @@ export interface components {
              * @example 2024-06-01T00:00:00.000Z
              */
             readonly end: string;
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -699,7 +699,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -710,11 +710,11 @@ export interface components {
              */
             readonly messages: number;
             /**
-             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @description Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
              * @example 2024-05
              */
             readonly name: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -829,7 +829,7 @@ export interface components {
              */
             readonly credits?: number;
             /**
-             * @description Only if rejected: the invalid field, empty for the whole message.
+             * @description Only if rejected: the invalid field, or an empty string if the message as a whole is invalid.
              * @example timestamp
              */
             readonly field?: string;
@@ -922,11 +922,11 @@ export interface components {
              */
             readonly messages: number;
             /**
-             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @description Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
              * @example 2024-05
              */
             readonly name: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -1134,7 +1134,7 @@ export interface components {
             readonly source: "ledger" | "upstream" | "bundled-sample";
             /**
              * Format: date-time
-             * @description The service's clock, which determines the current period; for the sample, its last message.
+             * @description Time of the service's clock, which determines the current period; for the sample period, that of its last message.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly time: string;
@@ -1143,7 +1143,7 @@ export interface components {
         readonly Totals: {
             /** @description Consecutive buckets in ascending order, without gaps. */
             readonly buckets: readonly components["schemas"]["Bucket"][];
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -1152,7 +1152,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -1162,7 +1162,7 @@ export interface components {
              * @example WzE3MTQ…
              */
             readonly next_page?: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -1220,7 +1220,7 @@ export interface components {
         };
         /** @description A page of usage lines. */
         readonly UsagePage: {
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -1229,7 +1229,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -1239,7 +1239,7 @@ export interface components {
              * @example WzE3MTQ…
              */
             readonly next_cursor?: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -1344,7 +1344,7 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
-            /** @description The service does not answer to this host name. */
+            /** @description The host name of the request is not allowed. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1355,7 +1355,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Permission denied",
-                     *       "detail": "The service does not answer to the host name \"credits.example.com\". Add it to ALLOWED_HOSTS.",
+                     *       "detail": "The host name \"credits.example.com\" is not allowed. Use localhost, an IP address, or a name in ALLOWED_HOSTS or PUBLIC_URL.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1454,9 +1454,9 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+                    /** @description Number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the usage comes from the ledger. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Only if the usage is the bundled sample period. */
+                    /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };
@@ -1473,9 +1473,9 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+                    /** @description Number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the usage comes from the ledger. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Only if the usage is the bundled sample period. */
+                    /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };

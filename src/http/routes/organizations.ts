@@ -212,8 +212,9 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         summary: 'Change an organization',
         description:
           'Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect ' +
-          'at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period ' +
-          'that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.',
+          'when the next period starts that is at least ten minutes away, so a period that has started never changes. That next ' +
+          'period ends at the first boundary of the new calendar that is at least two days after its start. Requires the scope ' +
+          '`admin`.',
         params: pathSchema,
         body: ChangeSchema,
         response: {
