@@ -468,7 +468,7 @@ describe('import', () => {
       [`[${first},{"id":6,"name":"Fine","credit_cost":0.0000001}]`, /credit_cost of a report must be .* six decimals/],
       [`[${first},{"id":6,"name":"","credit_cost":1}]`, /name of a report must be a string of 1/],
       [`[${first},{"id":6,"name":"Twice","credit_cost":1,"credit_cost":2}]`, /credit_cost appears twice/],
-      [`[${first},\n{"id":"5","name":"Again","credit_cost":6}]`, /line 2: report 5 is there twice/],
+      [`[${first},\n{"id":"5","name":"Again","credit_cost":6}]`, /line 2: report 5 appears twice/],
       [`{"reports":{"5":${first}}}`, /"reports" must be an array/],
       [`{"reports":[${first}`, /cut off/],
       ['{"reports":[]}', /contains no reports/],
