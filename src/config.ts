@@ -49,7 +49,7 @@ export type DatabaseAddress =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string }
 
-/** The README's table and .env.example repeat `byDefault` and `meaning`; a test compares them. */
+/** docs/settings.md and .env.example are generated from `byDefault` and `meaning`; a test compares them. */
 type Setting<T> = { readonly byDefault: string; readonly read: (value: string) => T; readonly meaning: string }
 
 /** Throws InvalidConfig, one line that names every invalid setting. An empty value counts as unset. */
@@ -324,7 +324,7 @@ export const SETTINGS = {
   INTAKE_MAX_BYTES: {
     byDefault: '16MiB',
     read: bytes,
-    meaning: 'Maximum request body for reported messages, except NDJSON',
+    meaning: 'Maximum size of a request body with messages, except NDJSON',
   },
   INTAKE_MAX_BATCH: {
     byDefault: '10000',
@@ -340,7 +340,7 @@ export const SETTINGS = {
   INTAKE_QUEUE: {
     byDefault: '64MiB',
     read: bytes,
-    meaning: 'Total size of request bodies in progress; a key that exceeds its share gets 503',
+    meaning: 'Maximum total size of request bodies in progress; a key that exceeds its share gets 503',
   },
   LONG_READINGS: {
     byDefault: '4',

@@ -113,8 +113,9 @@ export const loggedStore =
   }
 
 /**
- * Collects lines and writes them to standard output once there are many or a moment has passed. Writing each line by itself
- * costs many times what formatting it does, and pino's own buffer more than twice what this one does (bench/log-line.ts).
+ * Collects lines and writes them to standard output when there are many, or after a moment. Writing each line by itself
+ * costs many times as much as formatting it, and pino's own buffer costs more than twice as much as this one
+ * (bench/log-line.ts).
  */
 const bufferedLines = (output: Output) => {
   let text = ''

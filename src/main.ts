@@ -68,7 +68,7 @@ export const runServer = async (environment: Environment): Promise<number> => {
   if (!isGuarded) {
     await Promise.allSettled([app.close(), service.close()])
     throw new InvalidConfig(
-      `HOST=${config.host} can be reached from other machines, but there is no API key yet. Create one with ` +
+      `HOST=${config.host} makes the service reachable from other machines, but there is no API key yet. Create one with ` +
         '"npx copilot-credits keys create --scope admin", or set AUTH=none if something else controls access',
     )
   }

@@ -91,7 +91,7 @@ describe('a duplicate key', () => {
       const headers = type === 'binary' ? CE_HEADERS : { 'content-type': type ?? 'application/json' }
       const answer = await post(service, path, body, headers, method)
       assert.equal(answer.status, 400, `${path} ${body} ${JSON.stringify(answer.body)}`)
-      const twice = `body must be JSON without duplicate keys; ${name} appears twice`
+      const twice = `The body must be JSON without duplicate keys; ${name} appears twice`
       assert.ok(answer.body.detail.startsWith(twice), answer.body.detail)
       assert.doesNotMatch(answer.body.detail, /lease/)
     }
@@ -263,7 +263,7 @@ describe('a compressed body', () => {
         const answer = await post(service, path, deflateSync(messages(1)), headers, method)
         assert.equal(answer.status, 415, `${path} ${coding}`)
         assert.equal(answer.headers.get('accept-encoding'), 'gzip')
-        assert.match(answer.body.detail, /Content-Encoding must be gzip or absent/)
+        assert.match(answer.body.detail, /Content-Encoding header must be gzip or absent/)
       }
     }
   })

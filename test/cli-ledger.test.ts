@@ -276,7 +276,7 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       using folder = temporaryFolder()
       const { code, err, out } = await runWith({ DATABASE_URL: await databaseIn(folder.path) })(['db', 'distribute'])
       assert.equal(code, 1)
-      assert.match(err, name === 'SQLite' ? /is a SQLite file/ : /does not have the extension citus/)
+      assert.match(err, name === 'SQLite' ? /names a SQLite file/ : /does not have the citus extension/)
       assert.equal(out, '')
     })
   })

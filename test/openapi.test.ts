@@ -38,3 +38,14 @@ test('openapi.json is 3.1 and every field in it has a description and an example
   visit(document, '')
   assert.deepEqual(lacking, [])
 })
+
+test('the detail of every problem in openapi.json consists of sentences', () => {
+  const document = readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')
+  const details: string[] = []
+  JSON.parse(document, (key, value) => {
+    if (key === 'detail' && typeof value === 'string') details.push(value)
+    return value
+  })
+  assert.ok(details.length > 100)
+  for (const detail of details) assert.match(detail, /^[A-Z].*\.$/s)
+})

@@ -111,89 +111,101 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'an unsupported method',
     `PATCH /usage HTTP/1.1\r\n${H}\r\n`,
     'method-not-allowed',
-    '/usage does not support PATCH. Supported methods: GET, HEAD.',
+    'The endpoint /usage does not support PATCH. Supported methods: GET, HEAD.',
   ],
-  ['an unknown message', get('/v1/messages/none'), 'not-found', 'No such message: "none".'],
-  ['an unknown report', get('/v1/reports/none'), 'not-found', 'No such report: "none".'],
-  ['an unknown organization', get('/usage?organization=none'), 'not-found', 'No such organization: "none".'],
-  ['an unknown key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'No such key: "none".'],
+  ['an unknown message', get('/v1/messages/none'), 'not-found', 'There is no message "none".'],
+  ['an unknown report', get('/v1/reports/none'), 'not-found', 'There is no report "none".'],
+  ['an unknown organization', get('/usage?organization=none'), 'not-found', 'There is no organization "none".'],
+  ['an unknown key', `DELETE /v1/keys/none HTTP/1.1\r\n${H}\r\n`, 'not-found', 'There is no key "none".'],
   // Invalid fields.
   [
     'an unknown query parameter',
     get('/usage?colour=x'),
     'invalid-request',
-    'query parameter "colour" must be absent: /usage does not accept it',
+    'The query parameter "colour" must be absent: /usage does not accept it.',
   ],
   [
     'a limit of 0',
     get('/v1/usage?limit=0'),
     'invalid-request',
-    /^query parameter "limit" must be an integer from 1 to 10000/,
+    /^The query parameter "limit" must be an integer from 1 to 10000/,
   ],
   [
     'a limit that is not a number',
     get('/v1/usage?limit=x'),
     'invalid-request',
-    /^query parameter "limit" must be an integer from 1 to 10000/,
+    /^The query parameter "limit" must be an integer from 1 to 10000/,
   ],
   [
     'an unknown bucket',
     get('/v1/usage/totals?bucket=eon'),
     'invalid-request',
-    /^query parameter "bucket" must be one of "\w+", "/,
+    /^The query parameter "bucket" must be one of "\w+", "/,
   ],
   [
     'an invalid period',
     get('/usage?period=x'),
     'invalid-request',
-    /^query parameter "period" must be current, previous, a month/,
+    /^The query parameter "period" must be current, previous, a month/,
   ],
-  ['a missing field', json('POST', '/v1/keys', {}), 'invalid-request', 'body/scopes must be present'],
+  [
+    'an invalid id of an organization',
+    get('/usage?organization=-x'),
+    'invalid-request',
+    'The query parameter "organization" must be a string of lowercase letters, digits and hyphens that does not start or end with a hyphen.',
+  ],
+  [
+    'an unknown group',
+    get('/v1/usage/totals?group_by=x'),
+    'invalid-request',
+    'The query parameter "group_by" must be report, member, or both separated by a comma.',
+  ],
+  ['a missing field', json('POST', '/v1/keys', {}), 'invalid-request', 'The field body/scopes must be present.'],
   [
     'an empty array of scopes',
     json('POST', '/v1/keys', { scopes: [] }),
     'invalid-request',
-    'body/scopes must be a non-empty array',
+    'The field body/scopes must be a non-empty array.',
   ],
   [
     'an unknown scope',
     json('POST', '/v1/keys', { scopes: ['root'] }),
     'invalid-request',
-    'body/scopes/0 must be one of "usage:read", "messages:write", "admin"',
+    'The field body/scopes/0 must be one of "usage:read", "messages:write", "admin".',
   ],
   [
     'an unknown field',
     json('POST', '/v1/keys', { scopes: ['admin'], x: 1 }),
     'invalid-request',
-    'body/x must be absent: /v1/keys does not accept it',
+    'The field body/x must be absent: /v1/keys does not accept it.',
   ],
-  ['a body that is not an object', json('POST', '/v1/keys', []), 'invalid-request', 'body must be an object'],
+  ['a body that is not an object', json('POST', '/v1/keys', []), 'invalid-request', 'The body must be an object.'],
   [
     'an API key that is too long',
     json('POST', '/v1/session', { key: 'x'.repeat(501) }),
     'invalid-request',
-    'body/key must be at most 500 characters long',
+    'The field body/key must be at most 500 characters long.',
   ],
   [
     'an empty API key',
     json('POST', '/v1/session', { key: '' }),
     'invalid-request',
-    'body/key must be a non-empty string',
+    'The field body/key must be a non-empty string.',
   ],
   [
     'a body that is not JSON',
     json('POST', '/v1/keys', '{"secret'),
     'invalid-request',
-    'body must be valid JSON (line 1, column 9)',
+    'The body must be valid JSON (line 1, column 9).',
   ],
   [
     'a field named __proto__',
     json('POST', '/v1/keys', '{"scopes":["admin"],"__proto__":{}}'),
     'invalid-request',
-    'body/__proto__ must be absent: /v1/keys does not accept it',
+    'The field body/__proto__ must be absent: /v1/keys does not accept it.',
   ],
-  ['an empty body', json('POST', '/v1/keys', ''), 'invalid-request', /^body must be/],
-  ['no body at all', `POST /v1/keys HTTP/1.1\r\n${H}\r\n`, 'invalid-request', 'body must be an object'],
+  ['an empty body', json('POST', '/v1/keys', ''), 'invalid-request', /^The body must be/],
+  ['no body at all', `POST /v1/keys HTTP/1.1\r\n${H}\r\n`, 'invalid-request', 'The body must be an object.'],
   [
     'a body over the size limit',
     json('POST', '/v1/keys', { name: 'x'.repeat(1_100_000) }),
@@ -204,14 +216,19 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'an unsupported media type',
     `POST /v1/keys HTTP/1.1\r\n${H}Content-Type: text/csv\r\nContent-Length: 1\r\n\r\nx`,
     'unsupported-media-type',
-    'Content-Type must be application/json; got text/csv',
+    'The Content-Type header must be application/json, not text/csv.',
   ],
-  ['an event without a time', event({ data: { text: 'x' } }), 'invalid-request', /^time must be an RFC 3339 date-time/],
+  [
+    'an event without a time',
+    event({ data: { text: 'x' } }),
+    'invalid-request',
+    /^The field time must be an RFC 3339 date-time/,
+  ],
   [
     'an event with an unknown field in its data',
     event({ data: { text: 'x', x: 1 } }),
     'invalid-request',
-    'data.x must be absent: data has only text and report_id',
+    'The field data.x must be absent: data has only text and report_id.',
   ],
   [
     'an organization that already exists',
@@ -255,7 +272,8 @@ describe('the service answers with a problem to', { concurrency: 4 }, () => {
       assert.ok(head.startsWith(`HTTP/1.1 ${status} `), head)
       if (typeof detail === 'string') assert.equal(problem.detail, detail)
       else assert.match(problem.detail, detail)
-      assert.doesNotMatch(problem.detail, / {2}|must be (?:must|is )|secret/)
+      assert.match(problem.detail, /^[A-Z].*\.$/s, 'a detail consists of sentences')
+      assert.doesNotMatch(problem.detail, / {2}|\.\.$|must be (?:must|is )|secret/)
       for (const { field, expected } of problem.errors ?? []) {
         assert.doesNotMatch(field, /\s$/)
         assert.doesNotMatch(expected, /^must/)
@@ -269,7 +287,7 @@ describe('the service answers with a problem to', { concurrency: 4 }, () => {
     const answer = await exchange(service, head, (so) => (so.includes('"accepted"') ? 'zz\r\n' : undefined))
     const last = JSON.parse(answer.split('\n').findLast((each) => each.startsWith('{"done"')) ?? '')
     assert.deepEqual([last.done, last.accepted, last.problem.status], [false, 1, 400])
-    assert.equal(last.problem.detail, 'body must be sent in valid HTTP chunks')
+    assert.equal(last.problem.detail, 'The body must be sent in valid HTTP chunks.')
     assert.ok(answer.endsWith('\r\n0\r\n\r\n'))
     assert.doesNotMatch(service.logged(), /rawPacket/, 'the received bytes reached the log')
   })

@@ -257,7 +257,7 @@ describe('a session', { concurrency: true }, () => {
         [204, 204],
       )
       const { status, body } = await ask(service, '/usage', { headers: { cookie: copied } })
-      assert.deepEqual([status, body.detail], [401, 'The session was signed out. Sign in again.'])
+      assert.deepEqual([status, body.detail], [401, 'The session has ended. Sign in again.'])
       // Another process may have cached the valid session for a few seconds.
       const begun = Date.now()
       while ((await statusOf(other, copied)) === 200 && Date.now() < begun + 20_000);

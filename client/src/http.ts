@@ -36,7 +36,7 @@ type Answer = { readonly status: number; readonly headers: Headers; readonly tex
 
 const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 5000
-/** A longer `Retry-After` is not waited for: the call fails, and the error has the time. */
+/** If `Retry-After` is longer, the call fails instead of waiting, and the error has the time. */
 const LONGEST_RETRY_AFTER_MS = 30_000
 /** The longest delay of a timer. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1

@@ -178,7 +178,7 @@ export const createClient = (options: HttpOptions = {}): Client => {
 
     charges: async (id, query = {}, call = {}) => {
       // URL parsers resolve "." and ".." as path segments, even if escaped.
-      if (id === '.' || id === '..') throw new RangeError(`the id "${id}" cannot be part of a URL`)
+      if (id === '.' || id === '..') throw new RangeError(`The id "${id}" cannot be part of a URL.`)
       const type = typeof id === 'number' ? 'integer' : 'string'
       return get<Charges>(`/v1/messages/${encodeURIComponent(id)}`, { ...query, id_type: type }, call, 'charges')
     },

@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Returns metrics for Prometheus. Needs no key, but unless keys are required the service answers only to localhost, IP addresses and the names in `ALLOWED_HOSTS` and `PUBLIC_URL`.
+         * @description Returns metrics for Prometheus. Needs no key. Unless keys are required, the host name of the request must be localhost, an IP address, or a name in `ALLOWED_HOSTS` or `PUBLIC_URL`.
          */
         readonly get: operations["getMetrics"];
         readonly put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check readiness
-         * @description Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if `UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.
+         * @description Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second.
          */
         readonly get: operations["getReadiness"];
         readonly put?: never;
@@ -163,7 +163,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages
-         * @description Prices each message and charges it once, identified by its id. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
+         * @description Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
          *
          *     To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.
          */
@@ -237,7 +237,7 @@ export interface paths {
         readonly head?: never;
         /**
          * Change an organization
-         * @description Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.
+         * @description Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect when the next period starts that is at least ten minutes away, so a period that has started never changes. That next period ends at the first boundary of the new calendar that is at least two days after its start. Requires the scope `admin`.
          */
         readonly patch: operations["changeOrganization"];
         readonly trace?: never;
@@ -251,7 +251,7 @@ export interface paths {
         };
         /**
          * List billing periods
-         * @description Returns billing periods with their usage, latest first, from the current one back to that of the first message. Requires the scope `usage:read`.
+         * @description Returns billing periods with their usage, latest first, from the current one back to the one of the first message. Requires the scope `usage:read`.
          */
         readonly get: operations["listPeriods"];
         readonly put?: never;
@@ -524,7 +524,7 @@ export interface components {
                  */
                 readonly why: string;
             }[];
-            /** @description What is stored of the text. */
+            /** @description What the charge was calculated from. Stored instead of the text. */
             readonly measurement: {
                 /**
                  * @description Number of characters (Unicode code points).
@@ -532,7 +532,7 @@ export interface components {
                  */
                 readonly code_points: number;
                 /**
-                 * @description Whether its letters and digits read the same in both directions, ignoring case.
+                 * @description Whether the letters and digits of the text read the same in both directions, ignoring case.
                  * @example false
                  */
                 readonly palindrome: boolean;
@@ -541,10 +541,10 @@ export interface components {
                  * @example 3
                  */
                 readonly third_vowels: number;
-                /** @description Number of words with 1, 2, 3, … characters; longer words count as 32. */
+                /** @description Number of words with 1, 2, 3, … 32 characters. Longer words count as 32. */
                 readonly word_lengths: readonly number[];
                 /**
-                 * @description Whether no word occurs twice.
+                 * @description Whether no word occurs more than once.
                  * @example true
                  */
                 readonly words_differ: boolean;
@@ -638,7 +638,7 @@ export interface components {
                 readonly text: string;
             };
             /**
-             * @description Replaces `data`: its JSON, base64-encoded.
+             * @description The JSON of `data`, base64-encoded. Sent instead of `data`.
              * @example eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ==
              */
             readonly data_base64?: string | null;
@@ -690,7 +690,7 @@ export interface components {
              * @example 2024-06-01T00:00:00.000Z
              */
             readonly end: string;
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -699,7 +699,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -710,11 +710,11 @@ export interface components {
              */
             readonly messages: number;
             /**
-             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @description Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
              * @example 2024-05
              */
             readonly name: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -829,7 +829,7 @@ export interface components {
              */
             readonly credits?: number;
             /**
-             * @description Only if rejected: the invalid field, empty for the whole message.
+             * @description Only if rejected: the invalid field, or an empty string if the message as a whole is invalid.
              * @example timestamp
              */
             readonly field?: string;
@@ -922,11 +922,11 @@ export interface components {
              */
             readonly messages: number;
             /**
-             * @description Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
+             * @description Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an earlier period starts in the same month; `current` for the period that the Copilot service lists.
              * @example 2024-05
              */
             readonly name: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -955,11 +955,11 @@ export interface components {
         /** @description An error, as RFC 9457 defines it. */
         readonly Problem: {
             /**
-             * @description What went wrong with this request. For people; the wording may change.
-             * @example GET /reports/5392 failed after 3 attempts: the response status was 503
+             * @description What went wrong with this request, in sentences for people. The wording may change.
+             * @example GET /reports/5392 failed after 3 attempts: the response status was 503.
              */
             readonly detail: string;
-            /** @description Only for 400: every invalid field that was found. */
+            /** @description Only for 400: the first invalid field that was found. There may be others. */
             readonly errors?: readonly {
                 /**
                  * @description What the field must be.
@@ -983,7 +983,7 @@ export interface components {
              */
             readonly status: number;
             /**
-             * @description Short summary, the same for every problem of this type.
+             * @description Name of the problem, the same for every problem of this type.
              * @example The Copilot service failed
              */
             readonly title: string;
@@ -1134,7 +1134,7 @@ export interface components {
             readonly source: "ledger" | "upstream" | "bundled-sample";
             /**
              * Format: date-time
-             * @description The service's clock, which determines the current period; for the sample, its last message.
+             * @description Time of the service's clock, which determines the current period; for the sample period, that of its last message.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly time: string;
@@ -1147,7 +1147,7 @@ export interface components {
              */
             readonly credits?: number;
             /**
-             * @description Only if rejected: the invalid field, empty for the whole message.
+             * @description Only if rejected: the invalid field, or an empty string if the message as a whole is invalid.
              * @example timestamp
              */
             readonly field?: string;
@@ -1211,7 +1211,7 @@ export interface components {
         readonly Totals: {
             /** @description Consecutive buckets in ascending order, without gaps. */
             readonly buckets: readonly components["schemas"]["Bucket"][];
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -1220,7 +1220,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -1230,7 +1230,7 @@ export interface components {
              * @example WzE3MTQ…
              */
             readonly next_page?: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -1288,7 +1288,7 @@ export interface components {
         };
         /** @description A page of usage lines. */
         readonly UsagePage: {
-            /** @description Only if the response comes from the listing of the Copilot service (its current period). */
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
             readonly listing?: {
                 /**
                  * Format: date-time
@@ -1297,7 +1297,7 @@ export interface components {
                  */
                 readonly as_of: string;
                 /**
-                 * @description Whether the Copilot service is failing, so that this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -1307,7 +1307,7 @@ export interface components {
              * @example WzE3MTQ…
              */
             readonly next_cursor?: string;
-            /** @description Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
             readonly not_listed?: {
                 /**
                  * @description Amount in credits: an exact decimal with at most six decimal places.
@@ -1392,7 +1392,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1403,7 +1403,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1436,7 +1436,7 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1447,7 +1447,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1460,7 +1460,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The service does not answer to this host name. */
+            /** @description The host name of the request is not allowed. */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1471,7 +1471,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:forbidden",
                      *       "status": 403,
                      *       "title": "Permission denied",
-                     *       "detail": "The service does not answer to the host name \"credits.example.com\". Add it to ALLOWED_HOSTS.",
+                     *       "detail": "The host name \"credits.example.com\" is not allowed. Use localhost, an IP address, or a name in ALLOWED_HOSTS or PUBLIC_URL.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1505,7 +1505,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1516,7 +1516,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1594,9 +1594,9 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+                    /** @description Number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the usage comes from the ledger. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Only if the usage is the bundled sample period. */
+                    /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };
@@ -1613,15 +1613,15 @@ export interface operations {
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
-                    /** @description Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. */
+                    /** @description Number and cost of the messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the usage comes from the ledger. */
                     readonly "Usage-Not-Listed"?: string;
-                    /** @description Only if the usage is the bundled sample period. */
+                    /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
                     readonly [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1632,7 +1632,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1692,7 +1692,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1728,7 +1728,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -1771,7 +1771,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -1833,7 +1833,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ReportedMessages"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1844,7 +1844,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -1904,7 +1904,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1958,7 +1958,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -1994,7 +1994,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -2037,7 +2037,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -2079,7 +2079,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2090,7 +2090,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2150,7 +2150,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2272,7 +2272,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2283,7 +2283,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2343,7 +2343,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2379,7 +2379,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2454,7 +2454,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2465,7 +2465,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2525,7 +2525,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2611,7 +2611,7 @@ export interface operations {
                     readonly "application/x-ndjson": components["schemas"]["StreamedResult"] | components["schemas"]["StreamEnd"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2622,7 +2622,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2682,7 +2682,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2718,7 +2718,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -2754,7 +2754,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -2797,7 +2797,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -2847,7 +2847,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Charges"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2858,7 +2858,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -2918,7 +2918,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3000,7 +3000,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3011,7 +3011,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3147,7 +3147,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3158,7 +3158,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3254,7 +3254,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3323,7 +3323,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3334,7 +3334,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3394,7 +3394,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3489,7 +3489,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3500,7 +3500,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3560,7 +3560,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3596,7 +3596,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3683,7 +3683,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3694,7 +3694,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3754,7 +3754,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3823,7 +3823,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["CurrentPeriod"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -3834,7 +3834,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -3894,7 +3894,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -3930,7 +3930,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -3973,7 +3973,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -4018,7 +4018,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4029,7 +4029,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4089,7 +4089,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4199,7 +4199,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Report"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4210,7 +4210,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4270,7 +4270,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4306,7 +4306,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4379,7 +4379,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4390,7 +4390,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4450,7 +4450,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4519,7 +4519,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4530,7 +4530,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4590,7 +4590,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4667,7 +4667,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4678,7 +4678,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4756,7 +4756,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:unsupported-media-type",
                      *       "status": 415,
                      *       "title": "Unsupported media type",
-                     *       "detail": "Content-Type must be application/json; got text/plain",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -4817,7 +4817,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4828,7 +4828,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -4956,7 +4956,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["UsagePage"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -4967,7 +4967,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -5027,7 +5027,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -5063,7 +5063,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -5106,7 +5106,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",
@@ -5185,7 +5185,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Totals"];
                 };
             };
-            /** @description The request is invalid. `errors` lists the invalid fields. */
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5196,7 +5196,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:invalid-request",
                      *       "status": 400,
                      *       "title": "Invalid request",
-                     *       "detail": "query parameter \"color\" must be absent: /usage does not accept it",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "errors": [
                      *         {
@@ -5256,7 +5256,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:not-found",
                      *       "status": 404,
                      *       "title": "Not found",
-                     *       "detail": "No such organization: \"acme\".",
+                     *       "detail": "There is no organization \"acme\".",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
@@ -5292,7 +5292,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-failed",
                      *       "status": 502,
                      *       "title": "The Copilot service failed",
-                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /reports/5392",
@@ -5335,7 +5335,7 @@ export interface operations {
                      *       "type": "urn:copilot-credits:problem:upstream-timed-out",
                      *       "status": 504,
                      *       "title": "The Copilot service timed out",
-                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
                      *       "upstream": {
                      *         "call": "GET /messages/current-period",

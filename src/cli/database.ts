@@ -13,18 +13,20 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
   database
     .command('distribute')
     .summary('Distribute the tables across a Citus cluster (PostgreSQL)')
-    .description('Distribute the tables by organization. PostgreSQL must have the extension citus.')
+    .description(
+      'Distribute the tables across a Citus cluster by organization. The PostgreSQL database must have the citus extension.',
+    )
     .action(async () => {
       const { openStore } = await import('#service.ts')
       const store = await openStore(readConfig(environment()))
       try {
         if (store.distribute === undefined)
           throw new CommandFailed(
-            'DATABASE_URL is a SQLite file; only PostgreSQL with the extension citus can be distributed',
+            'DATABASE_URL names a SQLite file; only PostgreSQL with the citus extension can be distributed',
           )
         const { isDistributed, tables } = await store.distribute()
         if (!isDistributed)
-          throw new CommandFailed('this PostgreSQL does not have the extension citus; no table was changed')
+          throw new CommandFailed('this PostgreSQL database does not have the citus extension; no table was changed')
         out.write(tables.length === 0 ? 'All tables are already distributed.\n' : `Distributed ${tables.join(', ')}.\n`)
       } finally {
         await store.close()

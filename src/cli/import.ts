@@ -66,7 +66,7 @@ export const addImportCommand = (
         .argParser((name: string, before: ReadonlySet<string>) => new Set([...before, name]))
         .default(new Set(), 'none'),
     )
-    .option('--string-ids', 'Keep IDs in CSV as strings, even if they are integers')
+    .option('--string-ids', 'Keep ids in CSV as strings, even if they are integers')
     .option('--organization <id>', 'Organization to charge', 'default')
     .option('--reports <file>', 'File with {"reports":[…]}; sets these prices in the catalogue first')
     .option('--url <url>', 'Send to a running service instead of the database')

@@ -96,7 +96,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
     .command('revoke')
     .summary('Revoke a key')
     .description('Revoke a key. A running service can accept the key for up to 5 more seconds.')
-    .argument('<id>', 'ID of the key, from "keys list"', plain)
+    .argument('<id>', 'Id of the key, from "keys list"', plain)
     .addOption(organization())
     .action(async (keyId: string, { organization: id }: Options) => {
       await withStore(id, async ({ access }) => {

@@ -265,7 +265,7 @@ describe('JSON', () => {
     assert.deepEqual(await messagesOf(JSON.stringify(A), 'a.json'), [A])
     const { found, notes } = await read(JSON.stringify({ messages: [A], next: 'page 2' }), 'a.json')
     assert.equal(found.length, 1)
-    assert.match(notes.join(), /ignored the top-level fields "next"/)
+    assert.match(notes.join(), /ignored the top-level field "next"/)
   })
 
   for (const [what, name, content, said] of [
@@ -276,7 +276,7 @@ describe('JSON', () => {
       `{"data":["${SECRET}"],"object":"list"}`,
       /an object with the keys "data", "object" is not a message/,
     ],
-    ['NDJSON of something else', 'a.ndjson', `{"prompt":"${SECRET}"}\n`.repeat(3), /line 1.*with the keys "prompt"/],
+    ['NDJSON of something else', 'a.ndjson', `{"prompt":"${SECRET}"}\n`.repeat(3), /line 1.*with the key "prompt"/],
     ['a text', 'a.json', `"${SECRET}"`, /line 1, column 1: must be a JSON object or array/],
     ['an array that does not end', 'a.json', `[\n{"id":1,"text":"${SECRET}`, /line 2, column 1.*cut off/],
     ['an array that is broken', 'a.json', `[\n{"id":1,"text":${SECRET}}]`, /line 2, column \d+: must be valid JSON/],

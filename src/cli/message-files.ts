@@ -249,7 +249,7 @@ async function* jsonEntries(chunks: Chunks, note: (text: string) => void): Async
   const around = elements.around()
   if (around === undefined) return
   const others = Object.keys(parseAround(around)).filter((key) => key !== 'messages')
-  if (others.length > 0) note(`ignored the top-level fields ${listed(others)}`)
+  if (others.length > 0) note(`ignored the top-level ${others.length === 1 ? 'field' : 'fields'} ${listed(others)}`)
 }
 
 const parseAround = (around: Buffer): object => {
@@ -296,7 +296,7 @@ const checkShape = (first: FileEntry, line: number): void => {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return
   if ('id' in entry || 'text' in entry || 'timestamp' in entry) return
   const keys = Object.keys(entry)
-  const found = keys.length === 0 ? 'no keys' : `the keys ${listed(keys)}`
+  const found = keys.length === 0 ? 'no keys' : `the ${keys.length === 1 ? 'key' : 'keys'} ${listed(keys)}`
   const reason = 'messages' in entry ? '"messages" must be an array' : `an object with ${found} is not a message`
   throw new WrongPlace({
     line,

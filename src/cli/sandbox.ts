@@ -28,7 +28,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
     .option('--latency <ms>', 'Delay of every response in milliseconds', wholeNumber, 0)
     .option('--error-rate <share>', 'Share of responses that are 503, from 0 to 1', share, 0)
     .option('--broken-rate <share>', 'Share of responses that break off or are not JSON, from 0 to 1', share, 0)
-    .option('--missing <ids>', 'Comma-separated IDs of reports to answer with 404', list)
+    .option('--missing <ids>', 'Comma-separated ids of reports to answer with 404', list)
     .option('--quiet', 'Do not print a line per request')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
       const { createSandbox, samplePeriod } = await import('#service.ts')

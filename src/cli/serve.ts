@@ -7,7 +7,7 @@ export const addServeCommand = (program: Command, environment: () => Environment
     .command('serve')
     .summary('Run the service')
     .description(
-      'Run the service: the API, the dashboard and /docs. Settings come from the environment and from .env; see README.md.',
+      'Run the service: the API, the dashboard and /docs. Settings come from the environment and from .env; see docs/settings.md.',
     )
     .option('--port <port>', 'Port to listen on; overrides PORT')
     .option('--host <address>', 'Address to listen on; overrides HOST')

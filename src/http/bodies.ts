@@ -13,7 +13,7 @@ import { hasBody, isGzip, JSON_TYPE, mediaTypeOf } from './media-types.ts'
 /** The body has a content coding other than gzip. */
 export class UnsupportedCoding extends ServiceError {
   constructor() {
-    super('unsupported_coding', 'Content-Encoding must be gzip or absent')
+    super('unsupported_coding', 'The Content-Encoding header must be gzip or absent.')
   }
 }
 
@@ -22,7 +22,7 @@ export class UnsupportedType extends ServiceError {
   readonly statusCode = 415
 
   constructor() {
-    super('unsupported_type', 'Content-Type must be one that the route accepts')
+    super('unsupported_type', 'The Content-Type header must be one that the endpoint accepts.')
   }
 }
 

@@ -39,7 +39,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
   const mayOperate = async (request: FastifyRequest) => {
     const { isOperator } = await authenticate(request, 'admin')
     if (!isOperator) {
-      throw new Forbidden('This requires a key of the organization "default" with the scope admin.')
+      throw new Forbidden('This requires an operator key: a key of the organization "default" with the scope admin.')
     }
   }
 
@@ -51,7 +51,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     const id = typeof named === 'string' ? named : principal.organizationId
     const isAllowed = id === principal.organizationId || principal.isOperator
     const organization = isAllowed ? await organizations.find(id) : undefined
-    if (organization === undefined) throw new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
+    if (organization === undefined) throw new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
     return { principal, organization }
   }
 

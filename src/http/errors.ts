@@ -5,6 +5,7 @@ import {
   Forbidden,
   InvalidRequest,
   NotFound,
+  requirement,
   ServiceError,
   StoreBusy,
   StoreError,
@@ -18,7 +19,10 @@ import { LineTimedOut, ShuttingDown } from './stopping.ts'
 
 export type ProblemKind = keyof typeof KINDS
 
-/** Status and title of each kind of problem. The key is the last part of its `type`. */
+/**
+ * Status and title of each kind of problem. The key is the last part of its `type`. The title names the problem; the detail,
+ * in full sentences, says what was wrong with this request and what to do about it.
+ */
 const KINDS = {
   'invalid-request': { status: 400, title: 'Invalid request' },
   unauthenticated: { status: 401, title: 'Authentication required' },
@@ -34,8 +38,8 @@ const KINDS = {
   'internal-error': { status: 500, title: 'Internal error' },
   'upstream-failed': { status: 502, title: 'The Copilot service failed' },
   'not-ready': { status: 503, title: 'Not ready to serve usage' },
-  'shutting-down': { status: 503, title: 'Shutting down, try again shortly' },
-  'too-busy': { status: 503, title: 'Too busy, try again shortly' },
+  'shutting-down': { status: 503, title: 'Shutting down' },
+  'too-busy': { status: 503, title: 'Too busy' },
   'store-failed': { status: 503, title: 'Database unavailable' },
   'upstream-timed-out': { status: 504, title: 'The Copilot service timed out' },
 } as const satisfies Record<string, { status: number; title: string }>
@@ -72,8 +76,11 @@ export const handleError = (error: FastifyError, request: FastifyRequest, reply:
 const sendUnsupportedType = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const types = typesTaken(request)
   const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX)
-  const actual = sent === undefined ? 'the header is missing' : `got ${sent}`
-  const detail = `Content-Type must be ${types.join(', ').replace(/, (?=[^,]*$)/, ' or ')}; ${actual}`
+  const expected = types.join(', ').replace(/, (?=[^,]*$)/, ' or ')
+  const detail =
+    sent === undefined
+      ? `The Content-Type header is missing. It must be ${expected}.`
+      : `The Content-Type header must be ${expected}, not ${sent}.`
   reply.header('accept', types.join(', '))
   return sendProblem(reply, toProblem('unsupported-media-type', detail, request.id))
 }
@@ -101,7 +108,7 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
     const kind = upstreamFailure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
     const upstream = { call, failure: upstreamFailure, reason, attempts, ...(status === undefined ? {} : { status }) }
     const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
-    return failure(kind, error.message, { upstream }, headers)
+    return failure(kind, `${error.message}.`, { upstream }, headers)
   }
   if (error instanceof InvalidRequest) {
     return failure('invalid-request', error.message, { errors: [{ field: error.field, expected: error.expected }] })
@@ -137,7 +144,7 @@ const invalidRequest = ({ validation = [], validationContext }: FastifyError, re
     field: fieldName(validationContext, at),
     expected: expected === UNKNOWN ? `absent: ${path} does not accept it` : expected,
   }))
-  const detail = errors.map(({ field, expected }) => `${field} must be ${expected}`).join('; ')
+  const detail = errors.map(({ field, expected }) => requirement(field, expected)).join(' ')
   return toProblem('invalid-request', detail, request.id, { errors })
 }
 
@@ -198,7 +205,7 @@ export const answerUnknownRoutes = (app: FastifyInstance): void => {
     }
     const allowed = [...methods].sort().join(', ')
     reply.header('allow', allowed)
-    const detail = `${path} does not support ${request.method}. Supported methods: ${allowed}.`
+    const detail = `The endpoint ${path} does not support ${request.method}. Supported methods: ${allowed}.`
     return sendProblem(reply, toProblem('method-not-allowed', detail, request.id))
   }
   // Answered before the body is read: it cannot change the answer.

@@ -1,5 +1,6 @@
 /** Turns validation errors into phrases that complete "must be". */
 import type { FastifySchemaValidationError } from 'fastify'
+import { GROUP_BY_PATTERN, SLUG_PATTERN } from './schemas/common.ts'
 
 export type Expectation = {
   /** A JSON pointer to the invalid value. */
@@ -57,8 +58,14 @@ const EXPECTED: Readonly<Record<string, (params: Params) => string>> = {
   maximum: ({ limit }) => `at most ${limit}`,
   exclusiveMinimum: ({ limit }) => `more than ${limit}`,
   exclusiveMaximum: ({ limit }) => `less than ${limit}`,
-  pattern: ({ pattern }) => `a string that matches ${pattern}`,
+  pattern: ({ pattern }) => PATTERNS[String(pattern)] ?? `a string that matches ${pattern}`,
   format: ({ format }) => `a string in the format ${format}`,
+}
+
+/** Patterns in words: nobody should have to read a regular expression to correct a request. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  [SLUG_PATTERN]: 'a string of lowercase letters, digits and hyphens that does not start or end with a hyphen',
+  [GROUP_BY_PATTERN]: 'report, member, or both separated by a comma',
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -127,7 +127,8 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
 
   const hashOf = (key: string): KeyHash => {
     const organizationId = organizationIn(key)
-    if (organizationId === undefined) throw new Unauthenticated('This is not an API key: keys begin with cck_.')
+    if (organizationId === undefined)
+      throw new Unauthenticated('This is not a complete API key. API keys begin with cck_.')
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
@@ -199,14 +200,16 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     if (recalled !== undefined) return recalled
     if (authorization === undefined) {
       if (session !== undefined) {
-        if (await hasEnded(session)) throw new Unauthenticated('The session was signed out. Sign in again.')
+        if (await hasEnded(session)) throw new Unauthenticated('The session has ended. Sign in again.')
         return { ...(await principalOf(session)), by: 'session' }
       }
       throw new Unauthenticated('Send an API key as `Authorization: Bearer cck_…`.')
     }
     const key = keyIn(authorization)
     if (key === undefined || organizationIn(key) === undefined) {
-      throw new Unauthenticated('The Authorization header must be `Bearer` and an API key, which begins with cck_.')
+      throw new Unauthenticated(
+        'The Authorization header must be `Bearer` followed by a complete API key, which begins with cck_.',
+      )
     }
     return principalOf(hashOf(key))
   }

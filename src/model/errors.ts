@@ -68,19 +68,25 @@ export class StoreBusy extends ServiceError {
   }
 }
 
-/** A request that is not valid: names the field and what it must be. */
+/** A request that is not valid: names the field and what it must be. The message is a sentence. */
 export class InvalidRequest extends ServiceError {
   readonly field: string
   readonly expected: string
 
   constructor(field: string, expected: string) {
-    super('invalid_request', `${field} must be ${expected}`)
+    super('invalid_request', requirement(field, expected))
     this.field = field
     this.expected = expected
   }
 }
 
-/** Nothing has that name, or the caller may not know that it exists. */
+/** The sentence that says what a field must be, such as `The query parameter "to" must be later than "from".` */
+export const requirement = (field: string, expected: string): string =>
+  `The ${SAYS_WHAT_IT_IS.test(field) ? field : `field ${field}`} must be ${expected}.`
+
+const SAYS_WHAT_IT_IS = /^(?:query parameter |path parameter |header |(?:query|body|event)$)/
+
+/** Nothing has that name, or nothing that the caller may know about. */
 export class NotFound extends ServiceError {
   constructor(message: string) {
     super('not_found', message)

@@ -145,7 +145,8 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
     async (request) => {
       const { organization } = await callers.identify(request)
       const revoked = await access.revokeKey(organization.id, request.params.id)
-      if (revoked === undefined) throw new NotFound(`No such key: ${JSON.stringify(request.params.id.slice(0, 100))}.`)
+      if (revoked === undefined)
+        throw new NotFound(`There is no key ${JSON.stringify(request.params.id.slice(0, 100))}.`)
       return toResponse(revoked)
     },
   )

@@ -26,7 +26,7 @@ import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
 import { signalOfLeaving } from '../leaving.ts'
-import { limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
+import { GROUP_BY_PATTERN, limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { PeriodsSchema } from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
@@ -77,7 +77,7 @@ const TotalsQuerySchema = Type.Object(
     ),
     group_by: Type.Optional(
       Type.String({
-        pattern: '^(?:report|member|report,member|member,report)$',
+        pattern: GROUP_BY_PATTERN,
         description: 'Splits each bucket by `report`, by `member`, or by both, separated by a comma.',
         examples: ['report'],
       }),
@@ -242,7 +242,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         tags: ['Usage'],
         summary: 'List billing periods',
         description:
-          'Returns billing periods with their usage, latest first, from the current one back to that of the first message. ' +
+          'Returns billing periods with their usage, latest first, from the current one back to the one of the first message. ' +
           'Requires the scope `usage:read`.',
         querystring: PeriodsQuery,
         response: {
@@ -328,7 +328,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         const charges = await queries.charges(organization, messageId)
         if (charges.length > 0) return toCharges(messageId, charges, organization)
       }
-      throw new NotFound(`No such message: ${JSON.stringify(id.slice(0, 200))}.`)
+      throw new NotFound(`There is no message ${JSON.stringify(id.slice(0, 200))}.`)
     },
   )
 

@@ -229,7 +229,7 @@ const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
 }
 
 const MESSAGES_DESCRIPTION =
-  'Prices each message and charges it once, identified by its id. The response has one result per message, in the order of ' +
+  'Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of ' +
   'the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with ' +
   'different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one ' +
   'rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is ' +

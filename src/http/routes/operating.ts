@@ -1,7 +1,7 @@
 /** Health, readiness and metrics, for operators. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import type { Access } from '#metering/access.ts'
+import { type Access, UnknownHost } from '#metering/access.ts'
 import type { ListingCache } from '#metering/listing-cache.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
@@ -43,8 +43,8 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         tags: ['Operating'],
         summary: 'Check readiness',
         description:
-          'Succeeds if the database has accepted a test write, is not known to be damaged, and the Copilot service, if ' +
-          '`UPSTREAM_URL` is set, responds or a recent response is cached. Writes are tested at most once per second.',
+          'Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the ' +
+          'Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second.',
         response: {
           200: statusResponse('The service can serve usage.', 'ready'),
           ...problemResponses(400),
@@ -72,8 +72,8 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         tags: ['Operating'],
         summary: 'Get metrics',
         description:
-          'Returns metrics for Prometheus. Needs no key, but unless keys are required the service answers only to localhost, IP ' +
-          'addresses and the names in `ALLOWED_HOSTS` and `PUBLIC_URL`.',
+          'Returns metrics for Prometheus. Needs no key. Unless keys are required, the host name of the request must be ' +
+          'localhost, an IP address, or a name in `ALLOWED_HOSTS` or `PUBLIC_URL`.',
         response: {
           200: {
             description: 'Metrics in the Prometheus text format.',
@@ -98,9 +98,9 @@ const notReady = problemResponse({
 })
 
 const unknownHost = problemResponse({
-  description: 'The service does not answer to this host name.',
+  description: 'The host name of the request is not allowed.',
   kind: 'forbidden',
-  detail: 'The service does not answer to the host name "credits.example.com". Add it to ALLOWED_HOSTS.',
+  detail: new UnknownHost('credits.example.com').message,
 })
 
 const statusResponse = <S extends string>(description: string, status: S) => ({

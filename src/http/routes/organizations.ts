@@ -212,8 +212,9 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         summary: 'Change an organization',
         description:
           'Changes only the fields that are sent. A name changes immediately. A time zone or billing anchor day takes effect ' +
-          'at the next period boundary that is at least ten minutes away; a period that has started is never moved. The period ' +
-          'that starts then ends at the first boundary of the new calendar at least two days later. Requires the scope `admin`.',
+          'when the next period starts that is at least ten minutes away, so a period that has started never changes. That next ' +
+          'period ends at the first boundary of the new calendar that is at least two days after its start. Requires the scope ' +
+          '`admin`.',
         params: pathSchema,
         body: ChangeSchema,
         response: {
@@ -237,7 +238,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`No such organization: ${JSON.stringify(id.slice(0, 100))}.`)
+const unknown = (id: string): NotFound => new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')

@@ -139,7 +139,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`No such report: ${JSON.stringify(id)}.`)
+const unknown = (id: string): NotFound => new NotFound(`There is no report ${JSON.stringify(id)}.`)
 
 const reportIdIn = (text: string): Id => {
   if (!isReportId(text))

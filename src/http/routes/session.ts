@@ -39,7 +39,7 @@ const SessionSchema = Type.Object(
       examples: ['ledger'],
     }),
     time: TimestampSchema(
-      "The service's clock, which determines the current period; for the sample, its last message.",
+      "Time of the service's clock, which determines the current period; for the sample period, that of its last message.",
     ),
   },
   { $id: 'Session', description: 'The caller, its scopes and its organization.' },

@@ -106,14 +106,14 @@ const usageHeaders = {
   },
   'Usage-Source': {
     type: 'string',
-    description: 'Only if the usage is the bundled sample period.',
+    description: 'Present only if the usage is the bundled sample period.',
     examples: ['bundled-sample'],
   },
   'Usage-Not-Listed': {
     type: 'string',
     description:
-      'Only if `UPSTREAM_URL` is set and the usage comes from the ledger: number and cost of the messages of this response, ' +
-      'within the listed days or the current period, that the Copilot service does not list.',
+      'Number and cost of the messages of this response, within the listed days or the current period, that the Copilot ' +
+      'service does not list. Present only if `UPSTREAM_URL` is set and the usage comes from the ledger.',
     examples: ['messages=1, credits=5.2'],
   },
 } as const

@@ -1,7 +1,10 @@
 /** Schemas that many routes share. */
 import Type from 'typebox'
 
-const slug = { minLength: 1, maxLength: 63, pattern: '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$' }
+export const SLUG_PATTERN = '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$'
+export const GROUP_BY_PATTERN = '^(?:report|member|report,member|member,report)$'
+
+const slug = { minLength: 1, maxLength: 63, pattern: SLUG_PATTERN }
 
 export const isSlug = (text: string): boolean => text.length <= slug.maxLength && new RegExp(slug.pattern).test(text)
 

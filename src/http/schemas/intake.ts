@@ -78,7 +78,7 @@ export const CloudEventSchema = Type.Object(
     ),
     data_base64: Type.Optional(
       Type.Union([Type.String(), Type.Null()], {
-        description: 'Replaces `data`: its JSON, base64-encoded.',
+        description: 'The JSON of `data`, base64-encoded. Sent instead of `data`.',
         examples: ['eyJ0ZXh0IjoiV2hhdCBpcyB0aGUgbGVhc2UgdGVybT8ifQ=='],
       }),
     ),
@@ -109,7 +109,7 @@ export const MessageResultSchema = Type.Object(
     ),
     field: Type.Optional(
       Type.String({
-        description: 'Only if rejected: the invalid field, empty for the whole message.',
+        description: 'Only if rejected: the invalid field, or an empty string if the message as a whole is invalid.',
         examples: ['timestamp'],
       }),
     ),

@@ -33,8 +33,8 @@ const sumOf = (description: string) =>
   Type.Optional(Type.Object({ messages: messageCount, credits: CreditsSchema }, { description }))
 
 const notListed = sumOf(
-  'Only if `UPSTREAM_URL` is set and the response comes from the ledger: the messages of this response, within the listed ' +
-    'days or the current period, that the Copilot service does not list.',
+  'Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present ' +
+    'only if `UPSTREAM_URL` is set and the response comes from the ledger.',
 )
 
 /** Where the data comes from, if there is an upstream. */
@@ -44,11 +44,13 @@ const provenance = {
       {
         as_of: TimestampSchema('When the Copilot service last confirmed the listing.'),
         stale: Type.Boolean({
-          description: 'Whether the Copilot service is failing, so that this is its last good listing.',
+          description: '`true` if the Copilot service is failing and this is its last good listing.',
           examples: [false],
         }),
       },
-      { description: 'Only if the response comes from the listing of the Copilot service (its current period).' },
+      {
+        description: 'Present only if the response comes from the listing of the Copilot service (its current period).',
+      },
     ),
   ),
   not_listed: notListed,
@@ -115,8 +117,8 @@ export const TotalsSchema = Type.Object(
 const periodFields = {
   name: Type.String({
     description:
-      'Value of the query parameter `period` for this period: the month in which it starts, or its first day if an earlier ' +
-      'period starts in the same month; `current` for the period that the Copilot service lists.',
+      'Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an ' +
+      'earlier period starts in the same month; `current` for the period that the Copilot service lists.',
     examples: ['2024-05'],
   }),
   start: TimestampSchema('Start of the period, inclusive.'),
@@ -186,16 +188,16 @@ export const ChargeSchema = Type.Object(
       {
         code_points: count('Number of characters (Unicode code points).'),
         word_lengths: Type.Array(count('Number of words.'), {
-          description: 'Number of words with 1, 2, 3, … characters; longer words count as 32.',
+          description: 'Number of words with 1, 2, 3, … 32 characters. Longer words count as 32.',
         }),
         third_vowels: count('Number of vowels among the 3rd, 6th, 9th, … characters.'),
-        words_differ: Type.Boolean({ description: 'Whether no word occurs twice.', examples: [true] }),
+        words_differ: Type.Boolean({ description: 'Whether no word occurs more than once.', examples: [true] }),
         palindrome: Type.Boolean({
-          description: 'Whether its letters and digits read the same in both directions, ignoring case.',
+          description: 'Whether the letters and digits of the text read the same in both directions, ignoring case.',
           examples: [false],
         }),
       },
-      { description: 'What is stored of the text.' },
+      { description: 'What the charge was calculated from. Stored instead of the text.' },
     ),
     period: Type.Object(
       {

@@ -11,13 +11,13 @@ export const ProblemSchema = Type.Object(
       examples: ['urn:copilot-credits:problem:upstream-failed'],
     }),
     title: Type.String({
-      description: 'Short summary, the same for every problem of this type.',
+      description: 'Name of the problem, the same for every problem of this type.',
       examples: ['The Copilot service failed'],
     }),
     status: Type.Integer({ description: 'The HTTP status code.', examples: [502] }),
     detail: Type.String({
-      description: 'What went wrong with this request. For people; the wording may change.',
-      examples: ['GET /reports/5392 failed after 3 attempts: the response status was 503'],
+      description: 'What went wrong with this request, in sentences for people. The wording may change.',
+      examples: ['GET /reports/5392 failed after 3 attempts: the response status was 503.'],
     }),
     request_id: Type.String({
       description: 'Identifies this request in the service log. Also sent in the `X-Request-Id` header.',
@@ -65,7 +65,7 @@ export const ProblemSchema = Type.Object(
             examples: ['absent: /usage does not accept it'],
           }),
         }),
-        { description: 'Only for 400: every invalid field that was found.' },
+        { description: 'Only for 400: the first invalid field that was found. There may be others.' },
       ),
     ),
   },

@@ -12,9 +12,9 @@ export type DocumentedProblem = {
 
 const PROBLEMS = {
   400: {
-    description: 'The request is invalid. `errors` lists the invalid fields.',
+    description: 'The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid.',
     kind: 'invalid-request',
-    detail: 'query parameter "color" must be absent: /usage does not accept it',
+    detail: 'The query parameter "color" must be absent: /usage does not accept it.',
     more: { errors: [{ field: 'query parameter "color"', expected: 'absent: /usage does not accept it' }] },
   },
   401: {
@@ -31,7 +31,7 @@ const PROBLEMS = {
   404: {
     description: 'The resource does not exist, or the key has no access to it.',
     kind: 'not-found',
-    detail: 'No such organization: "acme".',
+    detail: 'There is no organization "acme".',
   },
   409: {
     description: 'The request conflicts with an existing resource.',
@@ -50,7 +50,7 @@ const PROBLEMS = {
       'The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response ' +
       'lists the supported ones.',
     kind: 'unsupported-media-type',
-    detail: 'Content-Type must be application/json; got text/plain',
+    detail: 'The Content-Type header must be application/json, not text/plain.',
   },
   500: {
     description: 'An unexpected error. The service log has the details.',
@@ -62,7 +62,7 @@ const PROBLEMS = {
       'The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good ' +
       'response is recent enough to use instead.',
     kind: 'upstream-failed',
-    detail: 'GET /reports/5392 failed after 3 attempts: the response status was 503',
+    detail: 'GET /reports/5392 failed after 3 attempts: the response status was 503.',
     more: {
       upstream: {
         call: 'GET /reports/5392',
@@ -83,7 +83,7 @@ const PROBLEMS = {
   504: {
     description: 'The Copilot service timed out, and no good response is recent enough to use instead.',
     kind: 'upstream-timed-out',
-    detail: 'GET /messages/current-period failed after 3 attempts: no complete response arrived in time',
+    detail: 'GET /messages/current-period failed after 3 attempts: no complete response arrived in time.',
     more: {
       upstream: {
         call: 'GET /messages/current-period',
