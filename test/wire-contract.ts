@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import Schema from 'typebox/schema'
 
 type Operation = { readonly responses: Record<string, { readonly content?: Record<string, unknown> }> }
 type Document = { readonly paths: Record<string, Record<string, Operation>> }
@@ -109,11 +109,11 @@ const decoded = (encoding: string, body: Buffer): Buffer => {
   return encoding === 'gzip' ? gunzipSync(body) : body
 }
 
-const faultsOf = (check: ValidateFunction, body: string): string | undefined => {
-  if (check(JSON.parse(body))) return undefined
-  return (check.errors ?? [])
-    .map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`)
-    .join('; ')
+const faultsOf = (check: Check, body: string): string | undefined => {
+  const value: unknown = JSON.parse(body)
+  if (check.Check(value)) return undefined
+  const [, errors] = check.Errors(value)
+  return errors.map(({ instancePath, message }) => `${instancePath} ${message}`).join('; ')
 }
 
 /** A field that is not documented is a violation too, so objects are closed here. */
@@ -133,15 +133,15 @@ const TEMPLATES = Object.keys(DOCUMENT.paths)
   }))
   .sort((one, other) => Number(one.template.includes('{')) - Number(other.template.includes('{')))
 
-const ajv = new Ajv2020({ strict: false, validateFormats: false })
-ajv.addSchema(DOCUMENT as object, 'openapi.json')
-const checks = new Map<string, ValidateFunction>()
+type Check = ReturnType<typeof Schema.Compile>
 
-const checkOf = (path: readonly string[]): ValidateFunction => {
-  const pointer = path.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
-  const known = checks.get(pointer) ?? ajv.compile({ $ref: `openapi.json#/${pointer}` })
+const checks = new Map<string, Check>()
+
+const checkOf = (path: readonly string[]): Check => {
+  const pointer = path.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')
+  const known = checks.get(pointer) ?? Schema.Compile({ ...DOCUMENT, $ref: `#/${pointer}` })
   checks.set(pointer, known)
   return known
 }
 
-const problemCheck = (): ValidateFunction => checkOf(['components', 'schemas', 'Problem'])
+const problemCheck = (): Check => checkOf(['components', 'schemas', 'Problem'])
