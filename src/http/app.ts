@@ -104,7 +104,14 @@ export const createApp = async (needs: AppNeeds) => {
   const writeUsage = createUsageWriter({ now, isClosing: () => isClosing })
 
   /** Counts and logs a response. */
-  const tell = (reqId: string, method: string, path: string, route: string, status: number, ms: number): void => {
+  const countAndLog = (
+    reqId: string,
+    method: string,
+    path: string,
+    route: string,
+    status: number,
+    ms: number,
+  ): void => {
     metrics.observeRequest(method, route, status, ms)
     answered({ reqId, method, path, status, ms: round(ms) })
   }
@@ -122,10 +129,10 @@ export const createApp = async (needs: AppNeeds) => {
     const started = now()
     const id = requestIdOf(request)
     writeUsage(request, response, answer, id)
-    const tellOfResponse = () => tell(id, method, url, url, response.statusCode, elapsedMs(started, now()))
+    const finish = () => countAndLog(id, method, url, url, response.statusCode, elapsedMs(started, now()))
     // Usually the operating system has accepted the whole response by now. If not, the client is still reading, or will leave.
-    if (response.writableFinished) tellOfResponse()
-    else response.on('close', tellOfResponse)
+    if (response.writableFinished) finish()
+    else response.on('close', finish)
     return true
   }
 
@@ -142,7 +149,7 @@ export const createApp = async (needs: AppNeeds) => {
       createHttpServer({
         handler,
         answerFromMemory,
-        refused: (id, method, path, status) => tell(id, method, path, 'none', status, 0),
+        refused: (id, method, path, status) => countAndLog(id, method, path, 'none', status, 0),
         leaving: leaving.signal,
         keepAliveTimeoutMs: needs.keepAliveTimeoutMs,
         idleMaxMs: waitMaxMs + IDLE_MAX_MS,
@@ -152,7 +159,7 @@ export const createApp = async (needs: AppNeeds) => {
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
       handleError(error, request, reply)
-      tell(request.id, request.method, pathOf(request.url), 'none', reply.statusCode, 0)
+      countAndLog(request.id, request.method, pathOf(request.url), 'none', reply.statusCode, 0)
     },
   })
 
@@ -178,7 +185,7 @@ export const createApp = async (needs: AppNeeds) => {
   })
   app.addHook('onResponse', (request, reply, next) => {
     const route = request.routeOptions.url ?? 'none'
-    tell(request.id, request.method, pathOf(request.url), route, reply.statusCode, reply.elapsedTime)
+    countAndLog(request.id, request.method, pathOf(request.url), route, reply.statusCode, reply.elapsedTime)
     next()
   })
   closeConnectionsInOrder()
