@@ -1,7 +1,7 @@
 /** Prepared records for the ledger, all in one month: a quarter with a report, half with one of 50 members. */
-import type { Ledger, NewRecord } from '../src/metering/ledger.ts'
-import { packMeasurement } from '../src/metering/packed-measurement.ts'
+import type { Ledger, NewRecord } from '../src/ledger/ledger.ts'
 import { measure } from '../src/rating/measure.ts'
+import { packMeasurement } from '../src/rating/packed-measurement.ts'
 import { price } from '../src/rating/price.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'
 import { madeUpText } from './texts.ts'

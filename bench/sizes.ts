@@ -1,6 +1,7 @@
 /** How many bytes does the measurement of a text take, and how many would the lines of its charge take as JSON? */
-import { packMeasurement } from '../src/metering/packed-measurement.ts'
+
 import { measure } from '../src/rating/measure.ts'
+import { packMeasurement } from '../src/rating/packed-measurement.ts'
 import { price } from '../src/rating/price.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'
 import type { Report } from './report.ts'

@@ -1,6 +1,6 @@
 /** What does it cost to pass a batch of records to the SQLite writer thread as columns, and as objects? */
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
-import type { AppendBatch } from '../src/metering/ledger.ts'
+import type { AppendBatch } from '../src/ledger/ledger.ts'
 import { toColumns } from '../src/store/sqlite/record-columns.ts'
 import { FIRST, recordMaker } from './records.ts'
 import { median, type Report } from './report.ts'

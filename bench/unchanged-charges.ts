@@ -1,8 +1,9 @@
 /** What does a refresh save by keeping the objects of unchanged charges? Everything else that a refresh does is left out. */
-import { createContentDigest } from '../src/metering/content-digest.ts'
-import { createListing, type Listing } from '../src/metering/listing.ts'
-import { createListingBuilder } from '../src/metering/listing-builder.ts'
-import { createPricer } from '../src/metering/pricing.ts'
+
+import { createListing, type Listing } from '../src/current-period/listing.ts'
+import { createListingBuilder } from '../src/current-period/listing-builder.ts'
+import { createContentDigest } from '../src/intake/content-digest.ts'
+import { createPricer } from '../src/intake/pricing.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'

@@ -1,8 +1,8 @@
 /** Reads and checks every setting once, at start. No other module reads `process.env`; each is given what it needs. */
 import { isTimeZone } from '#calendar/zones.ts'
-import { isContentKey } from '#metering/content-digest.ts'
 import { ServiceError } from '#model/errors.ts'
 import { readEnvFile } from './env-file.ts'
+import { isContentKey } from './intake/content-digest.ts'
 
 export type Config = {
   readonly port: number

@@ -1,13 +1,14 @@
 /** Structured logs (pino): JSON lines, or readable text on a terminal. They contain ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import type { UsageSum } from '#metering/listing.ts'
-import type { ListingObserver, StoreObserver } from '#metering/ports.ts'
-import type { UpstreamRecorderNeeds } from '#metering/upstream-recorder.ts'
 import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Config } from './config.ts'
+import type { ListingObserver } from './current-period/copilot-service.ts'
+import type { UsageSum } from './current-period/listing.ts'
+import type { UpstreamRecorderNeeds } from './current-period/upstream-recorder.ts'
 import type { Answered } from './http/app.ts'
+import type { StoreObserver } from './ledger/notices.ts'
 
 export type Log = {
   readonly logger: Logger

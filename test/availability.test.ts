@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startService } from '../bench/processes.ts'
-import type { NewRecord } from '../src/metering/ledger.ts'
-import { packMeasurement } from '../src/metering/packed-measurement.ts'
+import type { NewRecord } from '../src/ledger/ledger.ts'
 import { credits } from '../src/model/credits.ts'
 import { measure } from '../src/rating/measure.ts'
+import { packMeasurement } from '../src/rating/packed-measurement.ts'
 import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
 
 const START = Date.parse('2024-05-01T00:00:00Z')

@@ -1,5 +1,5 @@
 /** The ledger as simple as possible, with no regard for speed: maps in memory, and totals computed on demand. */
-import type { AppendBatch, AppendOutcome, GroupField, NewRecord } from '../src/metering/ledger.ts'
+import type { AppendBatch, AppendOutcome, GroupField, NewRecord } from '../src/ledger/ledger.ts'
 import type { Id } from '../src/model/report.ts'
 
 type Kept = { readonly record: NewRecord; readonly revision: number; supersededBy?: number }

@@ -11,7 +11,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import type { Ledger } from '../src/metering/ledger.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
 import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
 import type { OpenedLedger } from './ledger-contract.ts'
 

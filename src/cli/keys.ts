@@ -1,7 +1,7 @@
 /** `copilot-credits keys`: the API keys of an organization. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Environment, readConfig } from '#config.ts'
-import { SCOPES, type Scope } from '#metering/ledger.ts'
+import { SCOPES, type Scope } from '#ledger/ledger.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Store } from '#service.ts'

@@ -5,7 +5,7 @@ import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, type JsonElement, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
 import { BadEncoding, encodingOfMark, toUtf8 } from '#formats/text-encoding.ts'
-import { isReportProblem, parseReport } from '#metering/incoming-report.ts'
+import { isReportProblem, parseReport } from '#intake/incoming-report.ts'
 import type { Report } from '#model/report.ts'
 import { WrongFile } from './failure.ts'
 

@@ -1,8 +1,8 @@
 /** Identifies the caller of a request and the organization that the request is about. */
 import type { FastifyRequest } from 'fastify'
-import { type Access, type KeyHash, mayDo, type Principal } from '#metering/access.ts'
-import type { Scope } from '#metering/ledger.ts'
-import type { Organizations } from '#metering/organizations.ts'
+import { type Access, type KeyHash, mayDo, type Principal } from '#identity/access.ts'
+import type { Organizations } from '#identity/organizations.ts'
+import type { Scope } from '#ledger/ledger.ts'
 import { Forbidden, NotFound } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Sessions } from './sessions.ts'

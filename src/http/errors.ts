@@ -1,6 +1,6 @@
 /** Turns errors into problem+json. Unknown errors are logged in full and reported to the client without details. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Unauthenticated, UnknownHost } from '#metering/access.ts'
+import { Unauthenticated, UnknownHost } from '#identity/access.ts'
 import {
   Forbidden,
   InvalidRequest,

@@ -1,9 +1,11 @@
 /** The service's metrics, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { IntakeCounts } from '#metering/intake.ts'
-import type { UsageSum } from '#metering/listing.ts'
-import type { ListingObserver, RenderingObserver, StoreNotice } from '#metering/ports.ts'
-import type { RecordingOutcome } from '#metering/upstream-recorder.ts'
+import type { RenderingObserver } from '#answering/renderings.ts'
+import type { ListingObserver } from '#current-period/copilot-service.ts'
+import type { UsageSum } from '#current-period/listing.ts'
+import type { RecordingOutcome } from '#current-period/upstream-recorder.ts'
+import type { IntakeCounts } from '#intake/intake.ts'
+import type { StoreNotice } from '#ledger/notices.ts'
 import { toDecimal } from '#model/credits.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hasKey, type KeyHash, type SessionOfKey } from '#metering/access.ts'
+import { hasKey, type KeyHash, type SessionOfKey } from '#identity/access.ts'
 import { Forbidden } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 

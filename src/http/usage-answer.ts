@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
-import type { RenderedUsage } from '#metering/renderings.ts'
+import type { RenderedUsage } from '#current-period/rendered-usage.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 

@@ -26,3 +26,5 @@ export type Organization = {
   readonly createdAt: EpochMs
   readonly calendar: BillingCalendar
 }
+
+export const DEFAULT_ORGANIZATION = 'default'

@@ -23,9 +23,9 @@ export type RecordedLine = {
  * listing, the recorder and the ledger.
  */
 export type Priced = RecordedLine & {
-  /** The packed measurement of the text: `#metering/packed-measurement.ts`. */
+  /** The packed measurement of the text: `#rating/packed-measurement.ts`. */
   readonly measurement: Uint8Array
-  /** Keyed digest of the content: `#metering/content-digest.ts`. */
+  /** Keyed digest of the content: `#intake/content-digest.ts`. */
   readonly digest: Uint8Array
 }
 

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import type { CopilotService } from '#metering/ports.ts'
+import type { CopilotService } from '#current-period/copilot-service.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import { parseJson } from './json-listing.ts'

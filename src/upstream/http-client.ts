@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { Agent, errors } from 'undici'
-import type { Deadline, Progress } from '#metering/ports.ts'
+import type { Deadline, Progress } from '#current-period/copilot-service.ts'
 import { elapsedMs, laterBy, type MonotonicClock } from '#model/clock.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
 import { retryAfterMs, retryDelayMs } from './retry.ts'

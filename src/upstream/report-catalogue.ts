@@ -3,7 +3,7 @@
  * for the same report. A report that does not exist is cached too, for a shorter time. A listing can name hundreds of
  * thousands of reports, so a queued report is only an entry in a list: it has no promise, timer or error of its own.
  */
-import type { Deadline, Freshness, ReportLookup, Validators } from '#metering/ports.ts'
+import type { Deadline, Freshness, ReportLookup, Validators } from '#current-period/copilot-service.ts'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'

@@ -1,5 +1,5 @@
 /** The Copilot service as a source of the current period. */
-import type { CopilotService, ListingReader } from '#metering/ports.ts'
+import type { CopilotService, ListingReader } from '#current-period/copilot-service.ts'
 import { type BodyReader, createHttpClient, type HttpClientNeeds } from './http-client.ts'
 import { JsonListing } from './json-listing.ts'
 import { createReportCatalogue, type ReportCatalogueSettings } from './report-catalogue.ts'

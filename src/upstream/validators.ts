@@ -1,5 +1,5 @@
 /** Validators for conditional requests (RFC 9110, 13). */
-import type { Validators } from '#metering/ports.ts'
+import type { Validators } from '#current-period/copilot-service.ts'
 import type { ResponseHeaders } from './http-client.ts'
 
 /**

@@ -1,7 +1,7 @@
 /** Converts CloudEvents 1.0 (https://github.com/cloudevents/spec/tree/v1.0.2) to the messages of `POST /v1/messages`. */
 import { isUtf8 } from 'node:buffer'
 import { InvalidJson, readJson } from '#formats/json.ts'
-import type { Rejection } from '#metering/incoming-message.ts'
+import type { Rejection } from '#intake/incoming-message.ts'
 import { InvalidRequest } from '#model/errors.ts'
 
 export const STRUCTURED = 'application/cloudevents+json'

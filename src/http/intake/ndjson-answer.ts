@@ -4,8 +4,8 @@
  * room, the body is not read, so the client waits.
  */
 import type { ServerResponse } from 'node:http'
-import type { Intake, IntakeCounts, IntakeResult } from '#metering/intake.ts'
-import { countsOf } from '#metering/intake.ts'
+import type { Intake, IntakeCounts, IntakeResult } from '#intake/intake.ts'
+import { countsOf } from '#intake/intake.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import { bodyIncomplete } from '../bodies.ts'

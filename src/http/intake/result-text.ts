@@ -1,5 +1,5 @@
 /** Writes intake results as JSON. Amounts are written from the digits of the integer, so they are exact. */
-import { countsOf, type IntakeResult } from '#metering/intake.ts'
+import { countsOf, type IntakeResult } from '#intake/intake.ts'
 import { toDecimal } from '#model/credits.ts'
 
 /** `extra` is JSON that comes first, such as the line number. */

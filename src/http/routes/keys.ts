@@ -1,8 +1,8 @@
 /** `/v1/keys`: API keys. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Access } from '#metering/access.ts'
-import type { ApiKey } from '#metering/ledger.ts'
+import type { Access } from '#identity/access.ts'
+import type { ApiKey } from '#ledger/ledger.ts'
 import { NotFound } from '#model/errors.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'

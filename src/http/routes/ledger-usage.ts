@@ -1,21 +1,21 @@
 /** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: usage lines, totals, billing periods and charges. */
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { BucketWidth } from '#calendar/buckets.ts'
-import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
-import { isTimeZone } from '#calendar/zones.ts'
-import { isId } from '#metering/incoming-message.ts'
-import type { GroupField, GroupTotal, PagePosition, Range } from '#metering/ledger.ts'
-import type { UsageSum } from '#metering/listing.ts'
 import {
   type Bucket,
   changesBetween,
   type ExplainedCharge,
   type NotListed,
   type PeriodTotals,
-} from '#metering/queries.ts'
-import type { Reading, Readings } from '#metering/readings.ts'
-import { isCurrent, type RangeQuery, rangeOf } from '#metering/usage-range.ts'
+} from '#answering/queries.ts'
+import type { Reading, Readings } from '#answering/readings.ts'
+import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
+import type { BucketWidth } from '#calendar/buckets.ts'
+import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
+import { isTimeZone } from '#calendar/zones.ts'
+import type { UsageSum } from '#current-period/listing.ts'
+import { isId } from '#intake/incoming-message.ts'
+import type { GroupField, GroupTotal, PagePosition, Range } from '#ledger/ledger.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'

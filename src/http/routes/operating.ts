@@ -1,8 +1,8 @@
 /** Health, readiness and metrics, for operators. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
-import { type Access, UnknownHost } from '#metering/access.ts'
-import type { ListingCache } from '#metering/listing-cache.ts'
+import type { ListingCache } from '#current-period/listing-cache.ts'
+import { type Access, UnknownHost } from '#identity/access.ts'
 import { sendProblem, toProblem } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { WITHOUT_KEY } from '../openapi.ts'

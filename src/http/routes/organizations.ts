@@ -2,7 +2,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { isTimeZone } from '#calendar/zones.ts'
-import type { Organizations } from '#metering/organizations.ts'
+import type { Organizations } from '#identity/organizations.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'

@@ -1,8 +1,8 @@
 /** `/v1/reports`: our own catalogue of reports and their prices. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { isReportId, isReportProblem, parseReport } from '#metering/incoming-report.ts'
-import type { OwnReports } from '#metering/own-reports.ts'
+import { isReportId, isReportProblem, parseReport } from '#intake/incoming-report.ts'
+import type { OwnReports } from '#intake/own-reports.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'

@@ -1,9 +1,9 @@
 /** `/v1/session`: describes the caller, and signs in to and out of the dashboard. */
 import type { FastifyPluginCallback } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Access } from '#metering/access.ts'
-import { SCOPES } from '#metering/ledger.ts'
-import type { Readings } from '#metering/readings.ts'
+import type { Readings } from '#answering/readings.ts'
+import type { Access } from '#identity/access.ts'
+import { SCOPES } from '#ledger/ledger.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { WITHOUT_KEY } from '../openapi.ts'

@@ -1,6 +1,6 @@
 /** Responses from the ledger. */
 import Type from 'typebox'
-import { CHANGES } from '#metering/queries.ts'
+import { CHANGES } from '#answering/queries.ts'
 import { CreditsSchema, creditsSchema, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 

@@ -6,7 +6,7 @@
  * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
  */
 
-import type { AppendBatch, AppendOutcome } from '#metering/ledger.ts'
+import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
 import { type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 import { isAboutData } from './connection.ts'

@@ -1,7 +1,7 @@
 /** Appends and reads while PostgreSQL hangs or is down, and after it has recovered. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AppendBatch, AppendOutcome, Ledger } from '#metering/ledger.ts'
+import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
 import { credits } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import { startPgBouncer, withoutPgBouncer } from '../../../test/pgbouncer.ts'

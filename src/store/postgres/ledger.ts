@@ -1,7 +1,7 @@
 /** The ledger in PostgreSQL. Any number of processes can share a database. */
 import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
-import type { Ledger } from '#metering/ledger.ts'
+import type { Ledger } from '#ledger/ledger.ts'
 import type { Organization } from '#model/organization.ts'
 import { AppendQueue } from './append-queue.ts'
 import { Connection, type ConnectionSettings } from './connection.ts'

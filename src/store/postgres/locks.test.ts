@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
-import type { AppendBatch, Ledger } from '#metering/ledger.ts'
+import type { AppendBatch, Ledger } from '#ledger/ledger.ts'
 import { credits } from '#model/credits.ts'
 import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
 import { createPostgresLedger } from './ledger.ts'

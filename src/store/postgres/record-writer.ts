@@ -1,6 +1,6 @@
 /** Writes records and updates their totals, for one organization at a time. */
 import type { PoolClient } from 'pg'
-import type { AppendBatch, AppendOutcome, NewRecord } from '#metering/ledger.ts'
+import type { AppendBatch, AppendOutcome, NewRecord } from '#ledger/ledger.ts'
 import type { MonotonicMs } from '#model/clock.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'

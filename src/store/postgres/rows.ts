@@ -1,5 +1,5 @@
 /** Converts rows to model values. No other file does. A PostgreSQL bigint arrives as a string. */
-import type { ApiKey, DayTotal, GroupTotal, RangeTotal, Scope } from '#metering/ledger.ts'
+import type { ApiKey, DayTotal, GroupTotal, RangeTotal, Scope } from '#ledger/ledger.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, Organization } from '#model/organization.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'

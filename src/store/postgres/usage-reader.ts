@@ -1,6 +1,6 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
-import type { DayTotalsQuery, GroupField, LedgerView, PageQuery, RangeTotalsQuery } from '#metering/ledger.ts'
+import type { DayTotalsQuery, GroupField, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
 import { readStatement } from './connection.ts'
 import { numberAndName } from './record-writer.ts'
 import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge, wholeNumber } from './rows.ts'

@@ -1,7 +1,7 @@
 /** Organizations, API keys, reports and installation data. Writes run inside the caller's transaction. */
 import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type { ApiKey } from '#metering/ledger.ts'
+import type { ApiKey } from '#ledger/ledger.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { type Row, toApiKey, toOrganization, toReport } from './rows.ts'

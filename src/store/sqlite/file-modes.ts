@@ -1,7 +1,7 @@
 /** Only the owner may read the files: they contain the key for content digests, which also signs browser sessions. */
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { StoreNotice } from '#metering/ports.ts'
+import type { StoreNotice } from '#ledger/notices.ts'
 
 const OWNER_ONLY_FILE = 0o600
 const OWNER_ONLY_FOLDER = 0o700

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Ledger } from '#metering/ledger.ts'
+import type { Ledger } from '#ledger/ledger.ts'
 import { ledgerContract } from '../../../test/ledger-contract.ts'
 import { createSqliteLedger } from './ledger.ts'
 

@@ -3,8 +3,8 @@
  * serves HTTP.
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#metering/ledger.ts'
-import type { StoreObserver } from '#metering/ports.ts'
+import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#ledger/ledger.ts'
+import type { StoreObserver } from '#ledger/notices.ts'
 import { creditsSum } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'

@@ -2,7 +2,7 @@
  * A batch of records as columns, for the writer thread. From ten records on, sending a few arrays costs less than cloning each
  * record; for a hundred records, it costs a fifth (bench/thread-transfer.ts).
  */
-import type { AppendBatch } from '#metering/ledger.ts'
+import type { AppendBatch } from '#ledger/ledger.ts'
 import { isCanonicalTimestamp } from '#model/timestamp.ts'
 
 export type RecordColumns = {

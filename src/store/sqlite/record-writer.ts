@@ -1,6 +1,6 @@
 /** Writes records and updates their totals. Runs inside the caller's transaction. */
 import type { DatabaseSync } from 'node:sqlite'
-import type { AppendOutcome } from '#metering/ledger.ts'
+import type { AppendOutcome } from '#ledger/ledger.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { RecordColumns } from './record-columns.ts'
 

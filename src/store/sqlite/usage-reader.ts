@@ -8,7 +8,7 @@ import type {
   Range,
   RangeTotal,
   RangeTotalsQuery,
-} from '#metering/ledger.ts'
+} from '#ledger/ledger.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge } from './rows.ts'

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { StoreNotice } from '#metering/ports.ts'
+import type { StoreNotice } from '#ledger/notices.ts'
 import { Catalogue } from './catalogue.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
 import { advanceMark, type DatabaseMark, writeMarker, writeMarkerInBackground } from './database-mark.ts'

@@ -5,11 +5,11 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
+import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import { linePages } from '#ledger/line-pages.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Priced, RecordedLine } from '#model/usage-record.ts'
-import type { LedgerView, PageQuery, Range } from './ledger.ts'
-import { linePages } from './line-pages.ts'
 import type { Listing, UsageSum } from './listing.ts'
 
 export type Comparison = {

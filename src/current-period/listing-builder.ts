@@ -2,13 +2,14 @@
  * Prices the messages of a listing as they arrive. Each text is measured and then dropped; the prices of reports are filled in
  * at the end, once the catalogue has answered.
  */
+
+import type { Pricer } from '#intake/pricing.ts'
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 import { instantOf } from '#model/timestamp.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { isSameCharge } from './listing.ts'
-import type { Pricer } from './pricing.ts'
 
 export type ListingBuilder = {
   /** Adds messages. Throws UnbillableListing if two have the same id and different content. */

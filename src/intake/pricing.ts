@@ -5,9 +5,9 @@ import type { RateCard } from '#model/rate-card.ts'
 import { canonicalReportId, type Report } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { measure } from '#rating/measure.ts'
+import { packMeasurement } from '#rating/packed-measurement.ts'
 import { price, priceReport } from '#rating/price.ts'
 import type { ContentDigest } from './content-digest.ts'
-import { packMeasurement } from './packed-measurement.ts'
 
 export type Pricer = {
   /** `at` is the instant of the message's timestamp; `report` is the report that it asks for, if the catalogue has it. */

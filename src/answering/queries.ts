@@ -2,6 +2,9 @@
 import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
+import type { UsageSum } from '#current-period/listing.ts'
+import type { GroupField, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import { linePages } from '#ledger/line-pages.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import type { Measurement } from '#model/measurement.ts'
@@ -9,13 +12,10 @@ import type { BillingPeriod, EpochMs, Organization } from '#model/organization.t
 import type { RateCard } from '#model/rate-card.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import { unpackMeasurement } from '#rating/packed-measurement.ts'
 import { price, priceReport } from '#rating/price.ts'
 import { comparePage, LineTally } from './agreement.ts'
-import type { GroupField, GroupTotal, Ledger, LedgerView, PageQuery, Range } from './ledger.ts'
-import { linePages } from './line-pages.ts'
-import type { UsageSum } from './listing.ts'
 import type { LongReadings } from './long-readings.ts'
-import { unpackMeasurement } from './packed-measurement.ts'
 
 export type PeriodTotals = BillingPeriod & UsageSum & NotListed
 

@@ -2,17 +2,14 @@
  * The usage that is rendered in memory: in progress, being read, or cached for the next reader. Its total size is limited.
  * Rendering stops once every reader has left.
  */
-import type { MonotonicMs } from '#model/clock.ts'
 import { StoreBusy } from '#model/errors.ts'
 import { isLong, type LongReadings } from './long-readings.ts'
-import type { RenderingObserver } from './ports.ts'
 
-export type RenderedUsage<T> = {
-  readonly usage: T
-  /** When the upstream or the ledger last confirmed that this is current. */
-  readonly lastConfirmed: MonotonicMs
-  /** `refresh`: made for this reader; `memory`: cached and still current; `stale`: the last good one, because the upstream fails. */
-  readonly from: 'refresh' | 'memory' | 'stale'
+/** Receives how many long reads and renderings are in progress, and how many bytes of rendered usage are in memory. */
+export type RenderingObserver = {
+  readonly longReadings: (underWay: number) => void
+  readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void
+  readonly rendered: (outcome: 'complete' | 'abandoned' | 'failed') => void
 }
 
 export type Rendering<T> = {

@@ -3,9 +3,9 @@
  * ten minutes later (`#calendar/periods.ts`), and a message is dated at most five minutes ahead.
  */
 import { changedCalendar } from '#calendar/periods.ts'
+import type { Ledger, OrganizationStore } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
-import type { Ledger, OrganizationStore } from './ledger.ts'
 
 export type OrganizationChange = {
   readonly name?: string | undefined

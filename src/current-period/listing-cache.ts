@@ -7,12 +7,11 @@
  * which it is sent, and the charges, from which every other query of the listing is answered.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
+import type { Pricer } from '#intake/pricing.ts'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
-import { createListing, type Listing } from './listing.ts'
-import { createListingBuilder, type ListingBuilder } from './listing-builder.ts'
 import type {
   CopilotService,
   Deadline,
@@ -21,9 +20,10 @@ import type {
   Progress,
   ReportLookup,
   Validators,
-} from './ports.ts'
-import type { Pricer } from './pricing.ts'
-import type { RenderedUsage } from './renderings.ts'
+} from './copilot-service.ts'
+import { createListing, type Listing } from './listing.ts'
+import { createListingBuilder, type ListingBuilder } from './listing-builder.ts'
+import type { RenderedUsage } from './rendered-usage.ts'
 
 /** Rendered usage, and the listing that it was rendered from. */
 export type CachedListing<T> = RenderedUsage<T> & { readonly listing: Listing }

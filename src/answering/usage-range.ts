@@ -1,10 +1,10 @@
 /** Resolves the query parameters `period`, `from` and `to` to a range of an organization. */
 import { dayAt } from '#calendar/days.ts'
 import { periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
+import type { Range } from '#ledger/ledger.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
-import type { Range } from './ledger.ts'
 import type { Reading } from './readings.ts'
 
 export type RangeQuery = {

@@ -1,4 +1,4 @@
-/** The ports of metering other than the ledger. Adapters implement them; nothing here knows HTTP, files or a database. */
+/** The port to the Copilot service: the listing of the current billing period, and what reports cost. */
 import type { MonotonicMs } from '#model/clock.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -72,20 +72,3 @@ export type ListingObserver = {
   }) => void
   readonly served: (from: 'refresh' | 'memory' | 'stale' | 'none') => void
 }
-
-/** Receives how many long reads and renderings are in progress, and how many bytes of rendered usage are in memory. */
-export type RenderingObserver = {
-  readonly longReadings: (underWay: number) => void
-  readonly renderings: (now: { readonly underWay: number; readonly bytes: number }) => void
-  readonly rendered: (outcome: 'complete' | 'abandoned' | 'failed') => void
-}
-
-/** What an operator should know about a store, and whether its contents are sound. */
-export type StoreNotice = {
-  readonly severity: 'info' | 'warn' | 'error'
-  readonly message: string
-  /** Present only at the end of a check of the whole database. */
-  readonly isSound?: boolean
-}
-
-export type StoreObserver = (notice: StoreNotice) => void

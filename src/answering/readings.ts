@@ -3,19 +3,19 @@
  * sample until something has been reported.
  */
 import { periodAt } from '#calendar/periods.ts'
+import { type Listing, listingView, spanOfPeriods, type UsageSum } from '#current-period/listing.ts'
+import type { ListingCache } from '#current-period/listing-cache.ts'
+import { type Compare, type Comparison, createComparison, notListedIn } from '#current-period/not-listed.ts'
+import type { RenderedUsage } from '#current-period/rendered-usage.ts'
+import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
+import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { elapsedMs } from '#model/clock.ts'
-import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
+import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
-import { DEFAULT_ORGANIZATION } from './access.ts'
-import type { Ledger, LedgerView, Range } from './ledger.ts'
-import { type Listing, listingView, spanOfPeriods, type UsageSum } from './listing.ts'
-import type { ListingCache } from './listing-cache.ts'
 import { LongReadings } from './long-readings.ts'
-import { type Compare, type Comparison, createComparison, notListedIn } from './not-listed.ts'
-import type { RenderingObserver } from './ports.ts'
 import { createQueries, type FindNotListed, type NotListed, type Queries } from './queries.ts'
-import { type RenderedUsage, Renderings } from './renderings.ts'
-import type { UpstreamRecorder } from './upstream-recorder.ts'
+import type { RenderingObserver } from './renderings.ts'
+import { Renderings } from './renderings.ts'
 import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
 
 /** What determines the contents of the current period. */

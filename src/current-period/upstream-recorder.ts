@@ -4,14 +4,14 @@
  * next listing, and those that the next listing no longer contains are a gap, which is counted.
  */
 import { setImmediate as letOthersRun, setTimeout as wait } from 'node:timers/promises'
+import type { Intake } from '#intake/intake.ts'
 import { laterBy, type MonotonicClock, NEVER } from '#model/clock.ts'
 import { creditsSum } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
+import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
-import { DEFAULT_ORGANIZATION } from './access.ts'
-import type { Intake } from './intake.ts'
 import { isSameCharge, type Listing, type UsageSum } from './listing.ts'
 
 export type UpstreamRecorder = {

@@ -2,11 +2,11 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
+import type { DayTotal, GroupField, GroupTotal, LedgerView, PagePosition, Range } from '#ledger/ledger.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
-import type { DayTotal, GroupField, GroupTotal, LedgerView, PagePosition, Range } from './ledger.ts'
 
 export type Listing = {
   /** In the order in which the Copilot service lists them. */

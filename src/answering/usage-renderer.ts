@@ -3,14 +3,15 @@
  * requests that arrive in the meantime. A rendering is reused only if the ledger shows that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'
+import type { RenderedUsage } from '#current-period/rendered-usage.ts'
+import type { Range } from '#ledger/ledger.ts'
 import type { MonotonicClock } from '#model/clock.ts'
 import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
-import type { Range } from './ledger.ts'
 import { messagesIn } from './long-readings.ts'
 import type { FindNotListed, NotListed, Queries } from './queries.ts'
-import type { RenderedUsage, Rendering, Renderings } from './renderings.ts'
+import type { Rendering, Renderings } from './renderings.ts'
 
 export type UsageRenderer<T> = {
   /**

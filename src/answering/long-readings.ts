@@ -3,9 +3,9 @@
  * never wait long: SQLite serves long reads piece by piece, and in PostgreSQL half of the connections stay free.
  */
 import { dayAt } from '#calendar/days.ts'
+import type { LedgerView, Range } from '#ledger/ledger.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { BillingCalendar } from '#model/organization.ts'
-import type { LedgerView, Range } from './ledger.ts'
 
 /** A shorter read is over before anyone would notice. */
 const LONG_FROM_MESSAGES = 10_000

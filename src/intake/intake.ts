@@ -4,6 +4,7 @@
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
+import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from '#ledger/ledger.ts'
 import type { Credits } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
@@ -16,7 +17,6 @@ import {
   parseIncoming,
   type Rejection,
 } from './incoming-message.ts'
-import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from './ledger.ts'
 import type { Pricer } from './pricing.ts'
 
 /** The outcome of a message. `credits` is the amount of its current charge. */

@@ -1,7 +1,8 @@
 /** The service's own catalogue of reports. A new price applies at once in this process, and within a second in any other. */
+
+import type { ReportStore } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
-import type { ReportStore } from './ledger.ts'
 
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>

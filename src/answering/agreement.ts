@@ -3,10 +3,10 @@
  * request fails: an incomplete bill is worse than none.
  */
 import { dayAt } from '#calendar/days.ts'
+import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { StoreError } from '#model/errors.ts'
 import type { BillingCalendar } from '#model/organization.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
-import type { LedgerView, PageQuery, Range } from './ledger.ts'
 
 /** The part of a range that consists of whole days, if any. */
 export const wholeDaysOf = (calendar: BillingCalendar, { from, to }: Range): Range | undefined => {

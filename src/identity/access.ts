@@ -3,13 +3,11 @@
  * `default` with the scope `admin` is an operator's.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { ApiKey, KeyStore, Scope } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
-import type { EpochMs } from '#model/organization.ts'
+import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
-import type { ApiKey, KeyStore, Scope } from './ledger.ts'
-
-export const DEFAULT_ORGANIZATION = 'default'
 
 export type Principal = {
   readonly organizationId: string
