@@ -20,7 +20,7 @@ import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
-import type { Id } from '#model/report.ts'
+import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
@@ -355,14 +355,14 @@ const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
   (calendar.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? calendar[0]).timeZone
 
 const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
-  const number = Number(text)
-  const isInteger = Number.isSafeInteger(number) && String(number) === text
+  const id = parseId(text)
   if (type === 'integer') {
-    if (!isInteger) throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
-    return [number]
+    if (typeof id !== 'number')
+      throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
+    return [id]
   }
   if (!isId(text)) throw new InvalidRequest('path parameter "id"', 'a message id of 1 to 200 characters')
-  return isInteger && type === undefined ? [number, text] : [text]
+  return typeof id === 'number' && type === undefined ? [id, text] : [text]
 }
 
 const positionIn = (cursor: string): PagePosition => {
