@@ -11,7 +11,7 @@ import {
 import type { Reading, Readings } from '#answering/readings.ts'
 import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
-import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
+import { entryAt, nameOfPeriod, periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { UsageSum } from '#current-period/listing.ts'
 import { isId } from '#intake/incoming-message.ts'
@@ -351,8 +351,7 @@ const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notL
 const toSum = ({ messages, credits }: UsageSum) => ({ messages, credits: plainNumber(credits) })
 
 /** The organization's time zone at the start of a range. */
-const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
-  (calendar.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? calendar[0]).timeZone
+const zoneAt = ({ calendar }: Organization, at: EpochMs): string => entryAt(calendar, at).entry.timeZone
 
 const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
   const id = parseId(text)
