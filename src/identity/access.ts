@@ -5,7 +5,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { ApiKey, KeyStore, Scope } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
-import { ServiceError } from '#model/errors.ts'
+import { Forbidden, ServiceError } from '#model/errors.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import { createTimedCache } from '#model/timed-cache.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
@@ -67,11 +67,10 @@ export class Unauthenticated extends ServiceError {
 }
 
 /** The operator has not allowed this host name: a web page elsewhere may have pointed its own name at this machine. */
-export class UnknownHost extends ServiceError {
+export class UnknownHost extends Forbidden {
   constructor(host: string | undefined) {
     const name = JSON.stringify((host ?? '').slice(0, 200))
     super(
-      'unknown_host',
       `The host name ${name} is not allowed. Use localhost, an IP address, or a name in ALLOWED_HOSTS or PUBLIC_URL.`,
     )
   }

@@ -12,10 +12,10 @@ import Type, { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Rejection } from '#intake/incoming-message.ts'
 import type { Intake, IntakeResult } from '#intake/intake.ts'
-import { InvalidRequest } from '#model/errors.ts'
+import { Conflict, InvalidRequest } from '#model/errors.ts'
 import { collectBody, readJsonBody } from '../bodies.ts'
 import type { Caller, Callers } from '../caller.ts'
-import { problemFor, sendProblem, toProblem } from '../errors.ts'
+import { problemFor } from '../errors.ts'
 import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '../intake/cloud-events.ts'
 import { answerNdjson } from '../intake/ndjson-answer.ts'
 import { toAnswerText } from '../intake/result-text.ts'
@@ -186,10 +186,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
         throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
-      if (!isBatch && only?.status === 'conflict') {
-        const detail = `The message ${JSON.stringify(only.id)} was already charged, with different content.`
-        return sendProblem(reply, toProblem('conflict', detail, request.id))
-      }
+      if (!isBatch && only?.status === 'conflict')
+        throw new Conflict(`The message ${JSON.stringify(only.id)} was already charged, with different content.`)
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
     },
   )

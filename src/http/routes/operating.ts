@@ -3,7 +3,7 @@ import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import { type Access, UnknownHost } from '#identity/access.ts'
-import { sendProblem, toProblem } from '../errors.ts'
+import { ServiceError } from '#model/errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { WITHOUT_KEY } from '../openapi.ts'
 import { problemResponse, problemResponses } from '../schemas/responses.ts'
@@ -52,11 +52,11 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         },
       },
     },
-    async (request, reply) => {
+    async (_, reply) => {
       reply.header('cache-control', 'no-store')
       await checkStore()
-      if (!hasUpstream || (await listingCache.isReady())) return reply.send({ status: 'ready' as const })
-      return sendProblem(reply, toProblem('not-ready', COPILOT_FAILING, request.id))
+      if (hasUpstream && !(await listingCache.isReady())) throw new ServiceError('not-ready', COPILOT_FAILING)
+      return reply.send({ status: 'ready' as const })
     },
   )
 

@@ -4,11 +4,10 @@ import Type, { type Static } from 'typebox'
 import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { Organizations } from '#identity/organizations.ts'
-import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
 import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
-import { sendProblem, toProblem } from '../errors.ts'
 import { isSlug, limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
@@ -120,9 +119,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { id, name = id, time_zone: timeZone = 'UTC', billing_anchor_day: anchorDay = 1 } = request.body
       checkTimeZone(timeZone)
       const created = await organizations.create({ id, name, timeZone, anchorDay })
-      if (created === undefined) {
-        return sendProblem(reply, toProblem('conflict', `The organization "${id}" already exists.`, request.id))
-      }
+      if (created === undefined) throw new Conflict(`The organization "${id}" already exists.`)
       return reply.code(201).header('location', `/v1/organizations/${id}`).send(toOrganization(created, clock()))
     },
   )

@@ -1,7 +1,6 @@
 /** Error responses that many routes share. */
 import Type, { type TRef } from 'typebox'
-import { bodyTooLarge, INTERNAL_ERROR, type ProblemKind, STORE_FAILED, toProblem } from '../errors.ts'
-import { PROBLEM_JSON, type Problem } from './problem.ts'
+import { INTERNAL_ERROR, PROBLEM_JSON, type Problem, type ProblemKind, STORE_FAILED, toProblem } from './problem.ts'
 
 export type DocumentedProblem = {
   readonly description: string
@@ -43,7 +42,7 @@ const PROBLEMS = {
       'The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, ' +
       'otherwise 1 MiB.',
     kind: 'payload-too-large',
-    detail: bodyTooLarge(16_777_216),
+    detail: 'The request body must be at most 16777216 bytes.',
   },
   415: {
     description:
