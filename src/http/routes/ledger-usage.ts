@@ -9,7 +9,7 @@ import {
   type PeriodTotals,
 } from '#answering/queries.ts'
 import type { Reading, Readings } from '#answering/readings.ts'
-import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
+import { isCurrent, type RangeQuery } from '#answering/usage-range.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
 import { nameOfPeriod, periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
@@ -25,7 +25,9 @@ import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
+import { pathParameter, queryParameter } from '../fields.ts'
 import { signalOfLeaving } from '../leaving.ts'
+import { rangeIn } from '../range.ts'
 import { GROUP_BY_PATTERN, limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { PeriodsSchema } from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
@@ -161,7 +163,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       const { limit = 100, cursor, user_id: member, report_id: reportId } = request.query
       const reading = await readingFor(request, request.query)
       const after = cursor === undefined ? undefined : positionIn(cursor)
-      const range = rangeOf(reading, request.query)
+      const range = rangeIn(reading, request.query)
       const { lines, hasMore, ...beside } = await reading.queries.page(
         reading.organization,
         {
@@ -206,10 +208,10 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
       const reading = await readingFor(request, request.query)
       const { organization, queries } = reading
-      const range = rangeOf(reading, request.query)
+      const range = rangeIn(reading, request.query)
       const timeZone = request.query.time_zone ?? zoneAt(organization, range.from)
       if (!isTimeZone(timeZone)) {
-        throw new InvalidRequest('query parameter "time_zone"', 'an IANA time zone, such as Europe/London')
+        throw new InvalidRequest(queryParameter('time_zone'), 'an IANA time zone, such as Europe/London')
       }
       const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
       const { buckets, next, ...beside } = await queries.totals(
@@ -358,17 +360,17 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
   const number = Number(text)
   const isInteger = Number.isSafeInteger(number) && String(number) === text
   if (type === 'integer') {
-    if (!isInteger) throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
+    if (!isInteger) throw new InvalidRequest(pathParameter('id'), 'an integer, because id_type is integer')
     return [number]
   }
-  if (!isId(text)) throw new InvalidRequest('path parameter "id"', 'a message id of 1 to 200 characters')
+  if (!isId(text)) throw new InvalidRequest(pathParameter('id'), 'a message id of 1 to 200 characters')
   return isInteger && type === undefined ? [number, text] : [text]
 }
 
 const positionIn = (cursor: string): PagePosition => {
   const [at, messageId, ...more] = readCursor(cursor) ?? []
   if (!isInstant(at) || !isId(messageId) || more.length > 0) {
-    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
+    throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
   }
   return { at, messageId }
 }
@@ -376,7 +378,7 @@ const positionIn = (cursor: string): PagePosition => {
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
   const [at, ...more] = readCursor(page) ?? []
   if (!isInstant(at) || at < from || at >= to || more.length > 0) {
-    throw new InvalidRequest('query parameter "page"', 'a next_page from a previous page of the same query, unchanged')
+    throw new InvalidRequest(queryParameter('page'), 'a next_page from a previous page of the same query, unchanged')
   }
   return at
 }

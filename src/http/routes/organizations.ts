@@ -7,6 +7,7 @@ import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
 import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
+import { queryParameter } from '../fields.ts'
 import { isSlug, limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
@@ -161,7 +162,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
-        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
+        throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
       }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })

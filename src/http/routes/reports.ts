@@ -7,6 +7,7 @@ import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
+import { pathParameter } from '../fields.ts'
 import { organizationQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
@@ -143,7 +144,7 @@ const unknown = (id: string): NotFound => new NotFound(`There is no report ${JSO
 
 const reportIdIn = (text: string): Id => {
   if (!isReportId(text))
-    throw new InvalidRequest('path parameter "id"', 'a report id of 1 to 200 characters, other than "." and ".."')
+    throw new InvalidRequest(pathParameter('id'), 'a report id of 1 to 200 characters, other than "." and ".."')
   return canonicalReportId(text)
 }
 

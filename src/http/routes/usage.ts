@@ -3,13 +3,14 @@ import type { FastifyPluginCallback } from 'fastify'
 import Type from 'typebox'
 import type { NotListed } from '#answering/queries.ts'
 import type { Readings, UsageSource } from '#answering/readings.ts'
-import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
+import { isCurrent, type RangeQuery } from '#answering/usage-range.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import type { RenderedUsage } from '#current-period/rendered-usage.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
 import { signalOfLeaving } from '../leaving.ts'
+import { rangeIn } from '../range.ts'
 import { organizationQuery, rangeQuery } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
@@ -81,7 +82,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     signal: AbortSignal,
   ): Promise<RenderedUsage<UsageBody> & NotListed> {
     const reading = await readings.byDate(organization)
-    return reading.usage(rangeOf(reading, query), signal)
+    return reading.usage(rangeIn(reading, query), signal)
   }
 }
 
