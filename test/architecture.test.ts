@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<
       '@fastify/static',
       '@fastify/swagger',
       '@fastify/swagger-ui',
+      '@fastify/type-provider-typebox',
       'prom-client',
       'typebox',
     ],

@@ -1,6 +1,7 @@
 /** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: usage lines, totals, billing periods and charges. */
-import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import {
   type Bucket,
   changesBetween,
@@ -28,8 +29,14 @@ import { isInstant, readCursor, toCursor } from '../cursor.ts'
 import { pathParameter, queryParameter } from '../fields.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { rangeIn } from '../range.ts'
-import { GROUP_BY_PATTERN, limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
-import { PeriodsSchema } from '../schemas/ledger-usage.ts'
+import { GROUP_BY_PATTERN, limitQuery, oneOf, organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
+import {
+  ChargesSchema,
+  CurrentPeriodSchema,
+  PeriodsSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type LedgerUsageOptions = {
@@ -72,10 +79,10 @@ const TotalsQuerySchema = Type.Object(
     ...organizationQuery,
     ...rangeQuery,
     bucket: Type.Optional(
-      Type.Union(
-        WIDTHS.map((width) => Type.Literal(width)),
-        { description: 'Width of a bucket; `day` by default. `none` returns a single bucket.', examples: ['day'] },
-      ),
+      oneOf(WIDTHS, {
+        description: 'Width of a bucket; `day` by default. `none` returns a single bucket.',
+        examples: ['day'],
+      }),
     ),
     group_by: Type.Optional(
       Type.String({
@@ -130,7 +137,7 @@ const ChargePath = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 800, description: 'Id of the message.', examples: ['1000'] }),
 })
 
-export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app, options, done) => {
+export const ledgerUsageRoutes: FastifyPluginCallbackTypebox<LedgerUsageOptions> = (app, options, done) => {
   const { callers, readings } = options
 
   const readingFor = async (request: FastifyRequest, query: RangeQuery): Promise<Reading<unknown>> => {
@@ -138,7 +145,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     return isCurrent(query) ? readings.ofCurrent(organization) : readings.byDate(organization)
   }
 
-  app.get<{ Querystring: Static<typeof LinesQuery> }>(
+  app.get(
     '/v1/usage',
     {
       onRequest: callers.may('usage:read'),
@@ -153,7 +160,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'A page of usage lines.',
-            content: { 'application/json': { schema: Type.Ref('UsagePage#') } },
+            content: { 'application/json': { schema: ref(UsagePageSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
@@ -184,7 +191,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Querystring: Static<typeof TotalsQuerySchema> }>(
+  app.get(
     '/v1/usage/totals',
     {
       onRequest: callers.may('usage:read'),
@@ -199,7 +206,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
           'summed from the individual messages, which takes longer. Requires the scope `usage:read`.',
         querystring: TotalsQuerySchema,
         response: {
-          200: { description: 'The totals.', content: { 'application/json': { schema: Type.Ref('Totals#') } } },
+          200: { description: 'The totals.', content: { 'application/json': { schema: ref(TotalsSchema) } } },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
@@ -235,7 +242,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Querystring: Static<typeof PeriodsQuery> }>(
+  app.get(
     '/v1/periods',
     {
       onRequest: callers.may('usage:read'),
@@ -286,7 +293,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'The current billing period.',
-            content: { 'application/json': { schema: Type.Ref('CurrentPeriod#') } },
+            content: { 'application/json': { schema: ref(CurrentPeriodSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
@@ -301,7 +308,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Params: Static<typeof ChargePath>; Querystring: Static<typeof ChargeQuery> }>(
+  app.get(
     '/v1/messages/:id',
     {
       onRequest: callers.may('usage:read'),
@@ -317,7 +324,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'The charges of the message.',
-            content: { 'application/json': { schema: Type.Ref('Charges#') } },
+            content: { 'application/json': { schema: ref(ChargesSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
@@ -433,7 +440,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       revision: stored.revision,
       ...(stored.supersededBy === undefined || next === undefined
         ? {}
-        : { superseded_by: stored.supersededBy, changed: changesBetween(stored, next) }),
+        : { superseded_by: stored.supersededBy, changed: [...changesBetween(stored, next)] }),
       timestamp: stored.timestamp,
       ...reportAndMember(stored),
       credits: plainNumber(stored.credits),
@@ -441,7 +448,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       rate_card: stored.rateCard,
       measurement: {
         code_points: measurement.codePoints,
-        word_lengths: measurement.wordLengths,
+        word_lengths: [...measurement.wordLengths],
         third_vowels: measurement.thirdVowels,
         words_differ: measurement.wordsDiffer,
         palindrome: measurement.palindrome,
