@@ -1,6 +1,6 @@
 /** `/v1/organizations`: the customers that are billed. */
-import type { FastifyPluginCallback } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { Organizations } from '#identity/organizations.ts'
@@ -8,7 +8,8 @@ import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
 import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
-import { isSlug, limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
+import { queryParameter } from '../fields.ts'
+import { isSlug, limitQuery, OrganizationIdSchema, ref, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type OrganizationRoutesOptions = {
@@ -86,14 +87,14 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions> = (app, options, done) => {
+export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutesOptions> = (app, options, done) => {
   const { organizations, callers, clock } = options
   const tags = ['Organizations']
   const answers = (description: string) => ({
-    200: { description, content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+    200: { description, content: { 'application/json': { schema: ref(OrganizationSchema) } } },
   })
 
-  app.post<{ Body: Static<typeof NewSchema> }>(
+  app.post(
     '/v1/organizations',
     {
       onRequest: callers.mayOperate,
@@ -108,7 +109,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         response: {
           201: {
             description: 'The organization was created.',
-            content: { 'application/json': { schema: Type.Ref('Organization#') } },
+            content: { 'application/json': { schema: ref(OrganizationSchema) } },
           },
           ...problemResponses(400, 401, 403, 409, 413, 415, 500, 503),
         },
@@ -124,7 +125,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
     },
   )
 
-  app.get<{ Querystring: Static<typeof ListQuery> }>(
+  app.get(
     '/v1/organizations',
     {
       onRequest: callers.may('usage:read'),
@@ -141,7 +142,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
             content: {
               'application/json': {
                 schema: Type.Object({
-                  organizations: Type.Array(Type.Ref('Organization#'), {
+                  organizations: Type.Array(ref(OrganizationSchema), {
                     description: 'Organizations, ordered by id.',
                   }),
                   next_cursor: Type.Optional(
@@ -162,7 +163,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
-        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
+        throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
       }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
@@ -176,7 +177,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
     },
   )
 
-  app.get<{ Params: Static<typeof pathSchema> }>(
+  app.get(
     '/v1/organizations/:id',
     {
       onRequest: callers.may('usage:read'),
@@ -200,7 +201,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
     },
   )
 
-  app.patch<{ Params: Static<typeof pathSchema>; Body: Static<typeof ChangeSchema> }>(
+  app.patch(
     '/v1/organizations/:id',
     {
       onRequest: callers.may('admin'),
