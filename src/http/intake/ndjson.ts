@@ -1,7 +1,8 @@
 /** Splits a byte stream into lines and parses each. An invalid line is a rejection of that line only. */
+
+import { CollectedBytes } from '#formats/collected-bytes.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#intake/incoming-message.ts'
-import { CollectedBytes } from '../collected-bytes.ts'
 
 export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
 
