@@ -7,6 +7,7 @@ import type { Measurement } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { price } from '#rating/price.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
+import { RULES } from '#rating/rules.ts'
 import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 export const addRateCommand = (program: Command, { out }: Terminal): void => {
@@ -34,18 +35,6 @@ const rate = (text: string): Rated => {
 
 const textFromInput = async (): Promise<string> => (await readAll(process.stdin)).replace(/\r?\n$/, '')
 
-const RULES = {
-  report: 'report',
-  base: 'base',
-  characters: 'characters',
-  words: 'words',
-  'third-vowels': 'third vowels',
-  'length-penalty': 'length penalty',
-  'unique-words': 'unique words',
-  minimum: 'up to the minimum',
-  palindrome: 'palindrome',
-} as const satisfies Record<ChargeLine['rule'], string>
-
 const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
   const title = shown(text).length > 72 ? `${shown(text).slice(0, 71)}…` : shown(text)
   const rows = charge.lines.map((line) => [
@@ -65,9 +54,10 @@ const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
 }
 
 const nameOf = ({ rule, band }: ChargeLine): string => {
-  if (band === undefined) return RULES[rule]
+  const name = RULES[rule].name.toLowerCase()
+  if (band === undefined) return name
   const { from, to } = band
-  return `${RULES[rule]} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`
+  return `${name} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`
 }
 
 const toJson = (rated: readonly Rated[]): string => {
