@@ -81,6 +81,7 @@ const MAY_IMPORT: Readonly<
       'main.ts',
       'model',
       'rating',
+      'calendar/zones',
       'reporting',
       'ledger',
       'intake',

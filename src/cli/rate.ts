@@ -3,7 +3,7 @@ import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Charge, ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
-import type { Measurement } from '#model/measurement.ts'
+import { type Measurement, toMeasurementResponse } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { price } from '#rating/price.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
@@ -64,13 +64,7 @@ const toJson = (rated: readonly Rated[]): string => {
   const charges = rated.map(({ measurement, charge }) => ({
     credits: plainNumber(charge.credits),
     lines: charge.lines.map((line) => ({ ...line, rate: plainNumber(line.rate), credits: plainNumber(line.credits) })),
-    measurement: {
-      code_points: measurement.codePoints,
-      word_lengths: measurement.wordLengths,
-      third_vowels: measurement.thirdVowels,
-      words_differ: measurement.wordsDiffer,
-      palindrome: measurement.palindrome,
-    },
+    measurement: toMeasurementResponse(measurement),
   }))
   return `${JSON.stringify({ rate_card: standardRateCard.version, charges }, null, 2)}\n`
 }

@@ -19,6 +19,7 @@ import type { GroupField, GroupTotal, PagePosition, Range } from '#ledger/ledger
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { toMeasurementResponse } from '#model/measurement.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
@@ -437,13 +438,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       credits: plainNumber(stored.credits),
       lines: charge.lines.map(toChargeLine),
       rate_card: stored.rateCard,
-      measurement: {
-        code_points: measurement.codePoints,
-        word_lengths: measurement.wordLengths,
-        third_vowels: measurement.thirdVowels,
-        words_differ: measurement.wordsDiffer,
-        palindrome: measurement.palindrome,
-      },
+      measurement: toMeasurementResponse(measurement),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),
     }
