@@ -4,12 +4,12 @@
  * thousands of reports, so a queued report is only an entry in a list: it has no promise, timer or error of its own.
  */
 import type { Deadline, Freshness, ReportLookup, Validators } from '#current-period/copilot-service.ts'
+import { parseJson } from '#formats/json-listing.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
 import { createTimedCache } from '#model/timed-cache.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
-import { parseJson } from './json-listing.ts'
 import { parseReport } from './schemas.ts'
 import { conditionsOf, validatorsOf } from './validators.ts'
 

@@ -20,10 +20,12 @@ import type { GroupField, GroupTotal, PagePosition, Range } from '#ledger/ledger
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { toMeasurementResponse } from '#model/measurement.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
+import { RULES } from '#rating/rules.ts'
 import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
 import { pathParameter, queryParameter } from '../fields.ts'
@@ -444,13 +446,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       credits: plainNumber(stored.credits),
       lines: charge.lines.map(toChargeLine),
       rate_card: stored.rateCard,
-      measurement: {
-        code_points: measurement.codePoints,
-        word_lengths: [...measurement.wordLengths],
-        third_vowels: measurement.thirdVowels,
-        words_differ: measurement.wordsDiffer,
-        palindrome: measurement.palindrome,
-      },
+      measurement: toMeasurementResponse(measurement),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),
     }
@@ -463,17 +459,5 @@ const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
   quantity,
   rate: plainNumber(rate),
   credits: plainNumber(credits),
-  why: WHY[rule],
+  why: RULES[rule].why,
 })
-
-const WHY: Readonly<Record<ChargeLine['rule'], string>> = {
-  report: 'The message requested a report, whose price replaces all other rules.',
-  base: 'Charged for every message.',
-  characters: 'Charged per character (Unicode code point) of the text.',
-  words: 'Charged per word of this length.',
-  'third-vowels': 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
-  'length-penalty': 'Charged because the text is longer than the limit.',
-  'unique-words': 'Discount: no word occurs twice in the text.',
-  minimum: 'Raises the total to the minimum cost of a message.',
-  palindrome: 'Doubles the total: the text reads the same in both directions.',
-}
