@@ -25,36 +25,20 @@ import type { Metrics } from './metrics.ts'
 import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
-import { ApiKeySchema, keyRoutes } from './routes/keys.ts'
-import { ledgerUsageRoutes } from './routes/ledger-usage.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { messageChargeRoutes } from './routes/message-charges.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { operatingRoutes } from './routes/operating.ts'
-import { OrganizationSchema, organizationRoutes } from './routes/organizations.ts'
-import { ReportSchema, reportRoutes } from './routes/reports.ts'
-import { SessionSchema, sessionRoutes } from './routes/session.ts'
+import { organizationRoutes } from './routes/organizations.ts'
+import { periodRoutes } from './routes/periods.ts'
+import { reportRoutes } from './routes/reports.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
-import {
-  CloudEventSchema,
-  MessageResultSchema,
-  MessageSchema,
-  ReportedMessagesSchema,
-  StreamEndSchema,
-  StreamedResultSchema,
-} from './schemas/intake.ts'
-import {
-  BucketSchema,
-  ChargeSchema,
-  ChargesSchema,
-  CurrentPeriodSchema,
-  DetailedUsageLineSchema,
-  PeriodSchema,
-  TotalsSchema,
-  UsagePageSchema,
-} from './schemas/ledger-usage.ts'
-import { ProblemSchema } from './schemas/problem.ts'
-import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
+import { usageLineRoutes } from './routes/usage-lines.ts'
+import { usageTotalsRoutes } from './routes/usage-totals.ts'
 import { createHttpServer, pathOf } from './server.ts'
 import { createSessions, createSiteGuard } from './sessions.ts'
+import { SHARED_SCHEMAS } from './shared-schemas.ts'
 import { ShuttingDown } from './stopping.ts'
 import { createUsageWriter } from './usage-answer.ts'
 import type { UsageBody } from './usage-body.ts'
@@ -194,30 +178,7 @@ export const createApp = async (needs: AppNeeds) => {
 
   // Fastify's serializer works from the schemas. Responses are already exact, so plain JSON keeps their digits.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
-  const shared = [
-    ProblemSchema,
-    UsageLineSchema,
-    UsageResponseSchema,
-    DetailedUsageLineSchema,
-    UsagePageSchema,
-    BucketSchema,
-    TotalsSchema,
-    PeriodSchema,
-    CurrentPeriodSchema,
-    ChargeSchema,
-    ChargesSchema,
-    MessageSchema,
-    MessageResultSchema,
-    ReportedMessagesSchema,
-    StreamedResultSchema,
-    StreamEndSchema,
-    CloudEventSchema,
-    OrganizationSchema,
-    ReportSchema,
-    ApiKeySchema,
-    SessionSchema,
-  ]
-  for (const schema of shared) app.addSchema(schema)
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, {
     openapi: openApiInfo,
     transform: ({ schema, url }) => ({ schema: withContentEncoding(schema), url }),
@@ -236,7 +197,9 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(usageRoute, { listingCache, readings, callers, writeUsage })
   await app.register(async (scope) => {
     await scope.register(fastifyCompress, COMPRESSION)
-    await scope.register(ledgerUsageRoutes, { callers, readings })
+    for (const routes of [usageLineRoutes, usageTotalsRoutes, periodRoutes, messageChargeRoutes]) {
+      await scope.register(routes, { callers, readings })
+    }
   })
   await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)

@@ -2,7 +2,7 @@
 import Type, { type Static, type TSchema, type TSchemaOptions } from 'typebox'
 import type { PlainNumber } from '#model/credits.ts'
 
-/** A reference to a schema that app.ts shares. Unlike `Type.Ref`, it keeps the type of what it refers to. */
+/** A reference to a schema in `shared-schemas.ts`. Unlike `Type.Ref`, it keeps the type of what it refers to. */
 export const ref = <S extends TSchema>(schema: S, options?: TSchemaOptions) => {
   const { $id } = schema as { readonly $id?: string }
   return Type.Unsafe<Static<S>>(Type.Ref(`${$id}#`, options))

@@ -1,0 +1,193 @@
+/** `GET /v1/messages/:id`: what a message cost, and why. */
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { CHANGES, changesBetween, type ExplainedCharge } from '#answering/queries.ts'
+import { periodAt } from '#calendar/periods.ts'
+import { isId } from '#intake/incoming-message.ts'
+import type { ChargeLine } from '#model/charge.ts'
+import { plainNumber } from '#model/credits.ts'
+import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { toMeasurementResponse } from '#model/measurement.ts'
+import type { Organization } from '#model/organization.ts'
+import { type Id, parseId } from '#model/report.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import { RULES } from '#rating/rules.ts'
+import { pathParameter } from '../fields.ts'
+import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
+import { creditsSchema, oneOf, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
+import { problemResponses } from '../schemas/responses.ts'
+import { MessageIdSchema } from '../schemas/usage.ts'
+import { count, rateCard, receivedTimestamp, reportAndMember, toReportAndMember } from '../schemas/usage-fields.ts'
+
+export const ChargeSchema = Type.Object(
+  {
+    state: Type.Union([Type.Literal('charged'), Type.Literal('superseded')], {
+      description: '`charged`: in effect. `superseded`: replaced by a later charge because the message changed.',
+      examples: ['charged'],
+    }),
+    revision: count('0 for the first charge of the message, increased by one with each change.'),
+    superseded_by: Type.Optional(count('Only if superseded: the revision that replaced this one.')),
+    changed: Type.Optional(
+      Type.Array(oneOf(CHANGES), {
+        description:
+          'Only if superseded: what the replacing revision changed. `content` means a different text with the same measurement.',
+        examples: [['price']],
+      }),
+    ),
+    timestamp: receivedTimestamp,
+    ...reportAndMember,
+    credits: creditsSchema('Total of the charge, in credits: an exact decimal with at most six decimal places.'),
+    lines: Type.Array(
+      Type.Object({
+        rule: Type.String({ description: 'The pricing rule.', examples: ['words'] }),
+        band: Type.Optional(
+          Type.Object(
+            {
+              from: count('Shortest word length, in characters.'),
+              to: Type.Optional(count('Longest word length, in characters. Absent if unlimited.')),
+            },
+            { description: 'Only for the rule `words`: the word lengths that this line covers.' },
+          ),
+        ),
+        quantity: count('How often the rule applied.'),
+        rate: creditsSchema('Credits per unit; negative for a discount.'),
+        credits: creditsSchema('`quantity` × `rate`, exactly.'),
+        why: Type.String({ description: 'Explanation of the rule.', examples: ['Charged per word of this length.'] }),
+      }),
+      { description: 'One line per rule that applied. They add up to `credits`, exactly.' },
+    ),
+    rate_card: rateCard,
+    measurement: Type.Object(
+      {
+        code_points: count('Number of characters (Unicode code points).'),
+        word_lengths: Type.Array(count('Number of words.'), {
+          description: 'Number of words with 1, 2, 3, … 32 characters. Longer words count as 32.',
+        }),
+        third_vowels: count('Number of vowels among the 3rd, 6th, 9th, … characters.'),
+        words_differ: Type.Boolean({ description: 'Whether no word occurs more than once.', examples: [true] }),
+        palindrome: Type.Boolean({
+          description: 'Whether the letters and digits of the text read the same in both directions, ignoring case.',
+          examples: [false],
+        }),
+      },
+      { description: 'What the charge was calculated from. Stored instead of the text.' },
+    ),
+    period: Type.Object(
+      {
+        start: TimestampSchema('Start of the period, inclusive.'),
+        end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
+      },
+      { description: 'The billing period of the charge.' },
+    ),
+    recorded: TimestampSchema('When the charge was recorded.'),
+  },
+  { $id: 'Charge', description: 'What a message cost, with one line per pricing rule.' },
+)
+
+export const ChargesSchema = Type.Object(
+  {
+    message_id: MessageIdSchema,
+    charges: Type.Array(ref(ChargeSchema), { description: 'All charges of the message, the one in effect first.' }),
+  },
+  { $id: 'Charges', description: 'All charges of a message.' },
+)
+
+const ChargeQuery = Type.Object(
+  {
+    ...organizationQuery,
+    id_type: Type.Optional(
+      Type.Union([Type.Literal('integer'), Type.Literal('string')], {
+        description:
+          'Whether the id is an integer or a string, to tell `1000` from `"1000"`. By default the integer if such a message ' +
+          'exists, otherwise the string.',
+        examples: ['integer'],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const ChargePath = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 800, description: 'Id of the message.', examples: ['1000'] }),
+})
+
+export const messageChargeRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, options, done) => {
+  const { callers } = options
+
+  app.get(
+    '/v1/messages/:id',
+    {
+      onRequest: callers.may('usage:read'),
+      schema: {
+        operationId: 'getMessageCharges',
+        tags: ['Messages'],
+        summary: 'Explain what a message cost',
+        description:
+          'Returns every charge of the message, the one in effect first, with one line per pricing rule. Requires the scope ' +
+          '`usage:read`.',
+        params: ChargePath,
+        querystring: ChargeQuery,
+        response: {
+          200: {
+            description: 'The charges of the message.',
+            content: { 'application/json': { schema: ref(ChargesSchema) } },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { organization, queries } = await readingFor(options, request, BY_DATE)
+      const { id } = request.params
+      for (const messageId of idsIn(id, request.query.id_type)) {
+        const charges = await queries.charges(organization, messageId)
+        if (charges.length > 0) return toCharges(messageId, charges, organization)
+      }
+      throw new NotFound(`There is no message ${JSON.stringify(id.slice(0, 200))}.`)
+    },
+  )
+
+  done()
+}
+
+const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
+  const id = parseId(text)
+  if (type === 'integer') {
+    if (typeof id !== 'number') throw new InvalidRequest(pathParameter('id'), 'an integer, because id_type is integer')
+    return [id]
+  }
+  if (!isId(text)) throw new InvalidRequest(pathParameter('id'), 'a message id of 1 to 200 characters')
+  return typeof id === 'number' && type === undefined ? [id, text] : [text]
+}
+
+const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
+  message_id: messageId,
+  charges: charges.map(({ stored, charge, measurement }, index) => {
+    const period = periodAt(calendar, stored.at)
+    const next = charges[index - 1]?.stored
+    return {
+      state: stored.supersededBy === undefined ? ('charged' as const) : ('superseded' as const),
+      revision: stored.revision,
+      ...(stored.supersededBy === undefined || next === undefined
+        ? {}
+        : { superseded_by: stored.supersededBy, changed: [...changesBetween(stored, next)] }),
+      timestamp: stored.timestamp,
+      ...toReportAndMember(stored),
+      credits: plainNumber(stored.credits),
+      lines: charge.lines.map(toChargeLine),
+      rate_card: stored.rateCard,
+      measurement: toMeasurementResponse(measurement),
+      period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
+      recorded: canonicalTimestamp(stored.recordedAt),
+    }
+  }),
+})
+
+const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
+  rule,
+  ...(band && { band }),
+  quantity,
+  rate: plainNumber(rate),
+  credits: plainNumber(credits),
+  why: RULES[rule].why,
+})

@@ -1,0 +1,143 @@
+/** `/v1/periods`: billing periods and their usage. */
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { PeriodTotals } from '#answering/queries.ts'
+import { nameOfPeriod } from '#calendar/periods.ts'
+import { plainNumber } from '#model/credits.ts'
+import type { EpochMs } from '#model/organization.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import { positionIn, toCursor } from '../cursor.ts'
+import { signalOfLeaving } from '../leaving.ts'
+import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
+import { CreditsSchema, limitQuery, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
+import { problemResponses } from '../schemas/responses.ts'
+import {
+  cursorQuery,
+  messageCount,
+  nextCursor,
+  notListed,
+  provenance,
+  toProvenance,
+  toSum,
+} from '../schemas/usage-fields.ts'
+
+const periodFields = {
+  name: Type.String({
+    description:
+      'Value of the query parameter `period` that selects this period: the month in which it starts, or its first day if an ' +
+      'earlier period starts in the same month; `current` for the period that the Copilot service lists.',
+    examples: ['2024-05'],
+  }),
+  start: TimestampSchema('Start of the period, inclusive.'),
+  end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
+  state: Type.Literal('open', {
+    description: 'Always `open`: late messages are still charged to the period.',
+    examples: ['open'],
+  }),
+  messages: messageCount,
+  credits: CreditsSchema,
+}
+
+export const PeriodSchema = Type.Object(
+  { ...periodFields, not_listed: notListed },
+  { $id: 'Period', description: 'A billing period and its usage.' },
+)
+
+export const CurrentPeriodSchema = Type.Object(
+  { ...periodFields, ...provenance },
+  { $id: 'CurrentPeriod', description: 'The current billing period and its usage so far.' },
+)
+
+export const PeriodsSchema = Type.Object({
+  periods: Type.Array(ref(PeriodSchema), { description: 'Billing periods, latest first.' }),
+  next_cursor: nextCursor,
+})
+
+const PeriodsQuery = Type.Object(
+  { ...organizationQuery, ...limitQuery(24, 1000), ...cursorQuery },
+  { additionalProperties: false },
+)
+
+const CurrentQuery = Type.Object({ ...organizationQuery }, { additionalProperties: false })
+
+export const periodRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, options, done) => {
+  const { callers } = options
+
+  app.get(
+    '/v1/periods',
+    {
+      onRequest: callers.may('usage:read'),
+      schema: {
+        operationId: 'listPeriods',
+        tags: ['Usage'],
+        summary: 'List billing periods',
+        description:
+          'Returns billing periods with their usage, latest first, from the current one back to the one of the first message. ' +
+          'Requires the scope `usage:read`.',
+        querystring: PeriodsQuery,
+        response: {
+          200: {
+            description: 'A page of billing periods.',
+            content: { 'application/json': { schema: PeriodsSchema } },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { organization, queries, time } = await readingFor(options, request, BY_DATE)
+      const { limit = 24, cursor } = request.query
+      const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
+      const { periods, hasMore } = await queries.periods(
+        organization,
+        { time, before, limit },
+        signalOfLeaving(reply.raw),
+      )
+      const last = periods.at(-1)
+      return {
+        periods: periods.map((each) => toPeriod(each, nameOfPeriod(organization.calendar, each))),
+        ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
+      }
+    },
+  )
+
+  app.get(
+    '/v1/periods/current',
+    {
+      onRequest: callers.may('usage:read'),
+      schema: {
+        operationId: 'getCurrentPeriod',
+        tags: ['Usage'],
+        summary: 'Get the current billing period',
+        description: 'Returns the current billing period and its usage so far. Requires the scope `usage:read`.',
+        querystring: CurrentQuery,
+        response: {
+          200: {
+            description: 'The current billing period.',
+            content: { 'application/json': { schema: ref(CurrentPeriodSchema) } },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
+        },
+      },
+    },
+    async (request) => {
+      const reading = await readingFor(options, request, { period: 'current' })
+      const { organization, queries, current, listing } = reading
+      const usage = await queries.period(organization, current)
+      const name = listing === undefined ? nameOfPeriod(organization.calendar, usage) : 'current'
+      return { ...toPeriod(usage, name), ...toProvenance(reading, current, {}) }
+    },
+  )
+
+  done()
+}
+
+const toPeriod = ({ start, end, messages, credits, notListed }: PeriodTotals, name: string) => ({
+  name,
+  start: canonicalTimestamp(start),
+  end: canonicalTimestamp(end),
+  state: 'open' as const,
+  messages,
+  credits: plainNumber(credits),
+  ...(notListed && { not_listed: toSum(notListed) }),
+})

@@ -1,0 +1,43 @@
+/** The schemas that openapi.json names. They get into the document, and `ref` can refer to them. */
+import { ApiKeySchema } from './routes/keys.ts'
+import { ChargeSchema, ChargesSchema } from './routes/message-charges.ts'
+import { OrganizationSchema } from './routes/organizations.ts'
+import { CurrentPeriodSchema, PeriodSchema } from './routes/periods.ts'
+import { ReportSchema } from './routes/reports.ts'
+import { SessionSchema } from './routes/session.ts'
+import { DetailedUsageLineSchema, UsagePageSchema } from './routes/usage-lines.ts'
+import { BucketSchema, TotalsSchema } from './routes/usage-totals.ts'
+import {
+  CloudEventSchema,
+  MessageResultSchema,
+  MessageSchema,
+  ReportedMessagesSchema,
+  StreamEndSchema,
+  StreamedResultSchema,
+} from './schemas/intake.ts'
+import { ProblemSchema } from './schemas/problem.ts'
+import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
+
+export const SHARED_SCHEMAS = [
+  ProblemSchema,
+  UsageLineSchema,
+  UsageResponseSchema,
+  DetailedUsageLineSchema,
+  UsagePageSchema,
+  BucketSchema,
+  TotalsSchema,
+  PeriodSchema,
+  CurrentPeriodSchema,
+  ChargeSchema,
+  ChargesSchema,
+  MessageSchema,
+  MessageResultSchema,
+  ReportedMessagesSchema,
+  StreamedResultSchema,
+  StreamEndSchema,
+  CloudEventSchema,
+  OrganizationSchema,
+  ReportSchema,
+  ApiKeySchema,
+  SessionSchema,
+]
