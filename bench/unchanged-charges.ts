@@ -4,8 +4,6 @@ import { createListing, type Listing } from '../src/current-period/listing.ts'
 import { createListingBuilder } from '../src/current-period/listing-builder.ts'
 import { createContentDigest } from '../src/intake/content-digest.ts'
 import { createPricer } from '../src/intake/pricing.ts'
-import type { Id } from '../src/model/report.ts'
-import type { Priced } from '../src/model/usage-record.ts'
 import { standardRateCard } from '../src/rating/rate-card.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
@@ -25,13 +23,11 @@ export const benchUnchangedCharges = async (report: Report): Promise<void> => {
   const pricer = createPricer({ rateCard: standardRateCard, digest: createContentDigest('k'.repeat(43)) })
   const refreshing = (isKept: boolean) => {
     let listing: Listing | undefined
-    return () => {
+    return async () => {
       const before = process.cpuUsage()
       const builder = createListingBuilder({ pricer, wantReport: () => {}, before: isKept ? listing?.byId : undefined })
       for (let from = 0; from < MESSAGES; from += 500) builder.take(messages.slice(from, from + 500))
-      const byId = new Map<Id, Priced>()
-      for (const charge of builder.charges(new Map())) byId.set(charge.messageId, charge)
-      listing = createListing(byId)
+      listing = createListing(await builder.charges(new Map()))
       const { user, system } = process.cpuUsage(before)
       return (user + system) / MESSAGES
     }

@@ -123,6 +123,19 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     return (await settling) ?? listing
   }
 
+  let newest: Listing | undefined
+  let comparing: Promise<void> | undefined
+  /** Listings that are replaced while the recorder is writing are neither compared nor kept in memory. */
+  const compareNewest = async (): Promise<void> => {
+    while (newest !== undefined) {
+      await recorder.settled()
+      const listing = newest
+      newest = undefined
+      const organization = await needs.findOrganization(DEFAULT_ORGANIZATION)
+      if (organization !== undefined) await agree(organization, listing)
+    }
+  }
+
   const follow = async (organization: Organization): Promise<Listing | undefined> => {
     const listing = await listingCache.catchUp()
     await recorder.settled()
@@ -212,8 +225,13 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       }
     },
     compare: async (listing) => {
-      const organization = await needs.findOrganization(DEFAULT_ORGANIZATION)
-      if (organization !== undefined && settling === undefined) await agree(organization, listing)
+      // The listing that settling has fetched is compared there.
+      if (settling !== undefined) return
+      newest = listing
+      comparing ??= compareNewest().finally(() => {
+        comparing = undefined
+      })
+      await comparing
     },
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Prices the messages of a listing as they arrive. Each text is measured and then dropped; the prices of reports are filled in
- * at the end, once the catalogue has answered.
+ * at the end, once the catalogue has answered. A client waits for this, so a message has one entry in one map and no object
+ * besides its charge.
  */
-
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import type { Pricer } from '#intake/pricing.ts'
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
@@ -16,14 +17,18 @@ export type ListingBuilder = {
   readonly take: (messages: readonly Message[]) => void
   /** Ids of entries that the listing repeats without a difference. Each is charged once. */
   readonly duplicates: readonly Id[]
-  /** What each message costs, in listing order. `reports` has what the catalogue returned for each report. */
-  readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Generator<Priced, void, undefined>
+  /** What each message costs, in listing order. `reports` has what the catalogue returned for each report. Call it once. */
+  readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Promise<ReadonlyMap<Id, Priced>>
 }
 
 export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuilderNeeds): ListingBuilder => {
-  /** A map iterates in insertion order, which is that of the listing. */
-  const byId = new Map<Id, Entry>()
+  /** By text, until the catalogue has answered. A map iterates in insertion order, which is that of the listing. */
+  const byId = new Map<Id, Priced>()
+  /** The report that each message asks for, if it does. */
+  const reportIds = new Map<Id, Id>()
   const duplicates: Id[] = []
+  /** Where each entry of `byId` is in the listing, duplicates included. */
+  const indexes: number[] = []
   let listed = 0
 
   /** Returns the previous object if the charge is the same: most charges do not change, and the cache compares by identity. */
@@ -38,16 +43,19 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
     const byText = pricer.priceText(message, instantOf(message.timestamp), before?.get(id))
     const known = byId.get(id)
     if (known !== undefined) {
-      const field = differingField(known, { byText, reportId })
+      const field = differingField(known, byText, reportIds.get(id) === reportId)
       if (field !== undefined) {
-        const both = `messages[${known.index}] and messages[${index}]`
+        const both = `messages[${indexes[[...byId.keys()].indexOf(id)]}] and messages[${index}]`
         throw new UnbillableListing(`${both} have the same id ${JSON.stringify(id)} and differ in ${field}`)
       }
       duplicates.push(id)
       return
     }
-    if (reportId !== undefined) wantReport(reportId)
-    byId.set(id, { index, byText, reportId })
+    byId.set(id, byText)
+    indexes.push(index)
+    if (reportId === undefined) return
+    reportIds.set(id, reportId)
+    wantReport(reportId)
   }
 
   return {
@@ -55,14 +63,19 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
       for (const message of messages) takeOne(message)
     },
     duplicates,
-    charges: function* (reports) {
-      for (const { byText, reportId } of byId.values()) {
-        const report = reportId === undefined ? undefined : reports.get(reportId)
-        yield report === undefined ? byText : unlessKnown(pricer.withReport(byText, report))
+    charges: async (reports) => {
+      let count = 0
+      for (const [id, reportId] of reportIds) {
+        const [byText, report] = [byId.get(id), reports.get(reportId)]
+        if (byText !== undefined && report !== undefined) byId.set(id, unlessKnown(pricer.withReport(byText, report)))
+        if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
       }
+      return byId
     },
   }
 }
+
+const CHARGES_PER_TURN = 5000
 
 type ListingBuilderNeeds = {
   readonly pricer: Pricer
@@ -72,20 +85,10 @@ type ListingBuilderNeeds = {
   readonly before?: ReadonlyMap<Id, Priced> | undefined
 }
 
-type Entry = {
-  /** Index in the listing, duplicates included. */
-  readonly index: number
-  /** The charge by text, which applies unless a report sets the price. */
-  readonly byText: Priced
-  readonly reportId: Id | undefined
-}
-
-type Compared = Pick<Entry, 'byText' | 'reportId'>
-
 /** Digests cover the whole content: if no other field differs, the texts do. */
-const differingField = (one: Compared, other: Compared): string | undefined => {
-  if (one.byText.timestamp !== other.byText.timestamp) return 'timestamp'
-  if (one.reportId !== other.reportId) return 'report_id'
-  if (one.byText.member !== other.byText.member) return 'user_id'
-  return Buffer.compare(one.byText.digest, other.byText.digest) === 0 ? undefined : 'text'
+const differingField = (one: Priced, other: Priced, isSameReport: boolean): string | undefined => {
+  if (one.timestamp !== other.timestamp) return 'timestamp'
+  if (!isSameReport) return 'report_id'
+  if (one.member !== other.member) return 'user_id'
+  return Buffer.compare(one.digest, other.digest) === 0 ? undefined : 'text'
 }

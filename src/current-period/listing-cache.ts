@@ -77,7 +77,7 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
       observer.refreshed({
         outcome,
         durationMs: elapsedMs(started, now()),
-        messages: listing.inTime.length,
+        messages: listing.byId.size,
         duplicates,
       })
       return next
@@ -244,19 +244,13 @@ const renderListing = async <T>(
   cached: CacheEntry<T> | undefined,
   { builder, reports, validators, lastConfirmed }: Fetched,
 ): Promise<CacheEntry<T>> => {
-  const byId = new Map<Id, Priced>()
-  for (const charge of builder.charges(reports)) {
-    byId.set(charge.messageId, charge)
-    if (byId.size % CHARGES_PER_TURN === 0) await letOthersRun()
-  }
+  const byId = await builder.charges(reports)
   // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
   if (cached !== undefined && areSameCharges(cached.listing.byId, byId))
     return { ...cached, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
   return { usage, lastConfirmed, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
 }
-
-const CHARGES_PER_TURN = 5000
 
 /** The same objects in the same order: the builder reuses those that have not changed. */
 const areSameCharges = (some: ReadonlyMap<Id, Priced>, others: ReadonlyMap<Id, Priced>): boolean => {

@@ -15,10 +15,19 @@ export type Listing = {
   readonly inTime: readonly Priced[]
 }
 
-export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => ({
-  byId,
-  inTime: [...byId.values()].sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId)),
-})
+/** Sorts when it is first asked, because `GET /usage` keeps the order of the listing and clients wait for it. */
+export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => {
+  let sorted: readonly Priced[] | undefined
+  return {
+    byId,
+    get inTime() {
+      sorted ??= [...byId.values()].sort(
+        (one, other) => one.at - other.at || compareIds(one.messageId, other.messageId),
+      )
+      return sorted
+    },
+  }
+}
 
 /** Whether an amending append would treat one charge of a message as a duplicate of the other. Digests cover the whole content. */
 export const isSameCharge = (one: Priced, other: Priced): boolean =>

@@ -132,6 +132,37 @@ test('closing does not wait for a slow ledger, and reports what is left', async 
   assert.ok(abandoned > 0 && abandoned < 10_000)
 })
 
+test('clients that wait for a listing have it before recording begins', async () => {
+  const { recorder, recorded } = startRecorder()
+  recorder.seen(listingOf(...range(0, 3)))
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve()
+  assert.equal(recorded.size, 0)
+  await recorder.settled()
+  assert.equal(recorded.size, 3)
+})
+
+test('the same listing is recorded once, and a charge that changes while it waits is recorded as it is last', async () => {
+  const { recorder, recorded, state } = startRecorder()
+  const listing = listingOf(...range(0, 3))
+  recorder.seen(listing)
+  recorder.seen(listing)
+  recorder.seen(listingOf(chargeOf(0, 5), ...range(1, 3)))
+  await recorder.settled()
+  recorder.seen(listingOf(chargeOf(0, 5), ...range(1, 3)))
+  await recorder.settled()
+  assert.equal(recorded.get(0)?.credits, 5)
+  assert.equal(state.writes, 3)
+})
+
+test('rewriting records charges again that have not changed, and leaves the others alone', async () => {
+  const { recorder, state } = startRecorder()
+  recorder.seen(listingOf(...range(0, 10)))
+  await recorder.settled()
+  recorder.rewrite(range(0, 2))
+  await recorder.settled()
+  assert.equal(state.writes, 12)
+})
+
 test('rewriting an empty list of charges settles at once', async () => {
   const { recorder } = startRecorder()
   recorder.rewrite([])

@@ -158,7 +158,11 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
       if (byId === newest) return
       newest = byId
       isMerging++
-      merging = merging.then(() => merge(byId)).finally(() => isMerging--)
+      // In a later turn, because clients are waiting for this listing.
+      merging = merging
+        .then(() => letOthersRun())
+        .then(() => merge(byId))
+        .finally(() => isMerging--)
       start()
     },
     rewrite: (charges) => {

@@ -20,6 +20,12 @@ test('a measurement survives packing and unpacking unchanged', () => {
   fc.assert(fc.property(measurement, (each) => assert.deepEqual(unpackMeasurement(packMeasurement(each)), each)))
 })
 
+test('packing a measurement leaves those that were packed before it as they are', () => {
+  const packed = Array.from({ length: 5000 }, (_, codePoints) => packMeasurement({ ...measure('a word'), codePoints }))
+  const wrong = packed.findIndex((each, codePoints) => unpackMeasurement(each).codePoints !== codePoints)
+  assert.equal(wrong, -1)
+})
+
 test('the packed measurement of a message of typical length is small', () => {
   assert.equal(packMeasurement(measure('What is the lease term?')).length, 8)
 })

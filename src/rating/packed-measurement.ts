@@ -8,15 +8,24 @@ const WORDS_DIFFER = 1
 const PALINDROME = 2
 const BYTES_MAX = 2 + 8 * 35
 
-const scratch = new Uint8Array(BYTES_MAX)
+/** Many measurements share one buffer: a buffer of its own is ten times as large as the measurement in it. */
+const SHARED_BYTES = 8192
+
+let shared = new Uint8Array(SHARED_BYTES)
+let used = 0
 
 export const packMeasurement = (measurement: Measurement): Uint8Array => {
   const { codePoints, wordLengths, thirdVowels, wordsDiffer, palindrome } = measurement
-  scratch[0] = (wordsDiffer ? WORDS_DIFFER : 0) | (palindrome ? PALINDROME : 0)
-  let end = write(1, codePoints)
-  end = write(end, thirdVowels)
-  for (const count of wordLengths) end = write(end, count)
-  return scratch.slice(0, end)
+  if (used + BYTES_MAX > SHARED_BYTES) {
+    shared = new Uint8Array(SHARED_BYTES)
+    used = 0
+  }
+  const start = used
+  shared[start] = (wordsDiffer ? WORDS_DIFFER : 0) | (palindrome ? PALINDROME : 0)
+  used = write(start + 1, codePoints)
+  used = write(used, thirdVowels)
+  for (const count of wordLengths) used = write(used, count)
+  return shared.subarray(start, used)
 }
 
 /** Throws a RangeError if the bytes are not a packed measurement. */
@@ -40,10 +49,10 @@ const write = (at: number, number: number): number => {
   let end = at
   let left = number
   while (left >= 0x80) {
-    scratch[end++] = (left % 0x80) | 0x80
+    shared[end++] = (left % 0x80) | 0x80
     left = Math.floor(left / 0x80)
   }
-  scratch[end++] = left
+  shared[end++] = left
   return end
 }
 

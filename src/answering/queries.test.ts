@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createListing, listingView } from '#current-period/listing.ts'
+import type { Ledger } from '#ledger/ledger.ts'
+import { credits } from '#model/credits.ts'
+import { StoreBusy } from '#model/errors.ts'
+import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
+import type { Priced, StoredCharge } from '#model/usage-record.ts'
+import { measure } from '#rating/measure.ts'
+import { packMeasurement } from '#rating/packed-measurement.ts'
+import { price } from '#rating/price.ts'
+import { standardRateCard } from '#rating/rate-card.ts'
+import { LongReadings } from './long-readings.ts'
+import { changesBetween, createQueries } from './queries.ts'
+
+const BERLIN: Organization = {
+  id: 'berlin',
+  name: 'Berlin',
+  createdAt: 0,
+  calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Europe/Berlin', anchorDay: 1 }],
+}
+const HOUR = 3_600_000
+const MAY = Date.parse('2024-05-01T00:00:00+02:00')
+const JUNE = Date.parse('2024-06-01T00:00:00+02:00')
+const TEXT = 'What is the lease term?'
+const measurement = measure(TEXT)
+
+const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Priced => ({
+  messageId,
+  at,
+  timestamp: new Date(at).toISOString(),
+  credits: price(measurement, standardRateCard).credits,
+  rateCard: standardRateCard.version,
+  measurement: packMeasurement(measurement),
+  digest: new Uint8Array(16),
+  ...more,
+})
+
+const startQueries = (charges: readonly Priced[], longReadings = new LongReadings(8, () => {})) => {
+  const view = listingView(createListing(new Map(charges.map((each) => [each.messageId, each]))), BERLIN.calendar)
+  const ledger: Pick<Ledger, 'read'> = { read: (_, reading) => reading(view) }
+  const rateCards = new Map([[standardRateCard.version, standardRateCard]])
+  return createQueries({ ledger, rateCards, longReadings })
+}
+
+/** A message every five hours in May and June, one in three of a member and one in four with a report. */
+const charges = Array.from({ length: 290 }, (_, id) =>
+  chargeOf(id, MAY + id * 5 * HOUR, {
+    ...(id % 3 === 0 && { member: 'ada' }),
+    ...(id % 4 === 0 && { reportId: 7, reportName: 'Seven', credits: credits(79_000_000) }),
+  }),
+)
+const total = charges.reduce((sum, each) => sum + BigInt(each.credits), 0n)
+
+test('pages have every line once, and only the last one says that no more follow', async () => {
+  const { page } = startQueries(charges)
+  for (const limit of [1, 97, 145, 290, 1000]) {
+    const found: unknown[] = []
+    let after: { at: number; messageId: string | number } | undefined
+    for (;;) {
+      const { lines, hasMore } = await page(BERLIN, {
+        from: MAY,
+        to: MAY + 2000 * HOUR,
+        limit,
+        ...(after && { after }),
+      })
+      found.push(...lines.map(({ messageId }) => messageId))
+      after = lines.at(-1)
+      if (!hasMore) break
+    }
+    assert.deepEqual(
+      found,
+      charges.map(({ messageId }) => messageId),
+    )
+  }
+})
+
+test('buckets of every width and time zone add up to the same total, and so do their groups', async () => {
+  const { totals } = startQueries(charges)
+  const range = { from: MAY, to: MAY + 1500 * HOUR, limit: 10_000 }
+  for (const width of ['hour', 'day', 'month'] as const) {
+    for (const timeZone of ['Europe/Berlin', 'UTC', 'Asia/Kolkata']) {
+      for (const group of [[], ['report'], ['member', 'report']] as const) {
+        const { buckets } = await totals(BERLIN, { ...range, width, timeZone, group })
+        const sumOf = (all: readonly { readonly credits: bigint }[]) =>
+          all.reduce((sum, each) => sum + each.credits, 0n)
+        const what = `${width} ${timeZone} ${group.join()}`
+        assert.equal(sumOf(buckets), total, what)
+        if (group.length > 0) assert.equal(sumOf(buckets.flatMap(({ groups }) => groups)), total, what)
+      }
+    }
+  }
+})
+
+test('buckets that are asked for page by page are those of one long page', async () => {
+  const { totals } = startQueries(charges)
+  const query = { from: MAY, to: JUNE, width: 'day', timeZone: 'UTC', group: [] } as const
+  const whole = await totals(BERLIN, { ...query, limit: 1000 })
+  const first = await totals(BERLIN, { ...query, limit: 10 })
+  assert.ok(first.next !== undefined)
+  const rest = await totals(BERLIN, { ...query, start: first.next, limit: 1000 })
+  assert.deepEqual([...first.buckets, ...rest.buckets], whole.buckets)
+  assert.deepEqual([whole.next, rest.next], [undefined, undefined])
+})
+
+test('periods go from the latest back to that of the first message, also if some are empty', async () => {
+  const { periods, period } = startQueries([chargeOf(1, MAY - 1), chargeOf(2, JUNE)])
+  const time = Date.parse('2024-07-10T00:00:00Z')
+  const all = await periods(BERLIN, { time, limit: 10 })
+  assert.deepEqual(
+    all.periods.map(({ messages }) => messages),
+    [0, 1, 0, 1],
+  )
+  assert.equal(all.hasMore, false)
+  const [first, last] = [await periods(BERLIN, { time, limit: 3 }), all.periods[2]]
+  assert.deepEqual([first.periods.length, first.hasMore], [3, true])
+  const rest = await periods(BERLIN, { time, before: last?.start, limit: 3 })
+  assert.deepEqual([rest.periods, rest.hasMore], [all.periods.slice(3), false])
+  assert.deepEqual((await period(BERLIN, { from: MAY - 1, to: JUNE })).start, MAY - 1)
+})
+
+test('a charge is explained by lines that add up to what was charged, and one that does not add up is an error', async () => {
+  const report = { reportId: 7, reportName: 'Seven', credits: credits(79_000_000) }
+  const wrong = { credits: credits(1) }
+  const unknown = { rateCard: 'unknown-2024' }
+  const queries = startQueries([
+    chargeOf(1, MAY),
+    chargeOf(2, MAY, report),
+    chargeOf(3, MAY, wrong),
+    chargeOf(4, MAY, unknown),
+  ])
+  for (const id of [1, 2]) {
+    const [explained] = await queries.charges(BERLIN, id)
+    assert.ok(explained)
+    const { stored, charge } = explained
+    assert.equal(
+      charge.lines.reduce((sum, line) => sum + line.credits, 0),
+      stored.credits,
+    )
+    assert.deepEqual(explained.measurement, measurement)
+  }
+  assert.deepEqual(await queries.charges(BERLIN, 99), [])
+  await assert.rejects(queries.charges(BERLIN, 3), /add up/)
+  await assert.rejects(queries.charges(BERLIN, 4), /unknown-2024/)
+})
+
+test('a filtered page of many messages is refused while as many long reads as allowed are in progress', async () => {
+  const longReadings = new LongReadings(1, () => {})
+  const many = Array.from({ length: 10_001 }, (_, id) => chargeOf(id, MAY + id))
+  const { page } = startQueries(many, longReadings)
+  const query = { from: MAY, to: JUNE, limit: 10 }
+  const end = longReadings.begin()
+  await assert.rejects(page(BERLIN, { ...query, member: 'ada' }), StoreBusy)
+  assert.equal((await page(BERLIN, query)).lines.length, 10)
+  end()
+  assert.equal((await page(BERLIN, { ...query, member: 'ada' })).lines.length, 0)
+})
+
+test('what changed between two charges is named, and content only if nothing else explains it', () => {
+  const before: StoredCharge = { ...chargeOf(1, MAY), revision: 0, recordedAt: MAY }
+  const otherText = { measurement: packMeasurement(measure('Another text')), digest: new Uint8Array(16).fill(1) }
+  const changes = (more: Partial<StoredCharge>) => changesBetween(before, { ...before, ...more })
+  assert.deepEqual(changes({}), [])
+  assert.deepEqual(changes(otherText), ['text'])
+  assert.deepEqual(changes({ digest: otherText.digest }), ['content'])
+  assert.deepEqual(changes({ member: 'ada', digest: otherText.digest }), ['user_id'])
+  assert.deepEqual(changes({ rateCard: 'standard-2025' }), ['rate_card'])
+  const report = { reportId: 7, reportName: 'Seven', credits: credits(1) }
+  assert.deepEqual(changes(report), ['report'])
+  const dearer = { ...before, ...report, reportName: 'Eight', credits: credits(2) }
+  assert.deepEqual(changesBetween({ ...before, ...report }, dearer), ['report_name', 'price'])
+})
