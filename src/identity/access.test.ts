@@ -44,7 +44,7 @@ const startProcess = (demand: AccessNeeds['demand'], store = createKeys()) => {
   return { access, state, store }
 }
 
-const bearer = (key: string) => ({ authorization: `Bearer ${key}`, host: 'anything.example' })
+const presenting = (key: string) => ({ key, host: 'anything.example' })
 const READER = { organizationId: 'acme', name: 'reader', scopes: ['usage:read'] } as const
 const LOCAL = { host: 'localhost:3000' }
 const ELSEWHERE = { host: 'evil.example' }
@@ -52,10 +52,10 @@ const ELSEWHERE = { host: 'evil.example' }
 test('if keys are required, only a complete, known key is let in, under every host name', async () => {
   const { access } = startProcess('required')
   const { key } = await access.createKey(READER)
-  const principal = await access.authenticate(bearer(key))
+  const principal = await access.authenticate(presenting(key))
   assert.deepEqual([principal.organizationId, principal.scopes, principal.by], ['acme', ['usage:read'], 'key'])
   const unknown = `cck_acme_${'x'.repeat(43)}`
-  for (const claim of [LOCAL, { authorization: key }, bearer(key.slice(0, -1)), bearer(unknown), bearer('')]) {
+  for (const claim of [LOCAL, presenting(key.slice(0, -1)), presenting(unknown), presenting('')]) {
     await assert.rejects(access.authenticate(claim), Unauthenticated)
     assert.equal(access.recall(claim), undefined)
   }
@@ -65,7 +65,7 @@ test('only a key of the default organization with the scope admin is an operator
   const { access } = startProcess('required')
   const isOperator = async (organizationId: string, scope: 'admin' | 'usage:read') => {
     const { key } = await access.createKey({ organizationId, name: 'any', scopes: [scope] })
-    return (await access.authenticate(bearer(key))).isOperator
+    return (await access.authenticate(presenting(key))).isOperator
   }
   assert.equal(await isOperator('default', 'admin'), true)
   assert.equal(await isOperator('default', 'usage:read'), false)
@@ -101,24 +101,24 @@ test('without authentication, a page that points its own name at this machine is
 test('a key is looked up once and then remembered for some seconds', async () => {
   const { access, state, store } = startProcess('required')
   const { key } = await access.createKey(READER)
-  assert.equal(access.recall(bearer(key)), undefined)
-  for (let time = 0; time < 3; time++) await access.authenticate(bearer(key))
+  assert.equal(access.recall(presenting(key)), undefined)
+  for (let time = 0; time < 3; time++) await access.authenticate(presenting(key))
   assert.equal(store.finds, 1)
-  assert.equal(access.recall(bearer(key))?.organizationId, 'acme')
+  assert.equal(access.recall(presenting(key))?.organizationId, 'acme')
   state.time += 5000
-  assert.equal(access.recall(bearer(key)), undefined)
+  assert.equal(access.recall(presenting(key)), undefined)
 })
 
 test('a revoked key stops working at once in this process, and within seconds in any other', async () => {
   const { access, store } = startProcess('required')
   const other = startProcess('required', store)
   const { key, entry } = await access.createKey(READER)
-  await access.authenticate(bearer(key))
-  await other.access.authenticate(bearer(key))
+  await access.authenticate(presenting(key))
+  await other.access.authenticate(presenting(key))
   await access.revokeKey('acme', entry.id)
-  await assert.rejects(access.authenticate(bearer(key)), Unauthenticated)
+  await assert.rejects(access.authenticate(presenting(key)), Unauthenticated)
   other.state.time += 5000
-  await assert.rejects(other.access.authenticate(bearer(key)), Unauthenticated)
+  await assert.rejects(other.access.authenticate(presenting(key)), Unauthenticated)
 })
 
 test('a session ends with a sign-out, here at once and elsewhere within seconds, and the key still works', async () => {
@@ -136,7 +136,7 @@ test('a session ends with a sign-out, here at once and elsewhere within seconds,
   other.state.time += 5000
   await assert.rejects(other.access.authenticate({ session }), Unauthenticated)
   assert.equal((await access.authenticate({ session: { ...session, id: 'session-2' } })).by, 'session')
-  assert.equal((await access.authenticate(bearer(key))).by, 'key')
+  assert.equal((await access.authenticate(presenting(key))).by, 'key')
 })
 
 test('a session ends with its key', async () => {
