@@ -1,7 +1,12 @@
 /** The documents that are made from the code's own list of settings. `node bin/write-documents.ts` writes them, a test compares. */
 import { SETTINGS } from '../src/config.ts'
 
-type SettingName = keyof typeof SETTINGS
+type Setting = (typeof SETTINGS)[keyof typeof SETTINGS]
+type SettingName = Setting['name']
+
+const settings: readonly Setting[] = Object.values(SETTINGS)
+const settingsNamed = (names: readonly SettingName[]): readonly Setting[] =>
+  names.flatMap((name) => settings.filter((setting) => setting.name === name))
 
 /** Each setting is in one group. */
 const GROUPS: readonly {
@@ -72,22 +77,20 @@ export const settingsPage = (): string =>
   )
 
 export const environmentExample = (): string => {
-  const setting = (name: SettingName): string => `# ${SETTINGS[name].meaning}\n# ${name}=${SETTINGS[name].byDefault}\n`
-  return [ENVIRONMENT_HEAD, ...GROUPS.flatMap(({ names }) => names).map(setting)].join('\n')
+  const lines = ({ name, byDefault, meaning }: Setting): string => `# ${meaning}\n# ${name}=${byDefault}\n`
+  return [ENVIRONMENT_HEAD, ...settingsNamed(GROUPS.flatMap(({ names }) => names)).map(lines)].join('\n')
 }
 
 /** Settings that are in no group, or in two. */
 export const ungroupedSettings = (): readonly string[] => {
   const grouped = GROUPS.flatMap(({ names }) => names)
-  return Object.keys(SETTINGS).filter((name) => grouped.filter((each) => each === name).length !== 1)
+  return settings.map(({ name }) => name).filter((name) => grouped.filter((each) => each === name).length !== 1)
 }
 
 const paragraph = (text: string): string => (text === '' ? '' : `${text}\n\n`)
 
 const table = (names: readonly SettingName[]): string => {
-  const row = (name: SettingName): string => {
-    const { byDefault, meaning } = SETTINGS[name]
-    return `| \`${name}\` | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${meaning} |\n`
-  }
-  return `| setting | default | meaning |\n| --- | --- | --- |\n${names.map(row).join('')}`
+  const row = ({ name, byDefault, meaning }: Setting): string =>
+    `| \`${name}\` | ${byDefault === '' ? '' : `\`${byDefault}\``} | ${meaning} |\n`
+  return `| setting | default | meaning |\n| --- | --- | --- |\n${settingsNamed(names).map(row).join('')}`
 }

@@ -72,7 +72,7 @@ describe('settings', () => {
       'http://host/?key=secret',
       'http://host/#secret',
     ]) {
-      for (const name of Object.keys(SETTINGS)) {
+      for (const { name } of Object.values(SETTINGS)) {
         try {
           readConfig({ [name]: value })
         } catch (error) {

@@ -4,104 +4,41 @@ import { ServiceError } from '#model/errors.ts'
 import { readEnvFile } from './env-file.ts'
 import { isContentKey } from './intake/content-digest.ts'
 
-export type Config = {
-  readonly port: number
-  readonly host: string
-  /** If undefined, usage comes from the ledger, or from the bundled sample. */
-  readonly upstreamUrl: URL | undefined
-  readonly upstreamMaxAgeMs: number
-  readonly upstreamStaleLimitMs: number
-  readonly upstreamTimeoutMs: number
-  readonly upstreamAttemptTimeoutMs: number
-  readonly upstreamAttempts: number
-  readonly upstreamConcurrency: number
-  readonly upstreamMaxBytes: number
-  readonly reportTtlMs: number
-  readonly reportMissingTtlMs: number
-  readonly database: DatabaseAddress
-  readonly databasePoolSize: number
-  /** `none`: requests need no key, because something in front of the service controls access. */
-  readonly auth: 'keys' | 'none'
-  /** Host names accepted in requests that need no key. */
-  readonly allowedHosts: readonly string[]
-  /** The URL under which browsers reach the service, if a proxy hides it from the service. */
-  readonly publicUrl: URL | undefined
-  readonly sessionLifetimeMs: number
-  /** If undefined, the store generates a key and keeps it. */
-  readonly contentKey: string | undefined
-  /** Applies only to the organization `default` of a new store. */
-  readonly timeZone: string
-  readonly billingAnchorDay: number
-  readonly intakeBodyBytesMax: number
-  readonly intakeBatchMax: number
-  readonly intakeTextBytesMax: number
-  readonly intakeAheadMaxMs: number
-  readonly intakeQueueBytesMax: number
-  readonly longReadingsMax: number
-  readonly answerBytesMax: number
-  readonly keepAliveTimeoutMs: number
-  readonly logLevel: string
-  readonly logFormat: 'json' | 'pretty' | 'auto'
-  readonly shutdownTimeoutMs: number
-}
+/** Every setting by its field: a setting is added to `SETTINGS`, and nowhere else. */
+export type Config = { readonly [Field in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Field]['read']> }
 
 export type DatabaseAddress =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string }
 
 /** docs/settings.md and .env.example are generated from `byDefault` and `meaning`; a test compares them. */
-type Setting<T> = { readonly byDefault: string; readonly read: (value: string) => T; readonly meaning: string }
+type Setting = {
+  /** The name in the environment. */
+  readonly name: string
+  readonly byDefault: string
+  readonly read: (value: string) => unknown
+  readonly meaning: string
+  /** Whether an error must not show the value. */
+  readonly isSecret?: true
+}
 
 /** Throws InvalidConfig, one line that names every invalid setting. An empty value counts as unset. */
 export const readConfig = (environment: Environment): Config => {
   const problems: string[] = []
-  const read = <T>(name: string, { byDefault, read: parse }: Setting<T>): T => {
+  const readSetting = ({ name, byDefault, read, isSecret }: Setting): unknown => {
     const value = environment[name]?.trim() || byDefault
     try {
-      return parse(value)
+      return read(value)
     } catch (error) {
       if (!(error instanceof Expected)) throw error
-      const found = SECRETS.has(name) ? ' (value not shown)' : `, not ${JSON.stringify(withoutSecrets(value))}`
+      const found = isSecret === true ? ' (value not shown)' : `, not ${JSON.stringify(withoutSecrets(value))}`
       problems.push(`${name} must be ${error.message}${found}`)
-      return parse(byDefault)
+      return undefined
     }
   }
-  const config: Config = {
-    port: read('PORT', SETTINGS.PORT),
-    host: read('HOST', SETTINGS.HOST),
-    upstreamUrl: read('UPSTREAM_URL', SETTINGS.UPSTREAM_URL),
-    upstreamMaxAgeMs: read('UPSTREAM_MAX_AGE', SETTINGS.UPSTREAM_MAX_AGE),
-    upstreamStaleLimitMs: read('UPSTREAM_STALE_LIMIT', SETTINGS.UPSTREAM_STALE_LIMIT),
-    upstreamTimeoutMs: read('UPSTREAM_TIMEOUT', SETTINGS.UPSTREAM_TIMEOUT),
-    upstreamAttemptTimeoutMs: read('UPSTREAM_ATTEMPT_TIMEOUT', SETTINGS.UPSTREAM_ATTEMPT_TIMEOUT),
-    upstreamAttempts: read('UPSTREAM_ATTEMPTS', SETTINGS.UPSTREAM_ATTEMPTS),
-    upstreamConcurrency: read('UPSTREAM_CONCURRENCY', SETTINGS.UPSTREAM_CONCURRENCY),
-    upstreamMaxBytes: read('UPSTREAM_MAX_BYTES', SETTINGS.UPSTREAM_MAX_BYTES),
-    reportTtlMs: read('REPORT_TTL', SETTINGS.REPORT_TTL),
-    reportMissingTtlMs: read('REPORT_MISSING_TTL', SETTINGS.REPORT_MISSING_TTL),
-    database: read('DATABASE_URL', SETTINGS.DATABASE_URL),
-    databasePoolSize: read('DATABASE_POOL', SETTINGS.DATABASE_POOL),
-    auth: read('AUTH', SETTINGS.AUTH),
-    allowedHosts: read('ALLOWED_HOSTS', SETTINGS.ALLOWED_HOSTS),
-    publicUrl: read('PUBLIC_URL', SETTINGS.PUBLIC_URL),
-    sessionLifetimeMs: read('SESSION_LIFETIME', SETTINGS.SESSION_LIFETIME),
-    contentKey: read('CONTENT_KEY', SETTINGS.CONTENT_KEY),
-    timeZone: read('TIME_ZONE', SETTINGS.TIME_ZONE),
-    billingAnchorDay: read('BILLING_ANCHOR_DAY', SETTINGS.BILLING_ANCHOR_DAY),
-    intakeBodyBytesMax: read('INTAKE_MAX_BYTES', SETTINGS.INTAKE_MAX_BYTES),
-    intakeBatchMax: read('INTAKE_MAX_BATCH', SETTINGS.INTAKE_MAX_BATCH),
-    intakeTextBytesMax: read('INTAKE_MAX_TEXT', SETTINGS.INTAKE_MAX_TEXT),
-    intakeAheadMaxMs: read('INTAKE_MAX_AHEAD', SETTINGS.INTAKE_MAX_AHEAD),
-    intakeQueueBytesMax: read('INTAKE_QUEUE', SETTINGS.INTAKE_QUEUE),
-    longReadingsMax: read('LONG_READINGS', SETTINGS.LONG_READINGS),
-    answerBytesMax: read('ANSWER_MEMORY', SETTINGS.ANSWER_MEMORY),
-    keepAliveTimeoutMs: read('KEEP_ALIVE_TIMEOUT', SETTINGS.KEEP_ALIVE_TIMEOUT),
-    logLevel: read('LOG_LEVEL', SETTINGS.LOG_LEVEL),
-    logFormat: read('LOG_FORMAT', SETTINGS.LOG_FORMAT),
-    shutdownTimeoutMs: read('SHUTDOWN_TIMEOUT', SETTINGS.SHUTDOWN_TIMEOUT),
-  }
+  const values = Object.entries(SETTINGS).map(([field, setting]) => [field, readSetting(setting)])
   if (problems.length > 0) throw new InvalidConfig(problems.join('; '))
-  return config
+  return Object.fromEntries(values) as Config
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -207,8 +144,6 @@ const timeZone = (value: string): string => {
 const withoutSecrets = (value: string): string =>
   value.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, '$1***@').replace(/([?#]).+$/s, '$1***')
 
-const SECRETS: ReadonlySet<string> = new Set(['CONTENT_KEY', 'DATABASE_URL'])
-
 const hostName = (value: string): string => {
   if (!/^[\w.:-]+$/.test(value)) throw new Expected('an IP address or a host name, such as 127.0.0.1')
   return value
@@ -232,147 +167,200 @@ const publicUrl = (value: string): URL | undefined => {
 }
 
 export const SETTINGS = {
-  PORT: { byDefault: '8000', read: wholeNumber(0, 65_535), meaning: 'Port to listen on; 0 picks a free port' },
-  HOST: { byDefault: '127.0.0.1', read: hostName, meaning: 'Address to listen on' },
-  UPSTREAM_URL: {
+  port: {
+    name: 'PORT',
+    byDefault: '8000',
+    read: wholeNumber(0, 65_535),
+    meaning: 'Port to listen on; 0 picks a free port',
+  },
+  host: { name: 'HOST', byDefault: '127.0.0.1', read: hostName, meaning: 'Address to listen on' },
+  upstreamUrl: {
+    name: 'UPSTREAM_URL',
     byDefault: '',
     read: httpUrl,
     meaning:
       'Base URL of the Copilot service; if unset, usage comes from the ledger, or from the bundled sample while the ledger is empty',
   },
-  UPSTREAM_MAX_AGE: {
+  upstreamMaxAgeMs: {
+    name: 'UPSTREAM_MAX_AGE',
     byDefault: '1s',
     read: duration('0'),
     meaning: 'How long a response is reused before asking the upstream again; 0 asks every time',
   },
-  UPSTREAM_STALE_LIMIT: {
+  upstreamStaleLimitMs: {
+    name: 'UPSTREAM_STALE_LIMIT',
     byDefault: '5min',
     read: duration('0'),
     meaning: 'Maximum age of the last good response served while the upstream fails; 0 serves none',
   },
-  UPSTREAM_TIMEOUT: {
+  upstreamTimeoutMs: {
+    name: 'UPSTREAM_TIMEOUT',
     byDefault: '10s',
     read: duration('1ms'),
     meaning: 'Deadline for refreshing the current period, retries included',
   },
-  UPSTREAM_ATTEMPT_TIMEOUT: {
+  upstreamAttemptTimeoutMs: {
+    name: 'UPSTREAM_ATTEMPT_TIMEOUT',
     byDefault: '3s',
     read: duration('1ms'),
     meaning: 'Deadline for one attempt of an upstream request, response body included',
   },
-  UPSTREAM_ATTEMPTS: { byDefault: '3', read: wholeNumber(1, 20), meaning: 'Maximum attempts per upstream request' },
-  UPSTREAM_CONCURRENCY: {
+  upstreamAttempts: {
+    name: 'UPSTREAM_ATTEMPTS',
+    byDefault: '3',
+    read: wholeNumber(1, 20),
+    meaning: 'Maximum attempts per upstream request',
+  },
+  upstreamConcurrency: {
+    name: 'UPSTREAM_CONCURRENCY',
     byDefault: '8',
     read: wholeNumber(1, 256),
     meaning: 'Maximum concurrent requests for reports',
   },
-  UPSTREAM_MAX_BYTES: { byDefault: '32MiB', read: bytes, meaning: 'Maximum size of an upstream response' },
-  REPORT_TTL: { byDefault: '5min', read: duration('0'), meaning: 'How long a report from the upstream is cached' },
-  REPORT_MISSING_TTL: {
+  upstreamMaxBytes: {
+    name: 'UPSTREAM_MAX_BYTES',
+    byDefault: '32MiB',
+    read: bytes,
+    meaning: 'Maximum size of an upstream response',
+  },
+  reportTtlMs: {
+    name: 'REPORT_TTL',
+    byDefault: '5min',
+    read: duration('0'),
+    meaning: 'How long a report from the upstream is cached',
+  },
+  reportMissingTtlMs: {
+    name: 'REPORT_MISSING_TTL',
     byDefault: '30s',
     read: duration('0'),
     meaning: "How long the upstream's 404 for a report is cached",
   },
-  DATABASE_URL: {
+  database: {
+    name: 'DATABASE_URL',
     byDefault: 'sqlite:data/copilot-credits.db',
     read: databaseUrl,
     meaning: 'Database: `sqlite:` followed by a file path, or a `postgres://` URL',
+    isSecret: true,
   },
-  DATABASE_POOL: {
+  databasePoolSize: {
+    name: 'DATABASE_POOL',
     byDefault: '10',
     read: wholeNumber(2, 1000),
     meaning: 'Maximum connections to PostgreSQL per process',
   },
-  AUTH: {
+  auth: {
+    name: 'AUTH',
     byDefault: 'keys',
     read: oneOf('keys', 'none'),
     meaning:
       '`keys`: requests need an API key; on loopback, only once a key exists. `none`: anyone who can reach the service has full access',
   },
-  ALLOWED_HOSTS: {
+  allowedHosts: {
+    name: 'ALLOWED_HOSTS',
     byDefault: '',
     read: hostNames,
     meaning:
       'Host names accepted without an API key, besides localhost and IP addresses: with `AUTH=none`, and for `/metrics` on loopback; comma-separated, `*` for any',
   },
-  PUBLIC_URL: {
+  publicUrl: {
+    name: 'PUBLIC_URL',
     byDefault: '',
     read: publicUrl,
     meaning: 'URL of the dashboard as browsers see it; needed only if a proxy changes the Host header',
   },
-  SESSION_LIFETIME: {
+  sessionLifetimeMs: {
+    name: 'SESSION_LIFETIME',
     byDefault: '12h',
     read: duration('1ms'),
     meaning: 'How long a dashboard session lasts after sign-in',
   },
-  CONTENT_KEY: {
+  contentKey: {
+    name: 'CONTENT_KEY',
     byDefault: '',
     read: contentKey,
     meaning:
       'Secret key for message digests and dashboard sessions; if unset, one is generated and stored in the database',
+    isSecret: true,
   },
-  TIME_ZONE: {
+  timeZone: {
+    name: 'TIME_ZONE',
     byDefault: 'UTC',
     read: timeZone,
     meaning: 'Initial IANA time zone of the organization `default`',
   },
-  BILLING_ANCHOR_DAY: {
+  billingAnchorDay: {
+    name: 'BILLING_ANCHOR_DAY',
     byDefault: '1',
     read: wholeNumber(1, 31),
     meaning: 'Initial day of the month on which the billing periods of `default` start',
   },
-  INTAKE_MAX_BYTES: {
+  intakeBodyBytesMax: {
+    name: 'INTAKE_MAX_BYTES',
     byDefault: '16MiB',
     read: bytes,
     meaning: 'Maximum size of a request body with messages, except NDJSON',
   },
-  INTAKE_MAX_BATCH: {
+  intakeBatchMax: {
+    name: 'INTAKE_MAX_BATCH',
     byDefault: '10000',
     read: wholeNumber(1, 100_000),
     meaning: 'Maximum messages per request, except NDJSON',
   },
-  INTAKE_MAX_TEXT: { byDefault: '1MiB', read: bytes, meaning: "Maximum length of a message's text, in UTF-8 bytes" },
-  INTAKE_MAX_AHEAD: {
+  intakeTextBytesMax: {
+    name: 'INTAKE_MAX_TEXT',
+    byDefault: '1MiB',
+    read: bytes,
+    meaning: "Maximum length of a message's text, in UTF-8 bytes",
+  },
+  intakeAheadMaxMs: {
+    name: 'INTAKE_MAX_AHEAD',
     byDefault: '5min',
     read: duration('0', 5 * 60_000),
     meaning: 'How far in the future a timestamp can be; at most 5min',
   },
-  INTAKE_QUEUE: {
+  intakeQueueBytesMax: {
+    name: 'INTAKE_QUEUE',
     byDefault: '64MiB',
     read: bytes,
     meaning: 'Maximum total size of request bodies in progress; a key that exceeds its share gets 503',
   },
-  LONG_READINGS: {
+  longReadingsMax: {
+    name: 'LONG_READINGS',
     byDefault: '4',
     read: wholeNumber(1, 1000),
     meaning:
       'Maximum concurrent reads of more than 10,000 messages from the ledger; beyond it, such requests get 503. With PostgreSQL, at most half of DATABASE_POOL',
   },
-  ANSWER_MEMORY: {
+  answerBytesMax: {
+    name: 'ANSWER_MEMORY',
     byDefault: '128MiB',
     read: bytes,
     meaning:
       'Memory for responses from the ledger; beyond it, requests for more than 10,000 messages get 503. Up to half of it caches finished responses',
   },
-  KEEP_ALIVE_TIMEOUT: {
+  keepAliveTimeoutMs: {
+    name: 'KEEP_ALIVE_TIMEOUT',
     byDefault: '75s',
     read: duration('1ms'),
     meaning:
       'How long an idle connection stays open; set it longer than the idle timeout of a load balancer in front, usually 60s',
   },
-  LOG_LEVEL: {
+  logLevel: {
+    name: 'LOG_LEVEL',
     byDefault: 'info',
     read: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     meaning: 'Minimum severity to log: fatal, error, warn, info, debug, trace or silent',
   },
-  LOG_FORMAT: {
+  logFormat: {
+    name: 'LOG_FORMAT',
     byDefault: 'auto',
     read: oneOf('json', 'pretty', 'auto'),
     meaning: '`json`, `pretty`, or `auto`: pretty on a terminal, otherwise JSON',
   },
-  SHUTDOWN_TIMEOUT: {
+  shutdownTimeoutMs: {
+    name: 'SHUTDOWN_TIMEOUT',
     byDefault: '10s',
     read: duration('1ms'),
     meaning: 'How long in-flight requests can take after SIGTERM or SIGINT',
   },
-} as const satisfies Record<string, Setting<unknown>>
+} as const satisfies Record<string, Setting>

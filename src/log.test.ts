@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Config } from './config.ts'
 import { createLog } from './log.ts'
 
-const logTo = (lines: string[], logLevel = 'info') =>
+const logTo = (lines: string[], logLevel: Config['logLevel'] = 'info') =>
   createLog({ logLevel, logFormat: 'json' }, { write: (text) => lines.push(text) })
 
 test('an answered request is logged in the line that pino writes of it', () => {

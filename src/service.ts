@@ -271,7 +271,6 @@ export const prepareDefault = async (
 
 export { createSandbox } from './sandbox/sandbox.ts'
 export type { PeriodFiles } from './upstream/file-source.ts'
-export { JsonListing } from './upstream/json-listing.ts'
 export { samplePeriod } from './upstream/sample/sample.ts'
 
 /** The store and its use cases without a server, for commands. Throws StoreError. */

@@ -22,7 +22,17 @@ const MAY_IMPORT: Readonly<
   upstream: { rooms: ['model', 'current-period/copilot-service', 'formats'], packages: ['node', 'undici', 'typebox'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
-    rooms: ['model', 'calendar', 'ledger', 'intake', 'current-period', 'answering', 'identity', 'formats'],
+    rooms: [
+      'model',
+      'rating/rules',
+      'calendar',
+      'ledger',
+      'intake',
+      'current-period',
+      'answering',
+      'identity',
+      'formats',
+    ],
     packages: [
       'node',
       'fastify',
@@ -72,6 +82,7 @@ const MAY_IMPORT: Readonly<
       'main.ts',
       'model',
       'rating',
+      'calendar/zones',
       'reporting',
       'ledger',
       'intake',

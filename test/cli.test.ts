@@ -140,6 +140,7 @@ describe('copilot-credits usage', () => {
       [['usage', '--upstream', 'nonsense'], 2, /^copilot-credits: UPSTREAM_URL must be [^\n]+\n$/],
       [['usage', broken, '--upstream', 'http://x'], 2, /^copilot-credits: use either --upstream or files, not both\n$/],
       [['usage', '--time-zone', 'Mars/Olympus'], 2, /^copilot-credits: --time-zone must be [^\n]+\n$/],
+      [['usage', '--time-zone', '+02:00'], 2, /^copilot-credits: --time-zone must be [^\n]+\n$/],
       [['usages'], 2, /^copilot-credits: unknown command 'usages'\n/],
       [['rate'], 2, /^copilot-credits: missing required argument 'text'\nRun with --help for usage\.\n$/],
     ] as const) {

@@ -22,7 +22,7 @@ describe('the settings', () => {
   })
 
   test('that a document names exist', () => {
-    const known = new Set([...Object.keys(SETTINGS), ...OTHER_VARIABLES])
+    const known = new Set([...Object.values(SETTINGS).map(({ name }) => name), ...OTHER_VARIABLES])
     for (const path of WRITTEN) {
       const named = [...prose(readDocument(path)).matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g)]
       for (const [, name = ''] of named) assert.ok(known.has(name), `${path} names ${name}`)

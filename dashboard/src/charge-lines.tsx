@@ -1,3 +1,4 @@
+import { RULES, type RuleText } from '#rating/rules.ts'
 import { count, credits } from './format.ts'
 
 export type ChargeLine = {
@@ -8,28 +9,8 @@ export type ChargeLine = {
   readonly credits: number
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  report: 'Report',
-  base: 'Base',
-  characters: 'Characters',
-  words: 'Words',
-  'third-vowels': 'Third vowels',
-  'length-penalty': 'Length penalty',
-  'unique-words': 'Unique words',
-  minimum: 'Minimum',
-  palindrome: 'Palindrome',
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  report: 'fixed price in place of all other rules',
-  base: 'every message',
-  characters: 'including whitespace',
-  'third-vowels': 'each vowel among the 3rd, 6th, 9th, … characters',
-  'length-penalty': 'text longer than the rate card’s limit',
-  'unique-words': 'discount: no word occurs twice',
-  minimum: 'raises the total to the rate card’s minimum',
-  palindrome: 'doubles the total: reads the same in both directions',
-}
+/** A service that is newer than the page may know more rules. */
+const RULE_TEXTS: Readonly<Record<string, RuleText | undefined>> = RULES
 
 const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>
   to === undefined ? `${from} characters or more` : `${from} to ${to} characters`
@@ -49,8 +30,10 @@ export const ChargeLines = ({ lines, total }: { readonly lines: readonly ChargeL
       {lines.map((line) => (
         <tr key={`${line.rule} ${line.band?.from}`}>
           <th scope="row">
-            {NAMES[line.rule] ?? line.rule}
-            <span className="reason">{line.band === undefined ? REASONS[line.rule] : bandName(line.band)}</span>
+            {RULE_TEXTS[line.rule]?.name ?? line.rule}
+            <span className="reason">
+              {line.band === undefined ? RULE_TEXTS[line.rule]?.reason : bandName(line.band)}
+            </span>
           </th>
           <td>{count(line.quantity)}</td>
           <td>{credits(line.rate)}</td>

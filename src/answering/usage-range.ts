@@ -1,6 +1,6 @@
 /** Resolves a named period, or a first and a last instant, to a range of an organization. */
 import { dayAt } from '#calendar/days.ts'
-import { periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
+import { entryAt, periodAt, periodBefore, periodNamed } from '#calendar/periods.ts'
 import type { Range } from '#ledger/ledger.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
@@ -65,7 +65,7 @@ const instantIn = (calendar: BillingCalendar, field: 'from' | 'to', text: string
 /** The first instant of the date, in the time zone that is in force then. */
 const midnightOf = (calendar: BillingCalendar, date: string): EpochMs => {
   const nearby = Date.parse(`${date}T12:00:00Z`)
-  const entry = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= nearby) ?? calendar[0]
+  const { entry } = entryAt(calendar, nearby)
   const { epochMilliseconds } = Temporal.PlainDate.from(date).toZonedDateTime(entry.timeZone)
   const { start, end } = dayAt(calendar, epochMilliseconds)
   return epochMilliseconds - start < end - epochMilliseconds ? start : epochMilliseconds

@@ -3,16 +3,17 @@
  * billing period starts and ends with one, so daily totals can be added up to periods.
  */
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
-import { indexAt, midnightOf, zoned } from './periods.ts'
+import { entryAt, midnightOf, zoned } from './periods.ts'
 
 export type UsageDay = { readonly start: EpochMs; readonly end: EpochMs }
 
 export const dayAt = (calendar: BillingCalendar, at: EpochMs): UsageDay => {
-  const index = indexAt(calendar, at)
-  const { timeZone, effectiveFrom } = calendar[index] ?? calendar[0]
-  const next = calendar[index + 1]?.effectiveFrom ?? Number.POSITIVE_INFINITY
-  const { start, end } = localDayAt(timeZone, at)
-  return { start: Math.max(start, effectiveFrom), end: Math.min(end, next) }
+  const { entry, next } = entryAt(calendar, at)
+  const { start, end } = localDayAt(entry.timeZone, at)
+  return {
+    start: Math.max(start, entry.effectiveFrom),
+    end: Math.min(end, next?.effectiveFrom ?? Number.POSITIVE_INFINITY),
+  }
 }
 
 /** The whole days that overlap `[from, to)`, in ascending order. */

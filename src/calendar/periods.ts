@@ -15,11 +15,10 @@ const SHORTEST_AFTER_CHANGE_MS = 2 * 24 * 3_600_000
 
 /** The period that contains the instant. */
 export const periodAt = (calendar: BillingCalendar, at: EpochMs): BillingPeriod => {
-  const index = indexAt(calendar, at)
-  const entry = calendar[index] ?? calendar[0]
-  const next = calendar[index + 1]
+  const { entry, next } = entryAt(calendar, at)
   // After a change, the first period runs from the change to the first boundary that is not too close.
-  const firstEnd = index === 0 ? undefined : boundaryFrom(entry, entry.effectiveFrom + SHORTEST_AFTER_CHANGE_MS)
+  const firstEnd =
+    entry === calendar[0] ? undefined : boundaryFrom(entry, entry.effectiveFrom + SHORTEST_AFTER_CHANGE_MS)
   const isFirst = firstEnd !== undefined && at < firstEnd
   const start = isFirst ? entry.effectiveFrom : boundaryUpTo(entry, at)
   const end = isFirst ? firstEnd : boundaryFrom(entry, at + 1)
@@ -52,8 +51,7 @@ export const nameOfPeriod = (calendar: BillingCalendar, period: BillingPeriod): 
 }
 
 const startDate = (calendar: BillingCalendar, { start }: BillingPeriod): string => {
-  const { timeZone } = calendar[indexAt(calendar, start)] ?? calendar[0]
-  return zoned(start, timeZone).toPlainDate().toString()
+  return zoned(start, entryAt(calendar, start).entry.timeZone).toPlainDate().toString()
 }
 
 /** The periods that overlap `[from, to)`, in ascending order. */
@@ -92,12 +90,13 @@ export const changedCalendar = (calendar: BillingCalendar, change: CalendarChang
   return [...settled, { effectiveFrom: end, ...wanted }]
 }
 
-/** The index of the entry in force at an instant. */
-export const indexAt = (calendar: BillingCalendar, at: EpochMs): number => {
-  let index = calendar.length - 1
-  while (index > 0 && (calendar[index]?.effectiveFrom ?? 0) > at) index--
-  return index
+/** The entry in force at an instant, and the one that replaces it. */
+export const entryAt = (calendar: BillingCalendar, at: EpochMs): EntryInForce => {
+  const index = calendar.findLastIndex(({ effectiveFrom }) => effectiveFrom <= at)
+  return { entry: calendar[index] ?? calendar[0], next: calendar[Math.max(index, 0) + 1] }
 }
+
+export type EntryInForce = { readonly entry: CalendarEntry; readonly next: CalendarEntry | undefined }
 
 type Rule = Pick<CalendarEntry, 'timeZone' | 'anchorDay'>
 

@@ -2,7 +2,7 @@
  * Ids as spreadsheets and data frames write them. An id that a program has rewritten (5392.0, 1E+15, NaN, 005392) is
  * rejected, because the original can no longer be known.
  */
-import type { Id } from '#model/report.ts'
+import { type Id, parseId } from '#model/report.ts'
 
 /** `expected` completes "must be". */
 export class NotAnId {
@@ -15,10 +15,7 @@ export class NotAnId {
 
 /** `5392` is a number. With `isText`, every id is a string, and leading zeros are part of it. */
 export const idOfCell = (cell: string, isText: boolean): Id | NotAnId => {
-  if (INTEGER.test(cell)) {
-    const number = Number(cell)
-    return isText || !Number.isSafeInteger(number) ? cell : number
-  }
+  if (INTEGER.test(cell)) return isText ? cell : parseId(cell)
   if (PLAIN_NAME.test(cell) && !MISSING.has(cell.toLowerCase())) return cell
   const expected = problemOf(cell, isText)
   return expected === undefined ? cell : new NotAnId(expected)

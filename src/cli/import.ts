@@ -4,6 +4,7 @@ import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { encodingNamed } from '#formats/text-encoding.ts'
 import type { IntakeCounts } from '#intake/intake.ts'
+import { createOrderedBatches } from '#intake/ordered-batches.ts'
 import { elapsedMs, type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id } from '#model/report.ts'
@@ -222,24 +223,25 @@ const takeAll = async (
   tell: (entry: FileEntry, result: Result) => void,
   leave: (count: number) => void,
 ): Promise<void> => {
-  const underWay: Promise<void>[] = []
+  const batches = createOrderedBatches(BATCHES_AT_ONCE)
   let failure: { readonly error: unknown } | undefined
-  let turn: Promise<void> = Promise.resolve()
-  const send = (batch: readonly FileEntry[]): void => {
+  const fail = (error: unknown): void => {
+    failure ??= { error }
+  }
+  const send = async (batch: readonly FileEntry[]): Promise<void> => {
     const messages = batch.flatMap((each) => ('entry' in each ? [each.entry] : []))
     const results = target.take(messages).catch((error: unknown) => {
-      failure ??= { error }
+      fail(error)
       leave(messages.length)
       return undefined
     })
-    const before = turn
-    turn = Promise.all([results, before]).then(([taken]) => {
-      if (taken !== undefined) tellAll(batch, taken, tell)
+    await batches.add(results, (taken) => {
+      try {
+        if (taken !== undefined) tellAll(batch, taken, tell)
+      } catch (error) {
+        fail(error)
+      }
     })
-    turn = turn.catch((error: unknown) => {
-      failure ??= { error }
-    })
-    underWay.push(turn)
   }
   try {
     let batch: FileEntry[] = []
@@ -249,16 +251,15 @@ const takeAll = async (
         batch.push(entry)
         bytes += sizeOf(entry)
         if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
-        send(batch)
+        await send(batch)
         batch = []
         bytes = 0
-        if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
         if (failure !== undefined) throw failure.error
       }
     }
-    if (batch.length > 0 && failure === undefined) send(batch)
+    if (batch.length > 0 && failure === undefined) await send(batch)
   } finally {
-    await turn
+    await batches.settled()
   }
   if (failure !== undefined) throw failure.error
 }

@@ -12,6 +12,7 @@ import { kindOfFile } from '#formats/file-kind.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
+import { type Line, LineSplitter } from '#formats/lines.ts'
 import { BadEncoding, encodingOfMark, looksLikeUtf16, toUtf8 } from '#formats/text-encoding.ts'
 import { type CsvNeeds, csvEntries } from './csv-messages.ts'
 import { CommandFailed, WrongFile, WrongPlace } from './failure.ts'
@@ -280,7 +281,7 @@ const placeWithin = ({ place }: InvalidJson, line: number, column: number) => {
 
 type Place = { readonly line: number; readonly number?: number }
 
-const parsed = (bytes: Buffer, at: Place): FileEntry => {
+const parsed = (bytes: Uint8Array, at: Place): FileEntry => {
   const entry = readJson(bytes, { isStart: false })
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
   const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
@@ -314,37 +315,25 @@ const listed = (keys: readonly string[]): string => {
 const KEYS_SHOWN = 10
 
 async function* ndjsonEntries(chunks: Chunks, lineEnd: '\n' | '\r'): AsyncGenerator<FileEntries> {
-  const code = lineEnd.charCodeAt(0)
-  let line = 0
+  const splitter = new LineSplitter({ end: lineEnd.charCodeAt(0) })
   let isFirst = true
-  let pending: Buffer[] = []
-  const parse = (tail: Buffer): FileEntry | undefined => {
-    line++
-    const bytes = pending.length === 0 ? tail : Buffer.concat([...pending, tail])
-    pending = []
-    const entry = parseLine(bytes, line)
-    if (isFirst && entry !== undefined) {
-      checkShape(entry, line)
-      isFirst = false
-    }
-    return entry
-  }
-  for await (const chunk of chunks) {
+  const entriesIn = (lines: Iterable<Line>): FileEntries => {
     const entries: FileEntry[] = []
-    let from = 0
-    for (let end = chunk.indexOf(code); end >= 0; end = chunk.indexOf(code, from)) {
-      const entry = parse(chunk.subarray(from, end))
-      if (entry !== undefined) entries.push(entry)
-      from = end + 1
+    for (const { number, bytes } of lines) {
+      const entry = bytes && parseLine(bytes, number)
+      if (entry === undefined) continue
+      if (isFirst) checkShape(entry, number)
+      isFirst = false
+      entries.push(entry)
     }
-    if (from < chunk.length) pending.push(chunk.subarray(from))
-    yield entries
+    return entries
   }
-  const last = pending.length > 0 ? parse(Buffer.alloc(0)) : undefined
-  if (last !== undefined) yield [last]
+  for await (const chunk of chunks) yield entriesIn(splitter.push(chunk))
+  const last = splitter.end()
+  if (last !== undefined) yield entriesIn([last])
 }
 
-const parseLine = (bytes: Buffer, line: number): FileEntry | undefined => {
+const parseLine = (bytes: Uint8Array, line: number): FileEntry | undefined => {
   if (isBlank(bytes)) return undefined
   try {
     return parsed(bytes, { line })
@@ -354,5 +343,5 @@ const parseLine = (bytes: Buffer, line: number): FileEntry | undefined => {
   }
 }
 
-const isBlank = (bytes: Buffer): boolean =>
+const isBlank = (bytes: Uint8Array): boolean =>
   bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x1a)

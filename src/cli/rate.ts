@@ -3,10 +3,11 @@ import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Charge, ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
-import type { Measurement } from '#model/measurement.ts'
+import { type Measurement, toMeasurementResponse } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { price } from '#rating/price.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
+import { RULES } from '#rating/rules.ts'
 import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 export const addRateCommand = (program: Command, { out }: Terminal): void => {
@@ -34,18 +35,6 @@ const rate = (text: string): Rated => {
 
 const textFromInput = async (): Promise<string> => (await readAll(process.stdin)).replace(/\r?\n$/, '')
 
-const RULES = {
-  report: 'report',
-  base: 'base',
-  characters: 'characters',
-  words: 'words',
-  'third-vowels': 'third vowels',
-  'length-penalty': 'length penalty',
-  'unique-words': 'unique words',
-  minimum: 'up to the minimum',
-  palindrome: 'palindrome',
-} as const satisfies Record<ChargeLine['rule'], string>
-
 const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
   const title = shown(text).length > 72 ? `${shown(text).slice(0, 71)}…` : shown(text)
   const rows = charge.lines.map((line) => [
@@ -65,22 +54,17 @@ const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
 }
 
 const nameOf = ({ rule, band }: ChargeLine): string => {
-  if (band === undefined) return RULES[rule]
+  const name = RULES[rule].name.toLowerCase()
+  if (band === undefined) return name
   const { from, to } = band
-  return `${RULES[rule]} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`
+  return `${name} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`
 }
 
 const toJson = (rated: readonly Rated[]): string => {
   const charges = rated.map(({ measurement, charge }) => ({
     credits: plainNumber(charge.credits),
     lines: charge.lines.map((line) => ({ ...line, rate: plainNumber(line.rate), credits: plainNumber(line.credits) })),
-    measurement: {
-      code_points: measurement.codePoints,
-      word_lengths: measurement.wordLengths,
-      third_vowels: measurement.thirdVowels,
-      words_differ: measurement.wordsDiffer,
-      palindrome: measurement.palindrome,
-    },
+    measurement: toMeasurementResponse(measurement),
   }))
   return `${JSON.stringify({ rate_card: standardRateCard.version, charges }, null, 2)}\n`
 }

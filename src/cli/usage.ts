@@ -1,9 +1,10 @@
 /** `copilot-credits usage`: the messages of the current period, with totals by day and by report. */
 import type { Command } from 'commander'
+import { isTimeZone } from '#calendar/zones.ts'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
-import type { UsageLine } from '#model/usage-line.ts'
+import { toUsageText, type UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
 import type { PeriodFiles } from '#service.ts'
 import { CommandFailed } from './failure.ts'
@@ -74,15 +75,6 @@ const readLines = async (
   }
 }
 
-const isTimeZone = (name: string): boolean => {
-  try {
-    Temporal.Now.instant().toZonedDateTimeISO(name)
-    return true
-  } catch {
-    return false
-  }
-}
-
 const RIGHT = 'right' as const
 const LEFT = 'left' as const
 
@@ -132,12 +124,7 @@ const toTables = (
 
 const toJson = (lines: readonly UsageLine[], totals: PeriodTotals): string => {
   const amounts = ({ messages, credits }: Total) => ({ messages, credits_used: plainNumber(credits) })
-  const usage = lines.map(({ messageId, timestamp, reportName, credits }) => ({
-    message_id: messageId,
-    timestamp,
-    ...(reportName === undefined ? {} : { report_name: reportName }),
-    credits_used: plainNumber(credits),
-  }))
+  const usage = lines.map((line): unknown => JSON.parse(toUsageText(line)))
   const byDay = totals.byDay.map((day) => ({ day: day.day, ...amounts(day) }))
   const byReport = totals.byReport.map((report) => ({
     ...(report.reportName === undefined ? {} : { report_name: report.reportName }),

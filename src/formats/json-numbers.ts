@@ -5,19 +5,19 @@
  * the object's own, valid JSON without duplicate keys.
  */
 export const roundedAmong = (
-  bytes: Buffer,
+  bytes: Uint8Array,
   value: Readonly<Record<string, unknown>>,
   keys: readonly string[],
 ): string | undefined => {
   const isDoubtful = (key: string): boolean =>
     typeof value[key] === 'number' && !isWritten(bytes, key, String(value[key]))
   if (!keys.some(isDoubtful)) return undefined
-  const written = numbersWritten(bytes.toString())
+  const written = numbersWritten(new TextDecoder().decode(bytes))
   return keys.find((key) => isDoubtful(key) && !isSame(written.get(key) ?? '', String(value[key])))
 }
 
 /** Fast path: whether `"key":digits` occurs literally before any nested object, as it does for most numbers. */
-const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
+const isWritten = (bytes: Uint8Array, key: string, digits: string): boolean => {
   let at = afterKey(bytes, key)
   if (at < 0) return false
   while (bytes[at] === SPACE) at++
@@ -29,7 +29,7 @@ const isWritten = (bytes: Buffer, key: string, digits: string): boolean => {
 }
 
 /** A hand-written search: most keys are within the first few bytes, where calling `indexOf` costs more than it saves. */
-const afterKey = (bytes: Buffer, key: string): number => {
+const afterKey = (bytes: Uint8Array, key: string): number => {
   const { length } = key
   for (let at = 1; at + length + 1 < bytes.length; at++) {
     const byte = bytes[at]

@@ -6,8 +6,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { constants, createBrotliCompress, createGzip } from 'node:zlib'
-import { toDecimal } from '#model/credits.ts'
-import type { UsageLine } from '#model/usage-line.ts'
+import { toUsageText, type UsageLine } from '#model/usage-line.ts'
 
 export type Encoding = 'identity' | 'gzip' | 'br'
 
@@ -50,7 +49,7 @@ const createBodyWriter = () => {
   return {
     /** True if a chunk is complete, so that the caller can yield to the event loop. */
     add: (line: UsageLine): boolean => {
-      text += separator + toUsageEntry(line, nameOf)
+      text += separator + toUsageText(line, nameOf)
       separator = ','
       if (text.length < PIECE_CHARACTERS) return false
       write()
@@ -79,14 +78,6 @@ const usageBody = (identity: SharedBytes, tag: string): UsageBody => {
       return bytes
     },
   }
-}
-
-/** The frozen shape of a usage line. Amounts are written from the digits of the integer, so they have no rounding error. */
-const toUsageEntry = (line: UsageLine, nameOf: (name: string) => string): string => {
-  const id = typeof line.messageId === 'number' ? line.messageId : JSON.stringify(line.messageId)
-  const report = line.reportName === undefined ? '' : `,"report_name":${nameOf(line.reportName)}`
-  const timestamp = JSON.stringify(line.timestamp)
-  return `{"message_id":${id},"timestamp":${timestamp}${report},"credits_used":${toDecimal(line.credits)}}`
 }
 
 const quoted = () => {

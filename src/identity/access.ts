@@ -7,6 +7,7 @@ import type { ApiKey, KeyStore, Scope } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { Forbidden, ServiceError } from '#model/errors.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
+import { createTimedCache } from '#model/timed-cache.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
 
 export type Principal = {
@@ -101,7 +102,7 @@ export type AccessNeeds = {
 }
 
 const CACHED_MS = 5000
-const CACHED_MAX = 10_000
+const CACHED_MIN = 10_000
 
 const OPERATOR: Principal = {
   organizationId: DEFAULT_ORGANIZATION,
@@ -112,7 +113,7 @@ const OPERATOR: Principal = {
 
 export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
   /** Keyed by hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
-  const known = new Map<string, { readonly principal: Principal; readonly until: MonotonicMs }>()
+  const known = createTimedCache<string, Principal>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
   let wasOpen: { readonly until: MonotonicMs } | undefined
   let requiresKey = demand === 'required'
 
@@ -128,12 +129,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   const recall = ({ key, host }: Claim): Principal | undefined => {
     if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
     if (!requiresKey && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
-    return key === undefined ? undefined : cached(hash('sha256', key, 'latin1'))
-  }
-
-  const cached = (name: string): Principal | undefined => {
-    const entry = known.get(name)
-    return entry !== undefined && now() < entry.until ? entry.principal : undefined
+    return key === undefined ? undefined : known.get(hash('sha256', key, 'latin1'))
   }
 
   const hashOf = (key: string): KeyHash => {
@@ -144,33 +140,24 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
 
   const principalOf = async ({ organizationId, hash: digest }: KeyHash): Promise<Principal> => {
     const name = Buffer.from(digest).toString('latin1')
-    const found = cached(name)
+    const found = known.get(name)
     if (found !== undefined) return found
     const entry = await store.find(organizationId, digest)
     const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
     if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
-    const principal: Principal = { organizationId, scopes: entry.scopes, isOperator, by: 'key' }
-    known.set(name, { principal, until: laterBy(now(), CACHED_MS) })
-    evictOldest(known)
-    return principal
+    return known.set(name, { organizationId, scopes: entry.scopes, isOperator, by: 'key' })
   }
 
   /** A sign-out is stored as a key that never worked: every process finds it, and it needs no table of its own. */
-  const signedOut = new Map<string, { readonly hasEnded: boolean; readonly until: MonotonicMs }>()
-
-  const cacheSignOut = (id: string, hasEnded: boolean): void => {
-    // A lookup that began before the sign-out must not undo it.
-    if (signedOut.get(id)?.hasEnded === true) return
-    signedOut.set(id, { hasEnded, until: laterBy(now(), CACHED_MS) })
-    evictOldest(signedOut)
-  }
+  const signedOut = createTimedCache<string, boolean>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
 
   const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
-    const entry = signedOut.get(id)
-    if (entry !== undefined && (entry.hasEnded || now() < entry.until)) return entry.hasEnded
+    const known = signedOut.get(id)
+    if (known !== undefined) return known
     const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
-    cacheSignOut(id, isKept)
+    // A lookup that began before the sign-out must not undo it.
+    if (signedOut.get(id) !== true) signedOut.set(id, isKept, isKept ? Number.POSITIVE_INFINITY : CACHED_MS)
     return isKept
   }
 
@@ -191,7 +178,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       }
       await store.revoke(organizationId, entry.id, clock())
     }
-    cacheSignOut(id, true)
+    signedOut.set(id, true, Number.POSITIVE_INFINITY)
   }
 
   const authenticate = async (claim: Claim): Promise<Principal> => {
@@ -246,14 +233,6 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
       if (revoked !== undefined) known.delete(Buffer.from(revoked.hash).toString('latin1'))
       return revoked
     },
-  }
-}
-
-/** An evicted entry costs a lookup and changes no answer. */
-const evictOldest = (cache: Map<string, unknown>): void => {
-  for (const oldest of cache.keys()) {
-    if (cache.size <= CACHED_MAX) break
-    cache.delete(oldest)
   }
 }
 

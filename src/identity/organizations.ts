@@ -4,8 +4,9 @@
  */
 import { changedCalendar } from '#calendar/periods.ts'
 import type { Ledger, OrganizationStore } from '#ledger/ledger.ts'
-import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
+import type { MonotonicClock } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
+import { createTimedCache } from '#model/timed-cache.ts'
 
 export type OrganizationChange = {
   readonly name?: string | undefined
@@ -38,23 +39,17 @@ type Needs = {
 }
 
 const CACHED_MS = 5000
-const CACHED_MAX = 10_000
+const CACHED_MIN = 10_000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
   const store = ledger.organizations
-  const known = new Map<string, { readonly organization: Organization; readonly until: MonotonicMs }>()
+  const known = createTimedCache<string, Organization>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
 
   const cache = (organization: Organization): Organization => {
-    const before = known.get(organization.id)?.organization
+    const before = known.getStale(organization.id)
     // Keep the same object if nothing changed: callers cache by its identity.
     const kept = before !== undefined && JSON.stringify(before) === JSON.stringify(organization) ? before : organization
-    known.delete(organization.id)
-    known.set(organization.id, { organization: kept, until: laterBy(now(), CACHED_MS) })
-    for (const oldest of known.keys()) {
-      if (known.size <= CACHED_MAX) break
-      known.delete(oldest)
-    }
-    return kept
+    return known.set(organization.id, kept)
   }
 
   const findNow = async (id: string): Promise<Organization | undefined> => {
@@ -69,10 +64,7 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
   }
 
   return {
-    find: async (id) => {
-      const entry = known.get(id)
-      return entry !== undefined && now() < entry.until ? entry.organization : findNow(id)
-    },
+    find: async (id) => known.get(id) ?? findNow(id),
     findNow,
     list: store.list,
     create: async ({ id, name, timeZone, anchorDay }) => {

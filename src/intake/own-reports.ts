@@ -1,8 +1,9 @@
 /** The service's own catalogue of reports. A new price applies at once in this process, and within a second in any other. */
 
 import type { ReportStore } from '#ledger/ledger.ts'
-import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
+import type { MonotonicClock } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
+import { createTimedCache } from '#model/timed-cache.ts'
 
 export type OwnReports = {
   readonly find: (id: Id) => Promise<Report | undefined>
@@ -14,7 +15,7 @@ export type OwnReports = {
 }
 
 const CACHED_MS = 1000
-const CACHED_MAX = 10_000
+const CACHED_MIN = 10_000
 const FOUND_AT_ONCE = 16
 
 export const createOwnReports = ({
@@ -24,14 +25,16 @@ export const createOwnReports = ({
   readonly store: ReportStore
   readonly now: MonotonicClock
 }): OwnReports => {
-  const known = new Map<string, { readonly report: Promise<Report | undefined>; readonly until: MonotonicMs }>()
+  const known = createTimedCache<string, Promise<Report | undefined>>({
+    lifetimeMs: CACHED_MS,
+    entriesMin: CACHED_MIN,
+    now,
+  })
   const find = (id: Id): Promise<Report | undefined> => {
     const key = String(id)
-    const entry = known.get(key)
-    if (entry !== undefined && now() < entry.until) return entry.report
-    const report = store.find(id)
-    if (known.size >= CACHED_MAX) known.clear()
-    known.set(key, { report, until: laterBy(now(), CACHED_MS) })
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const report = known.set(key, store.find(id))
     report.catch(() => known.delete(key))
     return report
   }

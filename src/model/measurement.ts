@@ -20,5 +20,14 @@ export type Measurement = {
   readonly palindrome: boolean
 }
 
+/** As the API and the command line write it. */
+export const toMeasurementResponse = (measurement: Measurement) => ({
+  code_points: measurement.codePoints,
+  word_lengths: [...measurement.wordLengths],
+  third_vowels: measurement.thirdVowels,
+  words_differ: measurement.wordsDiffer,
+  palindrome: measurement.palindrome,
+})
+
 /** Words of at least this length are counted together, so a rate card cannot distinguish them. */
 export const LONGEST_WORD = 32

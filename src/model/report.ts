@@ -10,9 +10,11 @@ export type Report = {
   readonly creditCost: Credits
 }
 
-/** `5392` and `"5392"` are the same report; its canonical id is the number. */
-export const canonicalReportId = (id: Id): Id => {
-  const text = String(id)
+/** The id that a text names: `5392` is a number; `abc`, `05` and integers that a double cannot hold stay strings. */
+export const parseId = (text: string): Id => {
   const number = Number(text)
   return Number.isSafeInteger(number) && String(number) === text ? number : text
 }
+
+/** `5392` and `"5392"` are the same report; its canonical id is the number. */
+export const canonicalReportId = (id: Id): Id => parseId(String(id))

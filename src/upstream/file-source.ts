@@ -5,9 +5,9 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { CopilotService } from '#current-period/copilot-service.ts'
+import { parseJson } from '#formats/json-listing.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
-import { parseJson } from './json-listing.ts'
 import { MalformedAnswer, parseReport } from './schemas.ts'
 import { readListing } from './upstream.ts'
 

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { Agent, errors } from 'undici'
 import type { Deadline, Progress } from '#current-period/copilot-service.ts'
+import { MalformedDocument } from '#formats/json-listing.ts'
 import { elapsedMs, laterBy, type MonotonicClock } from '#model/clock.ts'
 import { UnbillableListing, UpstreamError, type UpstreamFailure } from '#model/errors.ts'
 import { retryAfterMs, retryDelayMs } from './retry.ts'
@@ -46,8 +47,8 @@ export type Call<T> = {
 }
 
 /**
- * Reads a response body. A MalformedAnswer or UnbillableListing that either method throws is a failed attempt, which can be
- * retried. Any other error ends the call.
+ * Reads a response body. A MalformedDocument, MalformedAnswer or UnbillableListing that either method throws is a failed
+ * attempt, which can be retried. Any other error ends the call.
  */
 export type BodyReader<T> = {
   readonly push: (chunk: Uint8Array) => void
@@ -117,7 +118,7 @@ export const createHttpClient = (needs: HttpClientNeeds) => {
     return { status, body: reader.end(), headers: response.headers }
   }
 
-  /** Throws UpstreamError, or any error of the reader other than MalformedAnswer and UnbillableListing. */
+  /** Throws UpstreamError, or any error of the reader that is not a failed attempt. */
   const get = async <T>(call: Call<T>): Promise<UpstreamResponse<T>> => {
     for (let attempts = 1; ; attempts++) {
       const started = now()
@@ -208,7 +209,7 @@ type Failed = {
 
 /** How the attempt failed, or undefined if the error is not the upstream's fault. */
 const classify = (error: unknown): Failed | undefined => {
-  if (error instanceof MalformedAnswer || error instanceof UnbillableListing) {
+  if (error instanceof MalformedDocument || error instanceof MalformedAnswer || error instanceof UnbillableListing) {
     return { failure: 'bad-answer', reason: error.message, isWorthRetrying: true }
   }
   if (error instanceof TooLarge) return { failure: 'bad-answer', reason: error.message, isWorthRetrying: false }

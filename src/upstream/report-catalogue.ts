@@ -4,11 +4,12 @@
  * thousands of reports, so a queued report is only an entry in a list: it has no promise, timer or error of its own.
  */
 import type { Deadline, Freshness, ReportLookup, Validators } from '#current-period/copilot-service.ts'
-import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
+import { parseJson } from '#formats/json-listing.ts'
+import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
+import { createTimedCache } from '#model/timed-cache.ts'
 import type { BodyReader, HttpClient } from './http-client.ts'
-import { parseJson } from './json-listing.ts'
 import { parseReport } from './schemas.ts'
 import { conditionsOf, validatorsOf } from './validators.ts'
 
@@ -26,7 +27,7 @@ type Needs = ReportCatalogueSettings & {
 
 /** `reports` of a lookup can throw UpstreamError. */
 export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, concurrency }: Needs) => {
-  const known = createCache()
+  const known = createTimedCache<Id, Known>({ lifetimeMs: reportTtlMs, entriesMin: CACHED_MIN, now })
   const requested = new Map<Id, Promise<Report | undefined>>()
   /** Lookups with queued reports. They take turns, so a long one does not hold up the others. */
   const waiting = new Set<Waiting>()
@@ -34,7 +35,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
   let isResting = false
 
   const request = async (id: Id, deadline: Deadline): Promise<Report | undefined> => {
-    const before = known.get(id)
+    const before = known.getStale(id)
     const answer = await client.get({
       kind: 'report',
       path: pathOf(id),
@@ -45,11 +46,8 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     })
     const report = answer.status === 200 ? answer.body : answer.status === 304 ? before?.report : undefined
     const validators = answer.status === 200 ? validatorsOf(answer.headers) : before?.validators
-    known.set(id, {
-      report,
-      until: laterBy(now(), report === undefined ? missingTtlMs : reportTtlMs),
-      validators: report === undefined ? undefined : validators,
-    })
+    if (report === undefined) known.set(id, { report, validators: undefined }, missingTtlMs)
+    else known.set(id, { report, validators })
     return report
   }
 
@@ -66,10 +64,7 @@ export const createReportCatalogue = ({ client, now, reportTtlMs, missingTtlMs, 
     return answer
   }
 
-  const recall = (id: Id, { refetch }: Freshness): Known | undefined => {
-    const entry = refetch ? undefined : known.get(id)
-    return entry !== undefined && now() < entry.until ? entry : undefined
-  }
+  const recall = (id: Id, { refetch }: Freshness): Known | undefined => (refetch ? undefined : known.get(id))
 
   /**
    * Starts as many requests as the limit allows. Reports answered from the cache start no request, so without a limit of
@@ -180,32 +175,9 @@ const CACHE_ALLOWED: Freshness = { refetch: false }
 
 const pathOf = (id: Id): string => `/reports/${encodeURIComponent(id)}`
 
-type Known = {
-  readonly report: Report | undefined
-  readonly until: MonotonicMs
-  readonly validators: Validators | undefined
-}
+type Known = { readonly report: Report | undefined; readonly validators: Validators | undefined }
 
-/**
- * A cache of at least the 100,000 and at most the 200,000 most recently fetched reports. A report that was evicted is fetched
- * again. There are two maps, and the older is dropped as a whole: with one map, deleting the oldest entry gets slower the more
- * entries have been deleted.
- */
-const createCache = () => {
-  let young = new Map<Id, Known>()
-  let old = young
-  return {
-    get: (id: Id): Known | undefined => young.get(id) ?? old.get(id),
-    set: (id: Id, known: Known): void => {
-      if (young.size >= CACHED_MIN && !young.has(id)) {
-        old = young
-        young = new Map()
-      }
-      young.set(id, known)
-    },
-  }
-}
-
+/** At most twice as many are kept: see `createTimedCache`. */
 const CACHED_MIN = 100_000
 
 const readReport = (requested: Id): BodyReader<Report> => {

@@ -1,7 +1,7 @@
 /** The Copilot service as a source of the current period. */
 import type { CopilotService, ListingReader } from '#current-period/copilot-service.ts'
+import { JsonListing } from '#formats/json-listing.ts'
 import { type BodyReader, createHttpClient, type HttpClientNeeds } from './http-client.ts'
-import { JsonListing } from './json-listing.ts'
 import { createReportCatalogue, type ReportCatalogueSettings } from './report-catalogue.ts'
 import { parseMessage } from './schemas.ts'
 import { conditionsOf, validatorsOf } from './validators.ts'

@@ -6,6 +6,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Intake, IntakeCounts, IntakeResult } from '#intake/intake.ts'
 import { countsOf } from '#intake/intake.ts'
+import { createOrderedBatches } from '#intake/ordered-batches.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import { bodyIncomplete } from '../bodies.ts'
@@ -61,20 +62,8 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     await write(text)
   }
 
-  /** Settles with the response to the latest batch. Chaining keeps the responses in the order of the lines. */
-  let turn: Promise<void> = Promise.resolve()
-  const underWay: Promise<void>[] = []
+  const batches = createOrderedBatches(BATCHES_AT_ONCE)
   let bytesUnderWay = 0
-  const takeNext = (batch: LineBatch): void => {
-    bytesUnderWay += batch.bytes
-    const results = takeLines(intake, organization, batch.lines)
-    const before = turn
-    turn = Promise.all([results, before]).then(([taken]) => answer(batch, taken))
-    // A failure is reported where `turn` is awaited. If another batch fails first, nothing awaits this one, and its failure
-    // must not end the process.
-    turn.catch(() => {})
-    underWay.push(turn)
-  }
 
   const gone = new AbortController()
   const over = AbortSignal.any([stop, gone.signal])
@@ -107,15 +96,15 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
   try {
     const limits = { linesMax: LINES_A_BATCH, lineBytesMax, skipped: share.letGo }
     for await (const batch of readLines(chunksWithRoom(), limits)) {
-      takeNext(batch)
-      if (underWay.length >= BATCHES_AT_ONCE) await underWay.shift()
+      bytesUnderWay += batch.bytes
+      await batches.add(takeLines(intake, organization, batch.lines), (results) => answer(batch, results))
     }
-    await turn
+    await batches.settled()
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
     response.end()
   } catch (error) {
     // Batches in progress still count. If one of them failed, its error came first and is the one to report.
-    const failure = await turn.then(
+    const failure = await batches.settled().then(
       () => error,
       (first) => first,
     )

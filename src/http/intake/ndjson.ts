@@ -1,7 +1,8 @@
-/** Splits a byte stream into lines and parses each. An invalid line is a rejection of that line only. */
+/** Parses each line of a byte stream. An invalid line is a rejection of that line only. */
+
 import { InvalidJson, readJson } from '#formats/json.ts'
+import { type Line, LineSplitter } from '#formats/lines.ts'
 import type { Rejection } from '#intake/incoming-message.ts'
-import { CollectedBytes } from '../collected-bytes.ts'
 
 export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
 
@@ -15,8 +16,6 @@ export type LineLimits = {
   readonly skipped: (bytes: number) => void
 }
 
-const NEWLINE = 0x0a
-
 /**
  * Yields the lines that have arrived, in batches of at most `linesMax`. Skips empty lines. A line of more than `lineBytesMax`
  * becomes a rejection, and its bytes are not kept.
@@ -25,69 +24,43 @@ export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   { linesMax, lineBytesMax, skipped }: LineLimits,
 ): AsyncGenerator<LineBatch> {
-  let line = 0
-  const pending = new CollectedBytes()
-  let isTooLong = false
+  const splitter = new LineSplitter({ bytesMax: lineBytesMax })
   let lines: ParsedLine[] = []
-  let bytes = 0
+  let bytesTaken = 0
 
-  const endLine = (tail: Uint8Array): void => {
-    line++
-    bytes += pending.length + tail.length
-    const isWhole = !isTooLong && pending.length + tail.length <= lineBytesMax
-    isTooLong = false
-    if (!isWhole) {
-      pending.clear()
-      lines.push({ line, field: '', reason: `must be a line of at most ${lineBytesMax} bytes` })
-      return
-    }
-    if (pending.length > 0) pending.push(tail)
-    const parsed = parseLine(pending.length === 0 ? tail : pending.take(), line)
+  const add = (line: Line): void => {
+    const parsed = parseLine(line, lineBytesMax)
     if (parsed !== undefined) lines.push(parsed)
-  }
-
-  const keepPart = (part: Uint8Array): void => {
-    if (!isTooLong && pending.length + part.length <= lineBytesMax) {
-      pending.push(part)
-      return
-    }
-    isTooLong = true
-    bytes += pending.length + part.length
-    pending.clear()
   }
 
   /** Undefined if there were only skipped bytes. */
   const takeBatch = (): LineBatch | undefined => {
-    const batch = { lines, bytes }
+    const batch = { lines, bytes: splitter.bytesPassed - bytesTaken }
     lines = []
-    bytes = 0
+    bytesTaken = splitter.bytesPassed
     if (batch.lines.length > 0) return batch
     skipped(batch.bytes)
     return undefined
   }
 
   for await (const chunk of chunks) {
-    let from = 0
-    for (;;) {
-      const end = chunk.indexOf(NEWLINE, from)
-      if (end < 0) break
-      endLine(chunk.subarray(from, end))
-      bytes++
-      from = end + 1
+    for (const line of splitter.push(chunk)) {
+      add(line)
       if (lines.length < linesMax) continue
-      const batch = takeBatch()
-      if (batch !== undefined) yield batch
+      const full = takeBatch()
+      if (full !== undefined) yield full
     }
-    if (from < chunk.length) keepPart(chunk.subarray(from))
     const batch = takeBatch()
     if (batch !== undefined) yield batch
   }
-  if (pending.length > 0 || isTooLong) endLine(new Uint8Array())
+  const unended = splitter.end()
+  if (unended !== undefined) add(unended)
   const last = takeBatch()
   if (last !== undefined) yield last
 }
 
-const parseLine = (bytes: Uint8Array, line: number): ParsedLine | undefined => {
+const parseLine = ({ number: line, bytes }: Line, bytesMax: number): ParsedLine | undefined => {
+  if (bytes === undefined) return { line, field: '', reason: `must be a line of at most ${bytesMax} bytes` }
   if (isBlank(bytes)) return undefined
   try {
     return { line, entry: readJson(bytes, { isStart: line === 1 }) }

@@ -7,9 +7,11 @@ import { isId } from '#intake/incoming-message.ts'
 import type { ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { toMeasurementResponse } from '#model/measurement.ts'
 import type { Organization } from '#model/organization.ts'
-import type { Id } from '#model/report.ts'
+import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { RULES } from '#rating/rules.ts'
 import { pathParameter } from '../fields.ts'
 import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
 import { creditsSchema, oneOf, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
@@ -149,14 +151,13 @@ export const messageChargeRoutes: FastifyPluginCallbackTypebox<ReadingOptions> =
 }
 
 const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
-  const number = Number(text)
-  const isInteger = Number.isSafeInteger(number) && String(number) === text
+  const id = parseId(text)
   if (type === 'integer') {
-    if (!isInteger) throw new InvalidRequest(pathParameter('id'), 'an integer, because id_type is integer')
-    return [number]
+    if (typeof id !== 'number') throw new InvalidRequest(pathParameter('id'), 'an integer, because id_type is integer')
+    return [id]
   }
   if (!isId(text)) throw new InvalidRequest(pathParameter('id'), 'a message id of 1 to 200 characters')
-  return isInteger && type === undefined ? [number, text] : [text]
+  return typeof id === 'number' && type === undefined ? [id, text] : [text]
 }
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
@@ -175,13 +176,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       credits: plainNumber(stored.credits),
       lines: charge.lines.map(toChargeLine),
       rate_card: stored.rateCard,
-      measurement: {
-        code_points: measurement.codePoints,
-        word_lengths: [...measurement.wordLengths],
-        third_vowels: measurement.thirdVowels,
-        words_differ: measurement.wordsDiffer,
-        palindrome: measurement.palindrome,
-      },
+      measurement: toMeasurementResponse(measurement),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),
     }
@@ -194,17 +189,5 @@ const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
   quantity,
   rate: plainNumber(rate),
   credits: plainNumber(credits),
-  why: WHY[rule],
+  why: RULES[rule].why,
 })
-
-const WHY: Readonly<Record<ChargeLine['rule'], string>> = {
-  report: 'The message requested a report, whose price replaces all other rules.',
-  base: 'Charged for every message.',
-  characters: 'Charged per character (Unicode code point) of the text.',
-  words: 'Charged per word of this length.',
-  'third-vowels': 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
-  'length-penalty': 'Charged because the text is longer than the limit.',
-  'unique-words': 'Discount: no word occurs twice in the text.',
-  minimum: 'Raises the total to the minimum cost of a message.',
-  palindrome: 'Doubles the total: the text reads the same in both directions.',
-}

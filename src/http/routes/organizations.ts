@@ -1,6 +1,7 @@
 /** `/v1/organizations`: the customers that are billed. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { Organizations } from '#identity/organizations.ts'
 import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
@@ -243,15 +244,14 @@ const checkTimeZone = (name: string): void => {
 }
 
 export const toOrganization = ({ id, name, createdAt, calendar }: Organization, time: EpochMs) => {
-  const present = calendar.findLast(({ effectiveFrom }) => effectiveFrom <= time) ?? calendar[0]
-  const pending = calendar.find(({ effectiveFrom }) => effectiveFrom > time)
+  const { entry, next } = entryAt(calendar, time)
   return {
     id,
     name,
-    ...zoneAndAnchor(present),
+    ...zoneAndAnchor(entry),
     created: canonicalTimestamp(createdAt),
-    ...(pending && {
-      pending: { effective_from: canonicalTimestamp(pending.effectiveFrom), ...zoneAndAnchor(pending) },
+    ...(next && {
+      pending: { effective_from: canonicalTimestamp(next.effectiveFrom), ...zoneAndAnchor(next) },
     }),
   }
 }

@@ -5,7 +5,7 @@ import { isReportId, isReportProblem, parseReport } from '#intake/incoming-repor
 import type { OwnReports } from '#intake/own-reports.ts'
 import { type PlainNumber, plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
-import { canonicalReportId, type Id, type Report } from '#model/report.ts'
+import { type Id, parseId, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
 import { pathParameter } from '../fields.ts'
 import { organizationQuery, ref } from '../schemas/common.ts'
@@ -145,7 +145,7 @@ const unknown = (id: string): NotFound => new NotFound(`There is no report ${JSO
 const reportIdIn = (text: string): Id => {
   if (!isReportId(text))
     throw new InvalidRequest(pathParameter('id'), 'a report id of 1 to 200 characters, other than "." and ".."')
-  return canonicalReportId(text)
+  return parseId(text)
 }
 
 const toResponse = ({ id, name, creditCost }: Report) => ({ id, name, credit_cost: plainNumber(creditCost) })

@@ -3,6 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox'
 import type { Bucket } from '#answering/queries.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
+import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { GroupField } from '#ledger/ledger.ts'
 import { plainNumber } from '#model/credits.ts'
@@ -170,8 +171,7 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
 }
 
 /** The organization's time zone at the start of a range. */
-const zoneAt = ({ calendar }: Organization, at: EpochMs): string =>
-  (calendar.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? calendar[0]).timeZone
+const zoneAt = ({ calendar }: Organization, at: EpochMs): string => entryAt(calendar, at).entry.timeZone
 
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
   const [at, ...more] = readCursor(page) ?? []

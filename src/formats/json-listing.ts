@@ -3,8 +3,15 @@
  * while it is parsed. This code only splits the bytes at the commas between elements. `readJson` parses the parts and the
  * object around them, and it alone decides what is valid.
  */
-import { InvalidJson, readJson, toPathText } from '#formats/json.ts'
-import { MalformedAnswer } from './schemas.ts'
+import { InvalidJson, readJson, toPathText } from './json.ts'
+
+/** The bytes are not the JSON that they should be. The message names keys and positions, never values. */
+export class MalformedDocument extends Error {
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'MalformedDocument'
+  }
+}
 
 /** Receives the next elements of the array and the index of the first one. */
 export type TakeElements = (elements: readonly unknown[], first: number) => void
@@ -30,19 +37,19 @@ export class JsonListing {
     this.#takeElements = takeElements
   }
 
-  /** Throws MalformedAnswer, and any error that `takeElements` throws. */
+  /** Throws MalformedDocument, and any error that `takeElements` throws. */
   push(chunk: Uint8Array): void {
     let at = 0
     while (at < chunk.length) at = this.#state === 'inside' ? this.#readInside(chunk, at) : this.#readAround(chunk, at)
   }
 
-  /** Call at the end of the input. Throws MalformedAnswer if the listing is incomplete or is not a listing. */
+  /** Call at the end of the input. Throws MalformedDocument if the listing is incomplete or is not a listing. */
   end(): void {
-    if (this.#state === 'inside') throw new MalformedAnswer('the listing ends inside its "messages" array')
+    if (this.#state === 'inside') throw new MalformedDocument('the listing ends inside its "messages" array')
     const root = parseJson(this.#around, 'the listing')
     const messages = typeof root === 'object' && root !== null && 'messages' in root ? root.messages : undefined
     if (!Array.isArray(messages) || this.#state === 'before') {
-      throw new MalformedAnswer('the listing must be an object with a "messages" array')
+      throw new MalformedDocument('the listing must be an object with a "messages" array')
     }
   }
 
@@ -59,7 +66,7 @@ export class JsonListing {
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         this.#depth++
         if (byte === OPEN_BRACE || this.#depth !== 2 || !this.#isMessagesNext()) continue
-        if (this.#state === 'after') throw new MalformedAnswer('the listing has a duplicate key: messages')
+        if (this.#state === 'after') throw new MalformedDocument('the listing has a duplicate key: messages')
         this.#keepAround(chunk.subarray(from, at + 1))
         this.#state = 'inside'
         this.#depth = 0
@@ -85,7 +92,7 @@ export class JsonListing {
   #keepAround(bytes: Uint8Array): void {
     this.#aroundBytes += bytes.length
     if (this.#aroundBytes > AROUND_MAX) {
-      throw new MalformedAnswer(`the listing has more than ${AROUND_MAX} bytes outside its "messages" array`)
+      throw new MalformedDocument(`the listing has more than ${AROUND_MAX} bytes outside its "messages" array`)
     }
     this.#around.push(bytes.slice())
   }
@@ -146,7 +153,7 @@ export class JsonListing {
     const where = `the "messages" array${this.#count === 0 ? '' : ` from messages[${this.#count}] on`}`
     if (parts.every(isBlank)) {
       if (isLast && !wasCut && this.#count === 0) return
-      throw new MalformedAnswer(`${where} ${IS_NOT_JSON}`)
+      throw new MalformedDocument(`${where} ${IS_NOT_JSON}`)
     }
     const elements = parseJson([OPENING, ...parts, CLOSING], where, this.#count) as readonly unknown[]
     this.#takeElements(elements, this.#count)
@@ -163,13 +170,13 @@ const KEY_MAX = 64
 const AROUND_MAX = 4 * 1024 * 1024
 const IS_NOT_JSON = 'is not valid JSON'
 
-/** If the bytes are elements of `messages`, `first` is the index of the first one. Throws MalformedAnswer. */
+/** If the bytes are elements of `messages`, `first` is the index of the first one. Throws MalformedDocument. */
 export const parseJson = (parts: readonly Uint8Array[], where: string, first?: number): unknown => {
   try {
     return readJson(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts))
   } catch (error) {
     if (!(error instanceof InvalidJson)) throw error
-    throw new MalformedAnswer(reasonOf(error, where, first))
+    throw new MalformedDocument(reasonOf(error, where, first))
   }
 }
 

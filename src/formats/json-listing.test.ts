@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { JsonListing } from './json-listing.ts'
-import { MalformedAnswer } from './schemas.ts'
+import { JsonListing, MalformedDocument } from './json-listing.ts'
 
 /** Parses bytes in chunks that end at the given positions. */
 const read = (bytes: Uint8Array, ends: readonly number[] = []): readonly unknown[] => {
@@ -94,7 +93,7 @@ describe('a listing', () => {
         assert.throws(
           () => read(bytes, ends),
           (error) =>
-            error instanceof MalformedAnswer &&
+            error instanceof MalformedDocument &&
             !JSON.stringify([error.message, String(error.cause)]).includes('secret'),
           json,
         )

@@ -1,0 +1,50 @@
+/** What readers are told about the rules: on the page, in the API and on the command line. */
+import type { Rule } from '#model/charge.ts'
+
+export type RuleText = {
+  readonly name: string
+  /** A few words, to stand below the name. */
+  readonly reason: string
+  /** A sentence of its own. */
+  readonly why: string
+}
+
+export const RULES: Readonly<Record<Rule, RuleText>> = {
+  report: {
+    name: 'Report',
+    reason: 'fixed price in place of all other rules',
+    why: 'The message requested a report, whose price replaces all other rules.',
+  },
+  base: { name: 'Base', reason: 'every message', why: 'Charged for every message.' },
+  characters: {
+    name: 'Characters',
+    reason: 'including whitespace',
+    why: 'Charged per character (Unicode code point) of the text.',
+  },
+  words: { name: 'Words', reason: 'by length', why: 'Charged per word of this length.' },
+  'third-vowels': {
+    name: 'Third vowels',
+    reason: 'each vowel among the 3rd, 6th, 9th, … characters',
+    why: 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
+  },
+  'length-penalty': {
+    name: 'Length penalty',
+    reason: 'text longer than the rate card’s limit',
+    why: 'Charged because the text is longer than the limit.',
+  },
+  'unique-words': {
+    name: 'Unique words',
+    reason: 'discount: no word occurs twice',
+    why: 'Discount: no word occurs twice in the text.',
+  },
+  minimum: {
+    name: 'Up to the minimum',
+    reason: 'raises the total to the rate card’s minimum',
+    why: 'Raises the total to the minimum cost of a message.',
+  },
+  palindrome: {
+    name: 'Palindrome',
+    reason: 'doubles the total: reads the same in both directions',
+    why: 'Doubles the total: the text reads the same in both directions.',
+  },
+}
