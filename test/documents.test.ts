@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { environmentExample, settingsPage, ungroupedSettings } from '../bin/documents.ts'
 import { SETTINGS } from '../src/config.ts'
 import { createMetrics } from '../src/http/metrics.ts'
+import { KINDS } from '../src/http/schemas/problem.ts'
 import { damaged } from '../src/store/sqlite/database.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
 
@@ -48,10 +49,12 @@ test('every link in a document leads to an existing file and, if it has an ancho
 })
 
 describe('problems', () => {
+  const internal = KINDS['internal-error']
+  /** Those that a client can get. */
   const kinds = new Map(
-    [
-      ...readFileSync(join(root, 'src/http/errors.ts'), 'utf8').matchAll(/^ {2}'?([a-z-]+)'?: \{ status: (\d{3}), /gm),
-    ].map(([, kind = '', status = '']) => [kind, status]),
+    Object.entries(KINDS)
+      .filter(([kind, row]) => kind === 'internal-error' || (row !== internal && row.status !== 499))
+      .map(([kind, { status }]) => [kind, String(status)]),
   )
 
   test('are all in docs/api.md, with their status', () => {

@@ -10,10 +10,16 @@ import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { InvalidConfig, readConfig } from '../src/config.ts'
 import { type Running, sendListing, startCopilot, startService } from './harness.ts'
+import type { Schemas } from './wire-types.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at single fields of a response
-type Json = any
-type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly body: Json }
+type Answer = {
+  readonly status: number
+  readonly headers: NodeJS.Dict<string | string[]>
+  /** One of these; a field that it lacks is undefined. */
+  readonly body: Schemas['Session'] & Schemas['Problem'] & Schemas['UsagePage'] & NewKey & Document
+}
+type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>> }
+type NewKey = Pick<Schemas['ApiKey'], 'id'> & { readonly key: string }
 type Asked = { readonly method?: string; readonly headers?: OutgoingHttpHeaders; readonly body?: unknown }
 
 /** Sends exactly the given headers; `fetch` replaces some. */
@@ -455,7 +461,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     const cookie = await sessionOf(keyed.service, keyed.admin)
     const { paths } = (await ask(open, '/openapi.json')).body
     let tried = 0
-    for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods).map((each) => each.toUpperCase())) {
         if (method === 'GET' || method === 'HEAD') continue
         tried++
@@ -535,7 +541,7 @@ describe('pages of other sites', { concurrency: true }, () => {
     const message = { id: 'x', text: 'x', timestamp: new Date().toISOString() }
     await ask(service, '/v1/messages', { body: { messages: [message] }, headers: bearer(admin) })
     await ask(service, '/v1/reports/x', { method: 'PUT', body: { name: 'x', credit_cost: 1 }, headers: bearer(admin) })
-    const state = async (): Promise<readonly Json[]> => {
+    const state = async (): Promise<readonly unknown[]> => {
       const paths = ['/usage', '/v1/usage', '/v1/keys', '/v1/organizations', '/v1/reports/x']
       const answers = await Promise.all(paths.map((path) => ask(service, path, { headers: bearer(admin) })))
       return answers.map(({ status, body }) => [status, body])
@@ -543,8 +549,8 @@ describe('pages of other sites', { concurrency: true }, () => {
     const before = await state()
     const cookie = await sessionOf(service, admin)
     const { paths } = (await ask(service, '/openapi.json')).body
-    for (const [path, methods] of Object.entries<Json>(paths)) {
-      if (methods.get === undefined) continue
+    for (const [path, methods] of Object.entries(paths)) {
+      if (methods['get'] === undefined) continue
       for (const method of ['GET', 'HEAD']) {
         const headers = { cookie, 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
         const answer = await ask(service, path.replace(/\{\w+\}/g, 'x'), { method, headers })

@@ -15,7 +15,7 @@ export type Listing = {
   readonly inTime: readonly Priced[]
 }
 
-/** Sorts when it is first asked, because `GET /usage` keeps the order of the listing and clients wait for it. */
+/** Sorts when it is first asked, because usage lines keep the order of the listing, and clients wait for them. */
 export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => {
   let sorted: readonly Priced[] | undefined
   return {

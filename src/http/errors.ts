@@ -24,12 +24,13 @@ type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<st
 
 /** The one place that maps errors to problems. An error that is not ours is a bug: logged in full, reported without details. */
 const failureOf = (error: unknown, request: FastifyRequest): Failure => {
-  const [code, detail] =
+  const [code, message] =
     error instanceof ServiceError ? [error.code, detailOf(error)] : (['internal-error', ''] as const)
-  const { hidden, headers } = KINDS[code]
-  if (hidden !== undefined) request.log.error({ err: error }, hidden.logged)
+  const { detail = message, headers } = KINDS[code]
+  if (code === 'store-failed') request.log.error({ err: error }, 'the database failed')
+  else if (detail !== message) request.log.error({ err: error }, 'failed unexpectedly')
   return {
-    problem: toProblem(code, hidden?.detail ?? detail, request.id, fieldsOf(error)),
+    problem: toProblem(code, detail, request.id, fieldsOf(error)),
     headers: { ...headers, ...headersOf(error) },
   }
 }

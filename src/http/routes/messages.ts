@@ -40,9 +40,6 @@ export type MessageRoutesOptions = {
 /** The results are JSON already, with exact amounts, when they are sent. */
 type JsonText = { Reply: string }
 
-const CALLER = Symbol('caller')
-type WithCaller = FastifyRequest & { [CALLER]?: Caller }
-
 export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> = (app, options, done) => {
   const { intake, callers, gate, leaving, limits } = options
   const { bodyBytesMax, batchMax, textBytesMax } = limits
@@ -53,15 +50,6 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
 
   // The routes read the body themselves, so a caller without permission, or one for whom there is no room, costs little.
   app.addHook('onRequest', callers.may('messages:write'))
-  app.addHook('preParsing', async (request) => {
-    ;(request as WithCaller)[CALLER] = await callers.identify(request)
-  })
-
-  const callerOf = (request: FastifyRequest): Caller => {
-    const caller = (request as WithCaller)[CALLER]
-    if (caller === undefined) throw new Error('a route without its hook')
-    return caller
-  }
 
   const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<readonly IntakeResult[]> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
@@ -99,7 +87,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
       validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
-      const caller = callerOf(request)
+      const caller = await callers.identify(request)
       using share = gate.open(sendersOf(caller, request))
       if (isNdjson(request.headers)) {
         const lines = request.body as Readable
@@ -159,7 +147,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
       validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
-      const caller = callerOf(request)
+      const caller = await callers.identify(request)
       using share = gate.open(sendersOf(caller, request))
       const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
       const type = mediaTypeOf(request.headers)

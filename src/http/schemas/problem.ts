@@ -17,8 +17,8 @@ type Kind = {
   /** Names the problem. The detail, in full sentences, says what was wrong with this request and what to do about it. */
   readonly title: string
   readonly headers?: Readonly<Record<string, string>>
-  /** For a failure that is none of the client's business: the detail that it gets, and what the log says of the error. */
-  readonly hidden?: { readonly detail: string; readonly logged: string }
+  /** Sent in place of the error's message, which is for the log. */
+  readonly detail?: string
 }
 
 const RETRY_SOON = { 'retry-after': '1' }
@@ -27,11 +27,7 @@ export const INTERNAL_ERROR = 'An unexpected error occurred. The service log has
 export const STORE_FAILED =
   'Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.'
 
-const INTERNAL: Kind = {
-  status: 500,
-  title: 'Internal error',
-  hidden: { detail: INTERNAL_ERROR, logged: 'failed unexpectedly' },
-}
+const INTERNAL: Kind = { status: 500, title: 'Internal error', detail: INTERNAL_ERROR }
 
 /** The key is the last part of the problem's `type`, and the `code` of the error. */
 export const KINDS: Readonly<Record<ProblemKind, Kind>> = {
@@ -61,7 +57,7 @@ export const KINDS: Readonly<Record<ProblemKind, Kind>> = {
     status: 503,
     title: 'Database unavailable',
     headers: RETRY_SOON,
-    hidden: { detail: STORE_FAILED, logged: 'the database failed' },
+    detail: STORE_FAILED,
   },
   'upstream-timed-out': { status: 504, title: 'The Copilot service timed out' },
 }
