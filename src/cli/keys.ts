@@ -79,6 +79,10 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
           out.write(`${JSON.stringify({ keys: rows }, null, 2)}\n`)
           return
         }
+        if (rows.length === 0) {
+          out.write('No API keys.\n')
+          return
+        }
         const columns = ['id', 'name', 'scopes', 'created', 'revoked'].map(
           (title) => ({ title, align: 'left' }) as const,
         )
