@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { CsvTooLong } from '#formats/csv.ts'
 import { kindOfFile } from '#formats/file-kind.ts'
+import { fileProblem } from '#formats/file-problem.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
@@ -57,7 +58,7 @@ const sizeOf = async (path: string): Promise<number> => {
     await access(path, constants.R_OK)
     return found.size
   } catch (error) {
-    throw new CommandFailed(`${path}: ${error instanceof Error ? error.message : error}`)
+    throw new CommandFailed(`${path}: ${fileProblem(error)}`)
   }
 }
 
@@ -115,7 +116,7 @@ const toWrongFile = (path: string, error: unknown): unknown => {
   const { code = '', message = '' } = error as { readonly code?: unknown; readonly message?: string }
   if (code === 'Z_BUF_ERROR') return new WrongFile(path, ': ends in the middle of its gzip data; it may be truncated')
   if (String(code).startsWith('Z_')) return new WrongFile(path, `: has damaged gzip data (${message})`)
-  return error instanceof Error && 'syscall' in error ? new WrongFile(path, `: ${message}`) : error
+  return error instanceof Error && 'syscall' in error ? new WrongFile(path, `: ${fileProblem(error)}`) : error
 }
 
 async function* counted(raw: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
