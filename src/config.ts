@@ -56,7 +56,7 @@ export const environmentWithFile = (): Environment => {
 
 export class InvalidConfig extends ServiceError {
   constructor(message: string) {
-    super('invalid_config', message)
+    super('invalid-config', message)
   }
 }
 

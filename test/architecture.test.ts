@@ -42,6 +42,7 @@ const MAY_IMPORT: Readonly<
       '@fastify/static',
       '@fastify/swagger',
       '@fastify/swagger-ui',
+      '@fastify/type-provider-typebox',
       'prom-client',
       'typebox',
     ],
@@ -229,4 +230,19 @@ test('only config.ts, main.ts and the command line read the environment or end t
       /\bprocess\.(env|exit)\b/.test(readFileSync(join(src, file), 'utf8')),
   )
   assert.deepEqual(offenders, [])
+})
+
+/** The rooms that serve the command line as well as HTTP. They name fields; `http` says where in a request a field was. */
+const WITHOUT_HTTP = /^(?:calendar|rating|ledger|intake|current-period|answering|identity)\//
+const HTTP_WORDS =
+  /\b(?:query|path) parameter|\bheaders?\b|\bcookies?\b|\bAuthorization\b|\bBearer\b|\bHTTP\b|\b(?:GET|POST|PUT|PATCH|DELETE) \/|\/v1\//
+
+test('use cases do not speak of HTTP', () => {
+  const found = files
+    .filter((file) => WITHOUT_HTTP.test(file))
+    .flatMap((file) => {
+      const [word] = HTTP_WORDS.exec(readFileSync(join(src, file), 'utf8')) ?? []
+      return word === undefined ? [] : [`${file}: ${word}`]
+    })
+  assert.deepEqual(found, [])
 })

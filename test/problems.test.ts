@@ -149,6 +149,24 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     /^The query parameter "period" must be current, previous, a month/,
   ],
   [
+    'a day on which no period starts',
+    get('/usage?period=2024-05-15'),
+    'invalid-request',
+    'The query parameter "period" must be a month or a day in which a billing period starts (see /v1/periods).',
+  ],
+  [
+    'a range without an end',
+    get('/v1/usage?from=2024-05-01'),
+    'invalid-request',
+    /^The query parameter "to" must be given together with "from", as an RFC 3339 date-time/,
+  ],
+  [
+    'a range that ends before it starts',
+    get('/v1/usage/totals?from=2024-05-01T00:00:00+02:00&to=2024-04-30'),
+    'invalid-request',
+    'The query parameter "to" must be later than "from".',
+  ],
+  [
     'an invalid id of an organization',
     get('/usage?organization=-x'),
     'invalid-request',

@@ -212,6 +212,20 @@ describe('a session', { concurrency: true }, () => {
     assert.equal((await ask(service, '/v1/session', { headers: withNonsense })).body.signed_in_by, 'key')
   })
 
+  test('is not needed by a request that sends a key as the 401 of one without says', async () => {
+    await using keyed = await startKeyed()
+    const form = 'The Authorization header must be `Bearer` followed by a complete API key, which begins with cck_.'
+    for (const [headers, detail] of [
+      [{}, 'Send an API key as `Authorization: Bearer cck_…`.'],
+      [{ authorization: 'Basic eDp5' }, form],
+      [{ authorization: 'Bearer cck_acme_' }, form],
+      [bearer(`cck_acme_${'A'.repeat(43)}`), 'The API key is unknown or was revoked.'],
+    ] as const) {
+      const { status, body } = await ask(keyed.service, '/v1/session', { headers })
+      assert.deepEqual([status, body.detail], [401, detail])
+    }
+  })
+
   test('is deleted from the browser on sign-out, over http and over https', async () => {
     await using keyed = await startKeyed()
     const cookie = await sessionOf(keyed.service, keyed.admin)

@@ -31,7 +31,7 @@ export type Situation = {
 
 export type Reading<T> = Situation & {
   readonly queries: Queries
-  /** `GET /usage` of a range. The signal aborts once the reader has received it or has left. */
+  /** All usage of a range in one rendering. The signal aborts once the reader has received it or has left. */
   readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
   readonly current: Range
   /** Present if the queries read an upstream's listing instead of the ledger. */

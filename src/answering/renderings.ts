@@ -178,7 +178,7 @@ export class Renderings<T> {
   }
 }
 
-/** An entry of `GET /usage` with a timestamp, a report and an id of typical lengths. */
+/** A line with a timestamp, a report and an id of typical lengths. */
 const BYTES_PER_MESSAGE = 110
 
 const nameOf = (key: string, version: number): string => `${version} ${key}`

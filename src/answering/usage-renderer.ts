@@ -1,5 +1,5 @@
 /**
- * Renders `GET /usage` for a range of the ledger: once for each version of the range, for the first request, and shared by all
+ * Renders all usage of a range of the ledger: once for each version of the range, for the first request, and shared by all
  * requests that arrive in the meantime. A rendering is reused only if the ledger shows that nothing has changed.
  */
 import { dayAt } from '#calendar/days.ts'

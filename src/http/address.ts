@@ -2,14 +2,14 @@
 import type { FastifyRequest } from 'fastify'
 import { InvalidRequest } from '#model/errors.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
+import { pathParameter, queryParameter } from './fields.ts'
 
 /** Throws InvalidRequest. Converts integer query parameters to numbers. */
 export const checkAddress = (request: FastifyRequest): void => {
   const { raw, params, routeOptions } = request
   checkEncoding(raw.url ?? '')
   for (const [name, value] of Object.entries((params ?? {}) as Record<string, unknown>)) {
-    if (typeof value === 'string' && !isPlainText(value))
-      throw new InvalidRequest(`path parameter ${JSON.stringify(name)}`, PLAIN_TEXT)
+    if (typeof value === 'string' && !isPlainText(value)) throw new InvalidRequest(pathParameter(name), PLAIN_TEXT)
   }
   const query = (request.query ?? {}) as Record<string, unknown>
   const known = propertiesOf(routeOptions.schema?.querystring)
@@ -54,6 +54,6 @@ const checkEncoding = (url: string): void => {
   }
 }
 
-const fieldOf = (name: string): string => `query parameter ${JSON.stringify(name.slice(0, NAME_SHOWN_MAX))}`
+const fieldOf = (name: string): string => queryParameter(name.slice(0, NAME_SHOWN_MAX))
 
 const NAME_SHOWN_MAX = 50

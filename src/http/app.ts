@@ -16,6 +16,7 @@ import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import { checkAddress } from './address.ts'
+import { keyIn } from './bearer.ts'
 import { takeJsonBodies } from './bodies.ts'
 import { createCallers } from './caller.ts'
 import { answerUnknownRoutes, handleError } from './errors.ts'
@@ -123,7 +124,7 @@ export const createApp = async (needs: AppNeeds) => {
     if (!hasUpstream) return false
     if (url !== '/usage' || (method !== 'GET' && method !== 'HEAD') || request.headers.host === undefined) return false
     const { authorization, host } = request.headers
-    const caller = access.recall({ authorization, host })
+    const caller = access.recall({ key: keyIn(authorization), host })
     if (caller?.organizationId !== DEFAULT_ORGANIZATION || !mayDo(caller, 'usage:read')) return false
     const answer = listingCache.peek()
     if (answer === undefined) return false

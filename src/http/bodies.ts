@@ -10,19 +10,35 @@ import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { BUSY, type IntakeShare } from './intake-gate.ts'
 import { hasBody, isGzip, JSON_TYPE, mediaTypeOf } from './media-types.ts'
 
-/** The body has a content coding other than gzip. */
-export class UnsupportedCoding extends ServiceError {
-  constructor() {
-    super('unsupported_coding', 'The Content-Encoding header must be gzip or absent.')
+/** The body has a media type or a content coding that the route does not accept. The headers of the answer say which it does. */
+export class UnsupportedBody extends ServiceError {
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(message: string, headers: Readonly<Record<string, string>>) {
+    super('unsupported-media-type', message)
+    this.headers = headers
   }
 }
 
-/** The body has a media type that the route does not accept. */
-export class UnsupportedType extends ServiceError {
-  readonly statusCode = 415
+export const unsupportedType = (request: FastifyRequest): UnsupportedBody => {
+  const types = typesTaken(request)
+  const sent = request.headers['content-type']?.slice(0, TYPE_SHOWN_MAX)
+  const expected = types.join(', ').replace(/, (?=[^,]*$)/, ' or ')
+  const message =
+    sent === undefined
+      ? `The Content-Type header is missing. It must be ${expected}.`
+      : `The Content-Type header must be ${expected}, not ${sent}.`
+  return new UnsupportedBody(message, { accept: types.join(', ') })
+}
 
-  constructor() {
-    super('unsupported_type', 'The Content-Type header must be one that the endpoint accepts.')
+const TYPE_SHOWN_MAX = 100
+
+const unsupportedCoding = (): UnsupportedBody =>
+  new UnsupportedBody('The Content-Encoding header must be gzip or absent.', { 'accept-encoding': 'gzip' })
+
+export class BodyTooLarge extends ServiceError {
+  constructor(bytesMax: number) {
+    super('payload-too-large', `The request body must be at most ${bytesMax} bytes.`)
   }
 }
 
@@ -52,11 +68,6 @@ export const readJsonBody = (bytes: Uint8Array): unknown => {
   }
 }
 
-/** The body exceeds the route's limit. `handleError` recognizes it by its status. */
-class BodyTooLarge extends Error {
-  readonly statusCode = 413
-}
-
 export const bodyIncomplete = (): InvalidRequest => new InvalidRequest('body', 'complete: it ended early')
 
 type CollectNeeds = {
@@ -76,7 +87,7 @@ export const collectBody = async (
   const { body } = request
   if (!(body instanceof Readable)) return new Uint8Array()
   const declared = Number(request.headers['content-length'] ?? 0)
-  if (declared > bytesMax) throw new BodyTooLarge()
+  if (declared > bytesMax) throw new BodyTooLarge(bytesMax)
   if (!share.hasRoom(Math.min(declared, CHUNK_BYTES))) throw new StoreBusy(BUSY)
   const collected = new CollectedBytes()
   await new Promise<void>((resolve, reject) => {
@@ -89,7 +100,7 @@ export const collectBody = async (
     }
     const take = (chunk: Uint8Array): void => {
       const { receivedEncodedLength = 0 } = body as Partial<Unpacked>
-      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) fail(new BodyTooLarge())
+      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) fail(new BodyTooLarge(bytesMax))
       else if (share.hold(chunk.length)) collected.push(chunk)
       else fail(new StoreBusy(BUSY))
     }
@@ -131,9 +142,9 @@ const unpackBody: preParsingHookHandler = (request, reply, payload, done) => {
   const { headers } = request
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? ''
   const isKnown = request.routeOptions.schema?.body === undefined || typesTaken(request).includes(mediaTypeOf(headers))
-  if (hasBody(headers) && !isKnown) done(new UnsupportedType())
+  if (hasBody(headers) && !isKnown) done(unsupportedType(request))
   else if (!hasBody(headers) || coding === '' || coding === 'identity') done(null, payload)
-  else if (!isGzip(headers)) done(new UnsupportedCoding())
+  else if (!isGzip(headers)) done(unsupportedCoding())
   else {
     const unpacked = unpack(request.raw, () => reply.raw.writableEnded)
     reply.raw.on('close', () => unpacked.destroy())

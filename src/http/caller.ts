@@ -5,6 +5,7 @@ import type { Organizations } from '#identity/organizations.ts'
 import type { Scope } from '#ledger/ledger.ts'
 import { Forbidden, NotFound } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
+import { aboutHeader, keyIn } from './bearer.ts'
 import type { Sessions } from './sessions.ts'
 
 export type Caller = { readonly principal: Principal; readonly organization: Organization }
@@ -25,7 +26,10 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
 
   const authenticate = async (request: FastifyRequest, scope: Scope): Promise<Principal> => {
     const { authorization, host, cookie } = request.headers
-    const principal = await access.authenticate({ authorization, host, session: sessions.read(cookie) })
+    const claim = { key: keyIn(authorization), host, session: sessions.read(cookie) }
+    const principal = await access.authenticate(claim).catch((error: unknown) => {
+      throw aboutHeader(error)
+    })
     checkScope(principal, scope)
     principals.set(request, principal)
     return principal

@@ -4,7 +4,7 @@ import { ServiceError } from '#model/errors.ts'
 
 export class ReaderLeft extends ServiceError {
   constructor() {
-    super('reader_left', 'the client closed the connection before the response was complete')
+    super('reader-left', 'the client closed the connection before the response was complete')
   }
 }
 

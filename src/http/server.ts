@@ -4,10 +4,9 @@
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type ProblemKind, toProblem } from './errors.ts'
 import { hasBody, isNdjson } from './media-types.ts'
 import { requestIdOf } from './request-id.ts'
-import { PROBLEM_JSON } from './schemas/problem.ts'
+import { PROBLEM_JSON, type ProblemKind, toProblem } from './schemas/problem.ts'
 import { tellUnreadable } from './stopping.ts'
 
 export type HttpServerNeeds = {

@@ -6,9 +6,10 @@
 import { randomBytes } from 'node:crypto'
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hasKey, type KeyHash, type SessionOfKey } from '#identity/access.ts'
+import { isKey, type KeyHash, type SessionOfKey } from '#identity/access.ts'
 import { Forbidden } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
+import { keyIn } from './bearer.ts'
 
 export type Sessions = {
   /** The session of the request. Undefined if there is none, its signature is wrong, or it has expired. */
@@ -75,7 +76,7 @@ export const createSiteGuard =
   (publicUrl: URL | undefined) =>
   ({ method, headers }: FastifyRequest): void => {
     const { host, origin, cookie, authorization } = headers
-    if (method === 'GET' || method === 'HEAD' || hasKey(authorization)) return
+    if (method === 'GET' || method === 'HEAD' || isKey(keyIn(authorization) ?? '')) return
     const site = headers['sec-fetch-site']
     if (site !== undefined) {
       if (site !== 'same-origin' && site !== 'none') throw new Forbidden(ONLY_OWN_PAGES)

@@ -5,7 +5,7 @@ import { InvalidRequest, ServiceError } from '#model/errors.ts'
 export class ShuttingDown extends ServiceError {
   constructor() {
     super(
-      'shutting_down',
+      'shutting-down',
       'The service is shutting down. Everything counted here is committed; send everything else again.',
     )
   }
@@ -15,7 +15,7 @@ export class ShuttingDown extends ServiceError {
 export class LineTimedOut extends ServiceError {
   constructor() {
     super(
-      'line_timed_out',
+      'request-timed-out',
       'The rest of a line did not arrive within 30 seconds. Everything counted here is committed; send everything else again.',
     )
   }

@@ -5,7 +5,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { ApiKey, KeyStore, Scope } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
-import { ServiceError } from '#model/errors.ts'
+import { Forbidden, ServiceError } from '#model/errors.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import { createTimedCache } from '#model/timed-cache.ts'
 import { type HostCheck, isLocalName } from './host-names.ts'
@@ -28,9 +28,11 @@ export type SessionOfKey = KeyHash & { readonly id: string }
 /** `keys`: every request needs a key. `open`: every caller is the operator. */
 export type AccessMode = 'keys' | 'open'
 
-/** What a request presents: two of its headers, and the session named by its cookie. */
+/** What a caller presents. */
 export type Claim = {
-  readonly authorization?: string | undefined
+  /** What it says is its key. */
+  readonly key?: string | undefined
+  /** The name under which it reached the service. */
   readonly host?: string | undefined
   readonly session?: SessionOfKey | undefined
 }
@@ -42,11 +44,11 @@ export type Access = {
   readonly authenticate: (claim: Claim) => Promise<Principal>
   /** For routes without authentication. Throws UnknownHost if the host name is not allowed. If keys are required, every name is. */
   readonly checkName: (host: string | undefined) => void
-  /** Hashes a key for lookup. Throws Unauthenticated if the text does not have the form of a key. */
+  /** Hashes a key for lookup. Throws NotAKey. */
   readonly hashOf: (key: string) => KeyHash
   /** Throws Unauthenticated if the key is unknown or revoked. */
   readonly principalOf: (key: KeyHash) => Promise<Principal>
-  /** Ends a session, and every copy of its cookie: in this process immediately, in others within seconds. */
+  /** Ends a session, and every copy of it: in this process immediately, in others within seconds. */
   readonly endSession: (session: SessionOfKey) => Promise<void>
   /** Like `authenticate`, but from memory and without waiting; undefined if the caller is not cached. */
   readonly recall: (claim: Claim) => Principal | undefined
@@ -66,12 +68,24 @@ export class Unauthenticated extends ServiceError {
   }
 }
 
+export class NoKey extends Unauthenticated {
+  constructor() {
+    super('An API key is required.')
+  }
+}
+
+/** The text does not have the form of a key. */
+export class NotAKey extends Unauthenticated {
+  constructor() {
+    super('This is not a complete API key. API keys begin with cck_.')
+  }
+}
+
 /** The operator has not allowed this host name: a web page elsewhere may have pointed its own name at this machine. */
-export class UnknownHost extends ServiceError {
+export class UnknownHost extends Forbidden {
   constructor(host: string | undefined) {
     const name = JSON.stringify((host ?? '').slice(0, 200))
     super(
-      'unknown_host',
       `The host name ${name} is not allowed. Use localhost, an IP address, or a name in ALLOWED_HOSTS or PUBLIC_URL.`,
     )
   }
@@ -112,17 +126,15 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     return requiresKey ? 'keys' : 'open'
   }
 
-  const recall = ({ authorization, host }: Claim): Principal | undefined => {
+  const recall = ({ key, host }: Claim): Principal | undefined => {
     if (demand === 'none') return answersTo(host) ? OPERATOR : undefined
     if (!requiresKey && wasOpen !== undefined && now() < wasOpen.until) return isLocalName(host) ? OPERATOR : undefined
-    const key = keyIn(authorization)
     return key === undefined ? undefined : known.get(hash('sha256', key, 'latin1'))
   }
 
   const hashOf = (key: string): KeyHash => {
     const organizationId = organizationIn(key)
-    if (organizationId === undefined)
-      throw new Unauthenticated('This is not a complete API key. API keys begin with cck_.')
+    if (organizationId === undefined) throw new NotAKey()
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
@@ -180,23 +192,13 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
         'Without API keys, the service accepts requests only at localhost, 127.0.0.1 and [::1]. Create a key, or set AUTH=none.',
       )
     }
-    const { authorization, session } = claim
+    const { key, session } = claim
     const recalled = recall(claim)
     if (recalled !== undefined) return recalled
-    if (authorization === undefined) {
-      if (session !== undefined) {
-        if (await hasEnded(session)) throw new Unauthenticated('The session has ended. Sign in again.')
-        return { ...(await principalOf(session)), by: 'session' }
-      }
-      throw new Unauthenticated('Send an API key as `Authorization: Bearer cck_…`.')
-    }
-    const key = keyIn(authorization)
-    if (key === undefined || organizationIn(key) === undefined) {
-      throw new Unauthenticated(
-        'The Authorization header must be `Bearer` followed by a complete API key, which begins with cck_.',
-      )
-    }
-    return principalOf(hashOf(key))
+    if (key !== undefined) return principalOf(hashOf(key))
+    if (session === undefined) throw new NoKey()
+    if (await hasEnded(session)) throw new Unauthenticated('The session has ended. Sign in again.')
+    return { ...(await principalOf(session)), by: 'session' }
   }
 
   return {
@@ -242,12 +244,8 @@ const signOutHash = (sessionId: string): Uint8Array => hash('sha256', `${SIGN_OU
 
 const PREFIX = 'cck_'
 
-const keyIn = (authorization: string | undefined): string | undefined =>
-  /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-
-/** Whether the header contains something in the form of a key. */
-export const hasKey = (authorization: string | undefined): boolean =>
-  organizationIn(keyIn(authorization) ?? '') !== undefined
+/** Whether the text has the form of a key. */
+export const isKey = (text: string): boolean => organizationIn(text) !== undefined
 
 /** A key names its organization, so that only that organization's keys are searched. */
 const organizationIn = (key: string): string | undefined => /^cck_([a-z0-9-]+)_[\w-]{43}$/.exec(key)?.[1]

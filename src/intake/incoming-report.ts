@@ -1,4 +1,4 @@
-/** Validates reports and their prices, received over HTTP or from a file. */
+/** Validates reports and their prices, however they were received. */
 import { creditsFromDecimal } from '#model/credits.ts'
 import { PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'

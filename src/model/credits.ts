@@ -49,7 +49,10 @@ export const toDecimal = (amount: Credits | CreditsSum): string => {
 }
 
 /** Part of ES2026; TypeScript's library does not declare it yet. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (json: string) => unknown }
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (json: string) => PlainNumber }
 
-/** The amount for JSON.stringify, which writes it as an exact decimal number. */
-export const plainNumber = (amount: Credits | CreditsSum): unknown => rawJSON(toDecimal(amount))
+/** JSON.stringify writes it as the number in the text. */
+export type PlainNumber = { readonly rawJSON: string }
+
+/** The amount for JSON.stringify, as an exact decimal number. */
+export const plainNumber = (amount: Credits | CreditsSum): PlainNumber => rawJSON(toDecimal(amount))

@@ -1,21 +1,47 @@
 /**
- * A failure that is reported to someone. `code` is stable and can be matched. The message is for people: it names fields and
- * ids and never contains the text of a message.
+ * A failure that is reported to someone. The message is for people: it names fields and ids and never contains the text of a
+ * message. `code` is stable: match on it, and use `instanceof` only for what a class has beside it, such as the `details` of an
+ * UpstreamError, or to tell apart classes that share a code.
  */
 export class ServiceError extends Error {
-  readonly code: string
+  readonly code: ErrorCode
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = new.target.name
     this.code = code
   }
 }
 
+/** The last part of a problem's `type` on the wire. `http/errors.ts` has a row for each; a code without one does not compile. */
+export type ErrorCode =
+  | 'invalid-request'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not-found'
+  | 'conflict'
+  | 'too-busy'
+  | 'not-ready'
+  | 'store-failed'
+  | 'upstream-failed'
+  | 'upstream-timed-out'
+  | 'unbillable-listing'
+  | 'unusable-file'
+  | 'invalid-config'
+  | TransferErrorCode
+
+/** How the transfer of a request or a response failed. */
+export type TransferErrorCode =
+  | 'payload-too-large'
+  | 'unsupported-media-type'
+  | 'request-timed-out'
+  | 'shutting-down'
+  | 'reader-left'
+
 /** A listing that is well-formed but cannot be billed. */
 export class UnbillableListing extends ServiceError {
   constructor(message: string) {
-    super('unbillable_listing', message)
+    super('unbillable-listing', message)
   }
 }
 
@@ -49,7 +75,8 @@ export class UpstreamError extends ServiceError {
 
   constructor(details: UpstreamErrorDetails, options?: ErrorOptions) {
     const times = details.attempts === 1 ? '1 attempt' : `${details.attempts} attempts`
-    super('upstream_failed', `${details.call} failed after ${times}: ${details.reason}`, options)
+    const code = details.failure === 'timeout' ? 'upstream-timed-out' : 'upstream-failed'
+    super(code, `${details.call} failed after ${times}: ${details.reason}`, options)
     this.details = details
   }
 }
@@ -57,39 +84,33 @@ export class UpstreamError extends ServiceError {
 /** The store failed. Nothing in the request has been acknowledged. */
 export class StoreError extends ServiceError {
   constructor(message: string, options?: ErrorOptions) {
-    super('store_failed', message, options)
+    super('store-failed', message, options)
   }
 }
 
 /** Too much is in progress or waiting. The same request can be sent again. */
 export class StoreBusy extends ServiceError {
   constructor(message: string) {
-    super('store_busy', message)
+    super('too-busy', message)
   }
 }
 
-/** A request that is not valid: names the field and what it must be. The message is a sentence. */
+/** A request that is not valid: names the field, and what it must be as a phrase that completes "must be". */
 export class InvalidRequest extends ServiceError {
   readonly field: string
   readonly expected: string
 
   constructor(field: string, expected: string) {
-    super('invalid_request', requirement(field, expected))
+    super('invalid-request', `${field} must be ${expected}`)
     this.field = field
     this.expected = expected
   }
 }
 
-/** The sentence that says what a field must be, such as `The query parameter "to" must be later than "from".` */
-export const requirement = (field: string, expected: string): string =>
-  `The ${SAYS_WHAT_IT_IS.test(field) ? field : `field ${field}`} must be ${expected}.`
-
-const SAYS_WHAT_IT_IS = /^(?:query parameter |path parameter |header |(?:query|body|event)$)/
-
 /** Nothing has that name, or nothing that the caller may know about. */
 export class NotFound extends ServiceError {
   constructor(message: string) {
-    super('not_found', message)
+    super('not-found', message)
   }
 }
 
@@ -97,5 +118,12 @@ export class NotFound extends ServiceError {
 export class Forbidden extends ServiceError {
   constructor(message: string) {
     super('forbidden', message)
+  }
+}
+
+/** What is there already contradicts the request. */
+export class Conflict extends ServiceError {
+  constructor(message: string) {
+    super('conflict', message)
   }
 }

@@ -23,7 +23,7 @@ export type Measurement = {
 /** As the API and the command line write it. */
 export const toMeasurementResponse = (measurement: Measurement) => ({
   code_points: measurement.codePoints,
-  word_lengths: measurement.wordLengths,
+  word_lengths: [...measurement.wordLengths],
   third_vowels: measurement.thirdVowels,
   words_differ: measurement.wordsDiffer,
   palindrome: measurement.palindrome,

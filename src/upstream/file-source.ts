@@ -17,7 +17,7 @@ export type PeriodFiles = { readonly messages: string; readonly reports: string 
 /** A file is missing, unreadable or has invalid content. */
 export class UnusableFile extends ServiceError {
   constructor(path: string, reason: string, options?: ErrorOptions) {
-    super('unusable_file', `${path}: ${reason}`, options)
+    super('unusable-file', `${path}: ${reason}`, options)
   }
 }
 

@@ -1,12 +1,12 @@
 /** `/v1/keys`: API keys. */
-import type { FastifyPluginCallback } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import type { Access } from '#identity/access.ts'
 import type { ApiKey } from '#ledger/ledger.ts'
 import { NotFound } from '#model/errors.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
-import { organizationQuery, TimestampSchema } from '../schemas/common.ts'
+import { organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type KeyRoutesOptions = { readonly access: Access; readonly callers: Callers }
@@ -47,10 +47,10 @@ const NewSchema = Type.Object(
 const query = Type.Object({ ...organizationQuery }, { additionalProperties: false })
 const path = Type.Object({ id: Type.String({ description: 'Id of the key.', examples: ['key_Zk3vJ0aP9xQ1'] }) })
 
-export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access, callers }, done) => {
+export const keyRoutes: FastifyPluginCallbackTypebox<KeyRoutesOptions> = (app, { access, callers }, done) => {
   const tags = ['Keys']
 
-  app.post<{ Body: Static<typeof NewSchema> }>(
+  app.post(
     '/v1/keys',
     {
       onRequest: callers.may('admin'),
@@ -108,7 +108,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
             content: {
               'application/json': {
                 schema: Type.Object({
-                  keys: Type.Array(Type.Ref('ApiKey#'), { description: 'Keys, oldest first.' }),
+                  keys: Type.Array(ref(ApiKeySchema), { description: 'Keys, oldest first.' }),
                 }),
               },
             },
@@ -123,7 +123,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
     },
   )
 
-  app.delete<{ Params: Static<typeof path> }>(
+  app.delete(
     '/v1/keys/:id',
     {
       onRequest: callers.may('admin'),
@@ -137,7 +137,7 @@ export const keyRoutes: FastifyPluginCallback<KeyRoutesOptions> = (app, { access
         params: path,
         querystring: query,
         response: {
-          200: { description: 'The revoked key.', content: { 'application/json': { schema: Type.Ref('ApiKey#') } } },
+          200: { description: 'The revoked key.', content: { 'application/json': { schema: ref(ApiKeySchema) } } },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -158,7 +158,7 @@ const toResponse = ({ id, organizationId, name, scopes, createdAt, revokedAt }: 
   id,
   organization: organizationId,
   name,
-  scopes,
+  scopes: [...scopes],
   created: canonicalTimestamp(createdAt),
   ...(revokedAt === undefined ? {} : { revoked: canonicalTimestamp(revokedAt) }),
 })

@@ -1,6 +1,7 @@
 /** `/v1/usage`, `/v1/periods` and `/v1/messages/:id`: usage lines, totals, billing periods and charges. */
-import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import {
   type Bucket,
   changesBetween,
@@ -9,7 +10,7 @@ import {
   type PeriodTotals,
 } from '#answering/queries.ts'
 import type { Reading, Readings } from '#answering/readings.ts'
-import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
+import { isCurrent, type RangeQuery } from '#answering/usage-range.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
 import { entryAt, nameOfPeriod, periodAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
@@ -27,9 +28,17 @@ import type { RecordedLine } from '#model/usage-record.ts'
 import { RULES } from '#rating/rules.ts'
 import type { Callers } from '../caller.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
+import { pathParameter, queryParameter } from '../fields.ts'
 import { signalOfLeaving } from '../leaving.ts'
-import { GROUP_BY_PATTERN, limitQuery, organizationQuery, rangeQuery } from '../schemas/common.ts'
-import { PeriodsSchema } from '../schemas/ledger-usage.ts'
+import { rangeIn } from '../range.ts'
+import { GROUP_BY_PATTERN, limitQuery, oneOf, organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
+import {
+  ChargesSchema,
+  CurrentPeriodSchema,
+  PeriodsSchema,
+  TotalsSchema,
+  UsagePageSchema,
+} from '../schemas/ledger-usage.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type LedgerUsageOptions = {
@@ -72,10 +81,10 @@ const TotalsQuerySchema = Type.Object(
     ...organizationQuery,
     ...rangeQuery,
     bucket: Type.Optional(
-      Type.Union(
-        WIDTHS.map((width) => Type.Literal(width)),
-        { description: 'Width of a bucket; `day` by default. `none` returns a single bucket.', examples: ['day'] },
-      ),
+      oneOf(WIDTHS, {
+        description: 'Width of a bucket; `day` by default. `none` returns a single bucket.',
+        examples: ['day'],
+      }),
     ),
     group_by: Type.Optional(
       Type.String({
@@ -130,7 +139,7 @@ const ChargePath = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 800, description: 'Id of the message.', examples: ['1000'] }),
 })
 
-export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app, options, done) => {
+export const ledgerUsageRoutes: FastifyPluginCallbackTypebox<LedgerUsageOptions> = (app, options, done) => {
   const { callers, readings } = options
 
   const readingFor = async (request: FastifyRequest, query: RangeQuery): Promise<Reading<unknown>> => {
@@ -138,7 +147,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     return isCurrent(query) ? readings.ofCurrent(organization) : readings.byDate(organization)
   }
 
-  app.get<{ Querystring: Static<typeof LinesQuery> }>(
+  app.get(
     '/v1/usage',
     {
       onRequest: callers.may('usage:read'),
@@ -153,7 +162,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'A page of usage lines.',
-            content: { 'application/json': { schema: Type.Ref('UsagePage#') } },
+            content: { 'application/json': { schema: ref(UsagePageSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
@@ -163,7 +172,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       const { limit = 100, cursor, user_id: member, report_id: reportId } = request.query
       const reading = await readingFor(request, request.query)
       const after = cursor === undefined ? undefined : positionIn(cursor)
-      const range = rangeOf(reading, request.query)
+      const range = rangeIn(reading, request.query)
       const { lines, hasMore, ...beside } = await reading.queries.page(
         reading.organization,
         {
@@ -184,7 +193,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Querystring: Static<typeof TotalsQuerySchema> }>(
+  app.get(
     '/v1/usage/totals',
     {
       onRequest: callers.may('usage:read'),
@@ -199,7 +208,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
           'summed from the individual messages, which takes longer. Requires the scope `usage:read`.',
         querystring: TotalsQuerySchema,
         response: {
-          200: { description: 'The totals.', content: { 'application/json': { schema: Type.Ref('Totals#') } } },
+          200: { description: 'The totals.', content: { 'application/json': { schema: ref(TotalsSchema) } } },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
@@ -208,10 +217,10 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
       const { bucket: width = 'day', group_by: groupBy, limit = BUCKETS_BY_DEFAULT[width], page } = request.query
       const reading = await readingFor(request, request.query)
       const { organization, queries } = reading
-      const range = rangeOf(reading, request.query)
+      const range = rangeIn(reading, request.query)
       const timeZone = request.query.time_zone ?? zoneAt(organization, range.from)
       if (!isTimeZone(timeZone)) {
-        throw new InvalidRequest('query parameter "time_zone"', 'an IANA time zone, such as Europe/London')
+        throw new InvalidRequest(queryParameter('time_zone'), 'an IANA time zone, such as Europe/London')
       }
       const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
       const { buckets, next, ...beside } = await queries.totals(
@@ -235,7 +244,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Querystring: Static<typeof PeriodsQuery> }>(
+  app.get(
     '/v1/periods',
     {
       onRequest: callers.may('usage:read'),
@@ -286,7 +295,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'The current billing period.',
-            content: { 'application/json': { schema: Type.Ref('CurrentPeriod#') } },
+            content: { 'application/json': { schema: ref(CurrentPeriodSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
@@ -301,7 +310,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
     },
   )
 
-  app.get<{ Params: Static<typeof ChargePath>; Querystring: Static<typeof ChargeQuery> }>(
+  app.get(
     '/v1/messages/:id',
     {
       onRequest: callers.may('usage:read'),
@@ -317,7 +326,7 @@ export const ledgerUsageRoutes: FastifyPluginCallback<LedgerUsageOptions> = (app
         response: {
           200: {
             description: 'The charges of the message.',
-            content: { 'application/json': { schema: Type.Ref('Charges#') } },
+            content: { 'application/json': { schema: ref(ChargesSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
@@ -358,18 +367,17 @@ const zoneAt = ({ calendar }: Organization, at: EpochMs): string => entryAt(cale
 const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly Id[] => {
   const id = parseId(text)
   if (type === 'integer') {
-    if (typeof id !== 'number')
-      throw new InvalidRequest('path parameter "id"', 'an integer, because id_type is integer')
+    if (typeof id !== 'number') throw new InvalidRequest(pathParameter('id'), 'an integer, because id_type is integer')
     return [id]
   }
-  if (!isId(text)) throw new InvalidRequest('path parameter "id"', 'a message id of 1 to 200 characters')
+  if (!isId(text)) throw new InvalidRequest(pathParameter('id'), 'a message id of 1 to 200 characters')
   return typeof id === 'number' && type === undefined ? [id, text] : [text]
 }
 
 const positionIn = (cursor: string): PagePosition => {
   const [at, messageId, ...more] = readCursor(cursor) ?? []
   if (!isInstant(at) || !isId(messageId) || more.length > 0) {
-    throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
+    throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
   }
   return { at, messageId }
 }
@@ -377,7 +385,7 @@ const positionIn = (cursor: string): PagePosition => {
 const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly to: EpochMs }): EpochMs => {
   const [at, ...more] = readCursor(page) ?? []
   if (!isInstant(at) || at < from || at >= to || more.length > 0) {
-    throw new InvalidRequest('query parameter "page"', 'a next_page from a previous page of the same query, unchanged')
+    throw new InvalidRequest(queryParameter('page'), 'a next_page from a previous page of the same query, unchanged')
   }
   return at
 }
@@ -432,7 +440,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       revision: stored.revision,
       ...(stored.supersededBy === undefined || next === undefined
         ? {}
-        : { superseded_by: stored.supersededBy, changed: changesBetween(stored, next) }),
+        : { superseded_by: stored.supersededBy, changed: [...changesBetween(stored, next)] }),
       timestamp: stored.timestamp,
       ...reportAndMember(stored),
       credits: plainNumber(stored.credits),

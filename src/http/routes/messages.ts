@@ -1,28 +1,30 @@
 /** `POST /v1/messages` and `POST /v1/events`: clients report messages. */
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
-import type {
-  FastifyError,
-  FastifyInstance,
-  FastifyPluginCallback,
-  FastifyRequest,
-  FastifySchemaCompiler,
-} from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyError, FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Rejection } from '#intake/incoming-message.ts'
 import type { Intake, IntakeResult } from '#intake/intake.ts'
-import { InvalidRequest } from '#model/errors.ts'
+import { Conflict, InvalidRequest } from '#model/errors.ts'
 import { collectBody, readJsonBody } from '../bodies.ts'
 import type { Caller, Callers } from '../caller.ts'
-import { problemFor, sendProblem, toProblem } from '../errors.ts'
+import { problemFor } from '../errors.ts'
 import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '../intake/cloud-events.ts'
 import { answerNdjson } from '../intake/ndjson-answer.ts'
 import { toAnswerText } from '../intake/result-text.ts'
 import type { IntakeGate } from '../intake-gate.ts'
 import { isGzip, isNdjson, JSON_TYPE, mediaTypeOf, NDJSON, NDJSON_TYPES } from '../media-types.ts'
-import { organizationQuery } from '../schemas/common.ts'
-import { CloudEventSchema, MessagesSchema } from '../schemas/intake.ts'
+import { organizationQuery, ref } from '../schemas/common.ts'
+import {
+  CloudEventSchema,
+  MessageSchema,
+  MessagesSchema,
+  ReportedMessagesSchema,
+  StreamEndSchema,
+  StreamedResultSchema,
+} from '../schemas/intake.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import { stopOf } from '../stopping.ts'
 
@@ -35,10 +37,13 @@ export type MessageRoutesOptions = {
   readonly limits: { readonly bodyBytesMax: number; readonly batchMax: number; readonly textBytesMax: number }
 }
 
+/** The results are JSON already, with exact amounts, when they are sent. */
+type JsonText = { Reply: string }
+
 const CALLER = Symbol('caller')
 type WithCaller = FastifyRequest & { [CALLER]?: Caller }
 
-export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, options, done) => {
+export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> = (app, options, done) => {
   const { intake, callers, gate, leaving, limits } = options
   const { bodyBytesMax, batchMax, textBytesMax } = limits
   /** JSON escapes make a text at most six times as long. */
@@ -64,7 +69,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
     return intake.take(caller.organization, entries)
   }
 
-  app.post(
+  app.post<JsonText>(
     '/v1/messages',
     {
       bodyLimit: bodyBytesMax,
@@ -77,15 +82,15 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         body: {
           content: {
             [JSON_TYPE]: { schema: MessagesSchema },
-            ...Object.fromEntries(NDJSON_TYPES.map((type) => [type, { schema: Type.Ref('Message#') }])),
+            ...Object.fromEntries(NDJSON_TYPES.map((type) => [type, { schema: ref(MessageSchema) }])),
           },
         },
         response: {
           200: {
             description: 'One result per message, in the order of the request.',
             content: {
-              'application/json': { schema: Type.Ref('ReportedMessages#') },
-              [NDJSON]: { schema: Type.Union([Type.Ref('StreamedResult#'), Type.Ref('StreamEnd#')]) },
+              'application/json': { schema: ref(ReportedMessagesSchema) },
+              [NDJSON]: { schema: Type.Union([ref(StreamedResultSchema), ref(StreamEndSchema)]) },
             },
           },
           ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
@@ -126,7 +131,7 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
     },
   )
 
-  app.post(
+  app.post<JsonText>(
     '/v1/events',
     {
       bodyLimit: bodyBytesMax,
@@ -138,15 +143,15 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
         querystring: Type.Object({ ...organizationQuery }, { additionalProperties: false }),
         body: {
           content: {
-            [STRUCTURED]: { schema: Type.Ref('CloudEvent#') },
-            [BATCH]: { schema: Type.Array(Type.Ref('CloudEvent#'), { description: 'A batch of events.' }) },
+            [STRUCTURED]: { schema: ref(CloudEventSchema) },
+            [BATCH]: { schema: Type.Array(ref(CloudEventSchema), { description: 'A batch of events.' }) },
             [JSON_TYPE]: { schema: CloudEventSchema.properties.data },
           },
         },
         response: {
           200: {
             description: 'One result per message, in the order of the request.',
-            content: { 'application/json': { schema: Type.Ref('ReportedMessages#') } },
+            content: { 'application/json': { schema: ref(ReportedMessagesSchema) } },
           },
           ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
         },
@@ -186,10 +191,8 @@ export const messageRoutes: FastifyPluginCallback<MessageRoutesOptions> = (app, 
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
         throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
-      if (!isBatch && only?.status === 'conflict') {
-        const detail = `The message ${JSON.stringify(only.id)} was already charged, with different content.`
-        return sendProblem(reply, toProblem('conflict', detail, request.id))
-      }
+      if (!isBatch && only?.status === 'conflict')
+        throw new Conflict(`The message ${JSON.stringify(only.id)} was already charged, with different content.`)
       return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
     },
   )

@@ -1,9 +1,9 @@
 /** Health, readiness and metrics, for operators. */
-import type { FastifyPluginCallback } from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import { type Access, UnknownHost } from '#identity/access.ts'
-import { sendProblem, toProblem } from '../errors.ts'
+import { ServiceError } from '#model/errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { WITHOUT_KEY } from '../openapi.ts'
 import { problemResponse, problemResponses } from '../schemas/responses.ts'
@@ -16,7 +16,7 @@ export type OperatingRoutesOptions = {
   readonly access: Pick<Access, 'checkName'>
 }
 
-export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (app, options, done) => {
+export const operatingRoutes: FastifyPluginCallbackTypebox<OperatingRoutesOptions> = (app, options, done) => {
   const { listingCache, hasUpstream, checkStore, metrics, access } = options
 
   app.get(
@@ -31,7 +31,10 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         response: { 200: statusResponse('The process is alive.', 'alive'), ...problemResponses(400) },
       },
     },
-    (_, reply) => reply.header('cache-control', 'no-store').send({ status: 'alive' as const }),
+    async (_, reply) => {
+      reply.header('cache-control', 'no-store')
+      return { status: 'alive' as const }
+    },
   )
 
   app.get(
@@ -52,11 +55,11 @@ export const operatingRoutes: FastifyPluginCallback<OperatingRoutesOptions> = (a
         },
       },
     },
-    async (request, reply) => {
+    async (_, reply) => {
       reply.header('cache-control', 'no-store')
       await checkStore()
-      if (!hasUpstream || (await listingCache.isReady())) return reply.send({ status: 'ready' as const })
-      return sendProblem(reply, toProblem('not-ready', COPILOT_FAILING, request.id))
+      if (hasUpstream && !(await listingCache.isReady())) throw new ServiceError('not-ready', COPILOT_FAILING)
+      return { status: 'ready' as const }
     },
   )
 

@@ -1,15 +1,15 @@
 /** `/v1/organizations`: the customers that are billed. */
-import type { FastifyPluginCallback } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { Organizations } from '#identity/organizations.ts'
-import { InvalidRequest, NotFound } from '#model/errors.ts'
+import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
 import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
-import { sendProblem, toProblem } from '../errors.ts'
-import { isSlug, limitQuery, OrganizationIdSchema, TimestampSchema } from '../schemas/common.ts'
+import { queryParameter } from '../fields.ts'
+import { isSlug, limitQuery, OrganizationIdSchema, ref, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type OrganizationRoutesOptions = {
@@ -87,14 +87,14 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions> = (app, options, done) => {
+export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutesOptions> = (app, options, done) => {
   const { organizations, callers, clock } = options
   const tags = ['Organizations']
   const answers = (description: string) => ({
-    200: { description, content: { 'application/json': { schema: Type.Ref('Organization#') } } },
+    200: { description, content: { 'application/json': { schema: ref(OrganizationSchema) } } },
   })
 
-  app.post<{ Body: Static<typeof NewSchema> }>(
+  app.post(
     '/v1/organizations',
     {
       onRequest: callers.mayOperate,
@@ -109,7 +109,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
         response: {
           201: {
             description: 'The organization was created.',
-            content: { 'application/json': { schema: Type.Ref('Organization#') } },
+            content: { 'application/json': { schema: ref(OrganizationSchema) } },
           },
           ...problemResponses(400, 401, 403, 409, 413, 415, 500, 503),
         },
@@ -120,14 +120,12 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { id, name = id, time_zone: timeZone = 'UTC', billing_anchor_day: anchorDay = 1 } = request.body
       checkTimeZone(timeZone)
       const created = await organizations.create({ id, name, timeZone, anchorDay })
-      if (created === undefined) {
-        return sendProblem(reply, toProblem('conflict', `The organization "${id}" already exists.`, request.id))
-      }
+      if (created === undefined) throw new Conflict(`The organization "${id}" already exists.`)
       return reply.code(201).header('location', `/v1/organizations/${id}`).send(toOrganization(created, clock()))
     },
   )
 
-  app.get<{ Querystring: Static<typeof ListQuery> }>(
+  app.get(
     '/v1/organizations',
     {
       onRequest: callers.may('usage:read'),
@@ -144,7 +142,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
             content: {
               'application/json': {
                 schema: Type.Object({
-                  organizations: Type.Array(Type.Ref('Organization#'), {
+                  organizations: Type.Array(ref(OrganizationSchema), {
                     description: 'Organizations, ordered by id.',
                   }),
                   next_cursor: Type.Optional(
@@ -165,7 +163,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
       const { principal, organization } = await callers.identify(request)
       const { limit = 100, cursor } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
-        throw new InvalidRequest('query parameter "cursor"', 'a next_cursor from a previous page, unchanged')
+        throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
       }
       const found = principal.isOperator
         ? await organizations.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
@@ -179,7 +177,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
     },
   )
 
-  app.get<{ Params: Static<typeof pathSchema> }>(
+  app.get(
     '/v1/organizations/:id',
     {
       onRequest: callers.may('usage:read'),
@@ -203,7 +201,7 @@ export const organizationRoutes: FastifyPluginCallback<OrganizationRoutesOptions
     },
   )
 
-  app.patch<{ Params: Static<typeof pathSchema>; Body: Static<typeof ChangeSchema> }>(
+  app.patch(
     '/v1/organizations/:id',
     {
       onRequest: callers.may('admin'),

@@ -1,13 +1,14 @@
 /** `/v1/reports`: our own catalogue of reports and their prices. */
-import type { FastifyPluginCallback } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import { isReportId, isReportProblem, parseReport } from '#intake/incoming-report.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
-import { plainNumber } from '#model/credits.ts'
+import { type PlainNumber, plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import { type Id, parseId, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
-import { organizationQuery } from '../schemas/common.ts'
+import { pathParameter } from '../fields.ts'
+import { organizationQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type ReportRoutesOptions = { readonly reports: OwnReports; readonly callers: Callers }
@@ -32,7 +33,7 @@ const costSchema = Type.Number({
 })
 
 export const ReportSchema = Type.Object(
-  { id: idSchema, name: nameSchema, credit_cost: costSchema },
+  { id: idSchema, name: nameSchema, credit_cost: Type.Unsafe<PlainNumber>(costSchema) },
   { $id: 'Report', description: 'A report and its price.' },
 )
 
@@ -46,14 +47,14 @@ const path = Type.Object({
 })
 const query = Type.Object({ ...organizationQuery }, { additionalProperties: false })
 
-export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { reports, callers }, done) => {
+export const reportRoutes: FastifyPluginCallbackTypebox<ReportRoutesOptions> = (app, { reports, callers }, done) => {
   const tags = ['Reports']
   const schema = (description: string) => ({
     description,
-    content: { 'application/json': { schema: Type.Ref('Report#') } },
+    content: { 'application/json': { schema: ref(ReportSchema) } },
   })
 
-  app.put<{ Params: Static<typeof path>; Body: Static<typeof BodySchema> }>(
+  app.put(
     '/v1/reports/:id',
     {
       onRequest: callers.mayOperate,
@@ -88,7 +89,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
     },
   )
 
-  app.get<{ Params: Static<typeof path> }>(
+  app.get(
     '/v1/reports/:id',
     {
       onRequest: callers.may('usage:read'),
@@ -110,7 +111,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
     },
   )
 
-  app.delete<{ Params: Static<typeof path> }>(
+  app.delete(
     '/v1/reports/:id',
     {
       onRequest: callers.mayOperate,
@@ -132,7 +133,7 @@ export const reportRoutes: FastifyPluginCallback<ReportRoutesOptions> = (app, { 
     async (request, reply) => {
       await callers.identify(request)
       if (!(await reports.remove(reportIdIn(request.params.id)))) throw unknown(request.params.id)
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
@@ -143,7 +144,7 @@ const unknown = (id: string): NotFound => new NotFound(`There is no report ${JSO
 
 const reportIdIn = (text: string): Id => {
   if (!isReportId(text))
-    throw new InvalidRequest('path parameter "id"', 'a report id of 1 to 200 characters, other than "." and ".."')
+    throw new InvalidRequest(pathParameter('id'), 'a report id of 1 to 200 characters, other than "." and ".."')
   return parseId(text)
 }
 

@@ -1,13 +1,13 @@
 /** `/v1/session`: describes the caller, and signs in to and out of the dashboard. */
-import type { FastifyPluginCallback } from 'fastify'
-import Type, { type Static } from 'typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import type { Readings } from '#answering/readings.ts'
 import type { Access } from '#identity/access.ts'
 import { SCOPES } from '#ledger/ledger.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { WITHOUT_KEY } from '../openapi.ts'
-import { organizationQuery, TimestampSchema } from '../schemas/common.ts'
+import { oneOf, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import type { Sessions } from '../sessions.ts'
 import { OrganizationSchema, toOrganization } from './organizations.ts'
@@ -25,7 +25,7 @@ const SessionSchema = Type.Object(
       { ...OrganizationSchema.properties },
       { description: 'The organization that the request is about.' },
     ),
-    scopes: Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope))), {
+    scopes: Type.Array(oneOf(SCOPES), {
       description: 'Scopes of the caller.',
       examples: [['usage:read']],
     }),
@@ -53,14 +53,14 @@ const SignIn = Type.Object(
   { additionalProperties: false },
 )
 
-export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, options, done) => {
+export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> = (app, options, done) => {
   const { access, callers, sessions, readings } = options
 
   const toSession = async ({ principal, organization }: Caller) => {
     const { organization: read, source, time } = await readings.situation(organization)
     return {
       organization: toOrganization(read, time),
-      scopes: principal.scopes,
+      scopes: [...principal.scopes],
       signed_in_by: principal.by,
       source,
       time: canonicalTimestamp(time),
@@ -80,7 +80,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
           '`usage:read`.',
         querystring: SessionQuery,
         response: {
-          200: { description: 'The session.', content: { 'application/json': { schema: Type.Ref('Session#') } } },
+          200: { description: 'The session.', content: { 'application/json': { schema: ref(SessionSchema) } } },
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -91,7 +91,7 @@ export const sessionRoutes: FastifyPluginCallback<SessionRoutesOptions> = (app, 
     },
   )
 
-  app.post<{ Body: Static<typeof SignIn> }>(
+  app.post(
     '/v1/session',
     {
       schema: {

@@ -1,17 +1,19 @@
 /** `GET /usage`: what each message of a billing period cost, in one response. */
-import type { FastifyPluginCallback } from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { NotListed } from '#answering/queries.ts'
 import type { Readings, UsageSource } from '#answering/readings.ts'
-import { isCurrent, type RangeQuery, rangeOf } from '#answering/usage-range.ts'
+import { isCurrent, type RangeQuery } from '#answering/usage-range.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import type { RenderedUsage } from '#current-period/rendered-usage.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Callers } from '../caller.ts'
 import { signalOfLeaving } from '../leaving.ts'
-import { organizationQuery, rangeQuery } from '../schemas/common.ts'
+import { rangeIn } from '../range.ts'
+import { organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
+import { UsageResponseSchema } from '../schemas/usage.ts'
 import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
 
@@ -22,9 +24,9 @@ export type UsageRouteOptions = {
   readonly writeUsage: WriteUsage
 }
 
-export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, options, done) => {
+export const usageRoute: FastifyPluginCallbackTypebox<UsageRouteOptions> = (app, options, done) => {
   const { listingCache, readings, callers, writeUsage } = options
-  app.get<{ Querystring: RangeQuery & { readonly organization?: string } }>(
+  app.get(
     '/usage',
     {
       onRequest: callers.may('usage:read'),
@@ -54,7 +56,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
           200: {
             description: 'The usage lines.',
             headers: usageHeaders,
-            content: { 'application/json': { schema: Type.Ref('UsageResponse#') } },
+            content: { 'application/json': { schema: ref(UsageResponseSchema) } },
           },
           304: { description: 'The usage has not changed.', headers: usageHeaders, type: 'null' },
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
@@ -81,7 +83,7 @@ export const usageRoute: FastifyPluginCallback<UsageRouteOptions> = (app, option
     signal: AbortSignal,
   ): Promise<RenderedUsage<UsageBody> & NotListed> {
     const reading = await readings.byDate(organization)
-    return reading.usage(rangeOf(reading, query), signal)
+    return reading.usage(rangeIn(reading, query), signal)
   }
 }
 

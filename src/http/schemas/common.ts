@@ -1,5 +1,18 @@
 /** Schemas that many routes share. */
-import Type from 'typebox'
+import Type, { type Static, type TSchema, type TSchemaOptions } from 'typebox'
+import type { PlainNumber } from '#model/credits.ts'
+
+/** A reference to a schema that app.ts shares. Unlike `Type.Ref`, it keeps the type of what it refers to. */
+export const ref = <S extends TSchema>(schema: S, options?: TSchemaOptions) => {
+  const { $id } = schema as { readonly $id?: string }
+  return Type.Unsafe<Static<S>>(Type.Ref(`${$id}#`, options))
+}
+
+/** One of the names. Unlike `Type.Union` of a mapped array, it keeps their type. */
+export const oneOf = <Name extends string>(names: readonly Name[], options?: TSchemaOptions) => {
+  const literals = names.map((name) => Type.Literal(name))
+  return Type.Unsafe<Name>(Type.Union(literals, options))
+}
 
 export const SLUG_PATTERN = '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$'
 export const GROUP_BY_PATTERN = '^(?:report|member|report,member|member,report)$'
@@ -65,6 +78,7 @@ export const limitQuery = (byDefault: number, most: number) => ({
 export const TimestampSchema = (description: string, example = '2024-05-01T00:00:00.000Z') =>
   Type.String({ format: 'date-time', description, examples: [example] })
 
-export const creditsSchema = (description: string) => Type.Number({ description, examples: [11.25] })
+export const creditsSchema = (description: string) =>
+  Type.Unsafe<PlainNumber>(Type.Number({ description, examples: [11.25] }))
 
 export const CreditsSchema = creditsSchema('Amount in credits: an exact decimal with at most six decimal places.')

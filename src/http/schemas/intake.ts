@@ -1,6 +1,7 @@
 /** What clients report, and the results that they get back. */
 import Type from 'typebox'
-import { creditsSchema } from './common.ts'
+import { creditsSchema, ref } from './common.ts'
+import { ProblemSchema } from './problem.ts'
 import { MessageIdSchema } from './usage.ts'
 
 export const MessageSchema = Type.Object(
@@ -37,7 +38,7 @@ export const MessageSchema = Type.Object(
 
 export const MessagesSchema = Type.Object(
   {
-    messages: Type.Array(Type.Ref('Message#'), {
+    messages: Type.Array(ref(MessageSchema), {
       description: 'The messages, in any order; at most `INTAKE_MAX_BATCH` (10,000 by default).',
     }),
   },
@@ -128,7 +129,7 @@ export const ReportedMessagesSchema = Type.Object(
     duplicate: count('Messages that had already been charged, with the same content.'),
     conflict: count('Messages that had already been charged, with different content.'),
     rejected: count('Messages that are invalid.'),
-    results: Type.Array(Type.Ref('MessageResult#'), {
+    results: Type.Array(ref(MessageResultSchema), {
       description: 'One result per message, in the order of the request.',
     }),
   },
@@ -154,7 +155,7 @@ export const StreamEndSchema = Type.Object(
     duplicate: count('Messages that had already been charged, with the same content.'),
     conflict: count('Messages that had already been charged, with different content.'),
     rejected: count('Lines that are invalid.'),
-    problem: Type.Optional(Type.Ref('Problem#', { description: 'Only if `done` is false: why the stream ended.' })),
+    problem: Type.Optional(ref(ProblemSchema, { description: 'Only if `done` is false: why the stream ended.' })),
   },
   { $id: 'StreamEnd', description: 'The last line of the response.' },
 )

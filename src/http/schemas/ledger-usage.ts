@@ -1,7 +1,7 @@
 /** Responses from the ledger. */
 import Type from 'typebox'
 import { CHANGES } from '#answering/queries.ts'
-import { CreditsSchema, creditsSchema, TimestampSchema } from './common.ts'
+import { CreditsSchema, creditsSchema, oneOf, ref, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] })
@@ -73,7 +73,7 @@ export const DetailedUsageLineSchema = Type.Object(
 
 export const UsagePageSchema = Type.Object(
   {
-    usage: Type.Array(Type.Ref('DetailedUsageLine#'), { description: 'Usage lines, by time and id.' }),
+    usage: Type.Array(ref(DetailedUsageLineSchema), { description: 'Usage lines, by time and id.' }),
     next_cursor: nextCursor,
     ...provenance,
   },
@@ -105,7 +105,7 @@ export const BucketSchema = Type.Object(
 export const TotalsSchema = Type.Object(
   {
     time_zone: Type.String({ description: 'IANA time zone in which the buckets start.', examples: ['Europe/London'] }),
-    buckets: Type.Array(Type.Ref('Bucket#'), { description: 'Consecutive buckets in ascending order, without gaps.' }),
+    buckets: Type.Array(ref(BucketSchema), { description: 'Consecutive buckets in ascending order, without gaps.' }),
     next_page: Type.Optional(
       Type.String({ description: 'The `page` of the next buckets. Absent on the last page.', examples: ['WzE3MTQ…'] }),
     ),
@@ -142,7 +142,7 @@ export const CurrentPeriodSchema = Type.Object(
 )
 
 export const PeriodsSchema = Type.Object({
-  periods: Type.Array(Type.Ref('Period#'), { description: 'Billing periods, latest first.' }),
+  periods: Type.Array(ref(PeriodSchema), { description: 'Billing periods, latest first.' }),
   next_cursor: nextCursor,
 })
 
@@ -155,7 +155,7 @@ export const ChargeSchema = Type.Object(
     revision: count('0 for the first charge of the message, increased by one with each change.'),
     superseded_by: Type.Optional(count('Only if superseded: the revision that replaced this one.')),
     changed: Type.Optional(
-      Type.Array(Type.Union(CHANGES.map((change) => Type.Literal(change))), {
+      Type.Array(oneOf(CHANGES), {
         description:
           'Only if superseded: what the replacing revision changed. `content` means a different text with the same measurement.',
         examples: [['price']],
@@ -214,7 +214,7 @@ export const ChargeSchema = Type.Object(
 export const ChargesSchema = Type.Object(
   {
     message_id: MessageIdSchema,
-    charges: Type.Array(Type.Ref('Charge#'), { description: 'All charges of the message, the one in effect first.' }),
+    charges: Type.Array(ref(ChargeSchema), { description: 'All charges of the message, the one in effect first.' }),
   },
   { $id: 'Charges', description: 'All charges of a message.' },
 )

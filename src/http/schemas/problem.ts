@@ -1,7 +1,70 @@
-/** The body of every error response: application/problem+json (RFC 9457). */
+/** Every kind of problem, and the body that says which one it is: application/problem+json (RFC 9457). */
 import Type, { type Static } from 'typebox'
+import type { ErrorCode } from '#model/errors.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
+
+/** The codes of errors, and what `errors.ts` and `server.ts` answer without one. */
+export type ProblemKind =
+  | ErrorCode
+  | 'internal-error'
+  | 'method-not-allowed'
+  | 'expectation-failed'
+  | 'headers-too-large'
+
+type Kind = {
+  readonly status: number
+  /** Names the problem. The detail, in full sentences, says what was wrong with this request and what to do about it. */
+  readonly title: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** For a failure that is none of the client's business: the detail that it gets, and what the log says of the error. */
+  readonly hidden?: { readonly detail: string; readonly logged: string }
+}
+
+const RETRY_SOON = { 'retry-after': '1' }
+
+export const INTERNAL_ERROR = 'An unexpected error occurred. The service log has the details under this request_id.'
+export const STORE_FAILED =
+  'Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.'
+
+const INTERNAL: Kind = {
+  status: 500,
+  title: 'Internal error',
+  hidden: { detail: INTERNAL_ERROR, logged: 'failed unexpectedly' },
+}
+
+/** The key is the last part of the problem's `type`, and the `code` of the error. */
+export const KINDS: Readonly<Record<ProblemKind, Kind>> = {
+  'invalid-request': { status: 400, title: 'Invalid request' },
+  unauthenticated: { status: 401, title: 'Authentication required', headers: { 'www-authenticate': 'Bearer' } },
+  forbidden: { status: 403, title: 'Permission denied' },
+  'not-found': { status: 404, title: 'Not found' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'request-timed-out': { status: 408, title: 'Request timed out' },
+  conflict: { status: 409, title: 'Conflict with an existing resource' },
+  'payload-too-large': { status: 413, title: 'Request body too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'expectation-failed': { status: 417, title: 'Expectation failed' },
+  'headers-too-large': { status: 431, title: 'Request headers too large' },
+  // The client is gone, so the status is only for the log. 499 is what nginx uses for this.
+  'reader-left': { status: 499, title: 'The client left' },
+  'internal-error': INTERNAL,
+  // Only the command line meets these, unless the installation is broken.
+  'invalid-config': INTERNAL,
+  'unusable-file': INTERNAL,
+  'unbillable-listing': INTERNAL,
+  'upstream-failed': { status: 502, title: 'The Copilot service failed' },
+  'not-ready': { status: 503, title: 'Not ready to serve usage' },
+  'shutting-down': { status: 503, title: 'Shutting down', headers: RETRY_SOON },
+  'too-busy': { status: 503, title: 'Too busy', headers: RETRY_SOON },
+  'store-failed': {
+    status: 503,
+    title: 'Database unavailable',
+    headers: RETRY_SOON,
+    hidden: { detail: STORE_FAILED, logged: 'the database failed' },
+  },
+  'upstream-timed-out': { status: 504, title: 'The Copilot service timed out' },
+}
 
 export const ProblemSchema = Type.Object(
   {
@@ -73,3 +136,13 @@ export const ProblemSchema = Type.Object(
 )
 
 export type Problem = Static<typeof ProblemSchema>
+
+export const toProblem = (
+  kind: ProblemKind,
+  detail: string,
+  requestId: string,
+  more: Pick<Problem, 'upstream' | 'errors'> = {},
+): Problem => {
+  const { status, title } = KINDS[kind]
+  return { type: `urn:copilot-credits:problem:${kind}`, status, title, detail, request_id: requestId, ...more }
+}

@@ -1,7 +1,15 @@
 /** Error responses that many routes share. */
-import Type, { type TRef } from 'typebox'
-import { bodyTooLarge, INTERNAL_ERROR, type ProblemKind, STORE_FAILED, toProblem } from '../errors.ts'
-import { PROBLEM_JSON, type Problem } from './problem.ts'
+import type { TUnsafe } from 'typebox'
+import { ref } from './common.ts'
+import {
+  INTERNAL_ERROR,
+  PROBLEM_JSON,
+  type Problem,
+  type ProblemKind,
+  ProblemSchema,
+  STORE_FAILED,
+  toProblem,
+} from './problem.ts'
 
 export type DocumentedProblem = {
   readonly description: string
@@ -43,7 +51,7 @@ const PROBLEMS = {
       'The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, ' +
       'otherwise 1 MiB.',
     kind: 'payload-too-large',
-    detail: bodyTooLarge(16_777_216),
+    detail: 'The request body must be at most 16777216 bytes.',
   },
   415: {
     description:
@@ -98,18 +106,21 @@ const PROBLEMS = {
 type ProblemResponse = {
   readonly description: string
   readonly content: {
-    readonly [PROBLEM_JSON]: { readonly schema: TRef<'Problem#'>; readonly example: Problem }
+    readonly [PROBLEM_JSON]: { readonly schema: TUnsafe<Problem>; readonly example: Problem }
   }
 }
 
 /** An error response with an example. */
 export const problemResponse = ({ description, kind, detail, more }: DocumentedProblem): ProblemResponse => {
   const example = toProblem(kind, detail, '4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11', more)
-  return { description, content: { [PROBLEM_JSON]: { schema: Type.Ref('Problem#'), example } } }
+  return { description, content: { [PROBLEM_JSON]: { schema: ref(ProblemSchema), example } } }
 }
 
 /** The error responses of a route, by status. */
-export const problemResponses = (
-  ...statuses: readonly (keyof typeof PROBLEMS)[]
-): Readonly<Record<string, ProblemResponse>> =>
-  Object.fromEntries(statuses.map((status) => [String(status), problemResponse(PROBLEMS[status])]))
+export const problemResponses = <Status extends keyof typeof PROBLEMS>(
+  ...statuses: readonly Status[]
+): Readonly<Record<Status, ProblemResponse>> =>
+  Object.fromEntries(statuses.map((status) => [status, problemResponse(PROBLEMS[status])])) as Record<
+    Status,
+    ProblemResponse
+  >

@@ -1,5 +1,6 @@
 /** The frozen contract of `GET /usage`: other teams read it, so names and shape do not change. */
 import Type from 'typebox'
+import { ref } from './common.ts'
 
 export const MessageIdSchema = Type.Union(
   [
@@ -37,7 +38,7 @@ export const UsageLineSchema = Type.Object(
 
 export const UsageResponseSchema = Type.Object(
   {
-    usage: Type.Array(Type.Ref('UsageLine#'), {
+    usage: Type.Array(ref(UsageLineSchema), {
       description:
         'One line per message: in the order of the Copilot service for its current period, otherwise by time and id.',
     }),
