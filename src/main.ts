@@ -1,13 +1,13 @@
 /** The server process: reads settings, listens, and shuts down gracefully. */
 import { fileURLToPath } from 'node:url'
 import { monotonicNow } from '#model/clock.ts'
+import { createService } from './compose/service.ts'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
 import { createLog, type Log, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
-import { createService } from './service.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 

@@ -54,7 +54,7 @@ const MAY_IMPORT: Readonly<
     packages: ['pino', 'pino-pretty'],
   },
   'exit-codes.ts': { rooms: [], packages: [] },
-  'service.ts': {
+  compose: {
     rooms: [
       'model',
       'rating',
@@ -65,18 +65,22 @@ const MAY_IMPORT: Readonly<
       'identity',
       'store',
       'upstream',
-      'sandbox',
       'config.ts',
     ],
     packages: ['node'],
   },
   'main.ts': {
-    rooms: ['model', 'service.ts', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'],
+    rooms: ['model', 'compose/service', 'config.ts', 'exit-codes.ts', 'log.ts', 'http'],
     packages: ['node'],
   },
   cli: {
     rooms: [
-      'service.ts',
+      'compose/listing',
+      'compose/store',
+      'store/sqlite/backup',
+      'upstream/file-source',
+      'upstream/sample/sample',
+      'sandbox',
       'config.ts',
       'exit-codes.ts',
       'main.ts',

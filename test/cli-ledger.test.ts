@@ -403,7 +403,7 @@ describe('import', () => {
     ])
     assert.equal(code, 1)
     assert.match(out, /^accepted +10$/m)
-    assert.match(err, /to \/dev\/full \(ENOSPC/)
+    assert.match(err, /to \/dev\/full \(no space left on device\)/)
     assert.match(err, /^Incomplete list: \/dev\/full$/m)
     assert.match(err, /nothing is charged twice/)
     assert.doesNotMatch(`${out}${err}`, /secret|4711/)

@@ -131,7 +131,7 @@ describe('copilot-credits usage', () => {
     await using upstream = await startCopilot({ listing: (_, response) => response.writeHead(403).end() })
     for (const [args, code, said] of [
       [['usage', broken], 1, /^copilot-credits: .*broken\.json: messages\[0\]\.timestamp must be [^\n]+\n$/],
-      [['usage', join(folder, 'absent.json')], 1, /^copilot-credits: .*absent\.json: ENOENT[^\n]+\n$/],
+      [['usage', join(folder, 'absent.json')], 1, /^copilot-credits: .*absent\.json: no such file or directory\n$/],
       [
         ['usage', '--upstream', upstream.url],
         1,

@@ -17,7 +17,7 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
       'Distribute the tables across a Citus cluster by organization. The PostgreSQL database must have the citus extension.',
     )
     .action(async () => {
-      const { openStore } = await import('#service.ts')
+      const { openStore } = await import('#compose/store.ts')
       const store = await openStore(readConfig(environment()))
       try {
         if (store.distribute === undefined)
@@ -41,7 +41,7 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
         'keep running.',
     )
     .action(async () => {
-      const { checkDatabase } = await import('#service.ts')
+      const { checkDatabase } = await import('#compose/store.ts')
       const findings = await checkDatabase(readConfig(environment()))
       for (const finding of findings) out.write(`${shown(finding)}\n`)
       if (findings.length > 0) throw new CommandFailed(`the database is damaged: ${count(findings.length)} found`)
@@ -55,7 +55,7 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
     .option('--force', 'Replace the file if it exists')
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const path = sqlitePath(readConfig(environment()), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"')
-      const { backupTo } = await import('#service.ts')
+      const { backupTo } = await import('#store/sqlite/backup.ts')
       await backupTo(path, file, { overwrite: force })
       out.write(`Backed up to ${shown(file)} and verified.\n`)
     })
@@ -67,7 +67,7 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
     .option('--force', 'Replace a database that is not empty; it is kept under another name')
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const path = sqlitePath(readConfig(environment()), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
-      const { restoreFrom } = await import('#service.ts')
+      const { restoreFrom } = await import('#store/sqlite/backup.ts')
       const kept = restoreFrom(file, path, { overwrite: force })
       out.write(`Restored ${shown(path)}.\n`)
       if (kept !== undefined) out.write(`The previous database is kept as ${shown(kept)}.\n`)

@@ -29,3 +29,6 @@ export class WrongPlace extends Error {
     this.column = column
   }
 }
+
+/** An error of a file as a whole. */
+export const wrong = (reason: string): WrongPlace => new WrongPlace({ line: 0, column: 0, reason })

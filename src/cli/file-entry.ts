@@ -9,3 +9,5 @@ export type FileEntry = {
 
 /** The entries of a chunk. Yielding them one by one would take longer than parsing them. */
 export type FileEntries = readonly FileEntry[]
+
+export type Chunks = AsyncIterable<Buffer>

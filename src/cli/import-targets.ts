@@ -31,7 +31,7 @@ export const openTarget = (environment: Environment, options: TargetOptions, sto
   options.url === undefined ? openDirect(environment, options) : openRemote(environment, options, stop)
 
 const openDirect = async (environment: Environment, { organization: id }: TargetOptions): Promise<Target> => {
-  const { openStore } = await import('#service.ts')
+  const { openStore } = await import('#compose/store.ts')
   const store = await openStore(readConfig(environment))
   const organization = await store.organizations.find(id)
   if (organization === undefined) {

@@ -3,19 +3,18 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { encodingNamed } from '#formats/text-encoding.ts'
-import type { IntakeCounts } from '#intake/intake.ts'
-import { createOrderedBatches } from '#intake/ordered-batches.ts'
 import { elapsedMs, type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
-import type { Id } from '#model/report.ts'
 import { FIELDS, type Field } from './csv-messages.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
-import type { FileEntries, FileEntry } from './file-entry.ts'
+import type { FileEntry } from './file-entry.ts'
+import { takeAll } from './import-batches.ts'
+import { createTally, showOutcome, type Tally } from './import-summary.ts'
 import { openTarget, type Result, type Target, type TargetOptions } from './import-targets.ts'
 import { checkMessageFile, FORMATS, type Format, openMessageFile } from './message-files.ts'
 import { openRejects, type Rejects } from './rejects.ts'
 import { readReports } from './report-file.ts'
-import { grouped, progressBar, shown, styled, type Terminal, table } from './terminal.ts'
+import { grouped, progressBar, shown, type Terminal } from './terminal.ts'
 
 type Options = TargetOptions & {
   readonly format?: Format
@@ -27,10 +26,6 @@ type Options = TargetOptions & {
   readonly stringIds?: true
   readonly json?: true
 }
-
-const ENTRIES_A_BATCH = 1000
-const BYTES_A_BATCH = 4 * 1024 * 1024
-const BATCHES_AT_ONCE = 4
 
 export const addImportCommand = (
   program: Command,
@@ -135,7 +130,7 @@ const runImport = async (
     await target?.close()
   }
   const seconds = elapsedMs(started, monotonicNow()) / 1000
-  say({ out, err }, options, { tally, rejects, failures, seconds })
+  showOutcome({ out, err }, options, { tally, rejects, failures, seconds })
   return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
 }
 
@@ -212,172 +207,3 @@ const stopOnSignal = () => {
 
 const rateOf = (done: number, started: MonotonicMs): number =>
   Math.round(done / Math.max(0.001, elapsedMs(started, monotonicNow()) / 1000))
-
-/**
- * Sends several batches at once and passes on the results in the order of the file. If a batch fails, the results of the
- * others are still passed on, and `leave` gets the number of messages whose outcome is unknown.
- */
-const takeAll = async (
-  pieces: AsyncIterable<FileEntries>,
-  target: Target,
-  tell: (entry: FileEntry, result: Result) => void,
-  leave: (count: number) => void,
-): Promise<void> => {
-  const batches = createOrderedBatches(BATCHES_AT_ONCE)
-  let failure: { readonly error: unknown } | undefined
-  const fail = (error: unknown): void => {
-    failure ??= { error }
-  }
-  const send = async (batch: readonly FileEntry[]): Promise<void> => {
-    const messages = batch.flatMap((each) => ('entry' in each ? [each.entry] : []))
-    const results = target.take(messages).catch((error: unknown) => {
-      fail(error)
-      leave(messages.length)
-      return undefined
-    })
-    await batches.add(results, (taken) => {
-      try {
-        if (taken !== undefined) tellAll(batch, taken, tell)
-      } catch (error) {
-        fail(error)
-      }
-    })
-  }
-  try {
-    let batch: FileEntry[] = []
-    let bytes = 0
-    for await (const entries of pieces) {
-      for (const entry of entries) {
-        batch.push(entry)
-        bytes += sizeOf(entry)
-        if (batch.length < ENTRIES_A_BATCH && bytes < BYTES_A_BATCH) continue
-        await send(batch)
-        batch = []
-        bytes = 0
-        if (failure !== undefined) throw failure.error
-      }
-    }
-    if (batch.length > 0 && failure === undefined) await send(batch)
-  } finally {
-    await batches.settled()
-  }
-  if (failure !== undefined) throw failure.error
-}
-
-const tellAll = (
-  batch: readonly FileEntry[],
-  taken: readonly Result[],
-  tell: (entry: FileEntry, result: Result) => void,
-): void => {
-  let next = 0
-  let failure: { readonly error: unknown } | undefined
-  for (const each of batch) {
-    const result = 'entry' in each ? taken[next++] : { ...each, status: 'rejected', reason: each.problem }
-    if (result === undefined) throw new CommandFailed('the response has fewer results than messages were sent')
-    try {
-      tell(each, result)
-    } catch (error) {
-      // Committed messages must be counted, even if their results can no longer be listed.
-      failure ??= { error }
-    }
-  }
-  if (failure !== undefined) throw failure.error
-}
-
-const sizeOf = (entry: FileEntry): number => {
-  const text = 'entry' in entry ? (entry.entry as { readonly text?: unknown } | null)?.text : undefined
-  return typeof text === 'string' ? text.length : 0
-}
-
-type Tally = ReturnType<typeof createTally>
-
-const createTally = () => {
-  const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
-  const unknownReports = new Map<string, { readonly id: Id; count: number }>()
-  let unanswered = 0
-  let unlisted = 0
-  return {
-    counts,
-    done: () => Object.values(counts).reduce((sum, count) => sum + count, 0),
-    add: (entry: FileEntry, { status, isReportUnknown }: Result): void => {
-      counts[status as keyof IntakeCounts]++
-      if (isReportUnknown !== true || status === 'conflict' || !('entry' in entry)) return
-      const { report_id: id } = entry.entry as { readonly report_id: Id }
-      const known = unknownReports.get(String(id))
-      if (known !== undefined) known.count++
-      else if (unknownReports.size < UNKNOWN_REPORTS_MAX) unknownReports.set(String(id), { id, count: 1 })
-      else unlisted++
-    },
-    leave: (count: number): void => {
-      unanswered += count
-    },
-    unanswered: () => unanswered,
-    unknownReports: () => [...unknownReports.values()].toSorted((a, b) => b.count - a.count),
-    unlisted: () => unlisted,
-  }
-}
-
-const UNKNOWN_REPORTS_MAX = 10_000
-const UNKNOWN_REPORTS_SHOWN = 20
-
-type Outcome = {
-  readonly tally: Tally
-  readonly rejects: Rejects
-  readonly failures: readonly string[]
-  readonly seconds: number
-}
-
-const say = ({ out, err }: Terminal, options: Options, { tally, rejects, failures, seconds }: Outcome): void => {
-  out.write(
-    options.json === true ? `${JSON.stringify(summaryJson(tally, failures))}\n` : summary(out, tally.counts, seconds),
-  )
-  for (const line of rejects.first) err.write(`${styled(err, 'red', line)}\n`)
-  if (rejects.count() > rejects.first.length)
-    err.write(`… and ${grouped(rejects.count() - rejects.first.length)} more\n`)
-  if (rejects.count() > 0)
-    err.write(`${rejects.isWhole() ? 'Full list' : 'Incomplete list'}: ${shown(options.rejects)}\n`)
-  warnOfUnknownReports(err, tally)
-  for (const failure of failures) err.write(`${styled(err, 'red', 'copilot-credits:')} ${shown(failure)}\n`)
-  if (failures.length === 0) return
-  if (tally.unanswered() > 0)
-    err.write(`${grouped(tally.unanswered())} more messages may or may not have been charged.\n`)
-  err.write('Accepted messages are charged. Run the command again to import the rest; nothing is charged twice.\n')
-}
-
-const summaryJson = (tally: Tally, failures: readonly string[]): object => {
-  const unknown = tally.unknownReports()
-  return {
-    ...tally.counts,
-    ...(unknown.length > 0 && {
-      unknown_reports: unknown.map(({ id, count }) => ({ report_id: id, messages: count })),
-    }),
-    ...(failures.length > 0 && { complete: false }),
-  }
-}
-
-/** A wrong report id means a wrong price, and only the owner of the data can notice. */
-const warnOfUnknownReports = (err: Terminal['err'], tally: Tally): void => {
-  const unknown = tally.unknownReports()
-  if (unknown.length === 0) return
-  const messages = unknown.reduce((sum, { count }) => sum + count, tally.unlisted())
-  const list = unknown
-    .slice(0, UNKNOWN_REPORTS_SHOWN)
-    .map(({ id, count }) => `${JSON.stringify(id)} (${grouped(count)})`)
-    .join(', ')
-  const more = unknown.length > UNKNOWN_REPORTS_SHOWN || tally.unlisted() > 0 ? ' and others' : ''
-  const text =
-    `${grouped(messages)} ${messages === 1 ? 'message names a report' : 'messages name reports'} missing from the ` +
-    `catalogue and ${messages === 1 ? 'is' : 'are'} priced by text: ${list}${more}`
-  err.write(`${styled(err, 'yellow', shown(text))}\n`)
-}
-
-const summary = (out: Terminal['out'], counts: IntakeCounts, seconds: number): string => {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
-  const columns = [
-    { title: 'result', align: 'left' },
-    { title: 'messages', align: 'right' },
-  ] as const
-  const rows = Object.entries(counts).map(([status, count]) => [status, grouped(count)])
-  const rate = Math.round(total / Math.max(seconds, 0.001))
-  return `${table(out, columns, rows, [['total', grouped(total)]])}${seconds.toFixed(1)} s, ${grouped(rate)} messages/s\n`
-}

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { Command } from 'commander'
 import { addKeysCommand } from './keys.ts'
@@ -25,4 +29,19 @@ test('rejects U+0000 and lone surrogates in arguments before opening the databas
       )
     }
   }
+})
+
+test('says that there are no keys instead of printing an empty table', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-'))
+  const list = async (...options: readonly string[]): Promise<string> => {
+    const out = new PassThrough()
+    const program = new Command()
+    addKeysCommand(program, { out, err: out }, () => ({ DATABASE_URL: `sqlite:${join(folder, 'keys.db')}` }))
+    await program.parseAsync(['keys', 'list', ...options], { from: 'user' })
+    out.end()
+    return text(out)
+  }
+  assert.equal(await list(), 'No API keys.\n')
+  assert.deepEqual(JSON.parse(await list('--json')), { keys: [] })
+  rmSync(folder, { recursive: true })
 })

@@ -1,10 +1,10 @@
 /** `copilot-credits keys`: the API keys of an organization. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Store } from '#compose/store.ts'
 import { type Environment, readConfig } from '#config.ts'
 import { SCOPES, type Scope } from '#ledger/ledger.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import type { Store } from '#service.ts'
 import { CommandFailed } from './failure.ts'
 import { shown, styled, type Terminal, table } from './terminal.ts'
 
@@ -28,7 +28,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
     new Option('--organization <id>', 'Organization that owns the keys').default('default').argParser(plain)
 
   const withStore = async (id: string, work: (store: Store) => Promise<void>): Promise<void> => {
-    const { openStore } = await import('#service.ts')
+    const { openStore } = await import('#compose/store.ts')
     const store = await openStore(readConfig(environment()))
     try {
       if ((await store.organizations.find(id)) === undefined) throw new CommandFailed(`no such organization: ${id}`)
@@ -77,6 +77,10 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
         }))
         if (json === true) {
           out.write(`${JSON.stringify({ keys: rows }, null, 2)}\n`)
+          return
+        }
+        if (rows.length === 0) {
+          out.write('No API keys.\n')
           return
         }
         const columns = ['id', 'name', 'scopes', 'created', 'revoked'].map(

@@ -1,5 +1,6 @@
 /** The list of rejected and conflicting messages: place, id and reason, never a text. */
 import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { fileProblem } from '#formats/file-problem.ts'
 import { CommandFailed } from './failure.ts'
 import type { FileEntry } from './file-entry.ts'
 import type { Result } from './import-targets.ts'
@@ -87,7 +88,8 @@ const attempt = <T>(path: string, act: () => T): T => {
   try {
     return act()
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandFailed(`cannot write rejected messages to ${path} (${reason}); choose another file with --rejects`)
+    throw new CommandFailed(
+      `cannot write rejected messages to ${path} (${fileProblem(error)}); choose another file with --rejects`,
+    )
   }
 }

@@ -1,6 +1,7 @@
 /** Reads a file of reports. Validates each like `PUT /v1/reports/:id`, and all of them before the first price is set. */
 import { readFile } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
+import { fileProblem } from '#formats/file-problem.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, type JsonElement, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
@@ -56,7 +57,7 @@ const readWhole = async (path: string): Promise<Buffer> => {
     const bytes = await readFile(path)
     return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes
   } catch (error) {
-    throw new WrongFile(path, `: ${error instanceof Error ? error.message : error}`)
+    throw new WrongFile(path, `: ${fileProblem(error)}`)
   }
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
+import { samplePeriod } from '#upstream/sample/sample.ts'
 import { CommandFailed } from './failure.ts'
 import { shown, styled, type Terminal } from './terminal.ts'
 
@@ -31,7 +32,7 @@ export const addSandboxCommand = (program: Command, { out, err }: Terminal): voi
     .option('--missing <ids>', 'Comma-separated ids of reports to answer with 404', list)
     .option('--quiet', 'Do not print a line per request')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
-      const { createSandbox, samplePeriod } = await import('#service.ts')
+      const { createSandbox } = await import('#sandbox/sandbox.ts')
       const server = createSandbox({
         messages: messages ?? samplePeriod.messages,
         reports: reports ?? samplePeriod.reports,

@@ -6,7 +6,7 @@ import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
 import { toUsageText, type UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
-import type { PeriodFiles } from '#service.ts'
+import type { PeriodFiles } from '#upstream/file-source.ts'
 import { CommandFailed } from './failure.ts'
 import { grouped, progressBar, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
@@ -57,7 +57,7 @@ const readLines = async (
 ): Promise<readonly UsageLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
   // Imported here, so that `rate` does not wait for the HTTP client to load.
-  const { openListing } = await import('#service.ts')
+  const { openListing } = await import('#compose/listing.ts')
   const { listing, close } = openListing({
     config,
     files,

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { CopilotService } from '#current-period/copilot-service.ts'
+import { fileProblem } from '#formats/file-problem.ts'
 import { parseJson } from '#formats/json-listing.ts'
 import { ServiceError } from '#model/errors.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -92,5 +93,4 @@ const readReports = async (path: string): Promise<ReadonlyMap<string, Report>> =
 const idOf = (report: unknown): string =>
   String(typeof report === 'object' && report !== null && 'id' in report ? report.id : undefined)
 
-const toUnusable = (path: string, cause: unknown): UnusableFile =>
-  new UnusableFile(path, cause instanceof Error ? cause.message : String(cause), { cause })
+const toUnusable = (path: string, cause: unknown): UnusableFile => new UnusableFile(path, fileProblem(cause), { cause })

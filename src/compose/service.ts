@@ -1,0 +1,136 @@
+/** The service: the store, the listing, and what answers from both. */
+import { hkdfSync } from 'node:crypto'
+import { createReadings, type Readings } from '#answering/readings.ts'
+import type { RenderingObserver } from '#answering/renderings.ts'
+import type { Config } from '#config.ts'
+import type { Listing, UsageSum } from '#current-period/listing.ts'
+import type { ListingCache } from '#current-period/listing-cache.ts'
+import { createUpstreamRecorder, type UpstreamRecorderNeeds } from '#current-period/upstream-recorder.ts'
+import { type Access, createAccess } from '#identity/access.ts'
+import { createHostCheck } from '#identity/host-names.ts'
+import type { Organizations } from '#identity/organizations.ts'
+import type { Intake } from '#intake/intake.ts'
+import type { OwnReports } from '#intake/own-reports.ts'
+import type { UsageLine } from '#model/usage-line.ts'
+import { standardRateCard } from '#rating/rate-card.ts'
+import { createStoreCheck } from '#store/store-check.ts'
+import { type ListingNeeds, listingCacheOf } from './listing.ts'
+import { openStoreParts, type StoreNeeds } from './store.ts'
+
+export type ServiceNeeds<T> = StoreNeeds &
+  Omit<ListingNeeds<T>, 'files' | 'progress'> & {
+    readonly renderPages: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
+    readonly sizeOf: (usage: T) => number
+    readonly observeRecording: UpstreamRecorderNeeds['observe']
+    readonly observeNotListed: (sum: UsageSum) => void
+    readonly observeRenderings: RenderingObserver
+    /** Whether only this machine can reach the service. */
+    readonly isLoopback: boolean
+  }
+
+export type Service<T> = {
+  /** Holds the upstream's listing, or the bundled sample. */
+  readonly listingCache: ListingCache<T>
+  readonly hasUpstream: boolean
+  /** Whether the bundled sample is served, because the database has no messages and no keys. */
+  readonly isSample: () => Promise<boolean>
+  readonly readings: Readings<T>
+  /** Signs dashboard sessions. Every process on one database has the same secret. */
+  readonly sessionSecret: string
+  readonly intake: Intake
+  readonly organizations: Organizations
+  readonly access: Access
+  readonly reports: OwnReports
+  /** Whether any organization ever had an API key. */
+  readonly hasKey: () => Promise<boolean>
+  /** Tries a write, at most once a second. Throws StoreError if it fails. */
+  readonly checkStore: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** Opens the database. Throws StoreError. */
+export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
+  const { config, now, clock } = needs
+  const store = await openStoreParts(needs)
+  const { ledger, copilot, pricer, intake, organizations } = store
+  const hasUpstream = config.upstreamUrl !== undefined
+  const recorder = createUpstreamRecorder({
+    intake,
+    findOrganization: organizations.find,
+    observe: needs.observeRecording,
+    now,
+  })
+  const access = createAccess({
+    store: ledger.keys,
+    demand: config.auth === 'none' ? 'none' : needs.isLoopback ? 'if-any' : 'required',
+    answersTo: createHostCheck([
+      config.host,
+      ...config.allowedHosts,
+      ...(config.publicUrl ? [config.publicUrl.hostname] : []),
+    ]),
+    clock,
+    now,
+  })
+  const seeTime = (): void => {
+    // If the store fails, every other use of it reports the failure.
+    ledger.latestInstant(clock()).catch(() => {})
+  }
+  seeTime()
+  const seeing = setInterval(seeTime, TIME_SEEN_EVERY_MS).unref()
+  let wasTouched = hasUpstream
+  const isSample = async (): Promise<boolean> => {
+    wasTouched ||= !(await ledger.isEmpty()) || (await ledger.keys.any())
+    return !wasTouched
+  }
+  const seen = (listing: Listing): void => {
+    recorder.seen(listing)
+    // The recorder logs failures, and requests to the ledger get them.
+    readings.compare(listing).catch(() => {})
+  }
+  const listingCache = listingCacheOf(needs, { copilot, pricer, seen: hasUpstream ? seen : undefined })
+  const readings = createReadings({
+    ledger,
+    listingCache,
+    recorder,
+    findOrganization: organizations.find,
+    hasUpstream,
+    isSample,
+    rateCards: new Map([[standardRateCard.version, standardRateCard]]),
+    render: needs.renderPages,
+    sizeOf: needs.sizeOf,
+    clock,
+    now,
+    observeNotListed: needs.observeNotListed,
+    observeRenderings: needs.observeRenderings,
+    limits: { longReadingsMax: longReadingsMaxOf(config), answerBytesMax: config.answerBytesMax },
+  })
+  return {
+    listingCache,
+    hasUpstream,
+    isSample,
+    readings,
+    sessionSecret: sessionSecretOf(store.contentKey),
+    intake,
+    organizations,
+    access,
+    reports: store.reports,
+    hasKey: () => ledger.keys.any(),
+    checkStore: createStoreCheck({ check: ledger.check, now }),
+    close: async () => {
+      clearInterval(seeing)
+      await copilot.close()
+      await recorder.close()
+      await ledger.close()
+    },
+  }
+}
+
+const sessionSecretOf = (contentKey: string): string =>
+  Buffer.from(hkdfSync('sha256', contentKey, '', 'copilot-credits session', 32)).toString('base64url')
+
+/** A long read holds a connection. Half of the pool stays free for short reads and writes. */
+const longReadingsMaxOf = ({ database, longReadingsMax, databasePoolSize }: Config): number =>
+  database.kind === 'sqlite' ? longReadingsMax : Math.min(longReadingsMax, Math.floor(databasePoolSize / 2))
+
+/** How often the store records the time. It stops a calendar change from moving a period that began before a clock was set back. */
+const TIME_SEEN_EVERY_MS = 60_000

@@ -1,0 +1,120 @@
+/** The database and what writes to it: for the service, and for commands that work without a server. */
+import type { Config } from '#config.ts'
+import type { CopilotService } from '#current-period/copilot-service.ts'
+import { createAccess } from '#identity/access.ts'
+import { createOrganizations } from '#identity/organizations.ts'
+import { createIntake, type IntakeCounts, type IntakeNeeds } from '#intake/intake.ts'
+import { createOwnReports } from '#intake/own-reports.ts'
+import type { Ledger } from '#ledger/ledger.ts'
+import type { StoreObserver } from '#ledger/notices.ts'
+import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
+import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
+import type { PostgresLedger } from '#store/postgres/ledger.ts'
+import { checkFile } from '#store/sqlite/backup.ts'
+import { createSqliteLedger } from '#store/sqlite/ledger.ts'
+import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
+
+/** The store and its use cases without a server. Throws StoreError. */
+export const openStore = async (config: Config) => {
+  const [clock, now] = [() => Date.now(), monotonicNow]
+  const ignore = (): void => {}
+  const { ledger, distribute, organizations, reports, intake, close } = await openStoreParts({
+    config,
+    observeCall: ignore,
+    observeIntake: ignore,
+    observeStore: ignore,
+    clock,
+    now,
+  })
+  const access = createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now })
+  return { organizations, access, intake, reports, distribute, close }
+}
+
+export type Store = Awaited<ReturnType<typeof openStore>>
+
+export type StoreNeeds = Omit<CopilotNeeds, 'files'> & {
+  readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
+  readonly observeStore: StoreObserver
+  readonly clock: () => EpochMs
+}
+
+/** Throws StoreError. */
+export const openStoreParts = async ({ config, observeCall, observeIntake, observeStore, clock, now }: StoreNeeds) => {
+  const { ledger, distribute } = await openLedger(config, observeStore)
+  await prepareDefault(ledger, config, clock())
+  const copilot = createCopilot({ config, observeCall, now })
+  const reports = createOwnReports({ store: ledger.reports, now })
+  const contentKey = config.contentKey ?? (await ledger.contentKey())
+  const pricer = pricerOf(contentKey)
+  const intake = createIntake({
+    ledger,
+    pricer,
+    reportsOf: config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now),
+    clock,
+    observe: observeIntake,
+    limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },
+  })
+  return {
+    ledger,
+    /** Undefined if the store cannot be distributed. */
+    distribute,
+    copilot,
+    organizations: createOrganizations({ ledger, clock, now }),
+    reports,
+    contentKey,
+    pricer,
+    intake,
+    close: async (): Promise<void> => {
+      await copilot.close()
+      await ledger.close()
+    },
+  }
+}
+
+type OpenLedger = { readonly ledger: Ledger; readonly distribute?: PostgresLedger['distribute'] }
+
+/** Throws StoreError. */
+const openLedger = async (
+  { database, databasePoolSize }: Pick<Config, 'database' | 'databasePoolSize'>,
+  observe: StoreObserver,
+): Promise<OpenLedger> => {
+  if (database.kind === 'sqlite') return { ledger: await createSqliteLedger({ path: database.path }, observe) }
+  // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
+  const { createPostgresLedger } = await import('#store/postgres/ledger.ts')
+  const ledger = await createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
+  return { ledger, distribute: ledger.distribute }
+}
+
+/** In a new store, `default` has no creation time yet. Sets the creation time, and the calendar from the settings. */
+const prepareDefault = async (
+  { organizations }: Ledger,
+  { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
+  time: EpochMs,
+): Promise<void> => {
+  const found = await organizations.find(DEFAULT_ORGANIZATION)
+  if (found === undefined || found.createdAt !== 0) return
+  await organizations.update(DEFAULT_ORGANIZATION, (organization) =>
+    organization.createdAt !== 0
+      ? organization
+      : {
+          ...organization,
+          createdAt: time,
+          calendar: [{ effectiveFrom: organization.calendar[0].effectiveFrom, timeZone, anchorDay }],
+        },
+  )
+}
+
+const reportsFrom =
+  (copilot: CopilotService, { upstreamTimeoutMs }: Config, now: MonotonicClock): IntakeNeeds['reportsOf'] =>
+  (ids) => {
+    const lookup = copilot.lookUpReports(laterBy(now(), upstreamTimeoutMs))
+    for (const id of ids) lookup.want(id)
+    return lookup.reports()
+  }
+
+/** Resolves to the problems of the database, one sentence each. Throws StoreError if it cannot be opened. */
+export const checkDatabase = async ({ database }: Pick<Config, 'database'>): Promise<readonly string[]> => {
+  if (database.kind === 'sqlite') return checkFile(database.path)
+  const { checkPostgres } = await import('#store/postgres/check.ts')
+  return checkPostgres(database.url)
+}
