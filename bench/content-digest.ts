@@ -1,6 +1,7 @@
 /** What does the digest of a message cost, and what would it cost with `createHmac` instead of RFC 2104 written out? */
 import { createHmac } from 'node:crypto'
-import { canonicalContent, createContentDigest, DIGEST_BYTES } from '../src/intake/content-digest.ts'
+import { canonicalContent, createContentDigest } from '../src/intake/content-digest.ts'
+import { DIGEST_BYTES } from '../src/model/usage-record.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
 import { compareInTurns, cpuOfRuns } from './turns.ts'

@@ -4,10 +4,10 @@
  */
 import pg from 'pg'
 import { isCanonicalTimestamp } from '../src/model/timestamp.ts'
-import { bigints, byteStrings, smallints, texts } from '../src/store/postgres/binary-arrays.ts'
+import { bigints, byteStrings, integers, texts } from '../src/store/postgres/binary-arrays.ts'
 import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
 import { startPostgres } from '../test/postgres-server.ts'
-import { recordMaker } from './records.ts'
+import { FIRST, recordMaker } from './records.ts'
 import { median, type Report } from './report.ts'
 import { cpuOf, ratio, takeTurns } from './turns.ts'
 
@@ -17,7 +17,7 @@ const ROUNDS = 21
 
 type Columns = {
   readonly bigints: readonly (readonly number[])[]
-  readonly smallints: readonly number[]
+  readonly integers: readonly number[]
   readonly texts: readonly (readonly (string | undefined)[])[]
   readonly byteStrings: readonly (readonly Uint8Array[])[]
 }
@@ -25,17 +25,17 @@ type Columns = {
 const WAYS: Readonly<Record<string, (columns: Columns) => unknown[]>> = {
   'binary arrays': (columns) => [
     ...columns.bigints.map(bigints),
-    smallints(columns.smallints),
+    integers(columns.integers),
     ...columns.texts.map(texts),
     ...columns.byteStrings.map(byteStrings),
   ],
   'array literals': (columns) => [
     ...columns.bigints.map((values) => `{${values.join(',')}}`),
-    `{${columns.smallints.join(',')}}`,
+    `{${columns.integers.join(',')}}`,
     ...columns.texts.map((values) => `{${values.map(quoted).join(',')}}`),
     ...columns.byteStrings.map((values) => `{${values.map((bytes) => `"\\\\x${hex(bytes)}"`).join(',')}}`),
   ],
-  "pg's conversion": (columns) => [...columns.bigints, columns.smallints, ...columns.texts, ...columns.byteStrings],
+  "pg's conversion": (columns) => [...columns.bigints, columns.integers, ...columns.texts, ...columns.byteStrings],
 }
 
 const PLAIN = /^[\w.:@/+-]+$/
@@ -95,17 +95,15 @@ const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): C
     bigints: [
       records.map(({ messageId }) => messageId as number),
       records.map(({ at }) => at),
-      records.map(({ dayStart }) => dayStart),
+      records.map(() => FIRST),
+      records.map((_, index) => index),
       records.map(({ credits }) => credits),
       records.map(({ at }) => at),
     ],
-    smallints: records.map(() => 1),
+    integers: records.map(() => 0),
     texts: [
       records.map(() => ''),
       records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp)),
-      records.map(({ member }) => member),
-      records.map(({ reportId }) => (reportId === undefined ? undefined : String(reportId))),
-      records.map(({ reportName }) => reportName),
     ],
     byteStrings: [records.map(({ measurement }) => measurement), records.map(({ digest }) => digest)],
   }
@@ -113,7 +111,7 @@ const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): C
 
 /** Inserts records as the ledger does, without the totals. */
 const INSERT = `
-  INSERT INTO usage_record (organization_id, revision, message_number, at_ms, day_start, credits_micros, recorded_at,
-    rate_card_id, message_name, timestamp, member, report_id, report_name, measurement, digest)
-  SELECT 'default', 0, * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
-    $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::bytea[])`
+  INSERT INTO record (organization_id, message_number, at_ms, day_start, cell_id, credits_micros, recorded_at, revision,
+    message_name, timestamp, measurement, digest)
+  SELECT 'default', * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+    $7::integer[], $8::text[], $9::text[], $10::bytea[], $11::bytea[])`

@@ -7,7 +7,7 @@ import { Connection } from '../src/store/postgres/connection.ts'
 import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
 import { RecordWriter } from '../src/store/postgres/record-writer.ts'
 import { startPostgres } from '../test/postgres-server.ts'
-import { FIRST, recordMaker } from './records.ts'
+import { batchOf, recordMaker } from './records.ts'
 import { median, type Report } from './report.ts'
 import { ratio, takeTurns } from './turns.ts'
 
@@ -38,7 +38,7 @@ export const benchPostgresQueue = async (report: Report, batches: readonly numbe
     const keepAppending = async (): Promise<void> => {
       while (performance.now() < startedAt + seconds * 1000) {
         const records = Array.from({ length: batch }, () => recordOf(nextId++))
-        await queue.append({ organizationId: 'default', records, onChange: 'refuse', recordedAt: FIRST })
+        await queue.append(batchOf('default', records))
         rows += batch
       }
     }

@@ -8,16 +8,14 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { NewRecord } from '../src/ledger/ledger.ts'
-import { credits } from '../src/model/credits.ts'
+import type { Priced } from '../src/model/usage-record.ts'
 import { measure } from '../src/rating/measure.ts'
 import { packMeasurement } from '../src/rating/packed-measurement.ts'
 import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { batchOf, DAY_MS, recordOf, START } from '../test/priced.ts'
 import { type Running, startService } from './processes.ts'
 import { median, type Report } from './report.ts'
 
-const START = Date.parse('2024-05-01T00:00:00Z')
-const DAY_MS = 86_400_000
 const READERS = 200
 const STAYS_MS = 1000
 const SECONDS = 10
@@ -134,26 +132,24 @@ const ask = (port: number, { path, posts = false }: { path: string; posts?: bool
 const fill = async (path: string, messages: number): Promise<void> => {
   const ledger = await createSqliteLedger({ path })
   const calendar = [{ effectiveFrom: -8_640_000_000_000_000, timeZone: 'UTC', anchorDay: 1 }] as const
-  await ledger.organizations.create({ id: 'small', name: 'Small', createdAt: START, calendar })
+  const small = { id: 'small', name: 'Small', createdAt: START, calendar }
+  await ledger.decide('small', { kind: 'create-organization', organization: small })
   const measurement = packMeasurement(measure('How much is left of the budget?'))
-  const recordOf = (id: number, of: number): NewRecord => {
-    const at = START + Math.floor((id * 31 * DAY_MS) / of)
-    return {
-      ...{ messageId: id, at, timestamp: new Date(at).toISOString(), credits: credits(1_850_000), measurement },
-      ...{ rateCard: 'standard-2024', digest: new Uint8Array(16), dayStart: Math.floor(at / DAY_MS) * DAY_MS },
-    }
-  }
-  const append = (organizationId: string, records: readonly NewRecord[]) =>
-    ledger.append({ organizationId, records, onChange: 'refuse', recordedAt: START })
+  const messageOf = (id: number, of: number): Priced => ({
+    ...recordOf(id, { at: START + Math.floor((id * 31 * DAY_MS) / of) }),
+    measurement,
+  })
+  const append = (organizationId: string, records: readonly Priced[]) =>
+    ledger.append(batchOf(records, { organizationId }))
   await append(
     'small',
-    Array.from({ length: 100 }, (_, id) => recordOf(id, 100)),
+    Array.from({ length: 100 }, (_, id) => messageOf(id, 100)),
   )
   for (let first = 0; first < messages; first += 10_000) {
     const count = Math.min(10_000, messages - first)
     await append(
       'default',
-      Array.from({ length: count }, (_, index) => recordOf(first + index, messages)),
+      Array.from({ length: count }, (_, index) => messageOf(first + index, messages)),
     )
   }
   await ledger.close()

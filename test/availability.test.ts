@@ -7,14 +7,12 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startService } from '../bench/processes.ts'
-import type { NewRecord } from '../src/ledger/ledger.ts'
-import { credits } from '../src/model/credits.ts'
+import type { Priced } from '../src/model/usage-record.ts'
 import { measure } from '../src/rating/measure.ts'
 import { packMeasurement } from '../src/rating/packed-measurement.ts'
 import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { batchOf, DAY_MS, recordOf, START } from './priced.ts'
 
-const START = Date.parse('2024-05-01T00:00:00Z')
-const DAY_MS = 86_400_000
 const MESSAGES = 300_000
 const MONTH = '/usage?period=2024-05'
 const SMALL = '/usage?organization=small&period=2024-05'
@@ -28,27 +26,19 @@ const hoursOf = (number: number): string =>
 const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-availability-'))
 const DATABASE_URL = `sqlite:${join(folder, 'ledger.db')}`
 
-const recordOf = (id: number, of: number): NewRecord => {
-  const at = START + Math.floor((id * 31 * DAY_MS) / of)
-  return {
-    messageId: id,
-    at,
-    timestamp: new Date(at).toISOString(),
-    credits: credits(1_850_000),
-    rateCard: 'standard-2024',
-    measurement: packMeasurement(measure('How much is left of the budget?')),
-    digest: new Uint8Array(16),
-    dayStart: Math.floor(at / DAY_MS) * DAY_MS,
-  }
-}
+const messageOf = (id: number, of: number): Priced => ({
+  ...recordOf(id, { at: START + Math.floor((id * 31 * DAY_MS) / of) }),
+  measurement: packMeasurement(measure('How much is left of the budget?')),
+})
 
 const fill = async (): Promise<void> => {
   const ledger = await createSqliteLedger({ path: join(folder, 'ledger.db') })
   const calendar = [{ effectiveFrom: -8_640_000_000_000_000, timeZone: 'UTC', anchorDay: 1 }] as const
-  await ledger.organizations.create({ id: 'small', name: 'Small', createdAt: START, calendar })
+  const small = { id: 'small', name: 'Small', createdAt: START, calendar }
+  await ledger.decide('small', { kind: 'create-organization', organization: small })
   const append = (organizationId: string, first: number, count: number, of: number) => {
-    const records = Array.from({ length: count }, (_, index) => recordOf(first + index, of))
-    return ledger.append({ organizationId, records, onChange: 'refuse', recordedAt: START })
+    const records = Array.from({ length: count }, (_, index) => messageOf(first + index, of))
+    return ledger.append(batchOf(records, { organizationId }))
   }
   await append('small', 0, 100, 100)
   for (let first = 0; first < MESSAGES; first += 10_000) await append('default', first, 10_000, MESSAGES)

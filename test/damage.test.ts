@@ -48,23 +48,35 @@ const run = (path: string, sql: string): void => {
 const WRONG: readonly { readonly name: string; readonly sql: string; readonly says: RegExp }[] = [
   {
     name: 'missing records',
-    sql: 'DELETE FROM usage_record WHERE at_ms > 1715300000000 AND at_ms < 1715900000000 AND message_id % 2 = 0',
+    sql: 'DELETE FROM record WHERE at_ms > 1715300000000 AND at_ms < 1715900000000 AND message_id % 2 = 0',
     says: /the total says 20 messages and \d+ micro-credits, the records add up to 10 messages/,
   },
   {
     name: 'a record with a changed amount',
-    sql: 'UPDATE usage_record SET credits_micros = credits_micros + 1 WHERE message_id = 100003',
+    sql: 'UPDATE record SET credits_micros = credits_micros + 1 WHERE message_id = 100003',
     says: /micro-credits/,
   },
   {
     name: 'a missing total of a day',
-    sql: 'DELETE FROM daily_total WHERE day_start = 1715299200000',
+    sql: 'DELETE FROM day WHERE day_start = 1715299200000',
     says: /the total says 0 messages/,
   },
   {
-    name: 'a wrong total of a member',
-    sql: "UPDATE daily_group_total SET messages = messages + 1 WHERE member = 'user-3' AND day_start = 1715299200000",
+    name: 'a wrong total of a member on a day',
+    sql: `UPDATE day_cell SET messages = messages + 1
+          WHERE day_start = 1715299200000 AND cell_id = (SELECT cell_id FROM cell WHERE member = 'user-3')`,
     says: /member "user-3"/,
+  },
+  {
+    name: 'a wrong total of a member in a period',
+    sql: `UPDATE period_cell SET credits_micros = credits_micros + 1
+          WHERE cell_id = (SELECT cell_id FROM cell WHERE member = 'user-3')`,
+    says: /period starting 2024-05-01T00:00:00.000Z, report none, member "user-3"/,
+  },
+  {
+    name: 'a record that names another day',
+    sql: 'UPDATE record SET day_start = day_start + 86400000 WHERE message_id = 100003',
+    says: /1 records name another day/,
   },
 ]
 
@@ -88,7 +100,7 @@ describe('a SQLite file with', () => {
   test('a broken chain of amendments fails "db check"', async () => {
     using folder = temporaryFolder()
     await fill(`sqlite:${folder.database}`, 2)
-    run(folder.database, 'UPDATE usage_record SET revision = 1 WHERE message_id = 100000')
+    run(folder.database, 'UPDATE record SET revision = 1 WHERE message_id = 100000')
     assert.match(
       checkFile(folder.database).join('\n'),
       /message 100000 .*revision 1 does not supersede the one before it/,
@@ -125,8 +137,8 @@ describe('a SQLite file with', () => {
     // As if pages with records were lost. The changed total invalidates cached responses.
     run(
       folder.database,
-      `DELETE FROM usage_record WHERE at_ms BETWEEN 1714600000000 AND 1714900000000;
-       UPDATE daily_total SET version = version + 1 WHERE day_start = 1714694400000`,
+      `DELETE FROM record WHERE at_ms BETWEEN 1714600000000 AND 1714900000000;
+       UPDATE day SET version = version + 1 WHERE day_start = 1714694400000`,
     )
     assert.deepEqual(await statuses(), [503, 503, 503, 503])
     assert.match(service.logged(), /the database is damaged/)
@@ -138,8 +150,8 @@ describe('a SQLite file with', () => {
     run(
       folder.database,
       `CREATE TABLE ballast (content BLOB);
-       INSERT INTO ballast SELECT zeroblob(1048576) FROM usage_record LIMIT 33;
-       DELETE FROM usage_record WHERE message_id = 100000`,
+       INSERT INTO ballast SELECT zeroblob(1048576) FROM record LIMIT 33;
+       DELETE FROM record WHERE message_id = 100000`,
     )
     const notices: StoreNotice[] = []
     const { promise: told, resolve: tell } = Promise.withResolvers<void>()
@@ -178,12 +190,17 @@ describe('a PostgreSQL database with', () => {
       return (await checkPostgres(url)).join('\n')
     }
     assert.match(
-      await found('UPDATE usage_record SET revision = 1 WHERE message_number = 100000'),
+      await found('UPDATE record SET revision = 1 WHERE message_number = 100000'),
       /message 100000 .*not consecutive/,
     )
-    assert.match(await found("UPDATE daily_group_total SET messages = 9 WHERE member = 'user-3'"), /member user-3/)
     assert.match(
-      await found('DELETE FROM usage_record WHERE day_start = 1715299200000'),
+      await found(
+        "UPDATE day_cell SET messages = 9 WHERE cell_id = (SELECT cell_id FROM cell WHERE member = 'user-3')",
+      ),
+      /member user-3/,
+    )
+    assert.match(
+      await found('DELETE FROM record WHERE day_start = 1715299200000'),
       /2024-05-10T00:00:00Z: the total says 20 messages .*, the records add up to 0/,
     )
     await client.end()

@@ -33,7 +33,13 @@ describe('the settings', () => {
 
 /** The documents that describe only the present. The others also describe the past. */
 const WRITTEN = DOCUMENTS.filter((path) => !/CHANGELOG|DECISIONS/.test(path))
-const OTHER_VARIABLES = ['IMAGE_TARGET', 'COPILOT_CREDITS_KEY', 'TEST_DATABASE_URL', 'MESSAGE_DATA']
+const OTHER_VARIABLES = [
+  'IMAGE_TARGET',
+  'COPILOT_CREDITS_KEY',
+  'TEST_DATABASE_URL',
+  'CITUS_DATABASE_URL',
+  'MESSAGE_DATA',
+]
 
 test('every link in a document leads to an existing file and, if it has an anchor, to a heading of that file', () => {
   for (const path of DOCUMENTS) {

@@ -4,13 +4,15 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { monotonicMs } from '#model/clock.ts'
 import { createOrganizations } from '../src/identity/organizations.ts'
-import type { AppendBatch, GroupTotal, Ledger, NewRecord, PagePosition } from '../src/ledger/ledger.ts'
+import type { AppendBatch, AppendOutcome, GroupTotal, Ledger } from '../src/ledger/ledger.ts'
 import { credits } from '../src/model/credits.ts'
 import { StoreError } from '../src/model/errors.ts'
+import type { LineOrder, PagePosition } from '../src/model/line-order.ts'
 import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
-import type { RecordedLine } from '../src/model/usage-record.ts'
-import { LedgerModel } from './ledger-model.ts'
+import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
+import { compareIds, LedgerModel } from './ledger-model.ts'
+import { batchOf, DAY_MS, dayOf, recordOf, START } from './priced.ts'
 
 export type OpenedLedger = AsyncDisposable & {
   readonly ledger: Ledger
@@ -18,42 +20,23 @@ export type OpenedLedger = AsyncDisposable & {
   readonly another: () => Promise<Ledger>
 }
 
-const DAY_MS = 86_400_000
-const START = Date.parse('2024-05-01T00:00:00Z')
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 
-type RecordOptions = Partial<Omit<NewRecord, 'messageId' | 'digest' | 'credits'>> & {
-  readonly content?: number
-  readonly micros?: number
-}
+const lineOf = ({ digest, measurement, ...line }: Priced): RecordedLine => line
 
-const recordOf = (messageId: Id, { content = 0, micros = 1_850_000, ...rest }: RecordOptions = {}): NewRecord => {
-  const at = rest.at ?? START
-  return {
-    messageId,
-    at,
-    timestamp: new Date(at).toISOString(),
-    credits: credits(micros),
-    rateCard: 'standard-2024',
-    measurement: Uint8Array.of(1, 2, 3, content % 256),
-    digest: new Uint8Array(16).fill(content),
-    dayStart: Math.floor(at / DAY_MS) * DAY_MS,
-    ...rest,
-  }
-}
-
-const batchOf = (
-  records: readonly NewRecord[],
-  { onChange = 'refuse', organizationId = 'default' }: Partial<Pick<AppendBatch, 'onChange' | 'organizationId'>> = {},
-): AppendBatch => ({ organizationId, records, onChange, recordedAt: START })
-
-const lineOf = ({ digest, measurement, dayStart, ...line }: NewRecord): RecordedLine => line
+/** The outcomes, spelled out if all were accepted. */
+const append = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> =>
+  (await ledger.append(batch)) ??
+  Array.from({ length: batch.priced.count }, (_, row) => ({
+    status: 'accepted' as const,
+    credits: credits(batch.priced.credits[row] as number),
+  }))
 
 const linesOf = (ledger: Ledger, organizationId = 'default'): Promise<readonly RecordedLine[]> =>
   ledger.read(organizationId, (view) => view.page({ ...ALL, limit: 1_000_000 }))
 
 const statusesOf = async (ledger: Ledger, batch: AppendBatch): Promise<readonly string[]> =>
-  (await ledger.append(batch)).map(({ status }) => status)
+  (await append(ledger, batch)).map(({ status }) => status)
 
 const totalText = (key: number, { reportId, member, messages, credits: sum }: GroupTotal): string =>
   `${JSON.stringify([key, reportId ?? null, member ?? null])} ${messages} ${sum}`
@@ -65,19 +48,42 @@ const organizationOf = (id: string): Organization => ({
   calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Europe/London', anchorDay: 31 }],
 })
 
+/** Compares as the port says, by UTF-8 bytes. */
+const simply =
+  ({ by, isDescending }: LineOrder) =>
+  (one: Priced, other: Priced): number => {
+    const direction = isDescending ? -1 : 1
+    const bytes = (some: string | undefined, others: string | undefined): number =>
+      some === undefined || others === undefined
+        ? direction * (Number(some === undefined) - Number(others === undefined))
+        : Buffer.compare(Buffer.from(some), Buffer.from(others))
+    const time = one.at - other.at || compareIds(one.messageId, other.messageId)
+    if (by === 'time') return direction * time
+    const first = {
+      id: compareIds(one.messageId, other.messageId),
+      credits: one.credits - other.credits,
+      member: bytes(one.cell.member, other.cell.member),
+      report: bytes(one.cell.reportName, other.cell.reportName),
+    }[by]
+    return direction * first || time
+  }
+
+const create = (ledger: Ledger, organization: Organization): Promise<Organization | undefined> =>
+  ledger.decide(organization.id, { kind: 'create-organization', organization })
+
 export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>): void => {
   describe(`the ledger in ${name}`, () => {
     test('a message is charged once: the same content again is a duplicate, other content a conflict', async () => {
       await using opened = await open()
       const { ledger } = opened
       const first = recordOf(1, { content: 1, micros: 5_000_000 })
-      assert.deepEqual(await ledger.append(batchOf([first])), [{ status: 'accepted', credits: 5_000_000 }])
-      assert.deepEqual(await ledger.append(batchOf([first, recordOf(1, { content: 2, micros: 7_000_000 })])), [
+      assert.deepEqual(await append(ledger, batchOf([first])), [{ status: 'accepted', credits: 5_000_000 }])
+      assert.deepEqual(await append(ledger, batchOf([first, recordOf(1, { content: 2, micros: 7_000_000 })])), [
         { status: 'duplicate', credits: 5_000_000 },
         { status: 'conflict', credits: 5_000_000 },
       ])
       assert.deepEqual(await linesOf(ledger), [lineOf(first)])
-      assert.deepEqual(await ledger.append(batchOf([])), [])
+      assert.deepEqual(await append(ledger, batchOf([])), [])
     })
 
     test('a change of anything shown of a charge amends it; without amending, the same content stays a duplicate', async () => {
@@ -85,10 +91,10 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       const { ledger } = opened
       const first = recordOf(1, { reportId: 5392, reportName: 'Report', micros: 79_000_000 })
       await ledger.append(batchOf([first]))
-      const changes: readonly NewRecord[] = [
+      const changes: readonly Priced[] = [
         { ...first, credits: credits(35_000_000) },
-        { ...first, reportName: 'Another name' },
-        { ...first, rateCard: 'standard-2025' },
+        { ...first, cell: { ...first.cell, reportName: 'Another name' } },
+        { ...first, cell: { ...first.cell, rateCard: 'standard-2025' } },
         { ...first, timestamp: '2024-05-01T00:00:00+00:00' },
       ]
       for (const changed of changes) {
@@ -169,17 +175,16 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       const [, , , first] = records
       assert.deepEqual(
         await linesOf(ledger),
-        [first, ...records.filter((each) => each !== first)].map((each) => lineOf(each as NewRecord)),
+        [first, ...records.filter((each) => each !== first)].map((each) => lineOf(each as Priced)),
       )
       const [charge] = await ledger.read('default', (view) => view.charges(2))
-      const { dayStart, ...record } = records[1] as NewRecord
       assert.deepEqual(
         {
           ...charge,
           measurement: new Uint8Array(charge?.measurement ?? []),
           digest: new Uint8Array(charge?.digest ?? []),
         },
-        { ...record, revision: 0, recordedAt: START },
+        { ...(records[1] as Priced), revision: 0, recordedAt: START },
       )
       assert.deepEqual(await ledger.read('default', (view) => view.charges('2')), [])
     })
@@ -219,11 +224,11 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
     test('the same batch sent sixteen times at once, through two ledgers, is charged once', async () => {
       await using opened = await open()
       const other = await opened.another()
-      const batch = batchOf(Array.from({ length: 500 }, (_, id) => recordOf(id, { at: START + id * 1000 })))
-      const backwards = { ...batch, records: batch.records.toReversed() }
+      const records = Array.from({ length: 500 }, (_, id) => recordOf(id, { at: START + id * 1000 }))
+      const [batch, backwards] = [batchOf(records), batchOf(records.toReversed())]
       const answers = await Promise.all(
         Array.from({ length: 16 }, (_, at) =>
-          (at % 2 === 0 ? opened.ledger : other).append(at % 3 === 0 ? backwards : batch),
+          append(at % 2 === 0 ? opened.ledger : other, at % 3 === 0 ? backwards : batch),
         ),
       )
       const statuses = answers.flat().map(({ status }) => status)
@@ -237,7 +242,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       await using opened = await open()
       const ledgers = [opened.ledger, await opened.another()]
       const members = ['ada', 'bob', undefined]
-      const contentOf = (id: Id, content: number): NewRecord => {
+      const contentOf = (id: Id, content: number): Priced => {
         const member = members[content % 3]
         return recordOf(id, {
           content,
@@ -281,14 +286,14 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         view.dayTotals({ ...ALL, group: ['report', 'member'] }),
       )
       const keyOf = (line: RecordedLine) => Math.floor(line.at / DAY_MS) * DAY_MS
-      const sums = Map.groupBy(lines, (line) => JSON.stringify([keyOf(line), line.reportId, line.member]))
+      const sums = Map.groupBy(lines, (line) => JSON.stringify([keyOf(line), line.cell.reportId, line.cell.member]))
       assert.deepEqual(
         totals.map((total) => totalText(total.dayStart, total)).sort(),
         [...sums.values()]
           .map((same) => {
             const [first] = same as [RecordedLine]
             const amount = same.reduce((sum, line) => sum + BigInt(line.credits), 0n) as GroupTotal['credits']
-            return totalText(keyOf(first), { ...first, messages: same.length, credits: amount })
+            return totalText(keyOf(first), { ...first.cell, messages: same.length, credits: amount })
           })
           .sort(),
       )
@@ -316,6 +321,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       const model = new LedgerModel()
       model.append(batchOf(records))
       await ledger.append(batchOf(records))
+      await create(ledger, organizationOf('default2'))
       await ledger.append(batchOf([recordOf('elsewhere')], { organizationId: 'default2' }))
       for (const filter of [
         {},
@@ -328,8 +334,8 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         const wanted = model
           .lines('default')
           .filter(({ at }) => at >= range.from && at < range.to)
-          .filter(({ member }) => !('member' in filter) || member === filter.member)
-          .filter(({ reportId }) => !('reportId' in filter) || String(reportId) === String(filter.reportId))
+          .filter(({ cell }) => !('member' in filter) || cell.member === filter.member)
+          .filter(({ cell }) => !('reportId' in filter) || String(cell.reportId) === String(filter.reportId))
           .map(lineOf)
         for (const limit of [1, 7, 1000]) {
           const found: RecordedLine[] = []
@@ -344,6 +350,217 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           assert.deepEqual(found, wanted)
         }
       }
+    })
+
+    test('lines come in every order, page by page, the same as sorted by a simple comparison', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const members = ['', 'ada', 'Ada', 'é', '\uffee', '😀', 'zoe']
+      const records = Array.from({ length: 5000 }, (_, index) => {
+        const member = members[index % 7]
+        return recordOf(index % 3 === 0 ? `m${index % 1000}-${index}` : index, {
+          at: START + ((index * 7919) % 40) * 3_600_000,
+          micros: ((index * 31) % 17) * 1_000_000,
+          ...(member !== '' && { member }),
+          ...(index % 5 === 0 && { reportId: index % 4, reportName: `R${['\uffee', '😀'][index % 2]}${index % 3}` }),
+        })
+      })
+      await ledger.append(batchOf(records))
+      for (const by of ['time', 'credits', 'id', 'member', 'report'] as const) {
+        for (const isDescending of [false, true]) {
+          for (const filter of [{}, { member: 'é' }, { reportId: 0 }]) {
+            const order = { by, isDescending }
+            const range = { from: START + 3_600_000, to: START + 39 * 3_600_000 }
+            const wanted = records
+              .filter(({ at }) => at >= range.from && at < range.to)
+              .filter(({ cell }) => !('member' in filter) || cell.member === filter.member)
+              .filter(({ cell }) => !('reportId' in filter) || cell.reportId === filter.reportId)
+              .sort(simply(order))
+              .map(lineOf)
+            const found: RecordedLine[] = []
+            for (let after: PagePosition | undefined; ; after = found.at(-1)) {
+              const query = { ...range, ...filter, order, limit: 1500, ...(after && { after }) }
+              const page = await ledger.read('default', (view) => view.page(query))
+              found.push(...page)
+              if (page.length < 1500) break
+            }
+            assert.deepEqual(found, wanted, `${by}, ${isDescending ? 'descending' : 'ascending'}`)
+          }
+        }
+      }
+    })
+
+    test('totals of a range are those of the days that start in it, for whole periods and for any other days', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      // From April 17 to July 15, with a report that is renamed twice and back.
+      const records = Array.from({ length: 3000 }, (_, id) => {
+        const day = (id * 37) % 90
+        const name = ['Third', 'Second', 'First', 'Third'][Math.floor(day / 25)]
+        return recordOf(id, {
+          at: START + (day - 14) * DAY_MS + ((id * 7919) % DAY_MS),
+          micros: id * 1000,
+          ...(id % 3 !== 0 && { member: `m${id % 500}` }),
+          ...(id % 4 === 0 && { reportId: 5, reportName: `${name} name` }),
+        })
+      })
+      await ledger.append(batchOf(records))
+      await ledger.append(batchOf([recordOf(7, { at: START + 70 * DAY_MS, content: 1 })], { onChange: 'amend' }))
+      const day = (days: number): number => START + days * DAY_MS
+      const ranges = [
+        { from: day(0), to: day(31) },
+        { from: day(0), to: day(61) },
+        { from: day(-3), to: day(40) },
+        { from: day(10), to: day(20) },
+        { from: day(0) + 1, to: day(31) + 1 },
+        { from: day(300), to: day(400) },
+        ALL,
+      ]
+      for (const group of [[], ['report'], ['member'], ['report', 'member'], ['member', 'report']] as const) {
+        for (const range of ranges) {
+          const [totals, days] = await ledger.read('default', async (view) => [
+            await view.totals({ ...range, group }),
+            await view.dayTotals({ ...range, group }),
+          ])
+          const keyOf = ({ reportId, member }: GroupTotal) => JSON.stringify([reportId ?? null, member ?? null])
+          const sums = Map.groupBy(days, keyOf)
+          assert.deepEqual(
+            totals.map((total) => `${totalText(0, total)} ${total.reportName}`).sort(),
+            [...sums.values()]
+              .map((same) => {
+                const total = {
+                  ...(same.at(-1) as GroupTotal),
+                  messages: same.reduce((sum, { messages }) => sum + messages, 0),
+                  credits: same.reduce((sum, each) => sum + each.credits, 0n) as GroupTotal['credits'],
+                }
+                return `${totalText(0, total)} ${total.reportName}`
+              })
+              .sort(),
+          )
+        }
+      }
+    })
+
+    test('a message from a closed period is charged at the start of the open one, and nothing before that changes', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const other = await opened.another()
+      const [april, may, june] = ['2024-04-10', '2024-05-01', '2024-06-01'].map((date) =>
+        Date.parse(`${date}T00:00:00Z`),
+      )
+      assert.ok(april !== undefined && may !== undefined && june !== undefined)
+      const closedDays = () =>
+        ledger.read('default', async (view) => [
+          await view.dayTotals({ from: CALENDAR_BEGINS, to: may, group: ['report', 'member'] }),
+          await view.totals({ from: CALENDAR_BEGINS, to: may, group: ['member'] }),
+          await view.version({ from: CALENDAR_BEGINS, to: may }),
+          await view.page({ from: CALENDAR_BEGINS, to: may, limit: 100 }),
+        ])
+      const onTime = recordOf(1, { at: april, micros: 5_000_000, member: 'ada' })
+      await ledger.append(batchOf([onTime, recordOf(2, { at: may })]))
+      assert.equal(await ledger.read('default', (view) => view.closedUntil()), CALENDAR_BEGINS)
+      assert.equal(await other.decide('default', { kind: 'close', until: may }), may)
+      assert.equal(await ledger.decide('default', { kind: 'close', until: april }), may, 'the mark does not move back')
+      assert.equal(await ledger.read('default', (view) => view.closedUntil()), may)
+      const before = await closedDays()
+
+      const late = recordOf('late', { at: april + 7, micros: 2_000_000, member: 'bob' })
+      assert.deepEqual(await append(ledger, batchOf([onTime, late, recordOf(3, { at: may + 1 })])), [
+        { status: 'duplicate', credits: 5_000_000 },
+        { status: 'accepted', credits: 2_000_000 },
+        { status: 'accepted', credits: 1_850_000 },
+      ])
+      assert.deepEqual(await append(other, batchOf([late, { ...late, digest: new Uint8Array(16).fill(9) }])), [
+        { status: 'duplicate', credits: 2_000_000 },
+        { status: 'conflict', credits: 2_000_000 },
+      ])
+      const { adjusts, ...asReported } = (await linesOf(ledger)).find(({ messageId }) => messageId === 'late') ?? {}
+      assert.equal(adjusts, late.at)
+      assert.deepEqual(asReported, { ...lineOf(late), at: may })
+      assert.deepEqual(await closedDays(), before)
+      assert.deepEqual(
+        await ledger.read('default', (view) => view.dayTotals({ from: may, to: june, group: ['member'] })),
+        [
+          { dayStart: may, messages: 2, credits: 3_700_000n },
+          { dayStart: may, member: 'bob', messages: 1, credits: 2_000_000n },
+        ],
+      )
+    })
+
+    test('an amended charge of a closed period stays, and the difference is an adjustment that can be superseded', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const [april, may, june] = [START - 5 * DAY_MS, START, START + 31 * DAY_MS]
+      const amend = { onChange: 'amend' } as const
+      const costing = (micros: number, content: number) => recordOf(1, { at: april, micros, content, member: 'ada' })
+      await ledger.append(batchOf([costing(5_000_000, 1)]))
+      await ledger.decide('default', { kind: 'close', until: may })
+      const sumOf = async (from: number, to: number) =>
+        (await ledger.read('default', (view) => view.totals({ from, to, group: [] })))[0]?.credits ?? 0n
+
+      assert.deepEqual(await append(ledger, batchOf([costing(3_000_000, 2)], amend)), [
+        { status: 'amended', credits: 3_000_000 },
+      ])
+      assert.deepEqual([await sumOf(april, may), await sumOf(may, june)], [5_000_000n, -2_000_000n])
+      assert.deepEqual(await append(ledger, batchOf([costing(3_000_000, 2)], amend)), [
+        { status: 'duplicate', credits: 3_000_000 },
+      ])
+      assert.deepEqual(await append(ledger, batchOf([costing(4_000_000, 3)], amend)), [
+        { status: 'amended', credits: 4_000_000 },
+      ])
+      assert.deepEqual([await sumOf(april, may), await sumOf(may, june)], [5_000_000n, -1_000_000n])
+
+      await ledger.decide('default', { kind: 'close', until: june })
+      assert.deepEqual(await append(ledger, batchOf([costing(9_000_000, 4)], amend)), [
+        { status: 'amended', credits: 9_000_000 },
+      ])
+      assert.deepEqual(
+        [await sumOf(april, may), await sumOf(may, june), await sumOf(june, june + DAY_MS)],
+        [5_000_000n, -1_000_000n, 5_000_000n],
+      )
+      const charges = await ledger.read('default', (view) => view.charges(1))
+      assert.deepEqual(
+        charges.map(({ revision, supersededBy, credits: amount, at, adjusts }) => [
+          revision,
+          supersededBy,
+          amount,
+          at,
+          adjusts,
+        ]),
+        [
+          [3, undefined, 5_000_000, june, april],
+          [2, undefined, -1_000_000, may, april],
+          [1, 2, -2_000_000, may, april],
+          [0, undefined, 5_000_000, april, undefined],
+        ],
+      )
+    })
+
+    test('no append that begins after a period was closed changes a day of it', async () => {
+      await using opened = await open()
+      const ledgers = [opened.ledger, await opened.another()]
+      const until = START + 10 * DAY_MS
+      const recordAt = (index: number) => recordOf(`m${index}`, { at: START + (index % 20) * DAY_MS })
+      const write = async (ledger: Ledger, first: number): Promise<void> => {
+        for (let index = first; index < first + 150; index += 3) {
+          await ledger.append(batchOf([recordAt(index), recordAt(index + 1), recordAt(index + 2)]))
+        }
+      }
+      const versionOfClosed = () =>
+        opened.ledger.read('default', (view) => view.version({ from: CALENDAR_BEGINS, to: until }))
+      const writing = Promise.all(
+        ledgers.flatMap((ledger, at) => [write(ledger, at * 1000), write(ledger, at * 1000 + 500)]),
+      )
+      await opened.ledger.decide('default', { kind: 'close', until })
+      // Appends that were in flight when the mark moved may still be committed.
+      await Promise.all(ledgers.map((ledger) => ledger.append(batchOf([recordAt(5000 + ledgers.indexOf(ledger))]))))
+      await writing
+      const version = await versionOfClosed()
+      await Promise.all(ledgers.map((ledger, at) => write(ledger, 10_000 * (at + 1))))
+      assert.equal(await versionOfClosed(), version)
+      const lines = await linesOf(opened.ledger)
+      assert.equal(lines.length, 4 * 150 + 2 + 2 * 150)
+      for (const { adjusts, at } of lines) assert.ok(adjusts === undefined || (adjusts < until && at === until))
     })
 
     test('reads that run in pieces are complete: many records, many at the same instant, many groups', async () => {
@@ -366,12 +583,12 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         for (const query of [{ limit: 13_999 }, { limit: 20_000, member: 'ada' }, { limit: 3000, reportId: 7 }]) {
           const { limit, member, reportId } = query as { limit: number; member?: string; reportId?: number }
           const wanted = inTime.filter(
-            (each) => (member ?? each.member) === each.member && (reportId ?? each.reportId) === each.reportId,
+            ({ cell }) => (member ?? cell.member) === cell.member && (reportId ?? cell.reportId) === cell.reportId,
           )
           assert.deepEqual(await view.page({ ...ALL, ...query }), wanted.slice(0, limit).map(lineOf))
           const after = wanted[2500]
           assert.ok(after)
-          const next = await view.page({ ...ALL, ...query, after: { at: after.at, messageId: after.messageId } })
+          const next = await view.page({ ...ALL, ...query, after })
           assert.deepEqual(next, wanted.slice(2501, 2501 + limit).map(lineOf))
         }
         for (const group of [[], ['report'], ['member'], ['member', 'report']] as const) {
@@ -379,7 +596,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           for (const [range, { from, to }] of ranges.entries()) {
             const own = records.filter(({ at }) => at >= from && at < to)
             const found = totals.filter((total) => total.range === range)
-            const named = Object.groupBy(own, ({ reportId, member }) =>
+            const named = Object.groupBy(own, ({ cell: { reportId, member } }) =>
               JSON.stringify(group.map((field) => String((field === 'report' ? reportId : member) ?? ''))),
             )
             assert.equal(found.length, Object.keys(named).length)
@@ -496,17 +713,19 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(await ledger.read('default', (view) => view.span()), { first: START, last: START + 5 * DAY_MS })
     })
 
-    test('organizations are found and listed in pages, and concurrent changes are applied one after the other', async () => {
+    test('organizations are created once, found, and listed in pages', async () => {
       await using opened = await open()
-      const { organizations } = opened.ledger
+      const { ledger } = opened
+      const { organizations } = ledger
       const other = await opened.another()
       assert.equal((await organizations.find('default'))?.calendar[0].timeZone, 'UTC')
       assert.equal(await organizations.find('acme'), undefined)
       const acme = organizationOf('acme')
-      assert.equal(await organizations.create(acme), true)
-      assert.equal(await other.organizations.create({ ...acme, name: 'Another' }), false)
+      assert.deepEqual(await create(ledger, acme), acme)
+      assert.deepEqual(await create(other, acme), acme, 'the same command again, whose answer was lost')
+      assert.equal(await create(other, { ...acme, name: 'Another' }), undefined)
       assert.deepEqual(await other.organizations.find('acme'), acme)
-      await organizations.create(organizationOf('zeta'))
+      await create(ledger, organizationOf('zeta'))
       assert.deepEqual(
         (await organizations.list({ limit: 2 })).map(({ id }) => id),
         ['acme', 'default'],
@@ -515,20 +734,55 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         (await organizations.list({ limit: 2, after: 'default' })).map(({ id }) => id),
         ['zeta'],
       )
+    })
+
+    test('of several processes that create an organization at once, one does', async () => {
+      await using opened = await open()
+      const ledgers = [opened.ledger, await opened.another()]
+      const wanted = Array.from({ length: 12 }, (_, index) => ({ ...organizationOf('acme'), name: `Acme ${index}` }))
+      const created = await Promise.all(wanted.map((each, index) => create(ledgers[index % 2] as Ledger, each)))
+      const [only, ...more] = created.filter((each) => each !== undefined)
+      assert.deepEqual(more, [])
+      assert.deepEqual(await opened.ledger.organizations.find('acme'), only)
+    })
+
+    test('commands of an organization are decided one after the other, whichever process they come from', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const other = await opened.another()
+      await create(ledger, organizationOf('acme'))
       await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
-          (index % 2 === 0 ? organizations : other.organizations).update('acme', (each) => ({
-            ...each,
-            name: `${each.name}+`,
-          })),
+          (index % 2 === 0 ? ledger : other).decide('acme', {
+            kind: 'change-organization',
+            ...(index % 2 === 0 ? { timeZone: `Etc/GMT+${1 + (index % 9)}` } : { anchorDay: 1 + index }),
+            latest: START,
+          }),
         ),
       )
-      assert.equal((await organizations.find('acme'))?.name, `The acme${'+'.repeat(20)}`)
-      const entry = { effectiveFrom: START, timeZone: 'Asia/Tokyo', anchorDay: 2 }
-      const changed = await organizations.update('acme', (each) => ({ ...each, calendar: [...each.calendar, entry] }))
-      assert.deepEqual(changed, await other.organizations.find('acme'))
+      const changed = await other.organizations.find('acme')
+      // Each change keeps the other field of the pending change before it.
       assert.equal(changed?.calendar.length, 2)
-      assert.equal(await organizations.update('nobody', (each) => each), undefined)
+      assert.notEqual(changed?.calendar[1]?.timeZone, 'Europe/London')
+      assert.notEqual(changed?.calendar[1]?.anchorDay, 31)
+      assert.deepEqual(
+        await ledger.decide('acme', { kind: 'change-organization', name: 'New name', latest: START }),
+        changed && { ...changed, name: 'New name' },
+      )
+      assert.equal(await ledger.decide('nobody', { kind: 'change-organization', name: 'x', latest: START }), undefined)
+    })
+
+    test('an organization without a creation time is set up once', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const setUp = (createdAt: number, timeZone: string) =>
+        ledger.decide('default', { kind: 'set-up-organization', createdAt, timeZone, anchorDay: 7 })
+      const first = await setUp(START, 'Asia/Tokyo')
+      assert.deepEqual(
+        [first?.createdAt, first?.calendar],
+        [START, [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Asia/Tokyo', anchorDay: 7 }]],
+      )
+      assert.deepEqual(await setUp(START + 1, 'UTC'), first)
     })
 
     test('if the clock is set back, no period moves that was seen to start or has usage', async () => {
@@ -566,14 +820,25 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await keys.any(), false)
       const hash = new Uint8Array(32).fill(7)
       const key = { id: 'k1', organizationId: 'default', name: 'n', scopes: ['admin'] as const, createdAt: START, hash }
-      await keys.create(key)
+      const createKey = (changes: object = {}) =>
+        opened.ledger.decide('default', { kind: 'create-key', key: { ...key, ...changes } })
+      assert.equal(await createKey(), true)
+      assert.equal(await createKey(), true, 'the same command again, whose answer was lost')
+      assert.equal(await createKey({ hash: new Uint8Array(32).fill(8) }), false)
+      assert.equal(await createKey({ id: 'k2' }), false)
       const found = await keys.find('default', hash)
       assert.deepEqual({ ...found, hash: new Uint8Array(found?.hash ?? []) }, key)
       assert.equal(await keys.find('other', hash), undefined)
       assert.equal(await keys.find('default', new Uint8Array(32)), undefined)
-      assert.equal((await keys.revoke('default', 'k1', START + 1))?.revokedAt, START + 1)
-      assert.equal((await keys.revoke('default', 'k1', START + 2))?.revokedAt, START + 1)
-      assert.equal(await keys.revoke('other', 'k1', START), undefined)
+      assert.equal(
+        (await opened.ledger.decide('default', { kind: 'revoke-key', keyId: 'k1', at: START + 1 }))?.revokedAt,
+        START + 1,
+      )
+      assert.equal(
+        (await opened.ledger.decide('default', { kind: 'revoke-key', keyId: 'k1', at: START + 2 }))?.revokedAt,
+        START + 1,
+      )
+      assert.equal(await opened.ledger.decide('other', { kind: 'revoke-key', keyId: 'k1', at: START }), undefined)
       assert.deepEqual(
         (await keys.list('default')).map(({ id, revokedAt }) => [id, revokedAt]),
         [['k1', START + 1]],
@@ -622,7 +887,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           await using opened = await open()
           const { ledger } = opened
           const model = new LedgerModel()
-          await ledger.organizations.create(organizationOf('acme'))
+          await create(ledger, organizationOf('acme'))
           for (const { organization, onChange, entries } of steps) {
             const records = entries.map(({ id, content, at, micros, member, report }) =>
               // Records with the same content are equal in every field.
@@ -635,7 +900,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
               }),
             )
             const batch = batchOf(records, { onChange, organizationId: organization })
-            assert.deepEqual(await ledger.append(batch), model.append(batch))
+            assert.deepEqual(await append(ledger, batch), model.append(batch))
           }
           for (const organization of ['default', 'acme']) {
             assert.deepEqual(await linesOf(ledger, organization), model.lines(organization).map(lineOf))
@@ -651,7 +916,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
               ])
               assert.deepEqual(
                 days.map(({ dayStart, ...total }) => totalText(dayStart, total)).sort(),
-                model.totals(organization, ({ dayStart }) => dayStart, group),
+                model.totals(organization, ({ at }) => dayOf(at).start, group),
               )
               assert.deepEqual(
                 parts.map(({ range, ...total }) => totalText(range, total)).sort(),

@@ -1,14 +1,18 @@
 /** The ledger as simple as possible, with no regard for speed: maps in memory, and totals computed on demand. */
-import type { AppendBatch, AppendOutcome, GroupField, NewRecord } from '../src/ledger/ledger.ts'
+import type { AppendBatch, AppendOutcome, Dimension } from '../src/ledger/ledger.ts'
+import { pricedAt } from '../src/ledger/priced-batch.ts'
+import { isSameCell } from '../src/model/cell.ts'
 import type { Id } from '../src/model/report.ts'
+import type { Priced } from '../src/model/usage-record.ts'
 
-type Kept = { readonly record: NewRecord; readonly revision: number; supersededBy?: number }
+type Kept = { readonly record: Priced; readonly revision: number; supersededBy?: number }
 
 export class LedgerModel {
   readonly #organizations = new Map<string, Map<Id, Kept[]>>()
 
-  append({ organizationId, records, onChange }: AppendBatch): readonly AppendOutcome[] {
+  append({ organizationId, priced, onChange }: AppendBatch): readonly AppendOutcome[] {
     const messages = this.#messagesOf(organizationId)
+    const records = Array.from({ length: priced.count }, (_, row) => pricedAt(priced, row))
     return records.map((record): AppendOutcome => {
       const charges = messages.get(record.messageId) ?? []
       messages.set(record.messageId, charges)
@@ -29,7 +33,7 @@ export class LedgerModel {
   }
 
   /** The current lines, ordered by time, then id. */
-  lines(organizationId: string): readonly NewRecord[] {
+  lines(organizationId: string): readonly Priced[] {
     const current = [...this.#messagesOf(organizationId).values()].flatMap((charges) => charges.at(-1)?.record ?? [])
     return current.sort((one, other) => one.at - other.at || compareIds(one.messageId, other.messageId))
   }
@@ -39,15 +43,11 @@ export class LedgerModel {
   }
 
   /** Messages and credits by `keyOf` of each record and by the fields in `group`. */
-  totals(
-    organizationId: string,
-    keyOf: (record: NewRecord) => number,
-    group: readonly GroupField[],
-  ): readonly string[] {
+  totals(organizationId: string, keyOf: (record: Priced) => number, group: readonly Dimension[]): readonly string[] {
     const sums = new Map<string, { messages: number; credits: bigint }>()
     for (const record of this.lines(organizationId)) {
-      const report = group.includes('report') ? (record.reportId ?? null) : null
-      const member = group.includes('member') ? (record.member ?? null) : null
+      const report = group.includes('report') ? (record.cell.reportId ?? null) : null
+      const member = group.includes('member') ? (record.cell.member ?? null) : null
       const key = JSON.stringify([keyOf(record), report, member])
       const sum = sums.get(key) ?? { messages: 0, credits: 0n }
       sums.set(key, { messages: sum.messages + 1, credits: sum.credits + BigInt(record.credits) })
@@ -62,11 +62,8 @@ export class LedgerModel {
   }
 }
 
-const isSameCharge = (one: NewRecord, other: NewRecord): boolean =>
-  one.credits === other.credits &&
-  one.reportName === other.reportName &&
-  one.timestamp === other.timestamp &&
-  one.rateCard === other.rateCard
+const isSameCharge = (one: Priced, other: Priced): boolean =>
+  one.credits === other.credits && one.timestamp === other.timestamp && isSameCell(one.cell, other.cell)
 
 /** Integers come before texts; texts are ordered by their bytes. */
 export const compareIds = (one: Id, other: Id): number => {

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Ledger } from '../src/ledger/ledger.ts'
-import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import { createPostgresLedger, type PostgresSettings } from '../src/store/postgres/ledger.ts'
 import type { OpenedLedger } from './ledger-contract.ts'
 
 export type PostgresServer = AsyncDisposable & {
@@ -206,10 +206,13 @@ export const freePort = async (): Promise<number> => {
 }
 
 /** Two ledgers on one database behave like two processes. */
-export const openPostgresLedger = async (url: string): Promise<OpenedLedger> => {
+export const openPostgresLedger = async (
+  url: string,
+  settings: Pick<PostgresSettings, 'appendsBy'> = {},
+): Promise<OpenedLedger> => {
   const ledgers: Ledger[] = []
   const open = async (): Promise<Ledger> => {
-    const ledger = await createPostgresLedger({ url, poolSize: 4 })
+    const ledger = await createPostgresLedger({ url, poolSize: 4, ...settings })
     ledgers.push(ledger)
     return ledger
   }

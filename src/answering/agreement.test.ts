@@ -22,7 +22,7 @@ const charges = Array.from({ length: 12 }, (_, index): Priced => {
     at,
     timestamp: new Date(at).toISOString(),
     credits: credits(index + 1),
-    rateCard: 'standard-2024',
+    cell: { rateCard: 'standard-2024' },
     measurement: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createListing, listingView } from '#current-period/listing.ts'
 import type { Ledger } from '#ledger/ledger.ts'
+import type { Cell } from '#model/cell.ts'
 import { credits } from '#model/credits.ts'
 import { StoreBusy } from '#model/errors.ts'
+import type { PagePosition } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
 import type { Priced, StoredCharge } from '#model/usage-record.ts'
 import { measure } from '#rating/measure.ts'
@@ -24,13 +26,15 @@ const MAY = Date.parse('2024-05-01T00:00:00+02:00')
 const JUNE = Date.parse('2024-06-01T00:00:00+02:00')
 const TEXT = 'What is the lease term?'
 const measurement = measure(TEXT)
+const CELL: Cell = { rateCard: standardRateCard.version }
+const SEVEN: Cell = { ...CELL, reportId: 7, reportName: 'Seven' }
 
 const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Priced => ({
   messageId,
   at,
   timestamp: new Date(at).toISOString(),
   credits: price(measurement, standardRateCard).credits,
-  rateCard: standardRateCard.version,
+  cell: CELL,
   measurement: packMeasurement(measurement),
   digest: new Uint8Array(16),
   ...more,
@@ -46,8 +50,8 @@ const startQueries = (charges: readonly Priced[], longReadings = new LongReading
 /** A message every five hours in May and June, one in three of a member and one in four with a report. */
 const charges = Array.from({ length: 290 }, (_, id) =>
   chargeOf(id, MAY + id * 5 * HOUR, {
-    ...(id % 3 === 0 && { member: 'ada' }),
-    ...(id % 4 === 0 && { reportId: 7, reportName: 'Seven', credits: credits(79_000_000) }),
+    cell: { ...(id % 4 === 0 ? SEVEN : CELL), ...(id % 3 === 0 && { member: 'ada' }) },
+    ...(id % 4 === 0 && { credits: credits(79_000_000) }),
   }),
 )
 const total = charges.reduce((sum, each) => sum + BigInt(each.credits), 0n)
@@ -56,7 +60,7 @@ test('pages have every line once, and only the last one says that no more follow
   const { page } = startQueries(charges)
   for (const limit of [1, 97, 145, 290, 1000]) {
     const found: unknown[] = []
-    let after: { at: number; messageId: string | number } | undefined
+    let after: PagePosition | undefined
     for (;;) {
       const { lines, hasMore } = await page(BERLIN, {
         from: MAY,
@@ -120,9 +124,9 @@ test('periods go from the latest back to that of the first message, also if some
 })
 
 test('a charge is explained by lines that add up to what was charged, and one that does not add up is an error', async () => {
-  const report = { reportId: 7, reportName: 'Seven', credits: credits(79_000_000) }
+  const report = { cell: SEVEN, credits: credits(79_000_000) }
   const wrong = { credits: credits(1) }
-  const unknown = { rateCard: 'unknown-2024' }
+  const unknown = { cell: { rateCard: 'unknown-2024' } }
   const queries = startQueries([
     chargeOf(1, MAY),
     chargeOf(2, MAY, report),
@@ -163,10 +167,10 @@ test('what changed between two charges is named, and content only if nothing els
   assert.deepEqual(changes({}), [])
   assert.deepEqual(changes(otherText), ['text'])
   assert.deepEqual(changes({ digest: otherText.digest }), ['content'])
-  assert.deepEqual(changes({ member: 'ada', digest: otherText.digest }), ['user_id'])
-  assert.deepEqual(changes({ rateCard: 'standard-2025' }), ['rate_card'])
-  const report = { reportId: 7, reportName: 'Seven', credits: credits(1) }
+  assert.deepEqual(changes({ cell: { ...CELL, member: 'ada' }, digest: otherText.digest }), ['user_id'])
+  assert.deepEqual(changes({ cell: { rateCard: 'standard-2025' } }), ['rate_card'])
+  const report = { cell: SEVEN, credits: credits(1) }
   assert.deepEqual(changes(report), ['report'])
-  const dearer = { ...before, ...report, reportName: 'Eight', credits: credits(2) }
+  const dearer = { ...before, ...report, cell: { ...SEVEN, reportName: 'Eight' }, credits: credits(2) }
   assert.deepEqual(changesBetween({ ...before, ...report }, dearer), ['report_name', 'price'])
 })

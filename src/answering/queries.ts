@@ -3,7 +3,7 @@ import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { GroupField, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import type { DayTotal, Dimension, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
@@ -29,7 +29,7 @@ export type Bucket = Range & {
 export type TotalsQuery = Range & {
   readonly width: BucketWidth
   readonly timeZone: string
-  readonly group: readonly GroupField[]
+  readonly group: readonly Dimension[]
   /** Start of this page of buckets, if it is not the first. */
   readonly start?: EpochMs
   /** Maximum number of buckets. */
@@ -189,15 +189,16 @@ export type Change = (typeof CHANGES)[number]
  * `content` that only the digest does, which is a different text with the same measurement.
  */
 export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
-  const isSameReport = before.reportId === after.reportId
+  const [old, now] = [before.cell, after.cell]
+  const isSameReport = old.reportId === now.reportId
   const changes: Record<Exclude<Change, 'content'>, boolean> = {
     text: Buffer.compare(before.measurement, after.measurement) !== 0,
     timestamp: before.timestamp !== after.timestamp,
-    user_id: before.member !== after.member,
+    user_id: old.member !== now.member,
     report: !isSameReport,
-    report_name: isSameReport && before.reportName !== after.reportName,
-    price: isSameReport && before.reportId !== undefined && before.credits !== after.credits,
-    rate_card: before.rateCard !== after.rateCard,
+    report_name: isSameReport && old.reportName !== now.reportName,
+    price: isSameReport && old.reportId !== undefined && before.credits !== after.credits,
+    rate_card: old.rateCard !== now.rateCard,
   }
   const found = CHANGES.filter((name) => name !== 'content' && changes[name])
   const isOtherContent = Buffer.compare(before.digest, after.digest) !== 0
@@ -207,9 +208,10 @@ export const changesBetween = (before: StoredCharge, after: StoredCharge): reado
 
 const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>): ExplainedCharge => {
   const measurement = unpackMeasurement(stored.measurement)
-  const { reportId, reportName = '', credits } = stored
-  const card = rateCards.get(stored.rateCard)
-  if (card === undefined) throw new Error(`unknown rate card ${stored.rateCard}`)
+  const { credits } = stored
+  const { reportId, reportName = '', rateCard } = stored.cell
+  const card = rateCards.get(rateCard)
+  if (card === undefined) throw new Error(`unknown rate card ${rateCard}`)
   const charge =
     reportId === undefined
       ? price(measurement, card)
@@ -240,52 +242,80 @@ const totalsOf = async (
   view: LedgerView,
   { calendar }: Organization,
   buckets: readonly Range[],
-  group: readonly GroupField[],
+  group: readonly Dimension[],
   longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
-  const cuts: { readonly range: Range; readonly bucket: number }[] = []
-  /** The part of each bucket that consists of whole days; empty if there is none. */
-  const cores: Range[] = []
   const dayOf = createDayCache(calendar)
-  for (const [bucket, { from, to }] of buckets.entries()) {
-    const first = dayOf(from)
-    const last = dayOf(to)
-    const coreFrom = first.start === from ? from : first.end
-    const coreTo = last.start
-    if (coreFrom >= coreTo) {
-      cuts.push({ range: { from, to }, bucket })
-      cores.push({ from: to, to })
-      continue
-    }
-    if (from < coreFrom) cuts.push({ range: { from, to: coreFrom }, bucket })
-    if (coreTo < to) cuts.push({ range: { from: coreTo, to }, bucket })
-    cores.push({ from: coreFrom, to: coreTo })
-  }
-  const whole = cores.filter(({ from, to }) => from < to)
-  const [firstCore, lastCore] = [whole.at(0), whole.at(-1)]
-  const days =
-    firstCore === undefined || lastCore === undefined
+  const piecesOfEach = buckets.map((bucket) => piecesOf(bucket, dayOf))
+  const pieces = piecesOfEach.flat()
+  const cuts = pieces.filter(({ isWhole }) => !isWhole)
+  const [first, last] = [cuts.at(0), cuts.at(-1)]
+  const totals = new Map<Piece, readonly GroupTotal[]>([
+    ...(await wholeTotals(
+      view,
+      pieces.filter(({ isWhole }) => isWhole),
+      group,
+    )),
+    ...(first === undefined || last === undefined
       ? []
-      : await view.dayTotals({ from: firstCore.from, to: lastCore.to, group })
-  const cut = cuts.map(({ range }) => range)
-  const [firstCut, lastCut] = [cut.at(0), cut.at(-1)]
-  const rest =
-    firstCut === undefined || lastCut === undefined
-      ? []
-      : await longReadings.during(view, calendar, { from: firstCut.from, to: lastCut.to }, () =>
-          view.rangeTotals({ ranges: cut, group }),
-        )
-  const parts: GroupTotal[][] = buckets.map(() => [])
-  let bucket = 0
-  for (const { dayStart, ...total } of days) {
-    while (bucket < cores.length && dayStart >= (cores[bucket]?.to ?? 0)) bucket++
-    if (dayStart >= (cores[bucket]?.from ?? Number.POSITIVE_INFINITY)) parts[bucket]?.push(total)
-  }
-  for (const { range, ...total } of rest) parts[cuts[range]?.bucket ?? 0]?.push(total)
+      : await longReadings.during(view, calendar, { from: first.from, to: last.to }, () =>
+          cutTotals(view, cuts, group),
+        )),
+  ])
   return buckets.map(({ from, to }, index) => {
-    const own = parts[index] ?? []
+    const own = piecesOfEach[index]?.flatMap((piece) => totals.get(piece) ?? []) ?? []
     return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own) }
   })
+}
+
+/** A part of a bucket: whole days, or what it has of a day. */
+type Piece = Range & { readonly isWhole: boolean }
+
+const piecesOf = ({ from, to }: Range, dayOf: (at: EpochMs) => UsageDay): readonly Piece[] => {
+  const first = dayOf(from)
+  const start = first.start === from ? from : first.end
+  const end = dayOf(to).start
+  if (start >= end) return [{ from, to, isWhole: false }]
+  const pieces = [
+    { from, to: start, isWhole: false },
+    { from: start, to: end, isWhole: true },
+    { from: end, to, isWhole: false },
+  ]
+  return pieces.filter((piece) => piece.from < piece.to)
+}
+
+type PieceTotals = readonly (readonly [Piece, readonly GroupTotal[]])[]
+
+const wholeTotals = async (
+  view: LedgerView,
+  pieces: readonly Piece[],
+  group: readonly Dimension[],
+): Promise<PieceTotals> => {
+  const [first, ...others] = pieces
+  const last = others.at(-1)
+  if (first === undefined) return []
+  // A single piece needs no totals of days: of whole periods, the ledger has them added up.
+  if (last === undefined) return [[first, await view.totals({ ...first, group })]]
+  const days = await view.dayTotals({ from: first.from, to: last.to, group })
+  let next = 0
+  return pieces.map((piece) => {
+    const own: GroupTotal[] = []
+    for (; next < days.length; next++) {
+      const { dayStart, ...total } = days[next] as DayTotal
+      if (dayStart >= piece.to) break
+      if (dayStart >= piece.from) own.push(total)
+    }
+    return [piece, own]
+  })
+}
+
+const cutTotals = async (
+  view: LedgerView,
+  cuts: readonly Piece[],
+  group: readonly Dimension[],
+): Promise<PieceTotals> => {
+  const totals = Map.groupBy(await view.rangeTotals({ ranges: cuts, group }), ({ range }) => range)
+  return cuts.map((piece, index) => [piece, (totals.get(index) ?? []).map(({ range, ...total }) => total)])
 }
 
 /** Caches the latest day: many buckets lie within one, and finding it takes a time zone lookup. */

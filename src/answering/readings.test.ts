@@ -21,7 +21,7 @@ const listingOf = (micros: number): Listing => {
     at: MAY,
     timestamp: '2024-05-01T00:00:00.000Z',
     credits: credits(micros),
-    rateCard: 'standard-2024',
+    cell: { rateCard: 'standard-2024' },
     measurement: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }

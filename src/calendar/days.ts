@@ -3,7 +3,7 @@
  * billing period starts and ends with one, so daily totals can be added up to periods.
  */
 import type { BillingCalendar, EpochMs } from '#model/organization.ts'
-import { entryAt, midnightOf, zoned } from './periods.ts'
+import { entryAt, midnightOf, periodAt, zoned } from './periods.ts'
 
 export type UsageDay = { readonly start: EpochMs; readonly end: EpochMs }
 
@@ -28,23 +28,31 @@ export const daysBetween = (calendar: BillingCalendar, from: EpochMs, to: EpochM
   return days
 }
 
+/** A usage day, and the start of the billing period that it belongs to. */
+export type BilledDay = UsageDay & { readonly periodStart: EpochMs }
+
 /**
- * Returns a function that finds the start of the day of an instant. Intake calls it for every message, so it caches the days
- * it has found and tries the latest one first.
+ * Returns a function that finds the day of an instant. Intake calls it for every message, so it caches the days it has found
+ * and tries the latest one first.
  */
-export const createDayFinder = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
-  let latest: UsageDay = { start: 0, end: 0 }
+export const createDayFinder = (calendar: BillingCalendar): ((at: EpochMs) => BilledDay) => {
+  let latest: BilledDay = { start: 0, end: 0, periodStart: 0 }
   /** Keyed by hour. A day can start in the middle of an hour, so a cached day may not contain the instant: check it. */
-  let known = new Map<number, UsageDay>()
+  let known = new Map<number, BilledDay>()
   return (at) => {
-    if (at >= latest.start && at < latest.end) return latest.start
+    if (at >= latest.start && at < latest.end) return latest
     const hour = Math.floor(at / HOUR_MS)
     const found = known.get(hour)
-    latest = found !== undefined && at >= found.start && at < found.end ? found : dayAt(calendar, at)
+    latest = found !== undefined && at >= found.start && at < found.end ? found : billedDayAt(calendar, at)
     if (known.size >= CACHED_MAX) known = new Map()
     known.set(hour, latest)
-    return latest.start
+    return latest
   }
+}
+
+const billedDayAt = (calendar: BillingCalendar, at: EpochMs): BilledDay => {
+  const day = dayAt(calendar, at)
+  return { ...day, periodStart: periodAt(calendar, day.start).start }
 }
 
 const HOUR_MS = 3_600_000

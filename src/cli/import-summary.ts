@@ -1,5 +1,5 @@
 /** Counts the results of an import, and shows them at its end. */
-import type { IntakeCounts } from '#intake/intake.ts'
+import type { IntakeCounts } from '#intake/intake-results.ts'
 import type { Id } from '#model/report.ts'
 import type { FileEntry } from './file-entry.ts'
 import type { Result } from './import-targets.ts'

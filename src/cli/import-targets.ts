@@ -43,8 +43,10 @@ const openDirect = async (environment: Environment, { organization: id }: Target
       await store.reports.put(report)
     },
     take: async (entries) => {
-      const results = await store.intake.take(organization, entries)
-      return results.map((result) => ('unknownReport' in result ? { ...result, isReportUnknown: true } : result))
+      const results = await store.intake.take(organization, [...entries])
+      return Array.from(results, (result) =>
+        'unknownReport' in result ? { ...result, isReportUnknown: true } : result,
+      )
     },
     close: store.close,
   }

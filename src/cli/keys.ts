@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Store } from '#compose/store.ts'
 import { type Environment, readConfig } from '#config.ts'
-import { SCOPES, type Scope } from '#ledger/ledger.ts'
+import { SCOPES, type Scope } from '#ledger/commands.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { CommandFailed } from './failure.ts'

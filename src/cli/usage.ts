@@ -94,7 +94,7 @@ const toTables = (
       { title: 'report', align: LEFT },
       { title: 'credits', align: RIGHT },
     ],
-    lines.map(({ messageId, timestamp, reportName, credits }) => [
+    lines.map(({ messageId, timestamp, cell: { reportName }, credits }) => [
       shown(String(messageId)),
       timestamp,
       shown(reportName ?? ''),

@@ -61,7 +61,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     now,
   })
   const access = createAccess({
-    store: ledger.keys,
+    ledger,
     demand: config.auth === 'none' ? 'none' : needs.isLoopback ? 'if-any' : 'required',
     answersTo: createHostCheck([
       config.host,

@@ -3,7 +3,8 @@ import type { Config } from '#config.ts'
 import type { CopilotService } from '#current-period/copilot-service.ts'
 import { createAccess } from '#identity/access.ts'
 import { createOrganizations } from '#identity/organizations.ts'
-import { createIntake, type IntakeCounts, type IntakeNeeds } from '#intake/intake.ts'
+import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
+import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import type { StoreObserver } from '#ledger/notices.ts'
@@ -26,7 +27,7 @@ export const openStore = async (config: Config) => {
     clock,
     now,
   })
-  const access = createAccess({ store: ledger.keys, demand: 'none', answersTo: () => true, clock, now })
+  const access = createAccess({ ledger, demand: 'none', answersTo: () => true, clock, now })
   return { organizations, access, intake, reports, distribute, close }
 }
 
@@ -87,21 +88,13 @@ const openLedger = async (
 
 /** In a new store, `default` has no creation time yet. Sets the creation time, and the calendar from the settings. */
 const prepareDefault = async (
-  { organizations }: Ledger,
+  ledger: Pick<Ledger, 'organizations' | 'decide'>,
   { timeZone, billingAnchorDay: anchorDay }: Pick<Config, 'timeZone' | 'billingAnchorDay'>,
   time: EpochMs,
 ): Promise<void> => {
-  const found = await organizations.find(DEFAULT_ORGANIZATION)
-  if (found === undefined || found.createdAt !== 0) return
-  await organizations.update(DEFAULT_ORGANIZATION, (organization) =>
-    organization.createdAt !== 0
-      ? organization
-      : {
-          ...organization,
-          createdAt: time,
-          calendar: [{ effectiveFrom: organization.calendar[0].effectiveFrom, timeZone, anchorDay }],
-        },
-  )
+  const found = await ledger.organizations.find(DEFAULT_ORGANIZATION)
+  if (found?.createdAt !== 0) return
+  await ledger.decide(DEFAULT_ORGANIZATION, { kind: 'set-up-organization', createdAt: time, timeZone, anchorDay })
 }
 
 const reportsFrom =

@@ -89,6 +89,6 @@ type ListingBuilderNeeds = {
 const differingField = (one: Priced, other: Priced, isSameReport: boolean): string | undefined => {
   if (one.timestamp !== other.timestamp) return 'timestamp'
   if (!isSameReport) return 'report_id'
-  if (one.member !== other.member) return 'user_id'
+  if (one.cell.member !== other.cell.member) return 'user_id'
   return Buffer.compare(one.digest, other.digest) === 0 ? undefined : 'text'
 }

@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createDayFinder } from '#calendar/days.ts'
-import type { GroupField, LedgerView } from '#ledger/ledger.ts'
+import type { Dimension, LedgerView, PageQuery } from '#ledger/ledger.ts'
+import { PricedBatchBuilder } from '#ledger/priced-batch.ts'
 import { credits } from '#model/credits.ts'
+import { compareIds, type PagePosition } from '#model/line-order.ts'
 import { type BillingCalendar, CALENDAR_BEGINS } from '#model/organization.ts'
 import { canonicalReportId, type Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { createSqliteLedger } from '#store/sqlite/ledger.ts'
-import { compareIds, createListing, listingView } from './listing.ts'
+import { createListing, listingView } from './listing.ts'
 
 const CALENDAR: BillingCalendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Europe/London', anchorDay: 1 }]
 const START = Date.UTC(2024, 2, 30)
@@ -36,15 +38,17 @@ const chargeArbitrary: fc.Arbitrary<Priced> = fc
     messageId,
     at: START + hours * HOUR_MS,
     timestamp: canonicalTimestamp(START + hours * HOUR_MS),
-    ...(member !== undefined && { member }),
-    ...(report !== undefined && { reportId: canonicalReportId(report), reportName: `Report ${report}` }),
+    cell: {
+      ...(member !== undefined && { member }),
+      ...(report !== undefined && { reportId: canonicalReportId(report), reportName: `Report ${hours % 3} ${report}` }),
+      rateCard: 'standard-2024',
+    },
     credits: credits(micros),
-    rateCard: 'standard-2024',
     measurement: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }))
 
-const GROUPS: readonly (readonly GroupField[])[] = [[], ['report'], ['member'], ['report', 'member']]
+const GROUPS: readonly (readonly Dimension[])[] = [[], ['report'], ['member'], ['report', 'member']]
 
 /** Every query of a view, with its result as text. */
 const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly unknown[]> => {
@@ -57,19 +61,25 @@ const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly
     answers.push(await pagesOf(view, { ...range, limit: 7 }))
     answers.push(await view.page({ ...range, limit: 100, member: 'ada' }))
     answers.push(await view.page({ ...range, limit: 100, reportId: 5392, member: '😀' }))
+    for (const by of ['time', 'credits', 'id', 'member', 'report'] as const) {
+      for (const isDescending of [false, true]) {
+        answers.push(await pagesOf(view, { ...range, limit: 9, order: { by, isDescending } }))
+      }
+    }
   }
   for (const group of GROUPS) {
     answers.push(plain(await view.dayTotals({ ...whole, group })))
+    for (const range of [whole, part]) answers.push(plain(await view.totals({ ...range, group })))
     answers.push(plain(await view.rangeTotals({ ranges: [part, whole], group })))
   }
   for (const id of ids) answers.push((await view.charges(id)).map(({ recordedAt: _, ...charge }) => charge.credits))
-  answers.push(await view.span())
+  answers.push(await view.span(), await view.closedUntil())
   return answers
 }
 
-const pagesOf = async (view: LedgerView, query: Parameters<LedgerView['page']>[0]): Promise<readonly unknown[]> => {
+const pagesOf = async (view: LedgerView, query: PageQuery): Promise<readonly unknown[]> => {
   const lines: unknown[] = []
-  let after: Parameters<LedgerView['page']>[0]['after']
+  let after: PagePosition | undefined
   for (;;) {
     const page = await view.page({ ...query, ...(after && { after }) })
     lines.push(...page.map(({ messageId, at, credits: amount }) => [messageId, at, amount]))
@@ -89,10 +99,11 @@ test('a listing answers every query exactly as the ledger into which it was reco
         async (charges) => {
           const organizationId = `org-${++organizations}`
           const organization = { id: organizationId, name: 'Any', createdAt: 0, calendar: CALENDAR }
-          await ledger.organizations.create(organization)
-          const dayStartOf = createDayFinder(CALENDAR)
-          const records = charges.map((charge) => ({ ...charge, dayStart: dayStartOf(charge.at) }))
-          await ledger.append({ organizationId, records, onChange: 'amend', recordedAt: START })
+          await ledger.decide(organizationId, { kind: 'create-organization', organization })
+          const dayOf = createDayFinder(CALENDAR)
+          const batch = new PricedBatchBuilder(charges.length)
+          for (const charge of charges) batch.add(charge, dayOf(charge.at))
+          await ledger.append({ organizationId, priced: batch.build(), onChange: 'amend', recordedAt: START })
           const listing = createListing(new Map(charges.map((charge) => [charge.messageId, charge])))
           const ids = [...charges.map(({ messageId }) => messageId), 'none']
           const recorded = await ledger.read(organizationId, (view) => answersOf(view, ids))

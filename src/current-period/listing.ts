@@ -2,9 +2,11 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
-import type { DayTotal, GroupField, GroupTotal, LedgerView, PagePosition, Range } from '#ledger/ledger.ts'
+import type { DayTotal, Dimension, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
+import { type Cell, isSameCell } from '#model/cell.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
-import type { BillingCalendar, EpochMs } from '#model/organization.ts'
+import { compareIds, compareLines, type LineOrder, TIME_ORDER } from '#model/line-order.ts'
+import { type BillingCalendar, CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
 
@@ -21,9 +23,7 @@ export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => {
   return {
     byId,
     get inTime() {
-      sorted ??= [...byId.values()].sort(
-        (one, other) => one.at - other.at || compareIds(one.messageId, other.messageId),
-      )
+      sorted ??= [...byId.values()].sort(compareLines(TIME_ORDER))
       return sorted
     },
   }
@@ -33,8 +33,7 @@ export const createListing = (byId: ReadonlyMap<Id, Priced>): Listing => {
 export const isSameCharge = (one: Priced, other: Priced): boolean =>
   one === other ||
   (one.credits === other.credits &&
-    one.reportName === other.reportName &&
-    one.rateCard === other.rateCard &&
+    isSameCell(one.cell, other.cell) &&
     one.timestamp === other.timestamp &&
     Buffer.compare(one.digest, other.digest) === 0)
 
@@ -45,33 +44,20 @@ export const spanOfPeriods = (calendar: BillingCalendar, { inTime }: Listing): R
   return { from: periodAt(calendar, first.at).start, to: periodAt(calendar, last.at).end }
 }
 
-/** Integers before strings, strings by code point: the order of both stores. */
-export const compareIds = (one: Id, other: Id): number => {
-  if (typeof one === 'number') return typeof other === 'number' ? one - other : -1
-  if (typeof other === 'number') return 1
-  const shorter = Math.min(one.length, other.length)
-  for (let index = 0; index < shorter; index++) {
-    const difference = rankOf(one.charCodeAt(index)) - rankOf(other.charCodeAt(index))
-    if (difference !== 0) return difference
-  }
-  return one.length - other.length
-}
-
-/** Orders code units like code points: surrogates sort last, because they encode code points above U+FFFF. */
-const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
-
 /** A listing as the ledger would present it. */
-export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar): LedgerView => {
-  const dayStartOf = createDayFinder(calendar)
+export const listingView = (listing: Listing, calendar: BillingCalendar): LedgerView => {
+  const { byId, inTime } = listing
+  const dayOf = createDayFinder(calendar)
+  const dayStartOf = (at: EpochMs): EpochMs => dayOf(at).start
   const within = ({ from, to }: Range): readonly Priced[] =>
     inTime.slice(indexFrom(inTime, from), indexFrom(inTime, to))
 
-  const dayTotals = async ({ from, to, group }: Range & { readonly group: readonly GroupField[] }) => {
+  const dayTotals = async ({ from, to, group }: GroupedRange) => {
     const days = new Map<EpochMs, Sums>()
     let count = 0
     for (const charge of within({ from, to })) {
-      const dayStart = dayStartOf(charge.at)
-      const sums = days.get(dayStart) ?? createSums(group)
+      const dayStart = dayOf(charge.at).start
+      const sums = days.get(dayStart) ?? createSums(group, dayStartOf)
       days.set(dayStart, sums)
       sums.add(charge)
       if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
@@ -79,17 +65,32 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
     return [...days].flatMap(([dayStart, sums]) => sums.totals().map((total): DayTotal => ({ dayStart, ...total })))
   }
 
+  const firstDayFrom = (at: EpochMs): EpochMs => {
+    const { start, end } = dayOf(at)
+    return start === at ? at : end
+  }
+
+  const sumOfRange = async (range: GroupedRange): Promise<readonly GroupTotal[]> => {
+    const sums = createSums(range.group, dayStartOf)
+    for (const charge of within(range)) sums.add(charge)
+    await letOthersRun()
+    return sums.totals()
+  }
+
   return {
-    page: async ({ from, to, member, reportId, after, limit }) => {
-      const start =
-        after === undefined ? indexFrom(inTime, from) : Math.max(indexFrom(inTime, from), indexAfter(inTime, after))
+    page: async ({ from, to, member, reportId, order = TIME_ORDER, after, limit }) => {
+      const charges = inOrder(listing, order)
+      const compare = compareLines(order)
+      const start = after === undefined ? 0 : firstThat(charges, (charge) => compare(charge, after) > 0)
       const found: Priced[] = []
-      for (let index = start; index < inTime.length && found.length < limit; index++) {
-        const charge = inTime[index]
-        if (charge === undefined || charge.at >= to) break
+      for (let index = start; index < charges.length && found.length < limit; index++) {
+        const charge = charges[index]
         const isWanted =
-          (member === undefined || charge.member === member) &&
-          (reportId === undefined || String(charge.reportId ?? '') === String(reportId))
+          charge !== undefined &&
+          charge.at >= from &&
+          charge.at < to &&
+          (member === undefined || charge.cell.member === member) &&
+          (reportId === undefined || String(charge.cell.reportId ?? '') === String(reportId))
         if (isWanted) found.push(charge)
         if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }
@@ -100,13 +101,12 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
       return charge === undefined ? [] : [{ ...charge, revision: 0, recordedAt: charge.at }]
     },
     dayTotals,
+    // A day that starts in the range can end after it.
+    totals: ({ from, to, group }) => sumOfRange({ from: firstDayFrom(from), to: firstDayFrom(to), group }),
     rangeTotals: async ({ ranges, group }) => {
       const totals = []
       for (const [range, bounds] of ranges.entries()) {
-        const sums = createSums(group)
-        for (const charge of within(bounds)) sums.add(charge)
-        totals.push(...sums.totals().map((total) => ({ range, ...total })))
-        await letOthersRun()
+        for (const total of await sumOfRange({ ...bounds, group })) totals.push({ range, ...total })
       }
       return totals
     },
@@ -116,18 +116,29 @@ export const listingView = ({ byId, inTime }: Listing, calendar: BillingCalendar
       const [first, last] = [inTime.at(0), inTime.at(-1)]
       return first === undefined || last === undefined
         ? undefined
-        : { first: dayStartOf(first.at), last: dayStartOf(last.at) }
+        : { first: dayOf(first.at).start, last: dayOf(last.at).start }
     },
+    closedUntil: async () => CALENDAR_BEGINS,
   }
 }
 
 const CHARGES_PER_TURN = 5000
 
+/** Sorted once for each order: a listing does not change. */
+const sorted = new WeakMap<Listing, Map<string, readonly Priced[]>>()
+
+const inOrder = (listing: Listing, order: LineOrder): readonly Priced[] => {
+  if (order.by === 'time' && !order.isDescending) return listing.inTime
+  const known = sorted.get(listing) ?? new Map<string, readonly Priced[]>()
+  sorted.set(listing, known)
+  const key = `${order.by} ${order.isDescending}`
+  const found = known.get(key) ?? listing.inTime.toSorted(compareLines(order))
+  known.set(key, found)
+  return found
+}
+
 /** The index of the first charge at or after an instant. */
 const indexFrom = (charges: readonly Priced[], at: EpochMs): number => firstThat(charges, (charge) => charge.at >= at)
-
-const indexAfter = (charges: readonly Priced[], { at, messageId }: PagePosition): number =>
-  firstThat(charges, (charge) => charge.at > at || (charge.at === at && compareIds(charge.messageId, messageId) > 0))
 
 /** Bisects: `isBehind` is false up to some index and true from there on. */
 const firstThat = (charges: readonly Priced[], isBehind: (charge: Priced) => boolean): number => {
@@ -143,32 +154,50 @@ const firstThat = (charges: readonly Priced[], isBehind: (charge: Priced) => boo
 
 type Sums = { readonly add: (charge: Priced) => void; readonly totals: () => readonly GroupTotal[] }
 
-/** Sums by report, member, both or neither, in the order of the ledger's groups. */
-const createSums = (group: readonly GroupField[]): Sums => {
-  const [byReport, byMember] = [group.includes('report'), group.includes('member')]
-  const sums = new Map<string, { readonly of: Priced; messages: number; credits: bigint }>()
+type Sum = { readonly of: Cell; messages: number; credits: bigint }
+
+/** Sums by the dimensions, in their order. */
+const createSums = (group: readonly Dimension[], dayOf: (at: EpochMs) => EpochMs): Sums => {
+  const sums = new Map<string, Sum>()
+  const names = new Map<string, { day: EpochMs; name: string }>()
+
+  /** A report has the name of its latest day; of several on that day, the greatest by code point. */
+  const name = (key: string, at: EpochMs, reportName: string): void => {
+    const [day, known] = [dayOf(at), names.get(key)]
+    if (known === undefined || day > known.day || (day === known.day && compareIds(reportName, known.name) > 0)) {
+      names.set(key, { day, name: reportName })
+    }
+  }
+
   return {
-    add: (charge) => {
-      const report = byReport ? String(charge.reportId ?? '') : ''
-      const member = byMember ? (charge.member ?? '') : ''
-      const key = group[0] === 'member' ? `${member}\u0000${report}` : `${report}\u0000${member}`
-      const sum = sums.get(key)
-      if (sum === undefined) sums.set(key, { of: charge, messages: 1, credits: BigInt(charge.credits) })
-      else {
-        sum.messages++
-        sum.credits += BigInt(charge.credits)
-      }
+    add: ({ at, cell, credits }) => {
+      const { reportId, reportName, member } = cell
+      const key = group.map((by) => (by === 'report' ? String(reportId ?? '') : (member ?? ''))).join('\u0000')
+      const sum = sums.get(key) ?? { of: cell, messages: 0, credits: 0n }
+      sums.set(key, sum)
+      sum.messages++
+      sum.credits += BigInt(credits)
+      if (reportName !== undefined && group.includes('report')) name(key, at, reportName)
     },
     totals: () =>
       [...sums]
         .sort(([one], [other]) => compareIds(one, other))
-        .map(([, { of, messages, credits }]) => ({
-          ...(byReport && of.reportId !== undefined && { reportId: of.reportId }),
-          ...(byReport && of.reportName !== undefined && { reportName: of.reportName }),
-          ...(byMember && of.member !== undefined && { member: of.member }),
-          messages,
-          credits: creditsSum(credits),
-        })),
+        .map(
+          ([
+            key,
+            {
+              of: { reportId, member },
+              messages,
+              credits,
+            },
+          ]) => ({
+            ...(group.includes('report') &&
+              reportId !== undefined && { reportId, reportName: names.get(key)?.name ?? '' }),
+            ...(group.includes('member') && member !== undefined && { member }),
+            messages,
+            credits: creditsSum(credits),
+          }),
+        ),
   }
 }
 

@@ -16,6 +16,7 @@ const ORGANIZATION: Organization = {
 const DAY = 86_400_000
 const MAY = Date.UTC(2024, 4, 1)
 const NOW = MAY + 10 * DAY
+const CELL = { rateCard: 'standard-2024' }
 const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
 
 const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Priced => ({
@@ -23,7 +24,7 @@ const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Pr
   at,
   timestamp: new Date(at).toISOString(),
   credits: credits(messageId),
-  rateCard: 'standard-2024',
+  cell: CELL,
   measurement: Uint8Array.of(0, 1, 0),
   digest: new Uint8Array(16),
   ...more,
@@ -94,9 +95,9 @@ test('what is not listed is summed up for a range, a member and a report', async
   const compare = createComparison(ORGANIZATION)
   const ledger = ledgerOf(
     1,
-    chargeOf(1, MAY, { member: 'ada' }),
-    chargeOf(2, MAY + DAY, { member: 'ada', reportId: 7, reportName: 'Seven' }),
-    chargeOf(4, MAY + 2 * DAY, { member: 'bob' }),
+    chargeOf(1, MAY, { cell: { ...CELL, member: 'ada' } }),
+    chargeOf(2, MAY + DAY, { cell: { ...CELL, member: 'ada', reportId: 7, reportName: 'Seven' } }),
+    chargeOf(4, MAY + 2 * DAY, { cell: { ...CELL, member: 'bob' } }),
   )
   const comparison = await compare(ledger, listingOf(), NOW)
   const sum = (query: Parameters<typeof notListedIn>[1]) => {

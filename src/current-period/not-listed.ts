@@ -7,6 +7,7 @@ import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
+import { isSameCell } from '#model/cell.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Priced, RecordedLine } from '#model/usage-record.ts'
@@ -48,8 +49,8 @@ export const notListedIn = (
     const matches =
       line.at >= from &&
       line.at < to &&
-      (member === undefined || line.member === member) &&
-      (reportId === undefined || String(line.reportId ?? '') === String(reportId))
+      (member === undefined || line.cell.member === member) &&
+      (reportId === undefined || String(line.cell.reportId ?? '') === String(reportId))
     if (!matches) continue
     messages++
     credits += BigInt(line.credits)
@@ -117,10 +118,10 @@ const linesByDay = async (
   calendar: Organization['calendar'],
   { inTime }: Listing,
 ): Promise<ReadonlyMap<EpochMs, readonly Priced[]>> => {
-  const dayStartOf = createDayFinder(calendar)
+  const dayOf = createDayFinder(calendar)
   const days = new Map<EpochMs, Priced[]>()
   for (const [index, charge] of inTime.entries()) {
-    const dayStart = dayStartOf(charge.at)
+    const dayStart = dayOf(charge.at).start
     const day = days.get(dayStart)
     if (day === undefined) days.set(dayStart, [charge])
     else day.push(charge)
@@ -152,7 +153,4 @@ const isSameLine = (one: RecordedLine, other: RecordedLine | undefined): boolean
   one.at === other.at &&
   one.timestamp === other.timestamp &&
   one.credits === other.credits &&
-  one.member === other.member &&
-  one.reportId === other.reportId &&
-  one.reportName === other.reportName &&
-  one.rateCard === other.rateCard
+  isSameCell(one.cell, other.cell)

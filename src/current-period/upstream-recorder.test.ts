@@ -13,8 +13,8 @@ const chargeOf = (messageId: Id, micros = 1_000_000): Priced => ({
   messageId,
   at: Date.UTC(2024, 4, 1) + Number(messageId),
   timestamp: '2024-05-01T00:00:00.000Z',
+  cell: { rateCard: 'standard-2024' },
   credits: credits(micros),
-  rateCard: 'standard-2024',
   measurement: Uint8Array.of(0, 1, 0),
   digest: new Uint8Array(16),
 })
@@ -43,11 +43,9 @@ const startRecorder = (waitingMax?: number) => {
         if (state.isFailing) throw new StoreError('the disk is full')
         state.writes += charges.length
         state.time += state.msAWrite
-        return charges.map((charge) => {
-          const status = recorded.has(charge.messageId) ? 'amended' : 'accepted'
-          recorded.set(charge.messageId, charge)
-          return { status, credits: charge.credits }
-        })
+        const amended = charges.filter(({ messageId }) => recorded.has(messageId)).length
+        for (const charge of charges) recorded.set(charge.messageId, charge)
+        return { accepted: charges.length - amended, amended }
       },
     },
     findOrganization: async () => DEFAULT,

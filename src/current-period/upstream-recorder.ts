@@ -111,10 +111,8 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
     const organization = await findOrganization(DEFAULT_ORGANIZATION)
     if (organization === undefined) throw new Error('the organization "default" does not exist')
     const piece = [...pending.values().take(CHARGES_PER_PIECE)]
-    const outcomes = await intake.record(organization, piece)
+    const { accepted, amended } = await intake.record(organization, piece)
     for (const each of piece) if (pending.get(each.messageId) === each) pending.delete(each.messageId)
-    const countOf = (status: string): number => outcomes.filter((each) => each.status === status).length
-    const [accepted, amended] = [countOf('accepted'), countOf('amended')]
     if (accepted + amended > 0) observe({ accepted, amended })
   }
 

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Access, type KeyHash, mayDo, type Principal } from '#identity/access.ts'
 import type { Organizations } from '#identity/organizations.ts'
-import type { Scope } from '#ledger/ledger.ts'
+import type { Scope } from '#ledger/commands.ts'
 import { Forbidden, NotFound } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import { aboutHeader, keyIn } from './bearer.ts'

@@ -1,7 +1,8 @@
 /** Opaque page cursors: the position at which a page ended, as text that the client sends back. */
 import { isId } from '#intake/incoming-message.ts'
-import type { PagePosition } from '#ledger/ledger.ts'
+import { credits } from '#model/credits.ts'
 import { InvalidRequest } from '#model/errors.ts'
+import type { PagePosition } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { queryParameter } from './fields.ts'
 
@@ -24,7 +25,7 @@ export const positionIn = (cursor: string): PagePosition => {
   if (!isInstant(at) || !isId(messageId) || more.length > 0) {
     throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
   }
-  return { at, messageId }
+  return { at, messageId, credits: credits(0), cell: { rateCard: '' } }
 }
 
 /** Whether a page can end at this instant: RFC 3339 has the years 0000 to 9999, and periods may extend a year beyond. */

@@ -4,7 +4,7 @@ import type { RenderingObserver } from '#answering/renderings.ts'
 import type { ListingObserver } from '#current-period/copilot-service.ts'
 import type { UsageSum } from '#current-period/listing.ts'
 import type { RecordingOutcome } from '#current-period/upstream-recorder.ts'
-import type { IntakeCounts } from '#intake/intake.ts'
+import type { IntakeCounts } from '#intake/intake-results.ts'
 import type { StoreNotice } from '#ledger/notices.ts'
 import { toDecimal } from '#model/credits.ts'
 

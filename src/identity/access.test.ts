@@ -1,41 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ApiKey, KeyStore } from '#ledger/ledger.ts'
 import { monotonicMs } from '#model/clock.ts'
+import { MemoryIdentities } from '../../test/memory-identities.ts'
 import { type AccessNeeds, createAccess, Unauthenticated, UnknownHost } from './access.ts'
 import { createHostCheck } from './host-names.ts'
 
-/** Keys that several processes share. */
-const createKeys = (): KeyStore & { finds: number } => {
-  const keys: ApiKey[] = []
-  const indexOf = (organizationId: string, id: string) =>
-    keys.findIndex((key) => key.organizationId === organizationId && key.id === id)
-  return {
-    finds: 0,
-    create: async (key) => {
-      keys.push(key)
-    },
-    async find(organizationId, hash) {
-      this.finds++
-      return keys.find((key) => key.organizationId === organizationId && Buffer.compare(key.hash, hash) === 0)
-    },
-    list: async (organizationId) => keys.filter((key) => key.organizationId === organizationId),
-    revoke: async (organizationId, id, at) => {
-      const index = indexOf(organizationId, id)
-      const key = keys[index]
-      if (key === undefined) return undefined
-      const revoked = { revokedAt: at, ...key }
-      keys[index] = revoked
-      return revoked
-    },
-    any: async () => keys.length > 0,
-  }
-}
-
-const startProcess = (demand: AccessNeeds['demand'], store = createKeys()) => {
+const startProcess = (demand: AccessNeeds['demand'], store = new MemoryIdentities()) => {
   const state = { time: 0 }
   const access = createAccess({
-    store,
+    ledger: store,
     demand,
     answersTo: createHostCheck(['billing.example']),
     clock: () => state.time,

@@ -3,7 +3,8 @@
  * `default` with the scope `admin` is an operator's.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { ApiKey, KeyStore, Scope } from '#ledger/ledger.ts'
+import type { ApiKey, Scope } from '#ledger/commands.ts'
+import type { Ledger } from '#ledger/ledger.ts'
 import { laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { Forbidden, ServiceError } from '#model/errors.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
@@ -92,7 +93,7 @@ export class UnknownHost extends Forbidden {
 }
 
 export type AccessNeeds = {
-  readonly store: KeyStore
+  readonly ledger: Pick<Ledger, 'keys' | 'decide'>
   /** `required`: always a key. `if-any`: a key once the first one exists. `none`: never a key. */
   readonly demand: 'required' | 'if-any' | 'none'
   /** Whether a host name is allowed. Not consulted if keys are required. */
@@ -111,7 +112,7 @@ const OPERATOR: Principal = {
   by: 'nobody',
 }
 
-export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNeeds): Access => {
+export const createAccess = ({ ledger, demand, answersTo, clock, now }: AccessNeeds): Access => {
   /** Keyed by hash, so that secrets are not kept and the time of a lookup reveals nothing about them. */
   const known = createTimedCache<string, Principal>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
   let wasOpen: { readonly until: MonotonicMs } | undefined
@@ -121,7 +122,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     if (demand === 'none') return 'open'
     if (requiresKey) return 'keys'
     if (wasOpen !== undefined && now() < wasOpen.until) return 'open'
-    requiresKey = await store.any()
+    requiresKey = await ledger.keys.any()
     wasOpen = requiresKey ? undefined : { until: laterBy(now(), CACHED_MS) }
     return requiresKey ? 'keys' : 'open'
   }
@@ -142,7 +143,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
     const name = Buffer.from(digest).toString('latin1')
     const found = known.get(name)
     if (found !== undefined) return found
-    const entry = await store.find(organizationId, digest)
+    const entry = await ledger.keys.find(organizationId, digest)
     const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
     if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
@@ -155,7 +156,7 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   const hasEnded = async ({ organizationId, id }: SessionOfKey): Promise<boolean> => {
     const known = signedOut.get(id)
     if (known !== undefined) return known
-    const isKept = (await store.find(organizationId, signOutHash(id))) !== undefined
+    const isKept = (await ledger.keys.find(organizationId, signOutHash(id))) !== undefined
     // A lookup that began before the sign-out must not undo it.
     if (signedOut.get(id) !== true) signedOut.set(id, isKept, isKept ? Number.POSITIVE_INFINITY : CACHED_MS)
     return isKept
@@ -164,19 +165,17 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
   const endSession = async (session: SessionOfKey): Promise<void> => {
     const { organizationId, id } = session
     if (!(await hasEnded(session))) {
-      const entry = {
+      const time = clock()
+      const key: ApiKey = {
         id: `${SIGN_OUT}${id}`,
         organizationId,
         name: 'a session that was signed out',
+        scopes: ['usage:read'],
+        createdAt: time,
+        revokedAt: time,
         hash: signOutHash(id),
       }
-      try {
-        await store.create({ ...entry, scopes: ['usage:read'], createdAt: clock() })
-      } catch (error) {
-        // Another request may have signed it out in the meantime.
-        if ((await store.find(organizationId, entry.hash)) === undefined) throw error
-      }
-      await store.revoke(organizationId, entry.id, clock())
+      await ledger.decide(organizationId, { kind: 'create-key', key })
     }
     signedOut.set(id, true, Number.POSITIVE_INFINITY)
   }
@@ -221,15 +220,16 @@ export const createAccess = ({ store, demand, answersTo, clock, now }: AccessNee
         createdAt: clock(),
         hash: hash('sha256', key, 'buffer'),
       }
-      await store.create(entry)
+      await ledger.decide(organizationId, { kind: 'create-key', key: entry })
       requiresKey = demand !== 'none'
       wasOpen = undefined
       return { key, entry }
     },
-    listKeys: async (organizationId) => (await store.list(organizationId)).filter(({ id }) => !id.startsWith(SIGN_OUT)),
+    listKeys: async (organizationId) =>
+      (await ledger.keys.list(organizationId)).filter(({ id }) => !id.startsWith(SIGN_OUT)),
     revokeKey: async (organizationId, id) => {
       if (id.startsWith(SIGN_OUT)) return undefined
-      const revoked = await store.revoke(organizationId, id, clock())
+      const revoked = await ledger.decide(organizationId, { kind: 'revoke-key', keyId: id, at: clock() })
       if (revoked !== undefined) known.delete(Buffer.from(revoked.hash).toString('latin1'))
       return revoked
     },

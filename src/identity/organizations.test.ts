@@ -1,43 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { periodAt } from '#calendar/periods.ts'
-import { createListing, listingView } from '#current-period/listing.ts'
-import type { Ledger, OrganizationStore } from '#ledger/ledger.ts'
+import type { Ledger } from '#ledger/ledger.ts'
 import { monotonicMs } from '#model/clock.ts'
-import type { Organization } from '#model/organization.ts'
+import { MemoryIdentities } from '../../test/memory-identities.ts'
 import { createOrganizations } from './organizations.ts'
-
-/** Organizations that several processes share. */
-const createStore = (): OrganizationStore & { finds: number } => {
-  const stored = new Map<string, Organization>()
-  return {
-    finds: 0,
-    async find(id) {
-      this.finds++
-      return structuredClone(stored.get(id))
-    },
-    list: async () => [...stored.values()],
-    create: async (organization) => {
-      if (stored.has(organization.id)) return false
-      stored.set(organization.id, organization)
-      return true
-    },
-    update: async (id, change) => {
-      const found = stored.get(id)
-      if (found === undefined) return undefined
-      stored.set(id, change(found))
-      return structuredClone(stored.get(id))
-    },
-  }
-}
 
 const MAY = Date.UTC(2024, 4, 15)
 
-const startProcess = (organizations = createStore()) => {
+/** Several processes share a store. */
+const startProcess = (store = new MemoryIdentities()) => {
   const state = { time: MAY, elapsedMs: 0, latest: 0 }
-  const ledger: Pick<Ledger, 'organizations' | 'read' | 'latestInstant'> = {
-    organizations,
-    read: (_, reading) => reading(listingView(createListing(new Map()), [...ACME.calendar])),
+  const ledger: Pick<Ledger, 'organizations' | 'decide' | 'latestInstant'> = {
+    organizations: store.organizations,
+    decide: (id, command) => store.decide(id, command),
     latestInstant: async (time) => {
       state.latest = Math.max(state.latest, time)
       return state.latest
@@ -45,17 +21,10 @@ const startProcess = (organizations = createStore()) => {
   }
   const clock = () => state.time
   const now = () => monotonicMs(state.elapsedMs)
-  return { organizations: createOrganizations({ ledger, clock, now }), state, store: organizations }
+  return { organizations: createOrganizations({ ledger, clock, now }), state, store }
 }
 
 const WANTED = { id: 'acme', name: 'Acme', timeZone: 'UTC', anchorDay: 1 }
-const ACME: Organization = {
-  id: 'acme',
-  name: 'Acme',
-  createdAt: MAY,
-  calendar: [{ effectiveFrom: 0, timeZone: 'UTC', anchorDay: 1 }],
-}
-
 test('an id is given to one organization only', async () => {
   const { organizations } = startProcess()
   assert.equal((await organizations.create(WANTED))?.createdAt, MAY)

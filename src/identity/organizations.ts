@@ -2,7 +2,6 @@
  * Organizations, cached for a few seconds. A calendar that old is still right for every message: a change takes effect at least
  * ten minutes later (`#calendar/periods.ts`), and a message is dated at most five minutes ahead.
  */
-import { changedCalendar } from '#calendar/periods.ts'
 import type { Ledger, OrganizationStore } from '#ledger/ledger.ts'
 import type { MonotonicClock } from '#model/clock.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
@@ -33,7 +32,7 @@ export type Organizations = {
 }
 
 type Needs = {
-  readonly ledger: Pick<Ledger, 'organizations' | 'read' | 'latestInstant'>
+  readonly ledger: Pick<Ledger, 'organizations' | 'decide' | 'latestInstant'>
   readonly clock: () => EpochMs
   readonly now: MonotonicClock
 }
@@ -42,7 +41,6 @@ const CACHED_MS = 5000
 const CACHED_MIN = 10_000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
-  const store = ledger.organizations
   const known = createTimedCache<string, Organization>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
 
   const cache = (organization: Organization): Organization => {
@@ -53,39 +51,29 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
   }
 
   const findNow = async (id: string): Promise<Organization | undefined> => {
-    const organization = await store.find(id)
+    const organization = await ledger.organizations.find(id)
     return organization && cache(organization)
-  }
-
-  /** A clock that was set back must not move a period that has begun or has usage. */
-  const latestKnown = async (id: string): Promise<EpochMs> => {
-    const [seen, span] = await Promise.all([ledger.latestInstant(clock()), ledger.read(id, (view) => view.span())])
-    return Math.max(seen, span?.last ?? seen)
   }
 
   return {
     find: async (id) => known.get(id) ?? findNow(id),
     findNow,
-    list: store.list,
+    list: ledger.organizations.list,
     create: async ({ id, name, timeZone, anchorDay }) => {
       const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay }] as const
       const organization: Organization = { id, name, createdAt: clock(), calendar }
-      return (await store.create(organization)) ? cache(organization) : undefined
+      const created = await ledger.decide(id, { kind: 'create-organization', organization })
+      return created && cache(created)
     },
     change: async (id, { name, timeZone, anchorDay }) => {
-      const latest = timeZone === undefined && anchorDay === undefined ? clock() : await latestKnown(id)
-      const changed = await store.update(id, (organization) => ({
-        ...organization,
-        name: name ?? organization.name,
-        calendar:
-          timeZone === undefined && anchorDay === undefined
-            ? organization.calendar
-            : changedCalendar(
-                organization.calendar,
-                { ...(timeZone !== undefined && { timeZone }), ...(anchorDay !== undefined && { anchorDay }) },
-                latest,
-              ),
-      }))
+      const changed = await ledger.decide(id, {
+        kind: 'change-organization',
+        ...(name !== undefined && { name }),
+        ...(timeZone !== undefined && { timeZone }),
+        ...(anchorDay !== undefined && { anchorDay }),
+        // A clock that was set back must not move a period that has begun.
+        latest: timeZone === undefined && anchorDay === undefined ? clock() : await ledger.latestInstant(clock()),
+      })
       return changed && cache(changed)
     },
   }

@@ -8,8 +8,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Message } from '#model/message.ts'
-
-export const DIGEST_BYTES = 16
+import { DIGEST_BYTES } from '#model/usage-record.ts'
 
 const BLOCK_BYTES = 64
 

@@ -4,8 +4,8 @@
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
-import type { AppendBatch, AppendOutcome, Ledger, NewRecord } from '#ledger/ledger.ts'
-import type { Credits } from '#model/credits.ts'
+import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
+import { type CountedDay, type PricedBatch, PricedBatchBuilder } from '#ledger/priced-batch.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -17,29 +17,22 @@ import {
   parseIncoming,
   type Rejection,
 } from './incoming-message.ts'
+import { type IntakeCounts, IntakeResults } from './intake-results.ts'
 import type { Pricer } from './pricing.ts'
-
-/** The outcome of a message. `credits` is the amount of its current charge. */
-export type IntakeResult =
-  | {
-      readonly id: Id
-      readonly status: AppendOutcome['status']
-      readonly credits: Credits
-      /** The catalogue does not have the report that the message asks for: the text set the price. */
-      readonly unknownReport?: true
-    }
-  | ({ readonly status: 'rejected' } & Rejection)
-
-export type IntakeCounts = { accepted: number; duplicate: number; conflict: number; rejected: number }
 
 export type Intake = {
   /**
    * Takes entries as received, each `{id, text, timestamp, report_id?, user_id?}`, and resolves to a result for each, in order,
-   * once all accepted entries are committed. Throws UpstreamError or StoreError, after which the call may be repeated.
+   * once all accepted entries are committed. Throws UpstreamError or StoreError, after which they may be sent again.
+   *
+   * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not.
    */
-  readonly take: (organization: Organization, entries: readonly unknown[]) => Promise<readonly IntakeResult[]>
+  readonly take: (organization: Organization, entries: unknown[]) => Promise<IntakeResults>
   /** Records charges that were priced elsewhere and amends those that changed. */
-  readonly record: (organization: Organization, charges: readonly Priced[]) => Promise<readonly AppendOutcome[]>
+  readonly record: (
+    organization: Organization,
+    charges: readonly Priced[],
+  ) => Promise<{ readonly accepted: number; readonly amended: number }>
   /** Validates an entry as `take` does. */
   readonly parse: (entry: unknown) => IncomingMessage | Rejection
 }
@@ -56,9 +49,9 @@ export type IntakeNeeds = {
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
   const { ledger, reportsOf, pricer, limits, clock, observe } = needs
-  const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => EpochMs>()
+  const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => CountedDay>()
 
-  const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => EpochMs) => {
+  const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => CountedDay) => {
     const known = dayFinders.get(calendar) ?? createDayFinder(calendar)
     dayFinders.set(calendar, known)
     return known
@@ -66,9 +59,10 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
 
   const append = (
     { id: organizationId }: Organization,
-    records: readonly NewRecord[],
+    priced: PricedBatch,
     onChange: AppendBatch['onChange'],
-  ): Promise<readonly AppendOutcome[]> => ledger.append({ organizationId, records, onChange, recordedAt: clock() })
+  ): Promise<readonly AppendOutcome[] | undefined> =>
+    ledger.append({ organizationId, priced, onChange, recordedAt: clock() })
 
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const ids = new Set<Id>()
@@ -76,57 +70,50 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return ids.size === 0 ? NO_REPORTS : reportsOf(ids)
   }
 
-  const take = async (organization: Organization, entries: readonly unknown[]): Promise<readonly IntakeResult[]> => {
+  const take = async (organization: Organization, entries: unknown[]): Promise<IntakeResults> => {
     const time = clock()
-    const parsed = entries.map((entry) => parseIncoming(entry, limits, time))
-    const messages = parsed.filter((each): each is IncomingMessage => !isRejection(each))
+    const { length } = entries
+    const messages: IncomingMessage[] = []
+    const rejections = new Map<number, Rejection>()
+    for (const [index, entry] of entries.entries()) {
+      const parsed = parseIncoming(entry, limits, time)
+      if (isRejection(parsed)) rejections.set(index, parsed)
+      else messages.push(parsed)
+    }
     const reports = await findReports(messages)
-    const dayStartOf = dayFinderOf(organization.calendar)
-    const records: NewRecord[] = []
+    const dayOf = dayFinderOf(organization.calendar)
+    const batch = new PricedBatchBuilder(messages.length)
+    const unknownReports = new Set<number>()
     const isTurnOver = createTurns()
-    for (const message of messages) {
+    for (const [row, message] of messages.entries()) {
       const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
-      records.push({ ...pricer.price(message, message.at, report), dayStart: dayStartOf(message.at) })
+      if (message.reportId !== undefined && report === undefined) unknownReports.add(row)
+      batch.add(pricer.price(message, message.at, report), dayOf(message.at))
       if (isTurnOver(message.text.length)) await letOthersRun()
     }
-    const outcomes = await append(organization, records, 'refuse')
-    const results = merge(parsed, outcomes, reports)
-    observe(countsOf(results))
+    entries.length = 0
+    messages.length = 0
+    const priced = batch.build()
+    const outcomes = await append(organization, priced, 'refuse')
+    const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports })
+    observe(results.counts)
     return results
   }
 
-  const record = (organization: Organization, charges: readonly Priced[]): Promise<readonly AppendOutcome[]> => {
-    const dayStartOf = dayFinderOf(organization.calendar)
-    const records = charges.map((charge) => ({ ...charge, dayStart: dayStartOf(charge.at) }))
-    return append(organization, records, 'amend')
+  const record: Intake['record'] = async (organization, charges) => {
+    const dayOf = dayFinderOf(organization.calendar)
+    const batch = new PricedBatchBuilder(charges.length)
+    for (const charge of charges) batch.add(charge, dayOf(charge.at))
+    const outcomes = await append(organization, batch.build(), 'amend')
+    const countOf = (wanted: AppendOutcome['status']): number =>
+      outcomes?.reduce((count, { status }) => count + Number(status === wanted), 0) ?? 0
+    return { accepted: outcomes === undefined ? charges.length : countOf('accepted'), amended: countOf('amended') }
   }
 
   return { take, record, parse: (entry) => parseIncoming(entry, limits, clock()) }
 }
 
 const NO_REPORTS: ReadonlyMap<Id, Report | undefined> = new Map()
-
-const merge = (
-  parsed: readonly (IncomingMessage | Rejection)[],
-  outcomes: readonly AppendOutcome[],
-  reports: ReadonlyMap<Id, Report | undefined>,
-): readonly IntakeResult[] => {
-  let next = 0
-  return parsed.map((each): IntakeResult => {
-    if (isRejection(each)) return { status: 'rejected', ...each }
-    const outcome = outcomes[next++]
-    if (outcome === undefined) throw new Error('the ledger returned fewer outcomes than it received messages')
-    const result = { id: each.id, status: outcome.status, credits: outcome.credits }
-    const isUnknown = each.reportId !== undefined && reports.get(each.reportId) === undefined
-    return isUnknown ? { ...result, unknownReport: true } : result
-  })
-}
-
-export const countsOf = (results: readonly IntakeResult[]): IntakeCounts => {
-  const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
-  for (const { status } of results) if (status !== 'amended') counts[status]++
-  return counts
-}
 
 /** Counts measured characters, and says when it is time to let other work run. */
 const createTurns = () => {

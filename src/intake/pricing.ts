@@ -1,4 +1,5 @@
 /** Message → Priced: the only place that measures and prices a message, and the last one that has its text. */
+import { type Cell, createCells } from '#model/cell.ts'
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
@@ -6,7 +7,7 @@ import { canonicalReportId, type Report } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { measure } from '#rating/measure.ts'
 import { packMeasurement } from '#rating/packed-measurement.ts'
-import { price, priceReport } from '#rating/price.ts'
+import { priceReport, priceTotal } from '#rating/price.ts'
 import type { ContentDigest } from './content-digest.ts'
 
 export type Pricer = {
@@ -21,26 +22,28 @@ export type Pricer = {
 export type PricerNeeds = { readonly rateCard: RateCard; readonly digest: ContentDigest }
 
 export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
+  const cells = createCells(rateCard.version)
+
   const priceAs = (message: Message, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
-    const { id: messageId, text, timestamp, member } = message
-    const measurement = measure(text)
+    const measurement = measure(message.text)
     return {
-      messageId,
+      messageId: message.id,
       at,
-      timestamp,
-      credits: (report === undefined ? price(measurement, rateCard) : priceReport(report)).credits,
-      rateCard: rateCard.version,
+      timestamp: message.timestamp,
+      cell: cellFor(message.member, report),
+      credits: report === undefined ? priceTotal(measurement, rateCard) : priceReport(report).credits,
       measurement: packMeasurement(measurement),
       digest: ownDigest,
-      ...(member !== undefined && { member }),
-      ...(report !== undefined && { reportId: canonicalReportId(report.id), reportName: report.name }),
     }
   }
 
+  const cellFor = (member: string | undefined, report: Report | undefined): Cell =>
+    cells(member, report && { id: canonicalReportId(report.id), name: report.name })
+
   const isTextPriceOf = (known: Priced, { timestamp }: Message, ownDigest: Uint8Array): boolean =>
-    known.reportId === undefined &&
+    known.cell.reportId === undefined &&
     known.timestamp === timestamp &&
-    known.rateCard === rateCard.version &&
+    known.cell.rateCard === rateCard.version &&
     Buffer.compare(known.digest, ownDigest) === 0
 
   return {
@@ -50,11 +53,10 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
       const isSame = known !== undefined && isTextPriceOf(known, message, ownDigest)
       return isSame ? known : priceAs(message, at, undefined, ownDigest)
     },
-    withReport: (priced, { id, name, creditCost }) => ({
+    withReport: (priced, report) => ({
       ...priced,
-      reportId: canonicalReportId(id),
-      reportName: name,
-      credits: creditCost,
+      cell: cellFor(priced.cell.member, report),
+      credits: priceReport(report).credits,
     }),
   }
 }

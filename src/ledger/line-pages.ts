@@ -1,5 +1,6 @@
+import type { PagePosition } from '#model/line-order.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
-import type { LedgerView, PagePosition, Range } from './ledger.ts'
+import type { LedgerView, Range } from './ledger.ts'
 
 /** Enough lines to be worth a call, and few enough to let other work run. */
 const LINES_PER_PAGE = 2000

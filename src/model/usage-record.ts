@@ -1,3 +1,4 @@
+import type { Cell } from './cell.ts'
 import type { Credits } from './credits.ts'
 import type { EpochMs } from './organization.ts'
 import type { Id } from './report.ts'
@@ -5,17 +6,17 @@ import type { Id } from './report.ts'
 /** A charge as it appears in lists. */
 export type RecordedLine = {
   readonly messageId: Id
-  /** The instant of the message in whole milliseconds; `timestamp` may be more precise. */
+  /** The instant at which it counts, in whole milliseconds: that of the message, unless its period was already closed. */
   readonly at: EpochMs
-  /** Exactly as received. */
+  /** The timestamp of the message, exactly as received. It may be more precise than `at`. */
   readonly timestamp: string
-  readonly member?: string
-  /** If a report priced the message: its id, and its name at that time. */
-  readonly reportId?: Id
-  readonly reportName?: string
+  readonly cell: Cell
   readonly credits: Credits
-  /** Version of the rate card that priced the message, or would have done so without the report. */
-  readonly rateCard: string
+  /**
+   * Present on an adjustment: the instant of the message, whose period was closed when this was charged. An adjustment counts at
+   * the start of the open period, and its credits can be negative.
+   */
+  readonly adjusts?: EpochMs
 }
 
 /**
@@ -25,15 +26,17 @@ export type RecordedLine = {
 export type Priced = RecordedLine & {
   /** The packed measurement of the text: `#rating/packed-measurement.ts`. */
   readonly measurement: Uint8Array
-  /** Keyed digest of the content: `#intake/content-digest.ts`. */
+  /** Keyed digest of the content, `DIGEST_BYTES` long: `#intake/content-digest.ts`. */
   readonly digest: Uint8Array
 }
+
+export const DIGEST_BYTES = 16
 
 /** One charge of a message. A message that was amended has several. */
 export type StoredCharge = Priced & {
   /** 0 for the first charge, then 1, 2, … for each amendment. */
   readonly revision: number
   readonly recordedAt: EpochMs
-  /** The revision that superseded it; absent for the current charge. */
+  /** The revision that superseded it; absent if it still counts. A charge of a closed period is adjusted, not superseded. */
   readonly supersededBy?: number
 }

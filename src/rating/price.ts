@@ -2,7 +2,7 @@
 import type { Charge, ChargeLine } from '#model/charge.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { Measurement } from '#model/measurement.ts'
-import type { RateCard } from '#model/rate-card.ts'
+import type { RateCard, WordBand } from '#model/rate-card.ts'
 import type { Report } from '#model/report.ts'
 
 /**
@@ -24,6 +24,25 @@ export const price = (measurement: Measurement, card: RateCard): Charge => {
   const again = card.palindromeFactor - 1
   if (measurement.palindrome && again > 0) total += add(lines, 'palindrome', again, credits(total)) // 8
   return { credits: credits(total), lines }
+}
+
+/** The total of `price` without its lines, in a fraction of the time: what intake needs of a charge. */
+export const priceTotal = (measurement: Measurement, card: RateCard): Credits => {
+  const { codePoints, thirdVowels, wordLengths, wordsDiffer, palindrome } = measurement
+  let total = card.base + codePoints * card.codePoint + thirdVowels * card.thirdVowel
+  let words = 0
+  let band = -1
+  for (let index = 0; index < wordLengths.length; index++) {
+    while (card.words[band + 1] !== undefined && (card.words[band + 1] as WordBand).from <= index + 1) band++
+    const quantity = wordLengths[index] as number
+    if (quantity === 0 || band < 0) continue
+    words += quantity
+    total += quantity * (card.words[band] as WordBand).credits
+  }
+  if (codePoints > card.lengthPenalty.above) total += card.lengthPenalty.credits
+  if (words > 0 && wordsDiffer) total += card.uniqueWords
+  if (total < card.minimum) total = card.minimum
+  return credits(palindrome ? total * card.palindromeFactor : total)
 }
 
 /** The charge of a message that asked for a report: the report's cost, whatever the text. */

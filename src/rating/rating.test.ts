@@ -8,7 +8,7 @@ import { isNaivePalindrome, naivePrice, naiveThirdVowels, naiveWords } from '../
 import { readLargeTexts, readMessages, readReports, skipWithout } from '../../test/shared-data.ts'
 import { anyText, mirroredText, wordyText } from '../../test/texts.ts'
 import { measure } from './measure.ts'
-import { price, priceReport } from './price.ts'
+import { price, priceReport, priceTotal } from './price.ts'
 import { standardRateCard as card } from './rate-card.ts'
 
 const chargeOf = (text: string) => price(measure(text), card)
@@ -174,6 +174,7 @@ describe('measure and price against the naive rules', () => {
     assert.equal(measurement.wordsDiffer, new Set(words).size === words.length)
     assert.equal(measurement.palindrome, isNaivePalindrome([...text]))
     assert.equal(BigInt(price(measurement, card).credits), naivePrice(text))
+    assert.equal(BigInt(priceTotal(measurement, card)), naivePrice(text))
   }
 
   test('agree on any text', () => fc.assert(fc.property(anyText(), agrees), { numRuns: 3000 }))
@@ -274,6 +275,36 @@ describe('a charge', () => {
         addsUp(charge.lines, charge.credits)
       }),
       { numRuns: 2000 },
+    )
+  })
+
+  test('has the same total without its lines, by any rate card', () => {
+    const amount = (max: number) => fc.integer({ min: 0, max }).map(credits)
+    const anyCard = fc.record({
+      version: fc.constant('any'),
+      base: amount(9),
+      codePoint: amount(9),
+      words: fc
+        .uniqueArray(fc.integer({ min: 2, max: 32 }), { maxLength: 5 })
+        .chain((starts) =>
+          fc.tuple(
+            ...[1, ...starts.sort((one, other) => one - other)].map((from) =>
+              fc.record({ from: fc.constant(from), credits: amount(9) }),
+            ),
+          ),
+        ),
+      thirdVowel: amount(9),
+      lengthPenalty: fc.record({ above: fc.nat(40), credits: amount(9) }),
+      uniqueWords: fc.integer({ min: -40, max: 0 }).map(credits),
+      minimum: amount(20),
+      palindromeFactor: fc.integer({ min: 1, max: 4 }),
+    })
+    fc.assert(
+      fc.property(fc.oneof(anyText(), wordyText(), mirroredText()), anyCard, (text, card) => {
+        const measurement = measure(text)
+        assert.equal(priceTotal(measurement, card), price(measurement, card).credits)
+      }),
+      { numRuns: 3000 },
     )
   })
 

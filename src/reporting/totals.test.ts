@@ -8,7 +8,7 @@ const line = (timestamp: string, micros: number, reportName?: string): UsageLine
   messageId: timestamp,
   timestamp,
   credits: credits(micros),
-  ...(reportName === undefined ? {} : { reportName }),
+  cell: reportName === undefined ? {} : { reportName },
 })
 
 test('days follow the time zone without gaps, and everything adds up', () => {

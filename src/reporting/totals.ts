@@ -19,7 +19,7 @@ export const periodTotals = (lines: readonly UsageLine[], timeZone: string): Per
   for (const line of lines) {
     const day = dayOf(line.timestamp, timeZone)
     add(at(days, day), line)
-    add(at(reports, line.reportName), line)
+    add(at(reports, line.cell.reportName), line)
     add(all, line)
   }
   return {

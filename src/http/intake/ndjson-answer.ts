@@ -4,8 +4,8 @@
  * room, the body is not read, so the client waits.
  */
 import type { ServerResponse } from 'node:http'
-import type { Intake, IntakeCounts, IntakeResult } from '#intake/intake.ts'
-import { countsOf } from '#intake/intake.ts'
+import type { Intake } from '#intake/intake.ts'
+import type { IntakeCounts, IntakeResult, IntakeResults } from '#intake/intake-results.ts'
 import { createOrderedBatches } from '#intake/ordered-batches.ts'
 import { StoreBusy } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
@@ -13,7 +13,7 @@ import { bodyIncomplete } from '../bodies.ts'
 import { BUSY, type IntakeShare } from '../intake-gate.ts'
 import type { Problem } from '../schemas/problem.ts'
 import { chunksUntil, LineTimedOut } from '../stopping.ts'
-import { type LineBatch, type ParsedLine, readLines } from './ndjson.ts'
+import { type LineBatch, readLines } from './ndjson.ts'
 import { toResultText } from './result-text.ts'
 
 export type NdjsonNeeds = {
@@ -50,14 +50,21 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     if (!response.write(text)) await drained(response, stop)
   }
 
-  const answer = async ({ lines, bytes }: LineBatch, results: readonly IntakeResult[]): Promise<void> => {
+  const answer = async (batch: LineBatch, taken: IntakeResults): Promise<void> => {
+    const { numbers, rejections, bytes } = batch
     share.letGo(bytes)
     bytesUnderWay -= bytes
-    for (const [status, count] of Object.entries(countsOf(results))) counts[status as keyof IntakeCounts] += count
+    for (const [status, count] of Object.entries(taken.counts)) counts[status as keyof IntakeCounts] += count
+    counts.rejected += rejections.size
     let text = ''
-    for (const [index, result] of results.entries()) {
+    const entries = taken[Symbol.iterator]()
+    for (const [index, line] of numbers.entries()) {
+      const rejection = rejections.get(index)
+      const result: IntakeResult = rejection
+        ? { status: 'rejected', ...rejection }
+        : (entries.next().value as IntakeResult)
       if (isMinimal && (result.status === 'accepted' || result.status === 'duplicate')) continue
-      text += `${toResultText(result, `"line":${lines[index]?.line ?? 0},`)}\n`
+      text += `${toResultText(result, `"line":${line},`)}\n`
     }
     await write(text)
   }
@@ -97,7 +104,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     const limits = { linesMax: LINES_A_BATCH, lineBytesMax, skipped: share.letGo }
     for await (const batch of readLines(chunksWithRoom(), limits)) {
       bytesUnderWay += batch.bytes
-      await batches.add(takeLines(intake, organization, batch.lines), (results) => answer(batch, results))
+      await batches.add(intake.take(organization, batch.entries), (results) => answer(batch, results))
     }
     await batches.settled()
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)
@@ -127,26 +134,6 @@ const endBeforeBody = (response: ServerResponse): void => {
 }
 
 const LINGER_MS = 1000
-
-const takeLines = async (
-  intake: Intake,
-  organization: Organization,
-  lines: readonly ParsedLine[],
-): Promise<readonly IntakeResult[]> => {
-  const entries = lines.filter(isEntry)
-  const taken = await intake.take(
-    organization,
-    entries.map(({ entry }) => entry),
-  )
-  let next = 0
-  return lines.map((line): IntakeResult => {
-    if (isEntry(line)) return taken[next++] as IntakeResult
-    const { field, reason } = line
-    return { status: 'rejected', field, reason }
-  })
-}
-
-const isEntry = (line: ParsedLine): line is Extract<ParsedLine, { readonly entry: unknown }> => 'entry' in line
 
 /** Resolves when the response can be written again, closes, or must stop, so that a client that does not read blocks nothing. */
 const drained = (response: ServerResponse, stop: AbortSignal): Promise<void> =>

@@ -4,10 +4,16 @@ import { InvalidJson, readJson } from '#formats/json.ts'
 import { type Line, LineSplitter } from '#formats/lines.ts'
 import type { Rejection } from '#intake/incoming-message.ts'
 
-export type ParsedLine = { readonly line: number; readonly entry: unknown } | ({ readonly line: number } & Rejection)
-
-/** `bytes` counts its lines and the skipped bytes between them. */
-export type LineBatch = { readonly lines: readonly ParsedLine[]; readonly bytes: number }
+export type LineBatch = {
+  /** The number of each line. */
+  readonly numbers: readonly number[]
+  /** By index in `numbers`: the lines that are not JSON. */
+  readonly rejections: ReadonlyMap<number, Rejection>
+  /** What the other lines say, in order. */
+  readonly entries: unknown[]
+  /** How many bytes its lines have, and those skipped between them. */
+  readonly bytes: number
+}
 
 export type LineLimits = {
   readonly linesMax: number
@@ -25,20 +31,32 @@ export async function* readLines(
   { linesMax, lineBytesMax, skipped }: LineLimits,
 ): AsyncGenerator<LineBatch> {
   const splitter = new LineSplitter({ bytesMax: lineBytesMax })
-  let lines: ParsedLine[] = []
+  let numbers: number[] = []
+  let rejections = new Map<number, Rejection>()
+  let entries: unknown[] = []
   let bytesTaken = 0
 
-  const add = (line: Line): void => {
-    const parsed = parseLine(line, lineBytesMax)
-    if (parsed !== undefined) lines.push(parsed)
+  const add = ({ number, bytes }: Line): void => {
+    if (bytes !== undefined && isBlank(bytes)) return
+    const reject = (reason: string) => rejections.set(numbers.length, { field: '', reason })
+    try {
+      if (bytes === undefined) reject(`must be a line of at most ${lineBytesMax} bytes`)
+      else entries.push(readJson(bytes, { isStart: number === 1 }))
+    } catch (error) {
+      if (!(error instanceof InvalidJson)) throw error
+      reject(error.message)
+    }
+    numbers.push(number)
   }
 
   /** Undefined if there were only skipped bytes. */
   const takeBatch = (): LineBatch | undefined => {
-    const batch = { lines, bytes: splitter.bytesPassed - bytesTaken }
-    lines = []
+    const batch = { numbers, rejections, entries, bytes: splitter.bytesPassed - bytesTaken }
+    numbers = []
+    rejections = new Map()
+    entries = []
     bytesTaken = splitter.bytesPassed
-    if (batch.lines.length > 0) return batch
+    if (batch.numbers.length > 0) return batch
     skipped(batch.bytes)
     return undefined
   }
@@ -46,7 +64,7 @@ export async function* readLines(
   for await (const chunk of chunks) {
     for (const line of splitter.push(chunk)) {
       add(line)
-      if (lines.length < linesMax) continue
+      if (numbers.length < linesMax) continue
       const full = takeBatch()
       if (full !== undefined) yield full
     }
@@ -57,17 +75,6 @@ export async function* readLines(
   if (unended !== undefined) add(unended)
   const last = takeBatch()
   if (last !== undefined) yield last
-}
-
-const parseLine = ({ number: line, bytes }: Line, bytesMax: number): ParsedLine | undefined => {
-  if (bytes === undefined) return { line, field: '', reason: `must be a line of at most ${bytesMax} bytes` }
-  if (isBlank(bytes)) return undefined
-  try {
-    return { line, entry: readJson(bytes, { isStart: line === 1 }) }
-  } catch (error) {
-    if (error instanceof InvalidJson) return { line, field: '', reason: error.message }
-    throw error
-  }
 }
 
 const isBlank = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)

@@ -1,5 +1,5 @@
 /** Writes intake results as JSON. Amounts are written from the digits of the integer, so they are exact. */
-import { countsOf, type IntakeResult } from '#intake/intake.ts'
+import type { IntakeCounts, IntakeResult } from '#intake/intake-results.ts'
 import { toDecimal } from '#model/credits.ts'
 
 /** `extra` is JSON that comes first, such as the line number. */
@@ -14,7 +14,12 @@ export const toResultText = (result: IntakeResult, extra = ''): string => {
   return `{${extra}${idPart}"status":"rejected","field":${JSON.stringify(field)},"reason":${JSON.stringify(reason)}}`
 }
 
-export const toAnswerText = (results: readonly IntakeResult[]): string => {
-  const counts = JSON.stringify(countsOf(results))
-  return `${counts.slice(0, -1)},"results":[${results.map((each) => toResultText(each)).join(',')}]}`
+export const toAnswerText = (counts: Readonly<IntakeCounts>, results: Iterable<IntakeResult>): string => {
+  let text = `${JSON.stringify(counts).slice(0, -1)},"results":[`
+  let separator = ''
+  for (const result of results) {
+    text += separator + toResultText(result)
+    separator = ','
+  }
+  return `${text}]}`
 }

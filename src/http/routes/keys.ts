@@ -2,7 +2,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Access } from '#identity/access.ts'
-import type { ApiKey } from '#ledger/ledger.ts'
+import type { ApiKey } from '#ledger/commands.ts'
 import { NotFound } from '#model/errors.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'

@@ -172,10 +172,10 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
         ? {}
         : { superseded_by: stored.supersededBy, changed: [...changesBetween(stored, next)] }),
       timestamp: stored.timestamp,
-      ...toReportAndMember(stored),
+      ...toReportAndMember(stored.cell),
       credits: plainNumber(stored.credits),
       lines: charge.lines.map(toChargeLine),
-      rate_card: stored.rateCard,
+      rate_card: stored.cell.rateCard,
       measurement: toMeasurementResponse(measurement),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),

@@ -6,7 +6,8 @@ import type { FastifyError, FastifyInstance, FastifyRequest, FastifySchemaCompil
 import Type, { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Rejection } from '#intake/incoming-message.ts'
-import type { Intake, IntakeResult } from '#intake/intake.ts'
+import type { Intake } from '#intake/intake.ts'
+import { countsOf, type IntakeResult, type IntakeResults } from '#intake/intake-results.ts'
 import { Conflict, InvalidRequest } from '#model/errors.ts'
 import { collectBody, readJsonBody } from '../bodies.ts'
 import type { Caller, Callers } from '../caller.ts'
@@ -51,7 +52,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
   // The routes read the body themselves, so a caller without permission, or one for whom there is no room, costs little.
   app.addHook('onRequest', callers.may('messages:write'))
 
-  const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<readonly IntakeResult[]> => {
+  const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<IntakeResults> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
     if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax} messages`)
     return intake.take(caller.organization, entries)
@@ -115,7 +116,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
       if (unknown !== undefined)
         throw new InvalidRequest(`body/${unknown.slice(0, 50)}`, 'absent: the only field is messages')
       const results = await takeEntries(caller, (body as { messages?: unknown }).messages, 'body/messages')
-      return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
+      return reply.type('application/json; charset=utf-8').send(toAnswerText(results.counts, results))
     },
   )
 
@@ -170,10 +171,10 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
         entries.filter((entry) => !isRejected(entry)),
         'body',
       )
-      let next = 0
+      const next = taken[Symbol.iterator]()
       const results = entries.map((entry): IntakeResult => {
         if (isRejected(entry)) return { status: 'rejected', ...entry }
-        const result = taken[next++] as IntakeResult
+        const result = next.next().value as IntakeResult
         return result.status === 'rejected' ? toEventRejection(result) : result
       })
       const [only] = results
@@ -181,7 +182,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
         throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
       if (!isBatch && only?.status === 'conflict')
         throw new Conflict(`The message ${JSON.stringify(only.id)} was already charged, with different content.`)
-      return reply.type('application/json; charset=utf-8').send(toAnswerText(results))
+      return reply.type('application/json; charset=utf-8').send(toAnswerText(countsOf(results), results))
     },
   )
 

@@ -3,7 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox'
 import type { Readings } from '#answering/readings.ts'
 import type { Access } from '#identity/access.ts'
-import { SCOPES } from '#ledger/ledger.ts'
+import { SCOPES } from '#ledger/commands.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Caller, Callers } from '../caller.ts'
 import { WITHOUT_KEY } from '../openapi.ts'

@@ -117,7 +117,7 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
 const toLine = (line: RecordedLine) => ({
   message_id: line.messageId,
   timestamp: line.timestamp,
-  ...toReportAndMember(line),
+  ...toReportAndMember(line.cell),
   credits_used: plainNumber(line.credits),
-  rate_card: line.rateCard,
+  rate_card: line.cell.rateCard,
 })

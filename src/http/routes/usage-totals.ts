@@ -5,7 +5,7 @@ import type { Bucket } from '#answering/queries.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
 import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
-import type { GroupField } from '#ledger/ledger.ts'
+import type { Dimension } from '#ledger/ledger.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
@@ -145,7 +145,7 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
       if (!isTimeZone(timeZone)) {
         throw new InvalidRequest(queryParameter('time_zone'), 'an IANA time zone, such as Europe/London')
       }
-      const group = (groupBy?.split(',') ?? []) as readonly GroupField[]
+      const group = (groupBy?.split(',') ?? []) as readonly Dimension[]
       const { buckets, next, ...beside } = await queries.totals(
         organization,
         {
@@ -181,7 +181,7 @@ const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly 
   return at
 }
 
-const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readonly GroupField[]) => ({
+const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readonly Dimension[]) => ({
   start: canonicalTimestamp(from),
   end: canonicalTimestamp(to),
   messages,

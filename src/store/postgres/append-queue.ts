@@ -10,13 +10,14 @@ import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
 import { type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 import { isAboutData } from './connection.ts'
-import type { AppendGroup, RecordWriter } from './record-writer.ts'
+import type { RecordWriter } from './record-writer.ts'
+import type { AppendGroup } from './settling.ts'
 
 type Waiting = {
   readonly batch: AppendBatch
   /** The deadline for its outcome. Appends in a lane are ordered by it. */
   readonly deadline: MonotonicMs
-  readonly resolve: (outcomes: readonly AppendOutcome[]) => void
+  readonly resolve: (outcomes: readonly AppendOutcome[] | undefined) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -43,12 +44,12 @@ export class AppendQueue {
     this.#limits = limits
   }
 
-  append(batch: AppendBatch): Promise<readonly AppendOutcome[]> {
+  append(batch: AppendBatch): Promise<readonly AppendOutcome[] | undefined> {
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
       this.#lanes.set(batch.organizationId, lane)
       lane.waiting.push({ batch, deadline: this.#deadline(), resolve, reject })
-      lane.rowsWaiting += batch.records.length
+      lane.rowsWaiting += batch.priced.count
       const { statementsAtOnce, rowsForAnother } = this.#limits
       if (lane.running >= (lane.rowsWaiting < rowsForAnother ? 1 : statementsAtOnce)) return
       const running = this.#run(batch.organizationId, lane).finally(() => this.#running.delete(running))
@@ -82,11 +83,7 @@ export class AppendQueue {
     if (first === undefined) return
     try {
       const outcomes = await this.#writer.append(groupOf(together), first.deadline)
-      let from = 0
-      for (const { batch, resolve } of together) {
-        resolve(outcomes.slice(from, from + batch.records.length))
-        from += batch.records.length
-      }
+      for (const [index, { resolve }] of together.entries()) resolve(outcomes[index])
     } catch (error) {
       // One of them may have caused the failure, so each is retried alone. That is safe: none of them has been written.
       if (together.length > 1 && isAboutData(error)) for (const each of together) await this.#write([each])
@@ -104,8 +101,8 @@ const takeTogether = (lane: Lane): readonly Waiting[] => {
   let rows = 0
   let count = 0
   for (const { batch } of waiting) {
-    if (batch.onChange !== onChange || (count > 0 && rows + batch.records.length > ROWS_TOGETHER)) break
-    rows += batch.records.length
+    if (batch.onChange !== onChange || (count > 0 && rows + batch.priced.count > ROWS_TOGETHER)) break
+    rows += batch.priced.count
     count++
     if (onChange === 'amend') break
   }
@@ -117,9 +114,5 @@ const groupOf = (together: readonly Waiting[]): AppendGroup => {
   const [first] = together
   if (first === undefined) throw new Error('nothing to append')
   const { organizationId, onChange } = first.batch
-  return {
-    organizationId,
-    onChange,
-    rows: together.flatMap(({ batch }) => batch.records.map((record) => ({ record, recordedAt: batch.recordedAt }))),
-  }
+  return { organizationId, onChange, batches: together.map(({ batch }) => batch) }
 }

@@ -10,7 +10,6 @@
 /** The object ids of the types in `pg_type`, which are the same in every installation. */
 const BYTEA = 17
 const BIGINT = 20
-const SMALLINT = 21
 const INTEGER = 23
 const TEXT = 25
 
@@ -18,37 +17,33 @@ const HEADER_BYTES = 20
 const LENGTH_BYTES = 4
 const NULL_LENGTH = -1
 
-export const bigints = (values: readonly (number | bigint)[]): Buffer => {
-  const array = createArray(BIGINT, values.length, values.length * (LENGTH_BYTES + 8))
+/** Here and below, `undefined` becomes NULL. */
+export const bigints = (values: readonly (number | bigint | undefined)[]): Buffer => {
+  const array = createArray(BIGINT, values.length, values.length * (LENGTH_BYTES + 8), values.includes(undefined))
   let at = HEADER_BYTES
   for (const value of values) {
-    at = array.writeInt32BE(8, at)
+    at = array.writeInt32BE(value === undefined ? NULL_LENGTH : 8, at)
     if (typeof value === 'bigint') {
       at = array.writeBigInt64BE(value, at)
-    } else {
+    } else if (value !== undefined) {
       // Written in two halves, because creating a bigint for each number would take most of the time.
       at = array.writeInt32BE(Math.floor(whole(value) / 2 ** 32), at)
       at = array.writeUInt32BE(value >>> 0, at)
     }
   }
-  return array
+  return array.subarray(0, at)
 }
 
-export const integers = (values: readonly number[]): Buffer => {
-  const array = createArray(INTEGER, values.length, values.length * (LENGTH_BYTES + 4))
+export const integers = (values: readonly (number | undefined)[]): Buffer => {
+  const array = createArray(INTEGER, values.length, values.length * (LENGTH_BYTES + 4), values.includes(undefined))
   let at = HEADER_BYTES
-  for (const value of values) at = array.writeInt32BE(whole(value), array.writeInt32BE(4, at))
-  return array
+  for (const value of values) {
+    at = array.writeInt32BE(value === undefined ? NULL_LENGTH : 4, at)
+    if (value !== undefined) at = array.writeInt32BE(whole(value), at)
+  }
+  return array.subarray(0, at)
 }
 
-export const smallints = (values: readonly number[]): Buffer => {
-  const array = createArray(SMALLINT, values.length, values.length * (LENGTH_BYTES + 2))
-  let at = HEADER_BYTES
-  for (const value of values) at = array.writeInt16BE(whole(value), array.writeInt32BE(2, at))
-  return array
-}
-
-/** `undefined` becomes NULL. */
 export const texts = (values: readonly (string | undefined)[]): Buffer => {
   // A UTF-16 code unit takes at most three bytes of UTF-8.
   const bytesMax = values.reduce((sum, value) => sum + LENGTH_BYTES + (value?.length ?? 0) * 3, 0)

@@ -1,4 +1,7 @@
-/** Checks whether the stored totals equal the sums of the records, and whether every superseded charge has a successor. */
+/**
+ * Checks whether the totals equal the sums of the records, whether every record has its cell, and whether the revisions of each
+ * message follow each other.
+ */
 import pg from 'pg'
 import { StoreError } from '#model/errors.ts'
 
@@ -10,7 +13,7 @@ export const checkPostgres = async (url: string): Promise<readonly string[]> => 
     // One snapshot, so that the records and totals are from the same moment.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const findings: string[] = []
-    for (const sql of [DAYS, GROUPS, REVISIONS]) {
+    for (const sql of [DAYS, DAY_CELLS, PERIOD_CELLS, CELLS, REVISIONS]) {
       const { rows } = await client.query<{ finding: string }>(sql)
       findings.push(...rows.map(({ finding }) => finding))
     }
@@ -22,43 +25,66 @@ export const checkPostgres = async (url: string): Promise<readonly string[]> => 
   }
 }
 
-const DAY = `to_char(to_timestamp(day_start / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
+const instant = (column: string): string =>
+  `to_char(to_timestamp(${column} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
-const DIFFERENCE = `'the total says ' || coalesce(kept.messages, 0) || ' messages and ' || coalesce(kept.credits, 0)
-  || ' micro-credits, the records add up to ' || coalesce(counted.messages, 0) || ' messages and '
-  || coalesce(counted.credits, 0) || ' micro-credits'`
+const sumsText = (of: string): string =>
+  `coalesce(${of}.messages, 0) || ' messages and ' || coalesce(${of}.credits, 0) || ' micro-credits'`
 
-const DIFFERS = `(coalesce(kept.messages, 0), coalesce(kept.credits, 0))
-  IS DISTINCT FROM (coalesce(counted.messages, 0), coalesce(counted.credits, 0))`
+/** Compares stored totals with what they should be, both with the columns `keys`, `messages` and `credits`. */
+const differences = (keys: string, of: string, kept: string, counted: string, addUp: string): string => `
+  SELECT 'organization ' || organization_id || ', ' || ${of} || ': the total says ' || ${sumsText('kept')} || ', ${addUp} '
+    || ${sumsText('counted')} AS finding
+  FROM (${kept}) AS kept FULL JOIN (${counted}) AS counted USING (${keys})
+    ${keys.includes('cell_id') ? 'LEFT JOIN cell USING (organization_id, cell_id)' : ''}
+  WHERE (coalesce(kept.messages, 0), coalesce(kept.credits, 0))
+    IS DISTINCT FROM (coalesce(counted.messages, 0), coalesce(counted.credits, 0))
+  ORDER BY ${keys} LIMIT 100`
 
-const DAYS = `
-  SELECT 'organization ' || organization_id || ', day starting ' || ${DAY} || ': ' || ${DIFFERENCE} AS finding
-  FROM (SELECT organization_id, day_start, messages, credits_micros AS credits FROM daily_total) AS kept
-  FULL JOIN (
-    SELECT organization_id, day_start, count(*) AS messages, sum(credits_micros) AS credits
-    FROM usage_record WHERE superseded_by IS NULL GROUP BY organization_id, day_start
-  ) AS counted USING (organization_id, day_start)
-  WHERE ${DIFFERS} ORDER BY organization_id, day_start LIMIT 100`
+const CELL = `', report ' || coalesce(nullif(report_id, ''), 'none') || ', member ' || coalesce(nullif(member, ''), 'none')`
 
-const GROUPS = `
-  SELECT 'organization ' || organization_id || ', day starting ' || ${DAY} || ', report ' || report_id || ', member '
-    || member || ': ' || ${DIFFERENCE} AS finding
-  FROM (
-    SELECT organization_id, day_start, report_id, member, messages, credits_micros AS credits FROM daily_group_total
-  ) AS kept
-  FULL JOIN (
-    SELECT organization_id, day_start, coalesce(report_id, '') AS report_id, coalesce(member, '') AS member,
-      count(*) AS messages, sum(credits_micros) AS credits
-    FROM usage_record WHERE superseded_by IS NULL GROUP BY 1, 2, 3, 4
-  ) AS counted USING (organization_id, day_start, report_id, member)
-  WHERE ${DIFFERS} ORDER BY organization_id, day_start LIMIT 100`
+const ofRecords = (keys: string): string => `
+  SELECT ${keys}, count(*) AS messages, sum(credits_micros) AS credits FROM record WHERE superseded_by IS NULL GROUP BY ${keys}`
 
+const DAYS = differences(
+  'organization_id, day_start',
+  `'day starting ' || ${instant('day_start')}`,
+  'SELECT organization_id, day_start, messages, credits_micros AS credits FROM day',
+  ofRecords('organization_id, day_start'),
+  'the records add up to',
+)
+
+const DAY_CELLS = differences(
+  'organization_id, day_start, cell_id',
+  `'day starting ' || ${instant('day_start')} || ${CELL}`,
+  'SELECT organization_id, day_start, cell_id, messages, credits_micros AS credits FROM day_cell',
+  ofRecords('organization_id, day_start, cell_id'),
+  'the records add up to',
+)
+
+const PERIOD_CELLS = differences(
+  'organization_id, period_start, cell_id',
+  `'period starting ' || ${instant('period_start')} || ${CELL}`,
+  'SELECT organization_id, period_start, cell_id, messages, credits_micros AS credits FROM period_cell',
+  `SELECT organization_id, period_start, cell_id, sum(day_cell.messages) AS messages, sum(day_cell.credits_micros) AS credits
+   FROM day_cell JOIN day USING (organization_id, day_start) GROUP BY 1, 2, 3`,
+  'its days add up to',
+)
+
+const MESSAGE = `'message ' || CASE WHEN message_name = '' THEN message_number::text ELSE to_json(message_name)::text END
+  || ' of organization ' || organization_id`
+
+const CELLS = `
+  SELECT ${MESSAGE} || ': its cell does not exist' AS finding
+  FROM record LEFT JOIN cell USING (organization_id, cell_id) WHERE cell.member IS NULL LIMIT 100`
+
+/** Every later revision supersedes the one before it, or adjusts it, if that is in a closed period. */
 const REVISIONS = `
-  SELECT 'message ' || CASE WHEN message_name = '' THEN message_number::text ELSE to_json(message_name)::text END
-    || ' of organization ' || organization_id || ': its revisions are not consecutive' AS finding
-  FROM usage_record
-  GROUP BY organization_id, message_number, message_name
-  HAVING count(*) <> max(revision) + 1 OR count(superseded_by) <> count(*) - 1
-    OR count(*) FILTER (WHERE superseded_by <> revision + 1) > 0
-    OR max(revision) FILTER (WHERE superseded_by IS NULL) <> max(revision)
+  SELECT ${MESSAGE} || ': its revisions are not consecutive' AS finding
+  FROM (
+    SELECT *, lead(revision) OVER revisions AS next, lead(own_at_ms) OVER revisions AS next_own_at,
+      row_number() OVER revisions - 1 AS place
+    FROM record WINDOW revisions AS (PARTITION BY organization_id, message_number, message_name ORDER BY revision)
+  ) AS charge
+  WHERE revision <> place OR superseded_by IS DISTINCT FROM next AND (superseded_by IS NOT NULL OR next_own_at IS NULL)
   LIMIT 100`

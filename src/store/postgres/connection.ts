@@ -277,7 +277,10 @@ export class NotYetVisible extends Error {
 const timerAt = (deadline: MonotonicMs, run: () => void): NodeJS.Timeout | undefined =>
   deadline < NEVER ? setTimeout(run, Math.max(elapsedMs(monotonicNow(), deadline), 0)) : undefined
 
-const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? '')
+export const UNIQUE_VIOLATION = '23505'
+
+/** The SQLSTATE of an error, or the code of a system error. */
+export const codeOf = (error: unknown): string => String((error as { readonly code?: unknown } | null)?.code ?? '')
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Whether the connection can no longer be used. Class 57P: the server is shutting down, has crashed, or is starting. */

@@ -9,3 +9,8 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]())
 
 ledgerContract('PostgreSQL', async () => openPostgresLedger(await server.createDatabase()))
+
+// With the function that a Citus cluster uses.
+ledgerContract('PostgreSQL, appending by the function', async () =>
+  openPostgresLedger(await server.createDatabase(), { appendsBy: 'function' }),
+)

@@ -1,14 +1,28 @@
 /** The ledger in PostgreSQL. Any number of processes can share a database. */
-import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
+import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { Ledger } from '#ledger/ledger.ts'
-import type { Organization } from '#model/organization.ts'
+import {
+  carryOut,
+  contentKey,
+  findKey,
+  findOrganization,
+  findReport,
+  heartbeat,
+  latestInstant,
+  listKeys,
+  listOrganizations,
+  putReport,
+  removeReport,
+} from '../shared/catalogue.ts'
+import { runStepsAsync, type Steps } from '../shared/steps.ts'
 import { AppendQueue } from './append-queue.ts'
-import { Connection, type ConnectionSettings } from './connection.ts'
-import { type Distribution, distribute } from './distribute.ts'
+import { Cells } from './cells.ts'
+import { Connection, type ConnectionSettings, codeOf, NotYetVisible, UNIQUE_VIOLATION } from './connection.ts'
+import { clusterOf, type Distribution, distribute } from './distribute.ts'
 import { migrate } from './migrate.ts'
-import { RecordWriter } from './record-writer.ts'
-import { type Row, toApiKey, toOrganization, toReport } from './rows.ts'
+import { keyMilestone, usageMilestone } from './milestone.ts'
+import { type AppendsBy, RecordWriter } from './record-writer.ts'
 import { createView } from './usage-reader.ts'
 
 export type PostgresLedger = Ledger & {
@@ -16,208 +30,97 @@ export type PostgresLedger = Ledger & {
   readonly distribute: () => Promise<Distribution>
 }
 
+/** `appendsBy`: by the function on Citus, if the tables are distributed; otherwise the statement is faster. */
+export type PostgresSettings = ConnectionSettings & { readonly appendsBy?: AppendsBy }
+
 /** Connects and applies missing migrations. Throws StoreError. */
-export const createPostgresLedger = async (settings: ConnectionSettings): Promise<PostgresLedger> => {
+export const createPostgresLedger = async (settings: PostgresSettings): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
+  let appendsBy: AppendsBy
   try {
-    await connection.unhurried((client) => migrate(client))
+    appendsBy = await connection.unhurried(async (client) => {
+      await migrate(client)
+      return settings.appendsBy ?? ((await clusterOf(client))?.isDistributed ? 'function' : 'statement')
+    })
   } catch (error) {
     await connection.close()
     throw error
   }
-  const queue = new AppendQueue(new RecordWriter(connection), () => connection.deadline())
+  const cells = new Cells()
+  const hasUsage = usageMilestone()
+  const hasKey = keyMilestone()
+  const writer = new RecordWriter(connection, { appendsBy, cells, hasUsage })
+  const queue = new AppendQueue(writer, () => connection.deadline())
 
-  const query = (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> =>
-    connection.repeatable(async (client) => {
-      const { rows } = await connection.autocommit(client, () => client.query(text, [...values]))
-      return rows as readonly Row[]
-    })
+  const run = <T>(client: PoolClient, steps: Steps<T>): Promise<T> =>
+    runStepsAsync(steps, async ({ sql, values }) => (await client.query(sql, [...values])).rows)
 
-  const changeOrganization = async (
+  /** For steps that are safe to repeat. */
+  const repeatable = <T>(steps: () => Steps<T>): Promise<T> =>
+    connection.repeatable((client) => connection.autocommit(client, () => run(client, steps())))
+
+  const once = <T>(steps: () => Steps<T>): Promise<T> =>
+    connection.once((client) => connection.transaction(client, () => run(client, steps())))
+
+  const decide = async <K extends CommandKind>(
     client: PoolClient,
-    id: string,
-    change: (organization: Organization) => Organization,
-  ): Promise<Organization | undefined> => {
-    const locked = await client.query('SELECT 1 FROM organization WHERE organization_id = $1 FOR UPDATE', [id])
-    if (locked.rowCount === 0) return undefined
-    const before = toOrganization(
-      (await client.query(`${ORGANIZATIONS} WHERE organization_id = $1 ${BY_DATE}`, [id])).rows,
-    )
-    if (before === undefined) return undefined
-    const after = change(before)
-    await client.query('UPDATE organization SET name = $2, created_at = $3 WHERE organization_id = $1', [
-      id,
-      after.name,
-      after.createdAt,
-    ])
-    await client.query('DELETE FROM billing_calendar WHERE organization_id = $1', [id])
-    await writeCalendar(client, after)
-    return after
+    organizationId: string,
+    command: Command<K>,
+  ): Promise<Outcome<K>> => {
+    // Commands of an organization wait for each other here. There is no row yet if the command creates the organization.
+    await client.query('SELECT 1 FROM account WHERE organization_id = $1 FOR UPDATE', [organizationId])
+    try {
+      const outcome = await run(client, carryOut(organizationId, command))
+      if (command.kind === 'create-key') await hasKey.reach(client)
+      return outcome
+    } catch (error) {
+      if (codeOf(error) !== UNIQUE_VIOLATION) throw error
+      throw new NotYetVisible('another process created the same at the same time')
+    }
   }
 
   return {
-    append: (batch) => (batch.records.length === 0 ? Promise.resolve([]) : queue.append(batch)),
+    append: async (batch) => (batch.priced.count === 0 ? undefined : queue.append(batch)),
+
+    decide: (organizationId, command) =>
+      connection.repeatable((client) => connection.transaction(client, () => decide(client, organizationId, command))),
 
     // No retry: lines that the reader has already passed on cannot be taken back.
     read: (organizationId, reading, { signal } = {}) =>
-      connection.read((client) => reading(createView(client, organizationId, signal)), signal),
+      connection.read((client) => reading(createView(client, organizationId, cells, signal)), signal),
 
     organizations: {
-      find: async (id) => toOrganization(await query(`${ORGANIZATIONS} WHERE organization_id = $1 ${BY_DATE}`, id)),
-      list: async ({ after = '', limit }) => {
-        const rows = await query(
-          `${ORGANIZATIONS} WHERE organization_id IN (
-             SELECT organization_id FROM organization WHERE organization_id > $1 ORDER BY organization_id LIMIT $2)
-           ${BY_DATE}`,
-          after,
-          limit,
-        )
-        return [...Map.groupBy(rows, (row) => row['organization_id']).values()].flatMap(
-          (each) => toOrganization(each) ?? [],
-        )
-      },
-      create: (organization) =>
-        connection.once((client) =>
-          connection.transaction(client, async () => {
-            const { id, name, createdAt } = organization
-            const { rowCount } = await client.query(
-              `INSERT INTO organization (organization_id, name, created_at) VALUES ($1, $2, $3)
-               ON CONFLICT (organization_id) DO NOTHING`,
-              [id, name, createdAt],
-            )
-            if (rowCount === 1) await writeCalendar(client, organization)
-            return rowCount === 1
-          }),
-        ),
-      update: (id, change) =>
-        connection.repeatable((client) => connection.transaction(client, () => changeOrganization(client, id, change))),
+      find: (id) => repeatable(() => findOrganization(id)),
+      list: (page) => repeatable(() => listOrganizations(page)),
     },
 
     keys: {
-      create: async ({ organizationId, hash, id, name, scopes, createdAt }) => {
-        await query(
-          `INSERT INTO api_key (organization_id, key_hash, key_id, name, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (organization_id, key_hash) DO NOTHING`,
-          organizationId,
-          hash,
-          id,
-          name,
-          scopes.join(' '),
-          createdAt,
-        )
-      },
-      find: async (organizationId, hash) => {
-        const [row] = await query(
-          `SELECT ${KEY_COLUMNS} FROM api_key WHERE organization_id = $1 AND key_hash = $2`,
-          organizationId,
-          hash,
-        )
-        return row && toApiKey(row)
-      },
-      list: async (organizationId) =>
-        (
-          await query(
-            `SELECT ${KEY_COLUMNS} FROM api_key WHERE organization_id = $1 ORDER BY created_at, key_id`,
-            organizationId,
-          )
-        ).map(toApiKey),
-      revoke: async (organizationId, id, at) => {
-        const [row] = await query(
-          `UPDATE api_key SET revoked_at = coalesce(revoked_at, $3) WHERE organization_id = $1 AND key_id = $2
-           RETURNING ${KEY_COLUMNS}`,
-          organizationId,
-          id,
-          at,
-        )
-        return row && toApiKey(row)
-      },
-      any: async () => (await query('SELECT 1 FROM api_key LIMIT 1')).length > 0,
+      find: (organizationId, hash) => repeatable(() => findKey(organizationId, hash)),
+      list: (organizationId) => repeatable(() => listKeys(organizationId)),
+      any: () => connection.repeatable((client) => connection.autocommit(client, () => hasKey.isReached(client))),
     },
 
     reports: {
-      find: async (id) => {
-        const [row] = await query(
-          'SELECT report_id, name, credit_cost_micros FROM report WHERE report_id = $1',
-          String(id),
-        )
-        return row && toReport(row)
-      },
-      put: ({ id, name, creditCost }) =>
-        connection.once((client) =>
-          connection.transaction(client, async () => {
-            const { rowCount } = await client.query(
-              'UPDATE report SET name = $2, credit_cost_micros = $3 WHERE report_id = $1',
-              [String(id), name, creditCost],
-            )
-            if (rowCount === 1) return 'replaced'
-            await client.query(
-              `INSERT INTO report (report_id, name, credit_cost_micros) VALUES ($1, $2, $3)
-               ON CONFLICT (report_id) DO UPDATE SET name = excluded.name, credit_cost_micros = excluded.credit_cost_micros`,
-              [String(id), name, creditCost],
-            )
-            return 'created'
-          }),
-        ),
-      remove: (id) =>
-        connection.once(async (client) => {
-          const remove = () => client.query('DELETE FROM report WHERE report_id = $1', [String(id)])
-          return (await connection.autocommit(client, remove)).rowCount === 1
-        }),
+      find: (id) => repeatable(() => findReport(id)),
+      put: (report) => once(() => putReport(report)),
+      remove: (id) => once(() => removeReport(id)),
     },
 
-    isEmpty: async () => (await query('SELECT 1 FROM daily_total LIMIT 1')).length === 0,
+    isEmpty: () =>
+      connection.repeatable((client) => connection.autocommit(client, async () => !(await hasUsage.isReached(client)))),
 
-    contentKey: async () => {
-      await query(
-        "INSERT INTO installation (name, value) VALUES ('content_key', $1) ON CONFLICT (name) DO NOTHING",
-        randomBytes(32).toString('hex'),
-      )
-      const [row] = await query("SELECT value FROM installation WHERE name = 'content_key'")
-      return row?.['value'] as string
-    },
+    contentKey: () => repeatable(contentKey),
 
-    latestInstant: async (now) => {
-      const [row] = await query(
-        `INSERT INTO installation (name, value) VALUES ('latest_instant', $1)
-         ON CONFLICT (name) DO UPDATE SET value = greatest(installation.value::bigint, excluded.value::bigint)::text
-         RETURNING value`,
-        String(now),
-      )
-      return Number(row?.['value'])
-    },
+    latestInstant: (now) => repeatable(() => latestInstant(now)),
 
-    check: () =>
-      connection.once(async (client) => {
-        // A write, because a read would also succeed on a database that no longer accepts writes.
-        await client.query(
-          `INSERT INTO installation (name, value) VALUES ('checked_at', $1)
-           ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-          [String(Date.now())],
-        )
-      }),
+    // A write, because a read would also succeed on a database that no longer accepts writes.
+    check: () => connection.once((client) => run(client, heartbeat(Date.now()))),
 
     close: async () => {
       await queue.settled()
       await connection.close()
     },
 
-    distribute: () => connection.unhurried((client) => distribute(client, connection)),
-  }
-}
-
-const ORGANIZATIONS = `
-  SELECT organization_id, name, created_at, effective_from, time_zone, anchor_day
-  FROM organization JOIN billing_calendar USING (organization_id)`
-
-const BY_DATE = 'ORDER BY organization_id, effective_from'
-
-const KEY_COLUMNS = 'organization_id, key_hash, key_id, name, scopes, created_at, revoked_at'
-
-const writeCalendar = async (client: PoolClient, { id, calendar }: Organization): Promise<void> => {
-  for (const { effectiveFrom, timeZone, anchorDay } of calendar) {
-    await client.query(
-      'INSERT INTO billing_calendar (organization_id, effective_from, time_zone, anchor_day) VALUES ($1, $2, $3, $4)',
-      [id, effectiveFrom, timeZone, anchorDay],
-    )
+    distribute: () => connection.unhurried((client) => distribute(client)),
   }
 }

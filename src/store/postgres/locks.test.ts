@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import type { AppendBatch, Ledger } from '#ledger/ledger.ts'
-import { credits } from '#model/credits.ts'
 import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
+import { batchOf, DAY_MS, recordOf } from '../../../test/priced.ts'
 import { createPostgresLedger } from './ledger.ts'
 
 let server: PostgresServer
@@ -13,31 +13,22 @@ before(async () => {
 })
 after(() => server[Symbol.asyncDispose]())
 
-const DAY_MS = 86_400_000
-
-const batchOf = (
+const contentsOf = (
   ids: readonly number[],
   content: number,
   onChange: AppendBatch['onChange'] = 'refuse',
-): AppendBatch => ({
-  organizationId: 'default',
-  onChange,
-  recordedAt: 0,
-  records: ids.map((id) => {
-    const day = (id + content) % 5
-    return {
-      messageId: id,
-      at: day * DAY_MS,
-      timestamp: new Date(day * DAY_MS).toISOString(),
-      member: `member ${(id * content) % 3}`,
-      credits: credits(1_000_000 + content),
-      rateCard: 'standard-2024',
-      measurement: Uint8Array.of(1),
-      digest: new Uint8Array(16).fill(content),
-      dayStart: day * DAY_MS,
-    }
-  }),
-})
+): AppendBatch =>
+  batchOf(
+    ids.map((id) =>
+      recordOf(id, {
+        content,
+        micros: 1_000_000 + content,
+        at: ((id + content) % 5) * DAY_MS,
+        member: `member ${(id * content) % 3}`,
+      }),
+    ),
+    { onChange },
+  )
 
 const open = async (url: string, count: number) => {
   const ledgers = await Promise.all(Array.from({ length: count }, () => createPostgresLedger({ url, poolSize: 4 })))
@@ -71,7 +62,7 @@ test('appends of the same messages in any order, amending or not, never deadlock
           const turned = [...ids.slice(turn), ...ids.slice(0, turn)].slice(0, 20 + 2 * round)
           const order = (at + writer + round) % 2 === 0 ? turned : turned.toReversed()
           const onChange = (round + writer) % 3 === 0 ? 'refuse' : 'amend'
-          await ledger.append(batchOf(order, 1 + round * 9 + at * 3 + writer, onChange))
+          await ledger.append(contentsOf(order, 1 + round * 9 + at * 3 + writer, onChange))
         }
       }),
     ),
@@ -88,18 +79,18 @@ test('appends of the same messages in any order, amending or not, never deadlock
 test('an append that PostgreSQL aborts because of a deadlock with another program is retried', async () => {
   await using opened = await open(await server.createDatabase(), 1)
   const { ledgers, client } = opened
-  await ledgers[0]?.append(batchOf([0], 1))
+  await ledgers[0]?.append(contentsOf([0], 1))
   // The append must detect the deadlock first.
-  await client.query("BEGIN; SET LOCAL deadlock_timeout = '1h'; UPDATE daily_total SET version = version + 1")
-  const appended = ledgers[0]?.append(batchOf([5], 1))
+  await client.query("BEGIN; SET LOCAL deadlock_timeout = '1h'; UPDATE day SET version = version + 1")
+  const appended = ledgers[0]?.append(contentsOf([5], 1))
   const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
   while ((await client.query(waiting)).rowCount === 0);
   await client.query(`
-    INSERT INTO usage_record (organization_id, message_number, message_name, revision, at_ms, day_start, credits_micros,
-      recorded_at, rate_card_id, measurement, digest)
-    VALUES ('default', 5, '', 0, 0, 0, 1, 0, 1, '', '')`)
+    INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
+      recorded_at, measurement, digest)
+    VALUES ('default', 5, '', 0, 0, 0, 1, 1, 0, '', '')`)
   await client.query('ROLLBACK')
-  assert.deepEqual(await appended, [{ status: 'accepted', credits: 1_000_001 }])
+  assert.equal(await appended, undefined)
   assert.equal(await messagesOf(ledgers[0]), 2)
 })
 
@@ -112,11 +103,8 @@ test('appends are retried until they succeed in a database whose default isolati
   await admin.end()
   await using opened = await open(url, 2)
   const outcomes = await Promise.all(
-    Array.from({ length: 30 }, (_, id) => opened.ledgers[id % 2]?.append(batchOf([id], 1))),
+    Array.from({ length: 30 }, (_, id) => opened.ledgers[id % 2]?.append(contentsOf([id], 1))),
   )
-  assert.deepEqual(
-    outcomes.flat().map((outcome) => outcome?.status),
-    Array(30).fill('accepted'),
-  )
+  assert.deepEqual(outcomes, Array(30).fill(undefined))
   assert.equal(await messagesOf(opened.ledgers[0]), 30)
 })

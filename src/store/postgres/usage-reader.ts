@@ -1,83 +1,153 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
-import type { DayTotalsQuery, GroupField, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
+import type { Dimension, GroupedRange, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
+import type { Cell } from '#model/cell.ts'
+import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
+import { CALENDAR_BEGINS } from '#model/organization.ts'
+import { type NamedTotal, toLine, toNamedTotal, toStoredCharge, wholeNumber } from '../shared/rows.ts'
+import type { Row } from '../shared/steps.ts'
+import { mergeDays, mergeRanges, mergeTotals } from '../shared/totals.ts'
+import type { Cells } from './cells.ts'
 import { readStatement } from './connection.ts'
-import { numberAndName } from './record-writer.ts'
-import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge, wholeNumber } from './rows.ts'
+import { messageIdOf, numberAndName } from './rows.ts'
 
-const LINE = `record.message_number, record.message_name, record.at_ms, record.timestamp, record.member, record.report_id,
-  record.report_name, record.credits_micros, rate_card.version AS rate_card`
+const LINE = 'message_number, message_name, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros'
 
-export const createView = (client: PoolClient, organizationId: string, signal?: AbortSignal): LedgerView => {
+export const createView = (
+  client: PoolClient,
+  organizationId: string,
+  cells: Cells,
+  signal?: AbortSignal,
+): LedgerView => {
   const query = async (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> => {
     signal?.throwIfAborted()
     return (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
   }
 
+  /** The cells of rows, which are read apart because most rows share a few. */
+  const cellsOf = (rows: readonly Row[]): Promise<(row: Row) => Cell> => cells.cellsOf(organizationId, rows, query)
+
   return {
-    page: async ({ from, to, member, reportId, after, limit }: PageQuery) => {
+    page: async ({ from, to, member, reportId, order = TIME_ORDER, after, limit }: PageQuery) => {
+      const { needsCell, sorted, isAfter, position } = orderOf(order)
       const isFiltered = member !== undefined || reportId !== undefined
       const rows = await query(
-        `SELECT ${LINE}
-         FROM usage_record AS record JOIN rate_card USING (rate_card_id)
-         WHERE record.organization_id = $1 AND record.superseded_by IS NULL AND record.at_ms >= $2 AND record.at_ms < $3
-           AND (record.at_ms, record.message_number, record.message_name) > ($4::bigint, $5::bigint, $6::text)
-           ${isFiltered ? ONLY_ON_ITS_DAYS : ''}
-         ORDER BY record.at_ms, record.message_number, record.message_name LIMIT $7`,
+        `SELECT ${LINE} FROM record ${needsCell || isFiltered ? 'JOIN cell USING (organization_id, cell_id)' : ''}
+         WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3
+           ${isFiltered ? 'AND ($5::text IS NULL OR member = $5) AND ($6::text IS NULL OR report_id = $6)' : ''}
+           ${after === undefined ? '' : `AND ${isAfter(isFiltered ? 7 : 5)}`}
+         ORDER BY ${sorted} LIMIT $4`,
         from,
         to,
-        ...(after === undefined ? [from, -(2 ** 53), ''] : [after.at, ...numberAndName(after.messageId)]),
         limit,
-        ...(isFiltered ? [reportId === undefined ? null : String(reportId), member ?? null] : []),
+        ...(isFiltered ? [member ?? null, reportId === undefined ? null : String(reportId)] : []),
+        ...(after === undefined ? [] : position(after)),
       )
-      return rows.map(toLine)
+      const cellOf = await cellsOf(rows)
+      return rows.map((row) => toLine(row, cellOf(row), messageIdOf))
     },
 
     charges: async (messageId) => {
       const rows = await query(
-        `SELECT ${LINE}, record.measurement, record.digest, record.revision, record.recorded_at, record.superseded_by
-         FROM usage_record AS record JOIN rate_card USING (rate_card_id)
-         WHERE record.organization_id = $1 AND record.message_number = $2 AND record.message_name = $3
-         ORDER BY record.revision DESC`,
+        `SELECT ${LINE}, measurement, digest, revision, recorded_at, superseded_by FROM record
+         WHERE organization_id = $1 AND message_number = $2 AND message_name = $3 ORDER BY revision DESC`,
         ...numberAndName(messageId),
       )
-      return rows.map(toStoredCharge)
+      const cellOf = await cellsOf(rows)
+      return rows.map((row) => toStoredCharge(row, cellOf(row), messageIdOf))
     },
 
-    dayTotals: async ({ from, to, group }: DayTotalsQuery) => {
+    dayTotals: async ({ from, to, group }: GroupedRange) => {
       const rows = await query(
         group.length === 0
-          ? `SELECT day_start, messages, credits_micros FROM daily_total
-             WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 AND messages > 0 ORDER BY day_start`
-          : `SELECT day_start, ${columnsOf(group)}, sum(messages)::bigint AS messages,
-               sum(credits_micros)::bigint AS credits_micros
-             FROM daily_group_total WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3
-             GROUP BY day_start, ${keysOf(group)} HAVING sum(messages) > 0 ORDER BY day_start, ${keysOf(group)}`,
+          ? `SELECT day_start, messages, credits_micros FROM day
+             WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 AND messages > 0`
+          : `SELECT ${['day_start', ...columnsOf(group)].join(', ')}, ${SUMS}
+             FROM day_cell JOIN cell USING (organization_id, cell_id)
+             WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3
+             GROUP BY ${['day_start', ...columnsOf(group)].join(', ')} HAVING sum(messages) > 0`,
         from,
         to,
       )
-      return rows.map(toDayTotal)
+      const days = rows.map((row) => ({ dayStart: wholeNumber(row['day_start']), ...toNamedTotal(row) }))
+      return mergeDays(days, group)
+    },
+
+    totals: async ({ from, to, group }: GroupedRange) => {
+      if (group.length === 0) {
+        const rows = await query(
+          `SELECT ${SUMS} FROM day WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 HAVING sum(messages) > 0`,
+          from,
+          to,
+        )
+        return mergeTotals(rows.map(toNamedTotal), group)
+      }
+      const periods = await query(
+        `SELECT period_start, min(day_start) >= $2 AND max(day_start) < $3 AS is_whole,
+           array_agg(day_start) FILTER (WHERE day_start >= $2 AND day_start < $3) AS days
+         FROM day WHERE organization_id = $1 GROUP BY period_start
+         HAVING max(day_start) >= $2 AND min(day_start) < $3`,
+        from,
+        to,
+      )
+      const [whole, others] = [periods.filter((row) => row['is_whole']), periods.filter((row) => !row['is_whole'])]
+      const daysOf = (rows: readonly Row[]): readonly unknown[] => rows.flatMap((row) => row['days'] ?? [])
+      const partsOf = async (
+        of: 'period' | 'day',
+        starts: readonly unknown[],
+        reportIds: readonly string[] | null = null,
+      ) =>
+        starts.length === 0
+          ? []
+          : (
+              await query(
+                `SELECT ${[...columnsOf(group), `${of}_start`].join(', ')}, ${of}_start AS latest, ${SUMS}
+                 FROM ${of}_cell JOIN cell USING (organization_id, cell_id)
+                 WHERE organization_id = $1 AND ${of}_start = ANY($2::bigint[])
+                   AND ($3::text[] IS NULL OR report_id = ANY($3))
+                 GROUP BY ${[...columnsOf(group), `${of}_start`].join(', ')} HAVING sum(messages) > 0`,
+                starts,
+                reportIds,
+              )
+            ).map(toNamedTotal)
+      const ofPeriods = await partsOf(
+        'period',
+        whole.map((row) => row['period_start']),
+      )
+      // Only its days tell which name of a report was the latest.
+      const renamed = renamedIn(ofPeriods)
+      return mergeTotals(
+        [
+          ...ofPeriods.filter(({ reportId }) => reportId === undefined || !renamed.has(String(reportId))),
+          ...(renamed.size === 0 ? [] : await partsOf('day', daysOf(whole), [...renamed])),
+          ...(await partsOf('day', daysOf(others))),
+        ],
+        group,
+      )
     },
 
     rangeTotals: async ({ ranges, group }: RangeTotalsQuery) => {
-      const keys = group.map((field) => `coalesce(record.${KEYS[field]}, '')`).join(', ')
+      const sums = `
+        SELECT ranges.number AS range, record.cell_id, count(*) AS messages, sum(record.credits_micros) AS credits_micros,
+          max(record.day_start) AS latest
+        FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS ranges (range_from, range_to, number)
+        JOIN record ON record.organization_id = $1 AND record.superseded_by IS NULL
+          AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to
+        GROUP BY 1, 2`
+      const columns = ['range', ...columnsOf(group)].join(', ')
       const rows = await query(
-        `SELECT ranges.number AS range, ${group.length === 0 ? '' : `${columnsOf(group)},`}
-           count(*) AS messages, sum(record.credits_micros)::bigint AS credits_micros
-         FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS ranges (range_from, range_to, number)
-         JOIN usage_record AS record ON record.organization_id = $1 AND record.superseded_by IS NULL
-           AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to
-         GROUP BY ranges.number${group.length === 0 ? '' : `, ${keysOf(group)}`}
-         ORDER BY ranges.number${group.length === 0 ? '' : `, ${keys}`}`,
+        `SELECT ${columns}, ${SUMS}, max(latest) AS latest
+         FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id GROUP BY ${columns}`,
         ranges.map(({ from }) => from),
         ranges.map(({ to }) => to),
       )
-      return rows.map(toRangeTotal)
+      const parts = rows.map((row) => ({ range: wholeNumber(row['range']) - 1, ...toNamedTotal(row) }))
+      return mergeRanges(parts, group)
     },
 
     version: async ({ from, to }) => {
       const [row] = await query(
-        `SELECT coalesce(sum(version), 0)::bigint AS version FROM daily_total
+        `SELECT coalesce(sum(version), 0)::bigint AS version FROM day
          WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3`,
         from,
         to,
@@ -87,27 +157,95 @@ export const createView = (client: PoolClient, organizationId: string, signal?: 
 
     span: async () => {
       const [row] = await query(
-        'SELECT min(day_start) AS first, max(day_start) AS last FROM daily_total WHERE organization_id = $1 AND messages > 0',
+        'SELECT min(day_start) AS first, max(day_start) AS last FROM day WHERE organization_id = $1 AND messages > 0',
       )
-      const first = row?.['first']
-      return first === null || first === undefined
-        ? undefined
-        : { first: wholeNumber(first), last: wholeNumber(row?.['last']) }
+      const first = row?.['first'] ?? undefined
+      return first === undefined ? undefined : { first: wholeNumber(first), last: wholeNumber(row?.['last']) }
+    },
+
+    closedUntil: async () => {
+      const [row] = await query('SELECT closed_until FROM account WHERE organization_id = $1')
+      return row === undefined ? CALENDAR_BEGINS : wholeNumber(row['closed_until'])
     },
   }
 }
 
-/** The totals show on which days a report or member has messages. Only those days are searched. */
-const ONLY_ON_ITS_DAYS = `
-  AND ($8::text IS NULL OR record.report_id = $8) AND ($9::text IS NULL OR record.member = $9)
-  AND record.day_start IN (
-    SELECT day_start FROM daily_group_total
-    WHERE organization_id = $1 AND day_start < $3
-      AND ($8::text IS NULL OR report_id = $8) AND ($9::text IS NULL OR member = $9))`
+const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<Dimension, string>
 
-const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<GroupField, string>
+/** The columns of the dimensions, and last the name of the report, whose totals are merged later. */
+const columnsOf = (group: readonly Dimension[]): readonly string[] => [
+  ...group.map((dimension) => KEYS[dimension]),
+  ...(group.includes('report') ? ['report_name'] : []),
+]
 
-const keysOf = (group: readonly GroupField[]): string => group.map((field) => KEYS[field]).join(', ')
+const SUMS = 'sum(messages)::bigint AS messages, sum(credits_micros)::bigint AS credits_micros'
 
-const columnsOf = (group: readonly GroupField[]): string =>
-  `${keysOf(group)}${group.includes('report') ? ', max(report_name) AS report_name' : ''}`
+/** The reports that have several names in the same period. */
+const renamedIn = (totals: readonly NamedTotal[]): ReadonlySet<string> => {
+  const names = new Map<string, string | undefined>()
+  const renamed = new Set<string>()
+  for (const { reportId, reportName, latest } of totals) {
+    const key = `${latest} ${reportId}`
+    if (names.has(key) && names.get(key) !== reportName) renamed.add(String(reportId))
+    names.set(key, reportName)
+  }
+  return renamed
+}
+
+type SqlOrder = {
+  /** Whether a column of `cell` is compared. */
+  readonly needsCell: boolean
+  readonly sorted: string
+  /** The condition that a line comes after a position, whose values start at a number. */
+  readonly isAfter: (first: number) => string
+  readonly position: (after: PagePosition) => readonly (string | number)[]
+}
+
+const TIME = 'at_ms, message_number, message_name'
+
+const timeOf = ({ at, messageId }: PagePosition): readonly (string | number)[] => [at, ...numberAndName(messageId)]
+
+/** The values of a time that start at a number. */
+const time = (first: number): string => `($${first}::bigint, $${first + 1}::bigint, $${first + 2}::text)`
+
+/** The same orders as `compareLines`. */
+const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
+  const [direction, isBehind] = isDescending ? ['DESC', '<'] : ['ASC', '>']
+  const byText = (column: string, textOf: (after: PagePosition) => string | undefined): SqlOrder => ({
+    needsCell: true,
+    sorted: `${column} = '', ${column} ${direction}, ${TIME}`,
+    isAfter: (first) =>
+      `($${first}::text <> '' AND (${column} = '' OR ${column} ${isBehind} $${first})
+         OR ${column} = $${first} AND (${TIME}) > ${time(first + 1)})`,
+    position: (after) => [textOf(after) ?? '', ...timeOf(after)],
+  })
+  switch (by) {
+    case 'time':
+      return {
+        needsCell: false,
+        sorted: `at_ms ${direction}, message_number ${direction}, message_name ${direction}`,
+        isAfter: (first) => `(${TIME}) ${isBehind} ${time(first)}`,
+        position: timeOf,
+      }
+    case 'id':
+      return {
+        needsCell: false,
+        sorted: `message_number ${direction}, message_name ${direction}`,
+        isAfter: (first) => `(message_number, message_name) ${isBehind} ($${first}::bigint, $${first + 1}::text)`,
+        position: ({ messageId }) => numberAndName(messageId),
+      }
+    case 'credits':
+      return {
+        needsCell: false,
+        sorted: `credits_micros ${direction}, ${TIME}`,
+        isAfter: (first) =>
+          `(credits_micros ${isBehind} $${first}::bigint
+             OR credits_micros = $${first} AND (${TIME}) > ${time(first + 1)})`,
+        position: (after) => [after.credits, ...timeOf(after)],
+      }
+    case 'member':
+      return byText('member', ({ cell }) => cell.member)
+    case 'report':
+      return byText('report_name', ({ cell }) => cell.reportName)
+  }
+}

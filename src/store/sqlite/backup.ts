@@ -133,7 +133,7 @@ const refuseIfInUse = (path: string, overwrite: boolean): void => {
 }
 
 const BUSY = 5
-const HAS_CONTENT = 'SELECT 1 FROM usage_record UNION ALL SELECT 1 FROM api_key LIMIT 1'
+const HAS_CONTENT = 'SELECT 1 FROM record UNION ALL SELECT 1 FROM api_key LIMIT 1'
 
 const generationOf = (path: string): number => {
   try {

@@ -9,15 +9,7 @@ import { checkTotals, FINDINGS_MAX } from './integrity.ts'
 
 export type CheckResult = { readonly findings: readonly string[]; readonly durationMs: number }
 
-const SMALL_TABLES = [
-  'organization',
-  'billing_calendar',
-  'api_key',
-  'report',
-  'rate_card',
-  'installation',
-  'daily_total',
-]
+const SMALL_TABLES = ['organization', 'billing_calendar', 'api_key', 'report', 'installation', 'account', 'day']
 
 const { file, port } = workerData as { readonly file: { readonly path: string }; readonly port: MessagePort }
 const startedAt = performance.now()

@@ -13,12 +13,17 @@ export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | '
       .filter((line) => line !== 'ok'),
   )
 
-/** Compares the records with the totals, day by day, in short transactions that hold nobody up. */
+/** Compares the records with the totals, day by day, and those with the totals of periods, in transactions that hold nobody up. */
 export function* checkTotals(database: DatabaseSync): Generator<string> {
-  for (const organizationId of organizationsOf(database)) yield* checkOrganization(database, organizationId)
+  for (const organizationId of organizationsOf(database)) {
+    yield* checkDays(database, organizationId)
+    yield* checkPeriods(database, organizationId)
+  }
 }
 
-/** Checks that every superseded charge has its successor, and every later revision its predecessor. */
+/**
+ * Checks that every superseded charge has its successor, and that every later revision supersedes the one before it or adjusts it.
+ */
 export const checkRevisions = (database: DatabaseSync): readonly string[] =>
   attempt(() =>
     database
@@ -29,25 +34,27 @@ export const checkRevisions = (database: DatabaseSync): readonly string[] =>
 
 const BROKEN_REVISIONS = `
   SELECT organization_id, message_id, 'revision ' || revision || ' is superseded by a revision that does not exist' AS finding
-  FROM usage_record AS old
+  FROM record AS old
   WHERE superseded_by IS NOT NULL AND (superseded_by <> revision + 1 OR NOT EXISTS (
-    SELECT 1 FROM usage_record AS new WHERE new.organization_id = old.organization_id
+    SELECT 1 FROM record AS new WHERE new.organization_id = old.organization_id
       AND new.message_id = old.message_id AND new.revision = old.superseded_by))
   UNION ALL
   SELECT organization_id, message_id, 'revision ' || revision || ' does not supersede the one before it'
-  FROM usage_record AS new
+  FROM record AS new
   WHERE revision > 0 AND NOT EXISTS (
-    SELECT 1 FROM usage_record AS old WHERE old.organization_id = new.organization_id
-      AND old.message_id = new.message_id AND old.revision = new.revision - 1 AND old.superseded_by = new.revision)
+    SELECT 1 FROM record AS old WHERE old.organization_id = new.organization_id
+      AND old.message_id = new.message_id AND old.revision = new.revision - 1
+      AND (old.superseded_by = new.revision OR old.superseded_by IS NULL AND new.own_at_ms IS NOT NULL))
   LIMIT ?`
 
 /** Every organization with records or totals; a damaged database may have only one of the two. Steps through the index. */
 function* organizationsOf(database: DatabaseSync): Generator<string> {
   const next = database.prepare(`
     SELECT min(organization_id) AS id FROM (
-      SELECT min(organization_id) AS organization_id FROM usage_record WHERE organization_id > ?1
-      UNION ALL SELECT min(organization_id) FROM daily_total WHERE organization_id > ?1
-      UNION ALL SELECT min(organization_id) FROM daily_group_total WHERE organization_id > ?1)`)
+      SELECT min(organization_id) AS organization_id FROM record WHERE organization_id > ?1
+      UNION ALL SELECT min(organization_id) FROM day WHERE organization_id > ?1
+      UNION ALL SELECT min(organization_id) FROM day_cell WHERE organization_id > ?1
+      UNION ALL SELECT min(organization_id) FROM period_cell WHERE organization_id > ?1)`)
   for (let id = ''; ; ) {
     const found = next.get(id)?.['id']
     if (typeof found !== 'string') return
@@ -56,7 +63,7 @@ function* organizationsOf(database: DatabaseSync): Generator<string> {
   }
 }
 
-function* checkOrganization(database: DatabaseSync, organizationId: string): Generator<string> {
+function* checkDays(database: DatabaseSync, organizationId: string): Generator<string> {
   let from = Number.MIN_SAFE_INTEGER
   // The first range ends at the first day. It has no totals, so any record in it is a finding.
   for (;;) {
@@ -81,63 +88,132 @@ const nextDay = (database: DatabaseSync, organizationId: string, after: number):
     database
       .prepare(`
         SELECT min(day_start) AS day FROM (
-          SELECT min(day_start) AS day_start FROM daily_total WHERE organization_id = ?1 AND day_start > ?2
-          UNION ALL SELECT min(day_start) FROM daily_group_total WHERE organization_id = ?1 AND day_start > ?2)`)
+          SELECT min(day_start) AS day_start FROM day WHERE organization_id = ?1 AND day_start > ?2
+          UNION ALL SELECT min(day_start) FROM day_cell WHERE organization_id = ?1 AND day_start > ?2)`)
       .get(organizationId, after)?.['day'] ?? Number.MAX_SAFE_INTEGER,
   )
 
-type Sum = { readonly messages: bigint; readonly credits: bigint }
-type SumRow = Sum & { readonly report_id: string; readonly member: string }
-
-const compareDay = (database: DatabaseSync, organizationId: string, from: number, to: number): readonly string[] => {
-  const all = (sql: string, ...values: readonly (string | number)[]): readonly SumRow[] => {
-    const statement = database.prepare(sql)
-    statement.setReadBigInts(true)
-    return statement.all(...values) as unknown as readonly SumRow[]
+function* checkPeriods(database: DatabaseSync, organizationId: string): Generator<string> {
+  const starts = database
+    .prepare(
+      `SELECT period_start FROM day WHERE organization_id = ?1
+       UNION SELECT period_start FROM period_cell WHERE organization_id = ?1 ORDER BY period_start`,
+    )
+    .all(organizationId)
+  for (const { period_start: start } of starts) {
+    yield* attempt(() => comparePeriod(database, organizationId, start as number))
   }
-  const records = all(
-    `SELECT coalesce(report_id, '') AS report_id, coalesce(member, '') AS member, count(*) AS messages,
-       sum(credits_micros) AS credits
-     FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL GROUP BY 1, 2`,
+}
+
+type Sum = { readonly messages: bigint; readonly credits: bigint }
+type CellSum = Sum & { readonly cell: bigint }
+
+const sums = (database: DatabaseSync, sql: string, ...values: readonly (string | number)[]): readonly CellSum[] => {
+  const statement = database.prepare(sql)
+  statement.setReadBigInts(true)
+  return statement.all(...values) as unknown as readonly CellSum[]
+}
+
+/** `from` and `to` are the starts of two consecutive days. */
+const compareDay = (database: DatabaseSync, organizationId: string, from: number, to: number): readonly string[] => {
+  const records = sums(
+    database,
+    `SELECT cell_id AS cell, count(*) AS messages, sum(credits_micros) AS credits FROM record
+     WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL GROUP BY cell_id`,
     organizationId,
     from,
     to,
   )
-  const groups = all(
-    `SELECT report_id, member, messages, credits_micros AS credits FROM daily_group_total
-     WHERE organization_id = ? AND day_start = ?`,
+  const cells = sums(
+    database,
+    'SELECT cell_id AS cell, messages, credits_micros AS credits FROM day_cell WHERE organization_id = ? AND day_start = ?',
     organizationId,
     from,
   )
-  const [total = NOTHING] = all(
-    `SELECT '' AS report_id, '' AS member, messages, credits_micros AS credits FROM daily_total
-     WHERE organization_id = ? AND day_start = ?`,
+  const [total = NOTHING] = sums(
+    database,
+    'SELECT 0 AS cell, messages, credits_micros AS credits FROM day WHERE organization_id = ? AND day_start = ?',
     organizationId,
+    from,
+  )
+  const misplaced = sums(
+    database,
+    `SELECT 0 AS cell, count(*) AS messages, 0 AS credits FROM record
+     WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND day_start <> ?`,
+    organizationId,
+    from,
+    to,
     from,
   )
   const day = `organization ${organizationId}, ${dayText(from)}`
   const ofRecords = sumOf(records)
-  const findings = isSame(total, ofRecords)
-    ? []
-    : [`${day}: the total says ${text(total)}, the records add up to ${text(ofRecords)}`]
-  const byKey = new Map(groups.map((group) => [keyOf(group), group]))
-  for (const record of records) {
-    const group = byKey.get(keyOf(record)) ?? NOTHING
-    byKey.delete(keyOf(record))
-    if (!isSame(group, record))
-      findings.push(`${day}, ${keyOf(record)}: the total says ${text(group)}, the records add up to ${text(record)}`)
+  return [
+    ...(isSame(total, ofRecords)
+      ? []
+      : [`${day}: the total says ${text(total)}, the records add up to ${text(ofRecords)}`]),
+    ...differences(database, organizationId, day, cells, records, 'the records add up to'),
+    ...(misplaced[0]?.messages ? [`${day}: ${misplaced[0].messages} records name another day`] : []),
+  ]
+}
+
+const comparePeriod = (database: DatabaseSync, organizationId: string, start: number): readonly string[] => {
+  const days = sums(
+    database,
+    `SELECT cell_id AS cell, sum(day_cell.messages) AS messages, sum(day_cell.credits_micros) AS credits
+     FROM day JOIN day_cell USING (organization_id, day_start)
+     WHERE organization_id = ? AND period_start = ? GROUP BY cell_id`,
+    organizationId,
+    start,
+  )
+  const kept = sums(
+    database,
+    `SELECT cell_id AS cell, messages, credits_micros AS credits FROM period_cell
+     WHERE organization_id = ? AND period_start = ?`,
+    organizationId,
+    start,
+  )
+  const period = `organization ${organizationId}, period starting ${new Date(start).toISOString()}`
+  return differences(database, organizationId, period, kept, days, 'its days add up to')
+}
+
+/** Compares stored totals of cells with what they should be. */
+const differences = (
+  database: DatabaseSync,
+  organizationId: string,
+  of: string,
+  kept: readonly CellSum[],
+  counted: readonly CellSum[],
+  addUp: string,
+): readonly string[] => {
+  const left = new Map(kept.map((sum) => [sum.cell, sum]))
+  const findings: string[] = []
+  const compare = (cell: bigint, total: Sum, sum: Sum): void => {
+    if (isSame(total, sum)) return
+    findings.push(
+      `${of}, ${cellText(database, organizationId, cell)}: the total says ${text(total)}, ${addUp} ${text(sum)}`,
+    )
   }
-  for (const [key, group] of byKey) {
-    if (!isSame(group, NOTHING))
-      findings.push(`${day}, ${key}: the total says ${text(group)}, but there are no records`)
+  for (const sum of counted) {
+    compare(sum.cell, left.get(sum.cell) ?? NOTHING, sum)
+    left.delete(sum.cell)
   }
+  for (const [cell, total] of left) compare(cell, total, NOTHING)
   return findings
+}
+
+const cellText = (database: DatabaseSync, organizationId: string, cell: bigint): string => {
+  const row = database
+    .prepare('SELECT report_id, member FROM cell WHERE organization_id = ? AND cell_id = ?')
+    .get(organizationId, cell)
+  if (row === undefined) return `cell ${cell}, which does not exist`
+  const name = (value: unknown): string => (value === '' ? 'none' : JSON.stringify(value))
+  return `report ${name(row['report_id'])}, member ${name(row['member'])}`
 }
 
 const NOTHING: Sum = { messages: 0n, credits: 0n }
 
-const sumOf = (sums: readonly Sum[]): Sum =>
-  sums.reduce(
+const sumOf = (all: readonly Sum[]): Sum =>
+  all.reduce(
     (sum, { messages, credits }) => ({ messages: sum.messages + messages, credits: sum.credits + credits }),
     NOTHING,
   )
@@ -145,9 +221,6 @@ const sumOf = (sums: readonly Sum[]): Sum =>
 const isSame = (one: Sum, other: Sum): boolean => one.messages === other.messages && one.credits === other.credits
 
 const text = ({ messages, credits }: Sum): string => `${messages} messages and ${credits} micro-credits`
-
-const keyOf = ({ report_id: report, member }: SumRow): string =>
-  `report ${report === '' ? 'none' : JSON.stringify(report)}, member ${member === '' ? 'none' : JSON.stringify(member)}`
 
 const dayText = (start: number): string =>
   start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `day starting ${new Date(start).toISOString()}`

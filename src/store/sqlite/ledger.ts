@@ -3,19 +3,21 @@
  * serves HTTP.
  */
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { AppendBatch, AppendOutcome, GroupField, Ledger, RangeTotal } from '#ledger/ledger.ts'
+import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
+import type { GroupedRange, Ledger } from '#ledger/ledger.ts'
 import type { StoreObserver } from '#ledger/notices.ts'
-import { creditsSum } from '#model/credits.ts'
-import { StoreError } from '#model/errors.ts'
-import type { Organization } from '#model/organization.ts'
+import type { StoreError } from '#model/errors.ts'
+import type { RecordedLine } from '#model/usage-record.ts'
+import type { NamedTotal } from '../shared/rows.ts'
+import { type DayPart, mergeDays, mergeRanges, mergeTotals, type RangePart } from '../shared/totals.ts'
 import type { CheckResult } from './check-thread.ts'
 import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
+import type { LookUps } from './lookups.ts'
 import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
-import { toColumns } from './record-columns.ts'
 import { Thread } from './thread.ts'
 import { Turns } from './turns.ts'
-import type { Part } from './usage-reader.ts'
-import type { WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
+import type { PageRest, Part, RangeTotalsRest, TotalsRest, UsageReader } from './usage-reader.ts'
+import type { WriterCalls, WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
  * Opens or creates the file. Throws StoreError if it cannot be written, is damaged, is not the file that was there before, or was
@@ -45,22 +47,18 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     observe?.({ severity: isSound ? 'info' : 'error', message, isSound })
   })
 
-  const lookUp = <T>(method: LookUpMethod, ...args: readonly unknown[]): Promise<T> =>
-    damage === undefined ? reader.call<T>({ method, args }) : Promise.reject(damage)
-  type WriteCall = Exclude<WriterRequest['call'], { readonly method: 'append' }>
-  const write = <T>(method: WriteCall['method'], ...args: readonly unknown[]): Promise<T> =>
-    damage === undefined ? writer.call<T>({ method, args }) : Promise.reject(damage)
+  const lookUp = <M extends LookUpMethod>(
+    method: M,
+    ...args: Parameters<LookUps[M]>
+  ): Promise<ReturnType<LookUps[M]>> => (damage === undefined ? reader.call({ method, args }) : Promise.reject(damage))
+  const write = <M extends keyof WriterCalls>(
+    method: M,
+    ...args: Parameters<WriterCalls[M]>
+  ): Promise<ReturnType<WriterCalls[M]>> =>
+    // The compiler cannot see that the arguments of a call are those of its method.
+    damage === undefined ? writer.call({ method, args } as WriterRequest['call']) : Promise.reject(damage)
 
   let lastSession = 0
-
-  const append = (batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
-    if (batch.records.length === 0) return Promise.resolve([])
-    if (damage !== undefined) return Promise.reject(damage)
-    const columns = toColumns(batch)
-    const buffers = [columns.at, columns.dayStarts, columns.credits, columns.measurements, columns.measurementEnds]
-    const transfer = [...buffers, columns.digests].map(({ buffer }) => buffer as ArrayBuffer)
-    return writer.call({ method: 'append', args: [columns] }, transfer)
-  }
 
   const turns = new Turns(READS_MAX, WAITING_MAX)
 
@@ -68,14 +66,20 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     if (damage !== undefined) throw damage
     const leave = await turns.enter(signal)
     const session = ++lastSession
-    const call = async <R>(method: ReadMethod, ...args: readonly unknown[]): Promise<R> => {
+    const call = async <M extends ReadMethod>(
+      method: M,
+      ...args: ArgumentsAfterFirst<UsageReader[M]>
+    ): Promise<ReturnType<UsageReader[M]>> => {
       signal?.throwIfAborted()
-      return reader.call<R>({ session, method, args: [organizationId, ...args] })
+      return reader.call({ session, method, args: [organizationId, ...args] })
     }
-    const piecewise = async <R, Query>(method: ReadMethod, query: Query): Promise<R[]> => {
+    const piecewise = async <R, Query>(
+      piece: (query: Query) => Promise<Part<R, Query>>,
+      query: Query,
+    ): Promise<R[]> => {
       const all: R[] = []
       for (let rest: Query | undefined = query; rest !== undefined; ) {
-        const part: Part<R, Query> = await call(method, rest)
+        const part: Part<R, Query> = await piece(rest)
         for (const each of part.found) all.push(each)
         rest = part.rest
       }
@@ -83,12 +87,20 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     }
     try {
       return await reading({
-        page: (query) => piecewise('page', query),
+        page: (query) => piecewise<RecordedLine, PageRest>((rest) => call('page', rest), query),
         charges: (messageId) => call('charges', messageId),
-        dayTotals: (query) => piecewise('dayTotals', query),
-        rangeTotals: async (query) => mergePieces(await piecewise('rangeTotals', query), query.group),
+        dayTotals: async (query) =>
+          mergeDays(await piecewise<DayPart, GroupedRange>((rest) => call('dayTotals', rest), query), query.group),
+        totals: async (query) =>
+          mergeTotals(await piecewise<NamedTotal, TotalsRest>((rest) => call('totals', rest), query), query.group),
+        rangeTotals: async (query) =>
+          mergeRanges(
+            await piecewise<RangePart, RangeTotalsRest>((rest) => call('rangeTotals', rest), query),
+            query.group,
+          ),
         version: (range) => call('version', range),
         span: () => call('span'),
+        closedUntil: () => call('closedUntil'),
       })
     } finally {
       // Not awaited, as above.
@@ -97,35 +109,18 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
     }
   }
 
-  const updateOrganization = async (
-    id: string,
-    change: (organization: Organization) => Organization,
-  ): Promise<Organization | undefined> => {
-    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
-      const before = await lookUp<Organization | undefined>('organization', id)
-      if (before === undefined) return undefined
-      const after = change(before)
-      if (await write<boolean>('replaceOrganization', before, after)) return after
-    }
-    throw new StoreError(
-      `organization ${id} was changed concurrently in each of ${UPDATE_ATTEMPTS} attempts to update it`,
-    )
-  }
-
   return {
-    append,
+    append: async (batch) => (batch.priced.count === 0 ? undefined : write('append', batch)),
+    decide: <K extends CommandKind>(organizationId: string, command: Command<K>) =>
+      write('decide', organizationId, command as Command) as Promise<Outcome<K>>,
     read,
     organizations: {
       find: (id) => lookUp('organization', id),
       list: (page) => lookUp('organizations', page),
-      create: (organization) => write('createOrganization', organization),
-      update: updateOrganization,
     },
     keys: {
-      create: (key) => write('createKey', key),
       find: (organizationId, hash) => lookUp('findKey', organizationId, hash),
       list: (organizationId) => lookUp('keys', organizationId),
-      revoke: (organizationId, id, at) => write('revokeKey', organizationId, id, at),
       any: () => lookUp('anyKey'),
     },
     reports: {
@@ -148,37 +143,11 @@ export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserv
   }
 }
 
-const UPDATE_ATTEMPTS = 1000
+type ArgumentsAfterFirst<F> = F extends (first: string, ...rest: infer Rest) => unknown ? Rest : never
+
 /** Limited because each read has its own connection with its own page cache. */
 const READS_MAX = 32
 const WAITING_MAX = 1000
-
-/** A range that was read in pieces has a total per group for each piece. Adds them up. */
-const mergePieces = (totals: readonly RangeTotal[], group: readonly GroupField[]): readonly RangeTotal[] => {
-  const keyOf = ({ reportId, member }: RangeTotal): readonly string[] =>
-    group.map((field) => (field === 'report' ? String(reportId ?? '') : (member ?? '')))
-  const groups = Map.groupBy(totals, (total) => JSON.stringify([total.range, ...keyOf(total)]))
-  if (groups.size === totals.length) return totals
-  const merged = [...groups.values()].flatMap(([first, ...more]) =>
-    first === undefined ? [] : more.reduce(add, first),
-  )
-  return merged.sort((one, other) => {
-    const [ours, theirs] = [keyOf(one), keyOf(other)]
-    const differing = ours.findIndex((key, index) => key !== theirs[index])
-    if (one.range !== other.range || differing < 0) return one.range - other.range
-    return Buffer.compare(Buffer.from(ours[differing] ?? ''), Buffer.from(theirs[differing] ?? ''))
-  })
-}
-
-const add = (one: RangeTotal, other: RangeTotal): RangeTotal => ({
-  ...one,
-  ...(other.reportName !== undefined &&
-    Buffer.compare(Buffer.from(other.reportName), Buffer.from(one.reportName ?? '')) > 0 && {
-      reportName: other.reportName,
-    }),
-  messages: one.messages + other.messages,
-  credits: creditsSum(one.credits + other.credits),
-})
 
 const startReader = (file: ReaderFile): Promise<Thread<ReaderRequest['call'], unknown>> =>
   Thread.start(new URL('./reader-thread.ts', import.meta.url), file)

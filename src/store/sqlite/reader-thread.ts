@@ -5,9 +5,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { StoreBusy } from '#model/errors.ts'
-import { Catalogue } from './catalogue.ts'
 import { openReader } from './database.ts'
 import { FileGuard, type OpenedFile } from './file-guard.ts'
+import { createLookUps, createRun, type LookUps } from './lookups.ts'
 import { type Reply, toFailure } from './thread-messages.ts'
 import { UsageReader } from './usage-reader.ts'
 
@@ -24,8 +24,8 @@ export type ReaderRequest = {
     | { readonly method: LookUpMethod; readonly args: readonly unknown[] }
 }
 
-export type ReadMethod = 'page' | 'charges' | 'dayTotals' | 'rangeTotals' | 'version' | 'span'
-export type LookUpMethod = 'organization' | 'organizations' | 'findKey' | 'keys' | 'anyKey' | 'report' | 'isEmpty'
+export type ReadMethod = keyof UsageReader
+export type LookUpMethod = keyof LookUps
 
 type Connection = { readonly database: DatabaseSync; readonly usage: UsageReader }
 type Session = Connection & { readonly begunAt: number; servedMs: number }
@@ -33,7 +33,7 @@ type Session = Connection & { readonly begunAt: number; servedMs: number }
 const { file, port } = workerData as ReaderData
 const database = openReader(file)
 const guard = new FileGuard(file.path, database, file.opened)
-const catalogue = new Catalogue(database)
+const lookUps = createLookUps(createRun(database))
 /** A session that was ended early stays here as `ended` until its caller has been told. */
 const sessions = new Map<number, Session | 'ended'>()
 const idle: Connection[] = []
@@ -79,7 +79,7 @@ const perform = (call: ReaderRequest['call']): unknown => {
   if (call.method === 'endLongReads') return endLongReads(call.maxMs)
   if (!('session' in call)) {
     guard.checkAgain()
-    return (catalogue[call.method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...call.args])
+    return (lookUps[call.method] as (...args: readonly unknown[]) => unknown)(...call.args)
   }
   if (call.method === 'end') return end(call.session)
   const session = sessions.get(call.session) ?? begin(call.session)

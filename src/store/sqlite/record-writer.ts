@@ -1,221 +1,285 @@
 /** Writes records and updates their totals. Runs inside the caller's transaction. */
-import type { DatabaseSync } from 'node:sqlite'
-import type { AppendOutcome } from '#ledger/ledger.ts'
-import { type Credits, credits } from '#model/credits.ts'
-import type { RecordColumns } from './record-columns.ts'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { type Counted, settle } from '#deciding/appending.ts'
+import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
+import {
+  type CountedDay,
+  cellAt,
+  creditsAt,
+  dayAt,
+  digestAt,
+  exactSum,
+  measurementAt,
+  type PricedBatch,
+  sumsOf,
+} from '#ledger/priced-batch.ts'
+import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { Cells } from './cells.ts'
 
-type Current = {
-  readonly at_ms: number
+/** How many rows one INSERT writes. More gain nothing (bench/intake.ts). */
+const ROWS_PER_INSERT = 50
+
+const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, measurement, digest,
+  recorded_at, timestamp, own_at_ms`
+const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+
+/** What is recorded of a row: as priced, unless it is an amendment or came after its period was closed. */
+type Entry = {
   readonly revision: number
-  readonly report_id: string | null
-  readonly member: string | null
-  readonly credits_micros: number
-  readonly digest: Uint8Array
-  readonly timestamp: string | null
-  readonly report_name: string | null
-  readonly rate_card_id: number
+  readonly at: EpochMs
+  readonly dayStart: EpochMs
+  readonly credits: number
+  readonly ownAt: EpochMs | null
 }
 
-/** What a batch adds to the total of a day, or of a report and member on that day. */
-type Addition = { messages: number; credits: number }
+type Batch = AppendBatch & { readonly cellIds: readonly number[]; readonly closedUntil: EpochMs }
 
 export class RecordWriter {
+  readonly #cells: Cells
+  readonly #insertMany
   readonly #insert
-  readonly #current
+  readonly #counted
   readonly #supersede
-  readonly #dayOf
-  readonly #addToDay
-  readonly #addToGroup
-  readonly #rateCardOf
-  readonly #addRateCard
-  readonly #rateCards = new Map<string, number>()
+  readonly #closedUntil
+  readonly #totals: Totals
 
-  constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(`
-      INSERT INTO usage_record (organization_id, at_ms, message_id, revision, timestamp, member, report_id, report_name,
-        credits_micros, rate_card_id, measurement, digest, recorded_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT DO NOTHING`)
-    this.#current = database.prepare(`
-      SELECT at_ms, revision, report_id, member, credits_micros, digest, timestamp, report_name, rate_card_id
-      FROM usage_record WHERE organization_id = ? AND message_id = ?
-      ORDER BY revision DESC LIMIT 1`)
+  constructor(database: DatabaseSync, cells: Cells) {
+    this.#cells = cells
+    // Without ON CONFLICT: if one row exists, the whole statement fails, and its rows are then written one by one.
+    this.#insertMany = database.prepare(
+      `INSERT INTO record (${COLUMNS}) VALUES ${Array.from({ length: ROWS_PER_INSERT }, () => VALUES).join(', ')}`,
+    )
+    this.#insert = database.prepare(`INSERT INTO record (${COLUMNS}) VALUES ${VALUES} ON CONFLICT DO NOTHING`)
+    this.#counted = database.prepare(`
+      SELECT revision, at_ms, own_at_ms, day_start, cell_id, credits_micros, timestamp, digest FROM record
+      WHERE organization_id = ? AND message_id = ? AND superseded_by IS NULL ORDER BY revision`)
     this.#supersede = database.prepare(`
-      UPDATE usage_record SET superseded_by = ?
-      WHERE organization_id = ? AND message_id = ? AND revision = ? AND superseded_by IS NULL`)
-    this.#dayOf = database.prepare(`
-      SELECT max(day_start) AS day_start FROM daily_total WHERE organization_id = ? AND day_start <= ?`)
-    this.#addToDay = database.prepare(`
-      INSERT INTO daily_total (organization_id, day_start, messages, credits_micros, version) VALUES (?, ?, ?, ?, 1)
-      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
-        credits_micros = credits_micros + excluded.credits_micros, version = version + 1`)
-    this.#addToGroup = database.prepare(`
-      INSERT INTO daily_group_total (organization_id, day_start, report_id, member, report_name, messages, credits_micros)
-      VALUES (?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
-        credits_micros = credits_micros + excluded.credits_micros,
-        report_name = coalesce(excluded.report_name, report_name)`)
-    this.#rateCardOf = database.prepare('SELECT rate_card_id FROM rate_card WHERE version = ?')
-    this.#addRateCard = database.prepare(`
-      INSERT INTO rate_card (rate_card_id, version)
-      SELECT coalesce(max(rate_card_id), 0) + 1, ? FROM rate_card RETURNING rate_card_id`)
+      UPDATE record SET superseded_by = ? WHERE organization_id = ? AND message_id = ? AND revision = ?`)
+    this.#closedUntil = database.prepare('SELECT closed_until FROM account WHERE organization_id = ?')
+    this.#totals = new Totals(database)
   }
 
-  append(batch: RecordColumns): AppendOutcome[] {
-    const totals = new Additions()
-    const outcomes: AppendOutcome[] = []
-    for (let row = 0; row < batch.count; row++) outcomes.push(this.#appendOne(batch, row, totals))
-    this.#addTotals(batch.organizationId, totals)
+  /** Undefined if all rows were accepted. */
+  append(appended: AppendBatch): readonly AppendOutcome[] | undefined {
+    const { organizationId, priced } = appended
+    const closedUntil = (this.#closedUntil.get(organizationId)?.['closed_until'] as EpochMs) ?? CALENDAR_BEGINS
+    const cellIds = priced.cells.map((cell) => this.#cells.idOf(organizationId, cell))
+    const batch: Batch = { ...appended, cellIds, closedUntil }
+    const inserted = this.#insertNew(batch)
+    for (const { day, cell, messages, credits } of sumsOf(priced, (row) => inserted?.[row] !== false)) {
+      this.#totals.add(day, cellIds[cell] as number, messages, credits)
+    }
+    const outcomes = inserted?.map(
+      (isInserted, row): AppendOutcome =>
+        isInserted ? { status: 'accepted', credits: creditsAt(priced, row) } : this.#settle(batch, row),
+    )
+    this.#totals.write(organizationId)
     return outcomes
   }
 
-  #appendOne(batch: RecordColumns, row: number, totals: Additions): AppendOutcome {
-    if (this.#insertRow(batch, row, 0)) {
-      this.#count(batch, row, totals)
-      return { status: 'accepted', credits: creditsAt(batch, row) }
+  /** Inserts the rows of new messages. Returns which rows were inserted, or undefined if all were. */
+  #insertNew(batch: Batch): boolean[] | undefined {
+    const { priced } = batch
+    const isLate = priced.days.some(({ start }) => start < batch.closedUntil)
+    let inserted: boolean[] | undefined
+    for (let from = 0; from < priced.count; from += ROWS_PER_INSERT) {
+      const to = Math.min(from + ROWS_PER_INSERT, priced.count)
+      if (!isLate && to - from === ROWS_PER_INSERT && this.#insertAllOf(batch, from, to)) continue
+      for (let row = from; row < to; row++) {
+        const entry = entryOf(batch, row)
+        if (entry.dayStart >= batch.closedUntil && this.#insertRow(batch, row, entry)) continue
+        inserted ??= Array.from({ length: priced.count }, () => true)
+        inserted[row] = false
+      }
     }
-    const messageId = idAt(batch, row)
-    const current = this.#current.get(batch.organizationId, messageId) as unknown as Current
-    const isSameContent = Buffer.compare(current.digest, digestAt(batch, row)) === 0
-    if (isSameContent && (batch.onChange === 'refuse' || this.#isSameCharge(batch, row, current))) {
-      return { status: 'duplicate', credits: credits(current.credits_micros) }
+    return inserted
+  }
+
+  #insertAllOf(batch: Batch, from: number, to: number): boolean {
+    const values: SQLInputValue[] = []
+    for (let row = from; row < to; row++) pushValues(values, batch, row, entryOf(batch, row))
+    try {
+      this.#insertMany.run(...values)
+      return true
+    } catch (error) {
+      if (isTaken(error)) return false
+      throw error
     }
-    if (batch.onChange === 'refuse') return { status: 'conflict', credits: credits(current.credits_micros) }
-    this.#amend(batch, row, current, totals)
-    return { status: 'amended', credits: creditsAt(batch, row) }
   }
 
-  /** Whether a record with the same content would also have the same charge and everything else that is shown of it. */
-  #isSameCharge(batch: RecordColumns, row: number, current: Current): boolean {
-    return (
-      current.credits_micros === batch.credits[row] &&
-      current.report_name === (batch.reportNames[row] ?? null) &&
-      current.timestamp === (batch.timestamps[row] ?? null) &&
-      current.rate_card_id === this.#rateCardId(batch.rateCards[row] as string)
-    )
+  #insertRow(batch: Batch, row: number, entry: Entry): boolean {
+    const values: SQLInputValue[] = []
+    pushValues(values, batch, row, entry)
+    return this.#insert.run(...values).changes === 1
   }
 
-  #amend(batch: RecordColumns, row: number, current: Current, totals: Additions): void {
-    const { organizationId } = batch
-    const revision = current.revision + 1
-    this.#insertRow(batch, row, revision)
-    this.#supersede.run(revision, organizationId, idAt(batch, row), current.revision)
-    // Written first, because the old record may be from this batch, and its day is looked up in the totals.
-    this.#addTotals(organizationId, totals)
-    // The latest day that starts at or before the record is its own: days have no gaps, and the record's day has a total.
-    const day = this.#dayOf.get(organizationId, current.at_ms)?.['day_start'] as number
-    const { report_id: reportId, member, credits_micros: micros } = current
-    this.#addToDay.run(organizationId, day, -1, -micros)
-    this.#addToGroup.run(organizationId, day, reportId ?? '', member ?? '', null, -1, -micros)
-    this.#count(batch, row, totals)
-  }
-
-  #count(batch: RecordColumns, row: number, totals: Additions): void {
-    if (!totals.fits(batch.credits[row] as number)) this.#addTotals(batch.organizationId, totals)
-    totals.add(batch, row)
-  }
-
-  #insertRow(batch: RecordColumns, row: number, revision: number): boolean {
-    const { changes } = this.#insert.run(
-      batch.organizationId,
-      batch.at[row] as number,
-      idAt(batch, row),
+  /** Decides about a message that the ledger has already, or whose period is closed. */
+  #settle(batch: Batch, row: number): AppendOutcome {
+    const { organizationId, priced, closedUntil } = batch
+    const counted = this.#countedOf(batch, row)
+    const at = priced.at[row] as EpochMs
+    const reported = {
+      credits: creditsAt(priced, row),
+      dayStart: dayAt(priced, row).start,
+      timestamp: priced.timestamps[row] ?? canonicalTimestamp(at),
+      cell: cellAt(priced, row),
+      digest: digestAt(priced, row),
+    }
+    const settled = settle(counted, reported, batch)
+    if (!('charged' in settled)) return settled
+    const { status, credits, revision, supersedes, charged, isAdjustment } = settled
+    const day = isAdjustment ? { start: closedUntil, periodStart: closedUntil } : dayAt(priced, row)
+    const entry = {
       revision,
-      batch.timestamps[row] ?? null,
-      batch.members[row] ?? null,
-      batch.reportIds[row] ?? null,
-      batch.reportNames[row] ?? null,
-      batch.credits[row] as number,
-      this.#rateCardId(batch.rateCards[row] as string),
-      measurementAt(batch, row),
-      digestAt(batch, row),
-      batch.recordedAt,
-    )
-    return changes === 1
-  }
-
-  #addTotals(organizationId: string, totals: Additions): void {
-    for (const [day, { messages, credits }] of totals.days) this.#addToDay.run(organizationId, day, messages, credits)
-    for (const { day, reportId, member, reportName, messages, credits } of totals.groups.values()) {
-      this.#addToGroup.run(organizationId, day, reportId, member, reportName, messages, credits)
+      at: isAdjustment ? closedUntil : at,
+      dayStart: day.start,
+      credits: charged,
+      ownAt: isAdjustment ? at : null,
     }
-    totals.clear()
+    if (!this.#insertRow(batch, row, entry)) throw new Error('a revision of the message exists already')
+    this.#totals.add(day, batch.cellIds[priced.cellOf[row] as number] as number, 1, charged)
+    for (const old of counted) {
+      if (!supersedes.includes(old.revision)) continue
+      this.#supersede.run(revision, organizationId, idAt(priced, row), old.revision)
+      this.#totals.add({ start: old.dayStart, periodStart: old.dayStart }, old.cellId, -1, -old.credits)
+    }
+    return { status, credits }
   }
 
-  #rateCardId(version: string): number {
-    const known = this.#rateCards.get(version)
-    if (known !== undefined) return known
-    const found = this.#rateCardOf.get(version) ?? this.#addRateCard.get(version)
-    const id = found?.['rate_card_id'] as number
-    this.#rateCards.set(version, id)
-    return id
+  #countedOf({ organizationId, priced }: Batch, row: number): readonly (Counted & { readonly cellId: number })[] {
+    return this.#counted.all(organizationId, idAt(priced, row)).map((found) => {
+      const cellId = found['cell_id'] as number
+      const at = (found['own_at_ms'] ?? found['at_ms']) as EpochMs
+      return {
+        revision: found['revision'] as number,
+        credits: found['credits_micros'] as number,
+        dayStart: found['day_start'] as EpochMs,
+        timestamp: (found['timestamp'] as string | null) ?? canonicalTimestamp(at),
+        cell: this.#cells.cellOf(organizationId, cellId),
+        digest: found['digest'] as Uint8Array,
+        cellId,
+      }
+    })
   }
 
-  /** Call after a rollback: rate cards that the transaction inserted no longer exist. */
+  /** Call after a rollback: nothing that the transaction has added is there. */
   rolledBack(): void {
-    this.#rateCards.clear()
+    this.#cells.rolledBack()
+    this.#totals.clear()
   }
 }
 
+const entryOf = ({ priced }: Batch, row: number): Entry => ({
+  revision: 0,
+  at: priced.at[row] as EpochMs,
+  dayStart: dayAt(priced, row).start,
+  credits: priced.credits[row] as number,
+  ownAt: null,
+})
+
+/** In the order of `COLUMNS`. */
+const pushValues = (values: SQLInputValue[], batch: Batch, row: number, entry: Entry): void => {
+  const { organizationId, priced, cellIds, recordedAt } = batch
+  values.push(
+    organizationId,
+    entry.at,
+    idAt(priced, row),
+    entry.revision,
+    entry.dayStart,
+    cellIds[priced.cellOf[row] as number] as number,
+    entry.credits,
+    measurementAt(priced, row),
+    digestAt(priced, row),
+    recordedAt,
+    priced.timestamps[row] ?? null,
+    entry.ownAt,
+  )
+}
+
 /** Integers are bound as bigint: in a column of type ANY, node:sqlite would store a number as a floating-point value. */
-const idAt = ({ messageIds }: RecordColumns, row: number): bigint | string => {
+const idAt = ({ messageIds }: PricedBatch, row: number): bigint | string => {
   const id = messageIds[row] as number | string
   return typeof id === 'number' ? BigInt(id) : id
 }
 
-const creditsAt = (batch: RecordColumns, row: number): Credits => credits(batch.credits[row] as number)
+const CONSTRAINT_PRIMARY_KEY = 1555
+const CONSTRAINT_UNIQUE = 2067
 
-const digestAt = ({ digests, digestBytes }: RecordColumns, row: number): Uint8Array =>
-  digests.subarray(row * digestBytes, (row + 1) * digestBytes)
-
-const measurementAt = ({ measurements, measurementEnds }: RecordColumns, row: number): Uint8Array =>
-  measurements.subarray(row === 0 ? 0 : measurementEnds[row - 1], measurementEnds[row])
-
-type GroupAddition = Addition & {
-  readonly day: number
-  readonly reportId: string
-  readonly member: string
-  reportName: string | null
+const isTaken = (error: unknown): boolean => {
+  const code = (error as { readonly errcode?: number }).errcode
+  return code === CONSTRAINT_PRIMARY_KEY || code === CONSTRAINT_UNIQUE
 }
 
-/** Adds up a batch, so that each total is written once. */
-class Additions {
-  readonly days = new Map<number, Addition>()
-  readonly groups = new Map<string, GroupAddition>()
-  #credits = 0
+type Sum = { messages: number; credits: number | bigint }
+type CellSum = Sum & { readonly cellId: number }
+type DaySum = Sum & { readonly day: CountedDay; readonly cells: Map<number, CellSum> }
 
-  /** Whether all sums remain exact if this amount is added. */
-  fits(credits: number): boolean {
-    return Number.isSafeInteger(this.#credits + credits)
+/** Adds up what an append changes, so that each total is written once. */
+class Totals {
+  readonly #addToDay
+  readonly #addToDayCell
+  readonly #addToPeriodCell
+  readonly #days = new Map<EpochMs, DaySum>()
+
+  constructor(database: DatabaseSync) {
+    // The first record of a day fixes its period.
+    this.#addToDay = database.prepare(`
+      INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version) VALUES (?, ?, ?, ?, ?, 1)
+      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+        credits_micros = credits_micros + excluded.credits_micros, version = version + 1
+      RETURNING period_start`)
+    const addToCell = (table: string, start: string) => `
+      INSERT INTO ${table} (organization_id, ${start}, cell_id, messages, credits_micros) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+        credits_micros = credits_micros + excluded.credits_micros`
+    this.#addToDayCell = database.prepare(addToCell('day_cell', 'day_start'))
+    this.#addToPeriodCell = database.prepare(addToCell('period_cell', 'period_start'))
   }
 
-  add(batch: RecordColumns, row: number): void {
-    const day = batch.dayStarts[row] as number
-    const credits = batch.credits[row] as number
-    const reportId = batch.reportIds[row] ?? ''
-    const member = batch.members[row] ?? ''
-    this.#credits += credits
-    this.#addTo(this.days, day, () => ({ messages: 0, credits: 0 }), credits)
-    const key = `${day} ${reportId}\u0000${member}`
-    const start = (): GroupAddition => ({ day, reportId, member, reportName: null, messages: 0, credits: 0 })
-    const group = this.#addTo(this.groups, key, start, credits)
-    group.reportName = batch.reportNames[row] ?? group.reportName
+  add(day: CountedDay, cellId: number, messages: number, credits: number | bigint): void {
+    let sum = this.#days.get(day.start)
+    if (sum === undefined) {
+      sum = { day, messages: 0, credits: 0, cells: new Map() }
+      this.#days.set(day.start, sum)
+    }
+    addTo(sum, messages, credits)
+    let cell = sum.cells.get(cellId)
+    if (cell === undefined) {
+      cell = { cellId, messages: 0, credits: 0 }
+      sum.cells.set(cellId, cell)
+    }
+    addTo(cell, messages, credits)
+  }
+
+  write(organizationId: string): void {
+    const periods = new Map<EpochMs, Map<number, CellSum>>()
+    for (const { day, messages, credits, cells } of this.#days.values()) {
+      const row = this.#addToDay.get(organizationId, day.start, day.periodStart, messages, credits)
+      const periodStart = row?.['period_start'] as EpochMs
+      const period = periods.get(periodStart)
+      for (const { cellId, messages, credits } of cells.values()) {
+        this.#addToDayCell.run(organizationId, day.start, cellId, messages, credits)
+        const sum = period?.get(cellId)
+        if (sum !== undefined) addTo(sum, messages, credits)
+        else period?.set(cellId, { cellId, messages, credits })
+      }
+      if (period === undefined) periods.set(periodStart, cells)
+    }
+    for (const [periodStart, cells] of periods) {
+      for (const { cellId, messages, credits } of cells.values()) {
+        this.#addToPeriodCell.run(organizationId, periodStart, cellId, messages, credits)
+      }
+    }
+    this.clear()
   }
 
   clear(): void {
-    this.days.clear()
-    this.groups.clear()
-    this.#credits = 0
+    this.#days.clear()
   }
+}
 
-  #addTo<K, T extends Addition>(sums: Map<K, T>, key: K, start: () => T, credits: number): T {
-    let sum = sums.get(key)
-    if (sum === undefined) {
-      sum = start()
-      sums.set(key, sum)
-    }
-    sum.messages++
-    sum.credits += credits
-    return sum
-  }
+const addTo = (sum: Sum, messages: number, credits: number | bigint): void => {
+  sum.messages += messages
+  sum.credits = exactSum(sum.credits, credits)
 }

@@ -1,25 +1,27 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type {
-  DayTotal,
-  DayTotalsQuery,
-  GroupField,
-  PageQuery,
-  Range,
-  RangeTotal,
-  RangeTotalsQuery,
-} from '#ledger/ledger.ts'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Dimension, GroupedRange, PageQuery, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
+import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import { type Row, toDayTotal, toLine, toRangeTotal, toStoredCharge } from './rows.ts'
+import { type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
+import type { Row } from '../shared/steps.ts'
+import type { DayPart, RangePart } from '../shared/totals.ts'
+import { Cells } from './cells.ts'
 
 /** The result of one piece of a query, and the query for the rest, if any is left. */
 export type Part<T, Query> = { readonly found: readonly T[]; readonly rest?: Query }
 
-/** `days` are the days still to search, once they are known. */
-export type PageRest = PageQuery & { readonly days?: readonly Range[] }
+/** `days` are the days still to search, once they are known; `best` the first lines so far of an order other than by time. */
+export type PageRest = PageQuery & { readonly days?: readonly Range[]; readonly best?: readonly RecordedLine[] }
 /** `range` is the range to continue with, from `start` on. A range that is read in two pieces has totals from both. */
 export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; readonly start?: number }
+/** Totals still to add up: of periods, then of days. `afterCell` is the last cell of the first that was added. */
+export type TotalsRest = GroupedRange & {
+  readonly left?: readonly { readonly of: 'period' | 'day'; readonly start: EpochMs }[]
+  readonly afterCell?: number
+}
 
 /** node:sqlite cannot interrupt a statement, so queries run in pieces. Between them, other reads get a turn, or the caller leaves. */
 const PIECE_MS = 10
@@ -29,15 +31,17 @@ const PIECE_LINES = 2000
 
 export class UsageReader {
   readonly #database: DatabaseSync
+  readonly #cells: Cells
   readonly #statements = new Map<string, StatementSync>()
-  readonly #rateCards = new Map<number, string>()
 
   constructor(database: DatabaseSync) {
     this.#database = database
+    this.#cells = new Cells(database)
   }
 
   page(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
-    const { member, reportId, limit } = query
+    const { member, reportId, limit, order = TIME_ORDER } = query
+    if (order.by !== 'time') return this.#orderedPage(organizationId, query)
     if (member !== undefined || reportId !== undefined) return this.#filteredPage(organizationId, query)
     const found = this.#pageOf(organizationId, { ...query, limit: Math.min(limit, PIECE_LINES) })
     const after = found.at(-1)
@@ -46,89 +50,129 @@ export class UsageReader {
   }
 
   #filteredPage(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
-    const { limit, after } = query
+    const { limit, after, order = TIME_ORDER } = query
     const endsAt = performance.now() + PIECE_MS
     const found: RecordedLine[] = []
+    const isPassed = ({ from, to }: Range): boolean =>
+      after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     const days = [...(query.days ?? this.#daysOf(organizationId, query))]
     for (let day = days.shift(); day !== undefined && found.length < limit; day = days.shift()) {
-      const cut = this.#cut(organizationId, day)
-      if (cut < day.to) days.unshift({ from: cut, to: day.to })
-      if (after !== undefined && after.at >= cut) continue
-      found.push(...this.#pageOf(organizationId, { ...query, from: day.from, to: cut, limit: limit - found.length }))
+      const [piece, rest] = this.#split(organizationId, day, order.isDescending)
+      if (rest !== undefined) days.unshift(rest)
+      if (isPassed(piece)) continue
+      found.push(...this.#pageOf(organizationId, { ...query, ...piece, limit: limit - found.length }))
       const isLeft = days.length > 0 && found.length < limit
       if (isLeft && performance.now() > endsAt) return { found, rest: { ...query, days, limit: limit - found.length } }
     }
     return { found }
   }
 
-  /** Where a piece of a range ends: after `PIECE_ROWS` records, but never between two records of the same instant. */
-  #cut(organizationId: string, { from, to }: Range): number {
-    const row = this.#prepare(`
-      SELECT at_ms FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?
-      ORDER BY at_ms LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
-    const at = row?.['at_ms']
-    return typeof at === 'number' ? Math.max(at, from + 1) : to
+  /** Looks at every line, because no index has the order, and keeps the best `limit`. Finds nothing before the last piece. */
+  #orderedPage(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
+    const { limit, order = TIME_ORDER } = query
+    const endsAt = performance.now() + PIECE_MS
+    const compare = compareLines(order)
+    const isFiltered = query.member !== undefined || query.reportId !== undefined
+    const days = [...(query.days ?? (isFiltered ? this.#daysOf(organizationId, query) : [query]))]
+    let best: readonly RecordedLine[] = query.best ?? []
+    for (let day = days.shift(); day !== undefined; day = days.shift()) {
+      const [piece, rest] = this.#split(organizationId, day, false)
+      if (rest !== undefined) days.unshift(rest)
+      const found = this.#pageOf(organizationId, { ...query, ...piece })
+      if (found.length > 0) best = [...best, ...found].sort(compare).slice(0, limit)
+      if (days.length > 0 && performance.now() > endsAt) return { found: [], rest: { ...query, days, best } }
+    }
+    return { found: best }
   }
 
-  #daysOf(organizationId: string, { from, to, member, reportId, after }: PageQuery): readonly Range[] {
-    // The totals show on which days this member or report has messages. Only those days are searched.
+  /** The first `PIECE_ROWS` records of a range, or the last, and what is left. Records of the same instant stay together. */
+  #split(organizationId: string, { from, to }: Range, fromEnd: boolean): readonly [Range, Range | undefined] {
+    const row = this.#prepare(`
+      SELECT at_ms FROM record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?
+      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
+    const at = row?.['at_ms']
+    if (typeof at !== 'number') return [{ from, to }, undefined]
+    const cut = fromEnd ? Math.min(at + 1, to - 1) : Math.max(at, from + 1)
+    const [first, last] = [
+      { from, to: cut },
+      { from: cut, to },
+    ]
+    return fromEnd ? [last, first] : [first, last]
+  }
+
+  /** The totals show on which days a member or report has messages. Only those days are searched. */
+  #daysOf(organizationId: string, query: PageQuery): readonly Range[] {
+    const { from, to, order = TIME_ORDER } = query
     const days = this.#prepare(`
-      SELECT day_start, coalesce((SELECT min(day_start) FROM daily_total AS later
-        WHERE later.organization_id = of.organization_id AND later.day_start > of.day_start), ${'9e15'}) AS day_end
-      FROM daily_group_total AS of
-      WHERE organization_id = ?1 AND day_start < ?2
-        AND day_start >= coalesce((SELECT max(day_start) FROM daily_total WHERE organization_id = ?1 AND day_start <= ?3), ?3)
-        AND (?4 IS NULL OR report_id = ?4) AND (?5 IS NULL OR member = ?5)
-      GROUP BY day_start ORDER BY day_start`).all(
+      SELECT day_start, coalesce(lead, 9e15) AS day_end FROM (
+        SELECT day_start, lead(day_start) OVER (ORDER BY day_start) AS lead FROM day WHERE organization_id = ?1
+      ) AS days
+      WHERE day_start < ?3 AND coalesce(lead, 9e15) > ?2 AND EXISTS (
+        SELECT 1 FROM day_cell
+        WHERE day_cell.organization_id = ?1 AND day_cell.day_start = days.day_start ${cellsOf('cell_id', query, '?1', '?4', '?5')})
+      ORDER BY day_start ${order.by === 'time' && order.isDescending ? 'DESC' : ''}`).all(
       organizationId,
+      from,
       to,
-      Math.max(from, after?.at ?? from),
-      reportId === undefined ? null : String(reportId),
-      member ?? null,
+      query.member ?? null,
+      ...(query.reportId === undefined ? [] : [String(query.reportId)]),
     )
     return days.map((day) => ({
-      from: Math.max(from, after?.at ?? from, day['day_start'] as number),
+      from: Math.max(from, day['day_start'] as number),
       to: Math.min(to, day['day_end'] as number),
     }))
   }
 
-  #pageOf(organizationId: string, { from, to, member, reportId, after, limit }: PageQuery): readonly RecordedLine[] {
-    const isAfter = after !== undefined && after.at >= from
-    return this.#prepare(`
-      SELECT message_id, at_ms, timestamp, member, report_id, report_name, credits_micros, rate_card_id
-      FROM usage_record
-      WHERE organization_id = ? AND at_ms < ? AND superseded_by IS NULL
-        AND ${isAfter ? '(at_ms, message_id) > (?, ?)' : 'at_ms >= ?'}
-        ${member === undefined ? '' : 'AND member = ?'} ${reportId === undefined ? '' : 'AND report_id = ?'}
-      ORDER BY at_ms, message_id LIMIT ?`)
-      .all(
-        organizationId,
-        to,
-        ...(isAfter ? [after.at, toSqlId(after.messageId)] : [from]),
-        ...(member === undefined ? [] : [member]),
-        ...(reportId === undefined ? [] : [String(reportId)]),
-        limit,
-      )
-      .map((row) => toLine(this.#withRateCard(row)))
+  #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
+    const { from, to, member, reportId, after, limit, order = TIME_ORDER } = query
+    const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
+    // The index is entered at the position, not at the start of the range: a page is as fast as the one before.
+    const entersAt = order.by === 'time' && after !== undefined && after.at >= from && after.at < to
+    const isBeyond = order.by === 'time' && !entersAt ? undefined : after
+    const bounds = [
+      ...(entersAt && !order.isDescending ? [] : ['at_ms >= ?']),
+      ...(entersAt && order.isDescending ? [] : ['at_ms < ?']),
+      ...(isBeyond === undefined ? [] : [isAfter]),
+    ]
+    const rows = this.#prepare(`
+      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros FROM record
+      ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
+      WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
+        ${cellsOf('record.cell_id', { member, reportId }, '?', '?', '?')}
+      ORDER BY ${sorted} LIMIT ?`).all(
+      organizationId,
+      ...(entersAt && !order.isDescending ? [] : [from]),
+      ...(entersAt && order.isDescending ? [] : [to]),
+      ...(isBeyond === undefined ? [] : valuesOf(isBeyond)),
+      ...(member === undefined && reportId === undefined ? [] : [organizationId]),
+      ...(member === undefined ? [] : [member]),
+      ...(reportId === undefined ? [] : [String(reportId)]),
+      limit,
+    )
+    return rows.map((row) => toLine(row, this.#cellOf(organizationId, row), messageIdOf))
   }
 
   charges(organizationId: string, messageId: Id): readonly StoredCharge[] {
     return this.#prepare(`
-      SELECT message_id, at_ms, timestamp, member, report_id, report_name, credits_micros, rate_card_id, measurement, digest,
-        revision, recorded_at, superseded_by
-      FROM usage_record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
+      SELECT message_id, at_ms, own_at_ms, timestamp, cell_id, credits_micros, measurement, digest, revision, recorded_at,
+        superseded_by
+      FROM record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
       .all(organizationId, toSqlId(messageId))
-      .map((row) => toStoredCharge(this.#withRateCard(row)))
+      .map((row) => toStoredCharge(row, this.#cellOf(organizationId, row), messageIdOf))
   }
 
-  dayTotals(organizationId: string, query: DayTotalsQuery): Part<DayTotal, DayTotalsQuery> {
+  #cellOf(organizationId: string, row: Row) {
+    return this.#cells.cellOf(organizationId, row['cell_id'] as number)
+  }
+
+  dayTotals(organizationId: string, query: GroupedRange): Part<DayPart, GroupedRange> {
     const { to, group } = query
     if (group.length === 0) return { found: this.#dayTotalsOf(organizationId, query) }
     const endsAt = performance.now() + PIECE_MS
-    const found: DayTotal[] = []
+    const found: DayPart[] = []
     for (let from = query.from; from < to; ) {
       const row = this.#prepare(`
-        SELECT day_start FROM daily_group_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?
+        SELECT day_start FROM day_cell WHERE organization_id = ? AND day_start >= ? AND day_start < ?
         ORDER BY day_start LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
       const cut = typeof row?.['day_start'] === 'number' ? Math.max(row['day_start'], from + 1) : to
       for (const total of this.#dayTotalsOf(organizationId, { from, to: cut, group })) found.push(total)
@@ -138,36 +182,112 @@ export class UsageReader {
     return { found }
   }
 
-  #dayTotalsOf(organizationId: string, { from, to, group }: DayTotalsQuery): readonly DayTotal[] {
+  #dayTotalsOf(organizationId: string, { from, to, group }: GroupedRange): readonly DayPart[] {
     const sql =
       group.length === 0
-        ? `SELECT day_start, messages, credits_micros FROM daily_total
+        ? `SELECT day_start, messages, credits_micros, day_start AS latest FROM day
            WHERE organization_id = ? AND day_start >= ? AND day_start < ? AND messages > 0 ORDER BY day_start`
-        : `SELECT day_start, ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros
-           FROM daily_group_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?
-           GROUP BY day_start, ${keysOf(group)} HAVING sum(messages) > 0 ORDER BY day_start, ${keysOf(group)}`
-    return this.#prepare(sql, { bigints: true }).all(organizationId, from, to).map(toDayTotal)
+        : `SELECT day_start, ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros,
+             day_start AS latest
+           FROM day_cell JOIN cell USING (organization_id, cell_id)
+           WHERE organization_id = ? AND day_start >= ? AND day_start < ?
+           GROUP BY day_start, ${columnsOf(group)} HAVING sum(messages) > 0 ORDER BY day_start, ${columnsOf(group)}`
+    return this.#prepare(sql, { bigints: true })
+      .all(organizationId, from, to)
+      .map((row) => ({ dayStart: Number(row['day_start']), ...toNamedTotal(row) }))
   }
 
-  rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangeTotal, RangeTotalsRest> {
+  totals(organizationId: string, query: TotalsRest): Part<NamedTotal, TotalsRest> {
+    const { group } = query
+    const endsAt = performance.now() + PIECE_MS
+    const left = [...(query.left ?? this.#partsOf(organizationId, query))]
+    let afterCell = query.afterCell ?? -1
+    const found: NamedTotal[] = []
+    for (let part = left[0]; part !== undefined; part = left[0]) {
+      const last = this.#prepare(`
+        SELECT cell_id FROM ${part.of}_cell WHERE organization_id = ? AND ${part.of}_start = ? AND cell_id > ?
+        ORDER BY cell_id LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, part.start, afterCell)
+      const upTo = typeof last?.['cell_id'] === 'number' ? last['cell_id'] : Number.MAX_SAFE_INTEGER
+      const rows = this.#prepare(
+        `SELECT ${group.length === 0 ? '' : `${columnsOf(group)},`} sum(messages) AS messages,
+           sum(credits_micros) AS credits_micros
+         FROM ${part.of}_cell ${group.length === 0 ? '' : 'JOIN cell USING (organization_id, cell_id)'}
+         WHERE organization_id = ? AND ${part.of}_start = ? AND cell_id > ? AND cell_id <= ?
+         ${group.length === 0 ? '' : `GROUP BY ${columnsOf(group)}`} HAVING sum(messages) > 0`,
+        { bigints: true },
+      ).all(organizationId, part.start, afterCell, upTo)
+      for (const row of rows) found.push({ ...toNamedTotal(row), latest: part.start })
+      if (upTo === Number.MAX_SAFE_INTEGER) {
+        left.shift()
+        afterCell = -1
+      } else afterCell = upTo
+      if (left.length > 0 && performance.now() > endsAt) return { found, rest: { ...query, left, afterCell } }
+    }
+    return { found }
+  }
+
+  /**
+   * The periods that lie wholly within a range, and the days that belong to none of them. A period in which a report was renamed
+   * is read by its days, which tell the latest name.
+   */
+  #partsOf(
+    organizationId: string,
+    { from, to, group }: GroupedRange,
+  ): readonly { readonly of: 'period' | 'day'; readonly start: EpochMs }[] {
+    const days = this.#prepare(`
+      SELECT day_start, period_start, min(day_start) OVER (PARTITION BY period_start) AS first,
+        max(day_start) OVER (PARTITION BY period_start) AS last
+      FROM day WHERE organization_id = ? ORDER BY day_start`).all(organizationId)
+    const within = days.filter((day) => (day['day_start'] as number) >= from && (day['day_start'] as number) < to)
+    const renamed = group.includes('report') ? this.#periodsOfRenamedReports(organizationId) : NO_PERIODS
+    const isWhole = (day: Row): boolean =>
+      (day['first'] as number) >= from && (day['last'] as number) < to && !renamed.has(day['period_start'] as EpochMs)
+    const periods = new Set(within.filter(isWhole).map((day) => day['period_start'] as EpochMs))
+    return [
+      ...[...periods].map((start) => ({ of: 'period', start }) as const),
+      ...within
+        .filter((day) => !isWhole(day))
+        .map((day) => ({ of: 'day', start: day['day_start'] as EpochMs }) as const),
+    ]
+  }
+
+  #periodsOfRenamedReports(organizationId: string): ReadonlySet<EpochMs> {
+    const rows = this.#prepare(`
+      WITH renamed AS (
+        SELECT report_id FROM cell WHERE organization_id = ?1 AND report_id <> ''
+        GROUP BY report_id HAVING min(report_name) < max(report_name))
+      SELECT DISTINCT periods.period_start FROM renamed CROSS JOIN cell USING (report_id)
+        CROSS JOIN (SELECT DISTINCT period_start FROM day WHERE organization_id = ?1) AS periods
+        JOIN period_cell ON period_cell.organization_id = ?1 AND period_cell.period_start = periods.period_start
+          AND period_cell.cell_id = cell.cell_id
+      WHERE cell.organization_id = ?1
+      GROUP BY report_id, periods.period_start HAVING min(report_name) < max(report_name)`).all(organizationId)
+    return new Set(rows.map((row) => row['period_start'] as EpochMs))
+  }
+
+  rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangePart, RangeTotalsRest> {
     const { ranges, group } = query
     const endsAt = performance.now() + PIECE_MS
-    const keys = group.map((field) => `coalesce(${KEYS[field]}, '')`).join(', ')
+    const sums = `
+      SELECT cell_id, count(*) AS messages, sum(credits_micros) AS credits_micros, max(day_start) AS latest
+      FROM record WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL`
     const sum = this.#prepare(
-      `SELECT ${group.length === 0 ? '' : `${columnsOf(group)}, `}
-         count(*) AS messages, sum(credits_micros) AS credits_micros
-       FROM usage_record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL
-       ${group.length === 0 ? '' : `GROUP BY ${keys}`} HAVING count(*) > 0 ${group.length === 0 ? '' : `ORDER BY ${keys}`}`,
+      group.length === 0
+        ? `${sums} HAVING count(*) > 0`
+        : `SELECT ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros, max(latest) AS latest
+           FROM (${sums} GROUP BY cell_id) AS sums JOIN cell ON organization_id = ?1 AND cell.cell_id = sums.cell_id
+           GROUP BY ${columnsOf(group)}`,
       { bigints: true },
     )
-    const found: RangeTotal[] = []
+    const found: RangePart[] = []
     for (let range = query.range ?? 0; range < ranges.length; range++) {
       const { from, to } = ranges[range] ?? { from: 0, to: 0 }
-      for (let start = range === query.range ? (query.start ?? from) : from; start < to; ) {
-        if (performance.now() > endsAt) return { found, rest: { ...query, range, start } }
-        const cut = this.#cut(organizationId, { from: start, to })
-        for (const row of sum.all(organizationId, start, cut)) found.push(toRangeTotal(row, range))
-        start = cut
+      for (let left: Range | undefined = { from: range === query.range ? (query.start ?? from) : from, to }; left; ) {
+        if (left.from >= left.to) break
+        if (performance.now() > endsAt) return { found, rest: { ...query, range, start: left.from } }
+        const [piece, rest]: readonly [Range, Range | undefined] = this.#split(organizationId, left, false)
+        for (const row of sum.all(organizationId, piece.from, piece.to)) found.push({ range, ...toNamedTotal(row) })
+        left = rest
       }
     }
     return { found }
@@ -175,28 +295,22 @@ export class UsageReader {
 
   version(organizationId: string, { from, to }: Range): number {
     const row = this.#prepare(
-      'SELECT sum(version) AS version FROM daily_total WHERE organization_id = ? AND day_start >= ? AND day_start < ?',
+      'SELECT sum(version) AS version FROM day WHERE organization_id = ? AND day_start >= ? AND day_start < ?',
     ).get(organizationId, from, to)
     return Number(row?.['version'] ?? 0)
   }
 
   span(organizationId: string): { readonly first: number; readonly last: number } | undefined {
     const row = this.#prepare(
-      'SELECT min(day_start) AS first, max(day_start) AS last FROM daily_total WHERE organization_id = ? AND messages > 0',
+      'SELECT min(day_start) AS first, max(day_start) AS last FROM day WHERE organization_id = ? AND messages > 0',
     ).get(organizationId)
     const first = row?.['first']
     return typeof first === 'number' ? { first, last: row?.['last'] as number } : undefined
   }
 
-  #withRateCard(row: Row): Row {
-    const id = row['rate_card_id'] as number
-    let version = this.#rateCards.get(id)
-    if (version === undefined) {
-      version = this.#prepare('SELECT version FROM rate_card WHERE rate_card_id = ?').get(id)?.['version'] as string
-      this.#rateCards.set(id, version)
-    }
-    row['rate_card'] = version
-    return row
+  closedUntil(organizationId: string): EpochMs {
+    const row = this.#prepare('SELECT closed_until FROM account WHERE organization_id = ?').get(organizationId)
+    return (row?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
   }
 
   #prepare(sql: string, { bigints = false } = {}): StatementSync {
@@ -210,11 +324,82 @@ export class UsageReader {
   }
 }
 
+const NO_PERIODS: ReadonlySet<EpochMs> = new Set()
+
 const toSqlId = (id: Id): bigint | string => (typeof id === 'number' ? BigInt(id) : id)
 
-const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<GroupField, string>
+const messageIdOf = (row: Row): Id => row['message_id'] as Id
 
-const keysOf = (group: readonly GroupField[]): string => group.map((field) => KEYS[field]).join(', ')
+const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<Dimension, string>
 
-const columnsOf = (group: readonly GroupField[]): string =>
-  `${keysOf(group)}${group.includes('report') ? ', max(report_name) AS report_name' : ''}`
+/** The columns of the dimensions, and last the name of the report, which `mergeNames` takes out again. */
+const columnsOf = (group: readonly Dimension[]): string =>
+  [...group.map((dimension) => KEYS[dimension]), ...(group.includes('report') ? ['report_name'] : [])].join(', ')
+
+/** The condition that a column names a cell of this member and report. */
+const cellsOf = (
+  column: string,
+  { member, reportId }: { readonly member?: string | undefined; readonly reportId?: Id | undefined },
+  organization: string,
+  memberValue: string,
+  reportValue: string,
+): string => {
+  if (member === undefined && reportId === undefined) return ''
+  return `AND ${column} IN (
+    SELECT cell_id FROM cell WHERE organization_id = ${organization}
+      ${member === undefined ? '' : `AND member = ${memberValue}`}
+      ${reportId === undefined ? '' : `AND report_id = ${reportValue}`})`
+}
+
+type SqlOrder = {
+  readonly needsCell: boolean
+  readonly sorted: string
+  /** The condition that a line comes after a position, and its values. */
+  readonly isAfter: string
+  readonly valuesOf: (after: PagePosition) => readonly SQLInputValue[]
+}
+
+const IN_TIME = 'at_ms, message_id'
+
+const timeOf = ({ at, messageId }: PagePosition): readonly SQLInputValue[] => [at, toSqlId(messageId)]
+
+/** The same orders as `compareLines`. */
+const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
+  const [direction, isBehind] = isDescending ? ['DESC', '<'] : ['ASC', '>']
+  const byText = (column: string, textOf: (after: PagePosition) => string | undefined): SqlOrder => ({
+    needsCell: true,
+    sorted: `${column} = '', ${column} ${direction}, ${IN_TIME}`,
+    isAfter: `(? <> '' AND (${column} = '' OR ${column} ${isBehind} ?) OR ${column} = ? AND (${IN_TIME}) > (?, ?))`,
+    valuesOf: (after) => {
+      const text = textOf(after) ?? ''
+      return [text, text, text, ...timeOf(after)]
+    },
+  })
+  switch (by) {
+    case 'time':
+      return {
+        needsCell: false,
+        sorted: `at_ms ${direction}, message_id ${direction}`,
+        isAfter: `(${IN_TIME}) ${isBehind} (?, ?)`,
+        valuesOf: timeOf,
+      }
+    case 'id':
+      return {
+        needsCell: false,
+        sorted: `message_id ${direction}`,
+        isAfter: `message_id ${isBehind} ?`,
+        valuesOf: ({ messageId }) => [toSqlId(messageId)],
+      }
+    case 'credits':
+      return {
+        needsCell: false,
+        sorted: `credits_micros ${direction}, ${IN_TIME}`,
+        isAfter: `(credits_micros ${isBehind} ? OR credits_micros = ? AND (${IN_TIME}) > (?, ?))`,
+        valuesOf: (after) => [after.credits, after.credits, ...timeOf(after)],
+      }
+    case 'member':
+      return byText('member', ({ cell }) => cell.member)
+    case 'report':
+      return byText('report_name', ({ cell }) => cell.reportName)
+  }
+}

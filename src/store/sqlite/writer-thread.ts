@@ -4,12 +4,17 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { Command } from '#ledger/commands.ts'
+import type { AppendBatch } from '#ledger/ledger.ts'
 import type { StoreNotice } from '#ledger/notices.ts'
-import { Catalogue } from './catalogue.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { Id, Report } from '#model/report.ts'
+import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
+import { Cells } from './cells.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
 import { advanceMark, type DatabaseMark, writeMarker, writeMarkerInBackground } from './database-mark.ts'
 import type { FileGuard, OpenedFile } from './file-guard.ts'
-import type { RecordColumns } from './record-columns.ts'
+import { createRun, type Run } from './lookups.ts'
 import { RecordWriter } from './record-writer.ts'
 import { type Reply, toFailure } from './thread-messages.ts'
 import { WalLimit } from './wal-limit.ts'
@@ -21,23 +26,27 @@ export type WriterReady = { readonly opened: OpenedFile; readonly notices: reado
 /** Sent to end reads that have lasted longer. */
 export type WriterEvent = { readonly readsMaxMs: number }
 
+export type WriterCalls = ReturnType<typeof createCalls>
+
+/** One of the calls, with its arguments. */
 export type WriterRequest = {
   readonly id: number
-  readonly call:
-    | { readonly method: 'append'; readonly args: readonly [RecordColumns] }
-    | { readonly method: WriteMethod; readonly args: readonly unknown[] }
+  readonly call: {
+    [Method in keyof WriterCalls]: { readonly method: Method; readonly args: Parameters<WriterCalls[Method]> }
+  }[keyof WriterCalls]
 }
 
-type WriteMethod =
-  | 'createOrganization'
-  | 'replaceOrganization'
-  | 'createKey'
-  | 'revokeKey'
-  | 'putReport'
-  | 'removeReport'
-  | 'contentKey'
-  | 'latestInstant'
-  | 'check'
+/** Everything that the thread can be asked to write. Runs inside a transaction. */
+const createCalls = (records: RecordWriter, run: Run) => ({
+  append: (batch: AppendBatch) => records.append(batch),
+  decide: (organizationId: string, command: Command): unknown => run(carryOut(organizationId, command)),
+  putReport: (report: Report) => run(putReport(report)),
+  removeReport: (id: Id) => run(removeReport(id)),
+  contentKey: () => run(contentKey()),
+  latestInstant: (time: EpochMs) => run(latestInstant(time)),
+  // A real, committed write: only that reaches the disk and notices if it is full.
+  check: (time: EpochMs) => run(heartbeat(time)),
+})
 
 const ROWS_PER_TRANSACTION = 20_000
 const IO_ERROR = 10
@@ -48,7 +57,7 @@ type Open = {
   readonly guard: FileGuard
   readonly walLimit: WalLimit
   readonly records: RecordWriter
-  readonly catalogue: Catalogue
+  readonly calls: WriterCalls
 }
 
 class Writer {
@@ -70,12 +79,13 @@ class Writer {
   }
 
   #begin({ database, guard }: OpenedWriter): Open {
+    const records = new RecordWriter(database, new Cells(database))
     return {
       database,
       guard,
       walLimit: new WalLimit(database, guard, this.#file.walBytesMax),
-      records: new RecordWriter(database),
-      catalogue: new Catalogue(database),
+      records,
+      calls: createCalls(records, createRun(database)),
     }
   }
 
@@ -146,7 +156,7 @@ class Writer {
     const { database } = open
     database.exec('SAVEPOINT request')
     try {
-      const value = this.#perform(request.call, open)
+      const value = perform(open.calls, request.call)
       database.exec('RELEASE request')
       return { id: request.id, value }
     } catch (error) {
@@ -156,13 +166,6 @@ class Writer {
       open.records.rolledBack()
       return { id: request.id, failure: toFailure(error) }
     }
-  }
-
-  #perform({ method, args }: WriterRequest['call'], { database, records, catalogue }: Open): unknown {
-    if (method === 'append') return records.append(args[0] as RecordColumns)
-    // A real, committed write: only that reaches the disk and notices if it is full.
-    if (method === 'check') return database.prepare(HEARTBEAT).run(String(args[0])).changes
-    return (catalogue[method] as (...args: readonly unknown[]) => unknown).apply(catalogue, [...args])
   }
 
   #rollBack(error: unknown): void {
@@ -195,14 +198,14 @@ class Writer {
 
 const MARK_EVERY_MS = 10_000
 
-const HEARTBEAT = `
-  INSERT INTO installation (name, value) VALUES ('checked_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value`
+/** The compiler cannot see that the arguments of a call are those of its method. */
+const perform = (calls: WriterCalls, { method, args }: WriterRequest['call']): unknown =>
+  (calls[method] as (...values: readonly unknown[]) => unknown)(...args)
 
 const { file, port } = workerData as WriterData
 const writer = new Writer(file)
 
-const rowsOf = ({ call }: WriterRequest): number =>
-  call.method === 'append' ? (call.args[0] as RecordColumns).count : 1
+const rowsOf = ({ call }: WriterRequest): number => (call.method === 'append' ? call.args[0].priced.count : 1)
 
 const takeMore = (): WriterRequest | 'close' | undefined =>
   receiveMessageOnPort(port)?.message as WriterRequest | 'close' | undefined

@@ -105,5 +105,6 @@ CREATE TABLE daily_group_total (
 );
 
 INSERT INTO organization (organization_id, name, created_at) VALUES ('default', 'Default', 0);
+
 INSERT INTO billing_calendar (organization_id, effective_from, time_zone, anchor_day)
 VALUES ('default', -8640000000000000, 'UTC', 1);

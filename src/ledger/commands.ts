@@ -1,0 +1,65 @@
+/**
+ * Commands to the ledger: plain data, so that they can be sent to another thread. What follows from each is decided by pure
+ * functions in `#deciding/deciders.ts`.
+ */
+import type { EpochMs, Organization } from '#model/organization.ts'
+
+/** The fields of each command, and its outcome. All are about one organization. */
+export type Commands = {
+  /** Undefined if the id is taken. */
+  'create-organization': {
+    readonly fields: { readonly organization: Organization }
+    readonly outcome: Organization | undefined
+  }
+  /**
+   * A time zone or anchor day takes effect at a later period boundary; no period moves that has begun by `latest` or has usage.
+   * Undefined if there is no such organization.
+   */
+  'change-organization': {
+    readonly fields: {
+      readonly name?: string
+      readonly timeZone?: string
+      readonly anchorDay?: number
+      readonly latest: EpochMs
+    }
+    readonly outcome: Organization | undefined
+  }
+  /** Gives an organization that has no creation time one, with its first calendar. Any other stays as it is. */
+  'set-up-organization': {
+    readonly fields: { readonly createdAt: EpochMs; readonly timeZone: string; readonly anchorDay: number }
+    readonly outcome: Organization | undefined
+  }
+  /** False if the organization has a key with that id or hash. */
+  'create-key': { readonly fields: { readonly key: ApiKey }; readonly outcome: boolean }
+  /** The revoked key, or undefined if there is none. A key that was already revoked does not change. */
+  'revoke-key': {
+    readonly fields: { readonly keyId: string; readonly at: EpochMs }
+    readonly outcome: ApiKey | undefined
+  }
+  /**
+   * From now on, messages from before `until` become adjustments in the period that starts then. Resolves to the mark, which
+   * never moves back.
+   */
+  close: { readonly fields: { readonly until: EpochMs }; readonly outcome: EpochMs }
+}
+
+export type CommandKind = keyof Commands
+export type Command<K extends CommandKind = CommandKind> = {
+  [Kind in K]: { readonly kind: Kind } & Commands[Kind]['fields']
+}[K]
+export type Outcome<K extends CommandKind> = Commands[K]['outcome']
+
+export const SCOPES = ['usage:read', 'messages:write', 'admin'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** An API key as stored, without its secret. */
+export type ApiKey = {
+  readonly id: string
+  readonly organizationId: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly createdAt: EpochMs
+  readonly revokedAt?: EpochMs
+  /** SHA-256 of the whole key. */
+  readonly hash: Uint8Array
+}

@@ -1,0 +1,138 @@
+/**
+ * What the schema must respect to be distributed, and a cluster itself if `CITUS_DATABASE_URL` names the coordinator of one. That
+ * database must have the extension and its workers, and is filled with organizations of random names.
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, test } from 'node:test'
+import pg from 'pg'
+import type { Ledger } from '#ledger/ledger.ts'
+import { StoreError } from '#model/errors.ts'
+import { CALENDAR_BEGINS } from '#model/organization.ts'
+import { startPostgres } from '../../../test/postgres-server.ts'
+import { batchOf, DAY_MS, recordOf, START } from '../../../test/priced.ts'
+import { createPostgresLedger } from './ledger.ts'
+import { tableNames } from './migrations.ts'
+
+const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Each way of writing and reading, for an organization of its own. */
+const useLedger = async (ledger: Ledger): Promise<void> => {
+  const id = `test-${randomBytes(8).toString('hex')}`
+  const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }] as const
+  await ledger.decide(id, { kind: 'create-organization', organization: { id, name: id, createdAt: START, calendar } })
+  const records = Array.from({ length: 2000 }, (_, index) =>
+    recordOf(index, { at: START + (index % 40) * DAY_MS, member: `m${index % 7}`, micros: 1_000_000 }),
+  )
+  const append = (some: typeof records, onChange: 'refuse' | 'amend' = 'refuse') =>
+    ledger.append(batchOf(some, { organizationId: id, onChange }))
+  assert.equal(await append(records), undefined)
+  assert.deepEqual(new Set((await append(records))?.map(({ status }) => status)), new Set(['duplicate']))
+  await ledger.decide(id, { kind: 'close', until: START + 31 * DAY_MS })
+  const changed = records.slice(0, 40).map((record) => ({ ...record, digest: new Uint8Array(16).fill(9) }))
+  assert.deepEqual(new Set((await append(changed, 'amend'))?.map(({ status }) => status)), new Set(['amended']))
+  await ledger.read(id, async (view) => {
+    const whole = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
+    const days = await view.dayTotals({ ...whole, group: ['member'] })
+    const totals = await view.totals({ ...whole, group: ['member'] })
+    assert.equal(
+      totals.reduce((sum, { credits }) => sum + credits, 0n),
+      2_000_000_000n,
+    )
+    assert.equal(
+      days.reduce((sum, { credits }) => sum + credits, 0n),
+      2_000_000_000n,
+    )
+    assert.equal(
+      (await view.page({ ...whole, member: 'm3', limit: 10_000 })).length,
+      totals.find(({ member }) => member === 'm3')?.messages,
+    )
+  })
+}
+
+test('every table is created by a migration, and every key of a table with organizations contains the organization', async () => {
+  await using server = await startPostgres()
+  const url = await server.createDatabase()
+  await (await createPostgresLedger({ url, poolSize: 1 })).close()
+  await withClient(url, async (client) => {
+    const { rows: tables } = await client.query(
+      "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+    )
+    assert.deepEqual(
+      tables.map(({ tablename }) => tablename),
+      [...tableNames].sort(),
+    )
+    const { rows: keys } = await client.query(
+      `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_attribute ON attrelid = indrelid
+       WHERE attname = 'organization_id' AND indisunique AND indrelid::regclass::text = ANY($1) AND attnum <> ALL(indkey)`,
+      [tableNames],
+    )
+    assert.deepEqual(keys, [])
+  })
+})
+
+test('without the extension, nothing is distributed', async () => {
+  await using server = await startPostgres()
+  const ledger = await createPostgresLedger({ url: await server.createDatabase(), poolSize: 1 })
+  assert.deepEqual(await ledger.distribute(), { isDistributed: false, tables: [] })
+  await useLedger(ledger)
+  await ledger.close()
+})
+
+const coordinator = process.env['CITUS_DATABASE_URL']
+const skip = coordinator === undefined && 'CITUS_DATABASE_URL does not name the coordinator of a Citus cluster'
+
+describe('on Citus', { skip }, () => {
+  const url = coordinator ?? ''
+
+  test('the tables are distributed once, local copies are freed, and the ledger does the same as before', async () => {
+    const before = await createPostgresLedger({ url, poolSize: 4 })
+    await useLedger(before)
+    await before.distribute()
+    assert.deepEqual(await before.distribute(), { isDistributed: true, tables: [] })
+    await before.close()
+    await withClient(url, async (client) => {
+      const { rows } = await client.query('SELECT logicalrelid::text AS name FROM pg_dist_partition')
+      assert.deepEqual(
+        tableNames.filter((name) => !rows.some((row) => row.name === name)),
+        [],
+      )
+      for (const name of tableNames) {
+        const { rows: sizes } = await client.query('SELECT pg_relation_size(to_regclass($1)) AS bytes', [name])
+        assert.equal(sizes[0].bytes, '0', `${name} still has rows on the coordinator`)
+      }
+    })
+    const after = await createPostgresLedger({ url, poolSize: 4 })
+    await useLedger(after)
+    await after.close()
+  })
+
+  test('a server may connect to a worker, which does not distribute', async () => {
+    const workers = await withClient(url, async (client) => {
+      const { rows } = await client.query(
+        "SELECT nodename, nodeport FROM pg_dist_node WHERE groupid <> 0 AND noderole = 'primary' AND isactive",
+      )
+      return rows as readonly { readonly nodename: string; readonly nodeport: number }[]
+    })
+    for (const { nodename, nodeport } of workers) {
+      const ofWorker = new URL(url)
+      ofWorker.hostname = nodename
+      ofWorker.port = String(nodeport)
+      const ledger = await createPostgresLedger({ url: ofWorker.href, poolSize: 4 })
+      await useLedger(ledger)
+      await assert.rejects(
+        ledger.distribute(),
+        (error) => error instanceof StoreError && /on the coordinator/.test(error.message),
+      )
+      await ledger.close()
+    }
+  })
+})

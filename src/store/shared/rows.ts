@@ -1,0 +1,112 @@
+/**
+ * Converts rows to model values. No other file does. An integer arrives as a number, as a bigint from SQLite, or as a string from
+ * PostgreSQL.
+ */
+import type { ApiKey, Scope } from '#ledger/commands.ts'
+import type { GroupTotal } from '#ledger/ledger.ts'
+import type { Cell } from '#model/cell.ts'
+import { credits, creditsSum } from '#model/credits.ts'
+import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
+import { canonicalReportId, type Id, type Report } from '#model/report.ts'
+import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import type { Row } from './steps.ts'
+
+/** Throws a RangeError if a double cannot hold the value exactly. */
+export const wholeNumber = (value: unknown): number => {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`not a safe integer: ${value}`)
+  return number
+}
+
+const isPresent = (value: unknown): boolean => value !== null && value !== undefined && value !== ''
+
+/** '' means none. */
+export type CellColumns = readonly [reportId: string, reportName: string, member: string, rateCard: string]
+
+export const cellColumns = ({ reportId, reportName, member, rateCard }: Cell): CellColumns => [
+  reportId === undefined ? '' : String(reportId),
+  reportName ?? '',
+  member ?? '',
+  rateCard,
+]
+
+export const toCell = (row: Row): Cell => ({ ...dimensionsOf(row), rateCard: row['rate_card'] as string })
+
+/** `messageIdOf` reads the id, which each database keeps in columns of its own. */
+export const toLine = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): RecordedLine => {
+  const at = wholeNumber(row['at_ms'])
+  const adjusts = isPresent(row['own_at_ms']) ? wholeNumber(row['own_at_ms']) : undefined
+  const line = {
+    messageId: messageIdOf(row),
+    at,
+    timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(adjusts ?? at),
+    cell,
+    credits: credits(wholeNumber(row['credits_micros'])),
+  }
+  return adjusts === undefined ? line : { ...line, adjusts }
+}
+
+export const toStoredCharge = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): StoredCharge => ({
+  ...toLine(row, cell, messageIdOf),
+  measurement: bytesOf(row['measurement']),
+  digest: bytesOf(row['digest']),
+  revision: wholeNumber(row['revision']),
+  recordedAt: wholeNumber(row['recorded_at']),
+  ...(isPresent(row['superseded_by']) && { supersededBy: wholeNumber(row['superseded_by']) }),
+})
+
+const bytesOf = (value: unknown): Uint8Array => new Uint8Array(value as Uint8Array)
+
+/** A total of one name of a report, as databases return it. `latest` is the start of the latest day that it includes. */
+export type NamedTotal = GroupTotal & { readonly latest: EpochMs }
+
+export const toNamedTotal = (row: Row): NamedTotal => ({
+  ...dimensionsOf(row),
+  messages: wholeNumber(row['messages']),
+  credits: creditsSum(BigInt(row['credits_micros'] as string | bigint)),
+  latest: wholeNumber(row['latest'] ?? 0),
+})
+
+const dimensionsOf = (row: Row): Omit<GroupTotal, 'messages' | 'credits'> => {
+  const reportId = isPresent(row['report_id']) ? canonicalReportId(row['report_id'] as string) : undefined
+  return {
+    ...(reportId !== undefined && { reportId, reportName: row['report_name'] as string }),
+    ...(isPresent(row['member']) && { member: row['member'] as string }),
+  }
+}
+
+export const toReport = (row: Row): Report => ({
+  id: canonicalReportId(row['report_id'] as string),
+  name: row['name'] as string,
+  creditCost: credits(wholeNumber(row['credit_cost_micros'])),
+})
+
+export const toApiKey = (row: Row): ApiKey => ({
+  id: row['key_id'] as string,
+  organizationId: row['organization_id'] as string,
+  name: row['name'] as string,
+  scopes: (row['scopes'] as string).split(' ') as Scope[],
+  createdAt: wholeNumber(row['created_at']),
+  ...(isPresent(row['revoked_at']) && { revokedAt: wholeNumber(row['revoked_at']) }),
+  hash: bytesOf(row['key_hash']),
+})
+
+/** Takes the rows of one organization, one per calendar entry, in ascending order. */
+export const toOrganization = (rows: readonly Row[]): Organization | undefined => {
+  const [first] = rows
+  if (first === undefined) return undefined
+  const calendar = rows.map(
+    (row): CalendarEntry => ({
+      effectiveFrom: wholeNumber(row['effective_from']),
+      timeZone: row['time_zone'] as string,
+      anchorDay: wholeNumber(row['anchor_day']),
+    }),
+  )
+  return {
+    id: first['organization_id'] as string,
+    name: first['name'] as string,
+    createdAt: wholeNumber(first['created_at']),
+    calendar: calendar as unknown as BillingCalendar,
+  }
+}

@@ -1,0 +1,56 @@
+/** The ids of cells. An id never changes its meaning, so both directions are remembered. */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Cell } from '#model/cell.ts'
+import { cellColumns, toCell } from '../shared/rows.ts'
+
+const REMEMBERED_MAX = 100_000
+
+export class Cells {
+  readonly #find
+  readonly #add
+  readonly #read
+  readonly #ids = new Map<string, number>()
+  readonly #cells = new Map<string, Cell>()
+
+  constructor(database: DatabaseSync) {
+    this.#find = database.prepare(`
+      SELECT cell_id FROM cell
+      WHERE organization_id = ? AND report_id = ? AND report_name = ? AND member = ? AND rate_card = ?`)
+    this.#add = database.prepare(`
+      INSERT INTO cell (organization_id, cell_id, report_id, report_name, member, rate_card)
+      SELECT ?1, coalesce(max(cell_id), 0) + 1, ?2, ?3, ?4, ?5 FROM cell WHERE organization_id = ?1
+      RETURNING cell_id`)
+    this.#read = database.prepare('SELECT * FROM cell WHERE organization_id = ? AND cell_id = ?')
+  }
+
+  /** The id of a cell, which is added if it is new. Runs inside the caller's transaction. */
+  idOf(organizationId: string, cell: Cell): number {
+    const columns = cellColumns(cell)
+    const key = JSON.stringify([organizationId, ...columns])
+    const known = this.#ids.get(key)
+    if (known !== undefined) return known
+    const found = this.#find.get(organizationId, ...columns) ?? this.#add.get(organizationId, ...columns)
+    const id = found?.['cell_id'] as number
+    if (this.#ids.size >= REMEMBERED_MAX) this.#ids.clear()
+    this.#ids.set(key, id)
+    return id
+  }
+
+  cellOf(organizationId: string, id: number): Cell {
+    const key = `${id} ${organizationId}`
+    const known = this.#cells.get(key)
+    if (known !== undefined) return known
+    const row = this.#read.get(organizationId, id)
+    if (row === undefined) throw new Error(`a record names cell ${id}, which does not exist`)
+    const cell = toCell(row)
+    if (this.#cells.size >= REMEMBERED_MAX) this.#cells.clear()
+    this.#cells.set(key, cell)
+    return cell
+  }
+
+  /** Call after a rollback: cells that the transaction added no longer exist. */
+  rolledBack(): void {
+    this.#ids.clear()
+    this.#cells.clear()
+  }
+}

@@ -1,0 +1,80 @@
+-- Totals are kept per day and cell. A cell is a combination of dimensions; '' means none.
+
+-- The mark before which nothing changes any more. `decide` locks this row in PostgreSQL.
+CREATE TABLE account (
+  organization_id TEXT PRIMARY KEY REFERENCES organization,
+  closed_until INTEGER NOT NULL DEFAULT -8640000000000000
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO account (organization_id) SELECT organization_id FROM organization;
+
+CREATE TABLE cell (
+  organization_id TEXT NOT NULL,
+  -- 1, 2, … within the organization.
+  cell_id INTEGER NOT NULL,
+  report_id TEXT NOT NULL,
+  report_name TEXT NOT NULL,
+  member TEXT NOT NULL,
+  rate_card TEXT NOT NULL,
+  PRIMARY KEY (organization_id, cell_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX cell_dimensions ON cell (organization_id, member, report_id, report_name, rate_card);
+
+-- Clustered by time, because it is mostly written and read in that order. `message_id` is an integer or a text.
+CREATE TABLE record (
+  organization_id TEXT NOT NULL,
+  -- The instant at which it counts.
+  at_ms INTEGER NOT NULL,
+  message_id ANY NOT NULL CHECK (typeof(message_id) IN ('integer', 'text')),
+  revision INTEGER NOT NULL,
+  -- The usage day to which it counts.
+  day_start INTEGER NOT NULL,
+  cell_id INTEGER NOT NULL,
+  -- Negative if an adjustment lowers the charge of a closed period.
+  credits_micros INTEGER NOT NULL,
+  measurement BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  recorded_at INTEGER NOT NULL,
+  -- As received, unless it is the canonical form of the message's instant.
+  timestamp TEXT,
+  -- The message's instant, if its period was closed when it was charged: the record is an adjustment.
+  own_at_ms INTEGER,
+  -- The only column that is written later, and only once: the revision that superseded this one.
+  superseded_by INTEGER,
+  PRIMARY KEY (organization_id, at_ms, message_id, revision)
+) STRICT, WITHOUT ROWID;
+
+-- A message is charged once.
+CREATE UNIQUE INDEX record_identity ON record (organization_id, message_id, revision);
+
+CREATE TABLE day (
+  organization_id TEXT NOT NULL,
+  day_start INTEGER NOT NULL,
+  -- The billing period of the day, fixed by its first record.
+  period_start INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  credits_micros INTEGER NOT NULL,
+  -- Increases with every change of the day's total.
+  version INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, day_start)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE day_cell (
+  organization_id TEXT NOT NULL,
+  day_start INTEGER NOT NULL,
+  cell_id INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  credits_micros INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, day_start, cell_id)
+) STRICT, WITHOUT ROWID;
+
+-- The sums of day_cell over the days of a period: with many cells, adding up a month of days would take a second.
+CREATE TABLE period_cell (
+  organization_id TEXT NOT NULL,
+  period_start INTEGER NOT NULL,
+  cell_id INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  credits_micros INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, period_start, cell_id)
+) STRICT, WITHOUT ROWID;
