@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<
   intake: { rooms: ['model', 'rating', 'calendar', 'ledger'], packages: ['node'] },
   'current-period': { rooms: ['model', 'calendar', 'ledger', 'intake'], packages: ['node'] },
   identity: { rooms: ['model', 'ledger'], packages: ['node'] },
-  answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: [] },
+  answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: ['node'] },
   store: { rooms: ['model', 'ledger', 'deciding'], packages: ['node', 'pg'] },
   upstream: { rooms: ['model', 'current-period/copilot-service', 'formats'], packages: ['node', 'undici', 'typebox'] },
   sandbox: { rooms: [], packages: ['node'] },

@@ -123,7 +123,8 @@ describe('a client of the service', { concurrency: true }, () => {
     const periods = await all(client.periods({ ...own, limit: 2 }))
     const may = periods.find(({ start }) => start === '2024-05-01T00:00:00.000Z')
     assert.equal(toMicros(may?.credits ?? 0), micros)
-    assert.deepEqual(periods[0], await client.currentPeriod(own))
+    const { version: _, ...current } = await client.currentPeriod(own)
+    assert.deepEqual(periods[0], current)
     assert.equal(new Set(periods.map(({ start }) => start)).size, periods.length)
   })
 

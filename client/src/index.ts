@@ -65,8 +65,9 @@ export type Client = {
   readonly bill: (query?: Query<'getUsage'>, call?: CallOptions) => Promise<Bill>
 
   /**
-   * `GET /v1/usage`: the usage lines of a range in time order, with report, member and rate card. Fetches each page when the
-   * previous one is used up; leaving the loop stops fetching. `limit` is the page size: 1,000 by default, at most 10,000.
+   * `GET /v1/usage`: the usage lines of a range, with report, member and rate card, in time order unless `order` says otherwise.
+   * Fetches each page when the previous one is used up; leaving the loop stops fetching. `limit` is the page size: 1,000 by
+   * default, at most 10,000.
    */
   readonly usage: (query?: Omit<Query<'listUsage'>, 'cursor'>, call?: CallOptions) => AsyncGenerator<DetailedUsageLine>
 
@@ -159,12 +160,13 @@ export const createClient = (options: HttpOptions = {}): Client => {
       const fetchPage = (page: string | undefined) =>
         get<Totals>('/v1/usage/totals', { ...query, page }, call, 'buckets')
       const buckets: Bucket[] = []
-      let rest: Omit<Totals, 'buckets' | 'next_page'> = { time_zone: '' }
+      let first: Omit<Totals, 'buckets' | 'next_page'> = { version: '', time_zone: '' }
       for await (const { buckets: own, next_page: _, ...same } of pagesOf(fetchPage, ({ next_page }) => next_page)) {
-        rest = same
+        // If usage changed in between, the version of the first page shows that its buckets are outdated.
+        if (buckets.length === 0) first = same
         buckets.push(...own)
       }
-      return { ...rest, buckets }
+      return { ...first, buckets }
     },
 
     async *periods(query = {}, call = {}) {

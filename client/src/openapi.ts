@@ -183,7 +183,7 @@ export interface paths {
         };
         /**
          * Explain what a message cost
-         * @description Returns every charge of the message, the one in effect first, with one line per pricing rule. Requires the scope `usage:read`.
+         * @description Returns every charge of the message, the one in effect first, with one line per pricing rule. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getMessageCharges"];
         readonly put?: never;
@@ -251,7 +251,7 @@ export interface paths {
         };
         /**
          * List billing periods
-         * @description Returns billing periods with their usage, latest first, from the current one back to the one of the first message. Requires the scope `usage:read`.
+         * @description Returns billing periods with their usage, latest first, from the current one back to the one of the first message. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["listPeriods"];
         readonly put?: never;
@@ -271,7 +271,7 @@ export interface paths {
         };
         /**
          * Get the current billing period
-         * @description Returns the current billing period and its usage so far. Requires the scope `usage:read`.
+         * @description Returns the current billing period and its usage so far. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getCurrentPeriod"];
         readonly put?: never;
@@ -347,7 +347,7 @@ export interface paths {
         };
         /**
          * List usage lines
-         * @description Returns the usage lines of a billing period or range (the current period by default) in pages, ordered by time, then by id (integers before strings). A cursor stays valid while messages are added. Requires the scope `usage:read`.
+         * @description Returns the usage lines of a billing period or range (the current period by default) in pages, ordered by time, then by id (integers before strings), unless `order` says otherwise. A cursor stays valid while messages are added. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["listUsage"];
         readonly put?: never;
@@ -369,7 +369,7 @@ export interface paths {
          * Get usage totals
          * @description Returns messages and credits of a billing period or range (the current period by default) by hour, day, week or month. Buckets are consecutive, include empty ones, and are cut at the start and end of the range.
          *
-         *     Days, weeks and months in the organization's time zone come from stored totals. Hours and other time zones are summed from the individual messages, which takes longer. Requires the scope `usage:read`.
+         *     Days, weeks and months in the organization's time zone come from stored totals. Hours and other time zones are summed from the individual messages, which takes longer. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getTotals"];
         readonly put?: never;
@@ -621,6 +621,11 @@ export interface components {
              * @example 1000
              */
             readonly message_id: number | string;
+            /**
+             * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly version: string;
         };
         /** @description A message to the copilot as a CloudEvent. Other attributes are ignored. */
         readonly CloudEvent: {
@@ -752,6 +757,11 @@ export interface components {
              * @enum {string}
              */
             readonly state: "open";
+            /**
+             * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly version: string;
         };
         /** @description What one message cost, with its report, member and rate card. */
         readonly DetailedUsageLine: {
@@ -1261,6 +1271,11 @@ export interface components {
              * @example Europe/London
              */
             readonly time_zone: string;
+            /**
+             * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly version: string;
         };
         /** @description What one message cost. */
         readonly UsageLine: {
@@ -1333,8 +1348,13 @@ export interface components {
                  */
                 readonly messages: number;
             };
-            /** @description Usage lines, by time and id. */
+            /** @description Usage lines, by time and id unless `order` says otherwise. */
             readonly usage: readonly components["schemas"]["DetailedUsageLine"][];
+            /**
+             * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly version: string;
         };
         /**
          * @description What every message of a billing period or range cost.
@@ -2826,7 +2846,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
             readonly path: {
                 /**
                  * @description Id of the message.
@@ -2841,11 +2867,22 @@ export interface operations {
             /** @description The charges of the message. */
             readonly 200: {
                 headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Charges"];
                 };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
@@ -3660,7 +3697,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3669,6 +3712,8 @@ export interface operations {
             /** @description A page of billing periods. */
             readonly 200: {
                 headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -3680,8 +3725,22 @@ export interface operations {
                         readonly next_cursor?: string;
                         /** @description Billing periods, latest first. */
                         readonly periods: readonly components["schemas"]["Period"][];
+                        /**
+                         * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+                         * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+                         */
+                        readonly version: string;
                     };
                 };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
@@ -3808,7 +3867,13 @@ export interface operations {
                  */
                 readonly organization?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3817,11 +3882,22 @@ export interface operations {
             /** @description The current billing period. */
             readonly 200: {
                 headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CurrentPeriod"];
                 };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
@@ -4916,6 +4992,11 @@ export interface operations {
                  */
                 readonly limit?: number;
                 /**
+                 * @description Order of the lines; a leading `-` reverses it. Equal ones come in order of time, then of id, and lines without a member or report last. By time, a page takes about a millisecond; any other order looks at every line of the range.
+                 * @example -credits
+                 */
+                readonly order?: "time" | "-time" | "credits" | "-credits" | "id" | "-id" | "member" | "-member" | "report" | "-report";
+                /**
                  * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
@@ -4941,7 +5022,13 @@ export interface operations {
                  */
                 readonly user_id?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -4950,11 +5037,22 @@ export interface operations {
             /** @description A page of usage lines. */
             readonly 200: {
                 headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["UsagePage"];
                 };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {
@@ -5170,7 +5268,13 @@ export interface operations {
                  */
                 readonly to?: string;
             };
-            readonly header?: never;
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -5179,11 +5283,22 @@ export interface operations {
             /** @description The totals. */
             readonly 200: {
                 headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Totals"];
                 };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
             readonly 400: {

@@ -5,6 +5,7 @@
 import { dayAt } from '#calendar/days.ts'
 import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { StoreError } from '#model/errors.ts'
+import { TIME_ORDER } from '#model/line-order.ts'
 import type { BillingCalendar } from '#model/organization.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 
@@ -62,17 +63,19 @@ export class LineTally {
 
 /**
  * Compares a page with the totals of the days that lie wholly within it. A day that spans pages is read again, and checked with
- * the page on which it ends.
+ * the page on which it ends. In an order other than ascending time no day lies within a page, unless that has all the lines.
  */
 export const comparePage = async (
   view: LedgerView,
   calendar: BillingCalendar,
-  { from, to, after, member, reportId }: PageQuery,
+  { from, to, after, member, reportId, order = TIME_ORDER }: PageQuery,
   lines: readonly RecordedLine[],
   hasMore: boolean,
 ): Promise<void> => {
   // To get the totals of one member or report, the totals of all would have to be read.
   if (member !== undefined || reportId !== undefined) return
+  const isInTime = order.by === 'time' && !order.isDescending
+  if (!isInTime && (after !== undefined || hasMore)) return
   const last = hasMore ? lines.at(-1) : undefined
   const end = last === undefined ? to : last.at
   const begun = after === undefined ? undefined : dayAt(calendar, after.at)

@@ -7,8 +7,9 @@ import type { DayTotal, Dimension, GroupTotal, Ledger, LedgerView, PageQuery, Ra
 import { linePages } from '#ledger/line-pages.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
+import { TIME_ORDER } from '#model/line-order.ts'
 import type { Measurement } from '#model/measurement.ts'
-import type { BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
+import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
@@ -16,8 +17,9 @@ import { unpackMeasurement } from '#rating/packed-measurement.ts'
 import { price, priceReport } from '#rating/price.ts'
 import { comparePage, LineTally } from './agreement.ts'
 import type { LongReadings } from './long-readings.ts'
+import { type Known, type Versioned, versionOf } from './versions.ts'
 
-export type PeriodTotals = BillingPeriod & UsageSum & NotListed
+export type PeriodTotals = BillingPeriod & UsageSum & Provenance
 
 export type Bucket = Range & {
   readonly messages: number
@@ -43,14 +45,26 @@ export type ExplainedCharge = {
   readonly measurement: Measurement
 }
 
-/** With an upstream: the part of the usage that the upstream's listing does not contain. */
-export type NotListed = { readonly notListed?: UsageSum }
+/** Where an answer comes from, if there is an upstream. */
+export type Provenance = {
+  /** Present if the answer comes from the upstream's listing instead of the ledger. */
+  readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
+  /** What the ledger has and the upstream does not list. */
+  readonly notListed?: UsageSum
+  /** What the upstream has listed and the ledger has missed. */
+  readonly notRecorded?: UsageSum
+  /** Changes whenever any of this can change, except `asOf`, for whichever member or report. */
+  readonly state?: string
+}
 
-/** Sums up, as of the moment of the view, the usage that the upstream does not list. */
-export type FindNotListed = (
+/** The part of it that belongs to a rendering of all usage. */
+export type NotListed = Pick<Provenance, 'notListed'>
+
+/** Finds it for a range, as of the moment of the view. */
+export type FindProvenance = (
   view: LedgerView,
   query: Range & Pick<PageQuery, 'member' | 'reportId'>,
-) => Promise<NotListed>
+) => Promise<Provenance>
 
 export type Queries = ReturnType<typeof createQueries>
 
@@ -59,13 +73,34 @@ type Needs = {
   /** Every rate card that has ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, RateCard>
   readonly longReadings: LongReadings
-  readonly notListedOf?: FindNotListed
+  readonly provenanceOf?: FindProvenance
 }
 
-const ALL_LISTED: FindNotListed = async () => ({})
+const NO_UPSTREAM: FindProvenance = async () => ({})
 
-/** A query ends when its `signal` aborts, because the caller has left. */
-export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = ALL_LISTED }: Needs) => {
+export type Asking = {
+  /** Aborts the query, because the caller has left. */
+  readonly signal?: AbortSignal
+  /** Tells which version the caller already has: there is no answer then, and the lines and totals are not read. */
+  readonly knows?: Known
+}
+
+export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
+  /** Answers about a range, with its version: that of its days, and of everything else that an answer depends on. */
+  const answer = async <T extends object>(
+    view: LedgerView,
+    { calendar }: Organization,
+    query: Range & Pick<PageQuery, 'member' | 'reportId'>,
+    { knows }: Asking,
+    read: () => Promise<T>,
+  ): Promise<Versioned<T & Provenance>> => {
+    const { from, to } = query
+    const provenance = await provenanceOf(view, query)
+    const days = await view.version({ from: dayAt(calendar, from).start, to })
+    const version = versionOf([entriesBefore(calendar, to), from, to, days, provenance.state])
+    return knows?.(version) ? { version } : { version, answer: { ...(await read()), ...provenance } }
+  }
+
   /**
    * All lines of a range as of the moment of the view, page by page. Throws StoreError at the end if they do not add up to the
    * totals.
@@ -85,22 +120,29 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
 
   /** One page, and whether more follow. */
   const page = async (
-    { id, calendar }: Organization,
+    organization: Organization,
     query: PageQuery,
-    signal?: AbortSignal,
-  ): Promise<NotListed & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }> => {
-    const isFiltered = query.member !== undefined || query.reportId !== undefined
+    asking: Asking = {},
+  ): Promise<Versioned<Provenance & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }>> => {
+    const { id, calendar } = organization
+    const { from, to, member, reportId, after, order = TIME_ORDER } = query
+    /** Whether lines are searched for, which takes as long as there are lines to look at. */
+    const isSearch = member !== undefined || reportId !== undefined || order.by !== 'time'
     const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
-      return { lines, hasMore, ...(await notListedOf(view, query)) }
+      return { lines, hasMore }
     }
-    const left = { from: query.after?.at ?? query.from, to: query.to }
+    const isForward = order.by === 'time' && !order.isDescending
+    const left = { from: isForward ? (after?.at ?? from) : from, to }
     return ledger.read(
       id,
-      (view) => (isFiltered ? longReadings.during(view, calendar, left, () => read(view)) : read(view)),
-      { signal },
+      (view) =>
+        answer(view, organization, query, asking, () =>
+          isSearch ? longReadings.during(view, calendar, left, () => read(view)) : read(view),
+        ),
+      asking,
     )
   }
 
@@ -108,10 +150,10 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
   const totals = async (
     organization: Organization,
     query: TotalsQuery,
-    signal?: AbortSignal,
-  ): Promise<NotListed & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }> => {
+    asking: Asking = {},
+  ): Promise<Versioned<Provenance & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }>> => {
     // Checked before any bucket is made: many of the waiting callers may have left.
-    signal?.throwIfAborted()
+    asking.signal?.throwIfAborted()
     const ranges: Range[] = []
     let next: EpochMs | undefined
     for (const { start, end } of bucketsBetween({ ...query, from: query.start ?? query.from })) {
@@ -123,17 +165,17 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
     }
     const read = async (view: LedgerView) => {
       const buckets = await totalsOf(view, organization, ranges, query.group, longReadings)
-      return { buckets, next, ...(await notListedOf(view, query)) }
+      return { buckets, next }
     }
-    return ledger.read(organization.id, read, { signal })
+    return ledger.read(organization.id, (view) => answer(view, organization, query, asking, () => read(view)), asking)
   }
 
   /** Periods, latest first: from the current one, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
     { time, before, limit }: { readonly time: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
-    signal?: AbortSignal,
-  ): Promise<{ readonly periods: readonly PeriodTotals[]; readonly hasMore: boolean }> => {
+    { signal, knows }: Asking = {},
+  ): Promise<Versioned<{ readonly periods: readonly PeriodTotals[]; readonly hasMore: boolean }>> => {
     const read = async (view: LedgerView) => {
       const span = await view.span()
       const newest = periodAt(calendar, Math.max(time, span?.last ?? time))
@@ -144,23 +186,31 @@ export const createQueries = ({ ledger, rateCards, longReadings, notListedOf = A
         found.push(period)
         period = periodBefore(calendar, period)
       }
-      const periods: PeriodTotals[] = []
-      for (const each of await usageOf(view, found)) {
-        periods.push({ ...each, ...(await notListedOf(view, { from: each.start, to: each.end })) })
-      }
-      return { periods, hasMore: period.end > oldest }
+      const hasMore = period.end > oldest
+      const provenances = await Promise.all(found.map(({ start, end }) => provenanceOf(view, { from: start, to: end })))
+      const days = await view.version(spanOf(found))
+      const entries = entriesBefore(calendar, spanOf(found).to)
+      const version = versionOf([entries, found, hasMore, days, provenances.map(({ state }) => state)])
+      if (knows?.(version)) return { version }
+      const usage = await usageOf(view, found)
+      const periods = usage.map((each, index) => ({ ...each, ...provenances[index] }))
+      return { version, answer: { periods, hasMore } }
     }
     return ledger.read(id, read, { signal })
   }
 
   /** The totals of a period, or of several consecutive ones together. */
-  const period = async ({ id }: Organization, { from, to }: Range, signal?: AbortSignal): Promise<PeriodTotals> => {
+  const period = async (
+    organization: Organization,
+    range: Range,
+    asking: Asking = {},
+  ): Promise<Versioned<PeriodTotals>> => {
     const read = async (view: LedgerView) => {
-      const [found] = await usageOf(view, [{ start: from, end: to }])
+      const [found] = await usageOf(view, [{ start: range.from, end: range.to }])
       if (found === undefined) throw new Error('no totals were computed for the period')
-      return { ...found, ...(await notListedOf(view, { from, to })) }
+      return found
     }
-    return ledger.read(id, read, { signal })
+    return ledger.read(organization.id, (view) => answer(view, organization, range, asking, () => read(view)), asking)
   }
 
   /** Every charge of a message, the current one first. */
@@ -224,15 +274,22 @@ const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>)
 
 /** Periods begin and end with days, so the stored totals of days suffice and no record is read. */
 const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Promise<readonly PeriodTotals[]> => {
-  if (periods.length === 0) return []
-  const from = Math.min(...periods.map(({ start }) => start))
-  const to = Math.max(...periods.map(({ end }) => end))
-  const days = await view.dayTotals({ from, to, group: [] })
+  const days = await view.dayTotals({ ...spanOf(periods), group: [] })
   return periods.map((period) => {
     const own = days.filter(({ dayStart }) => dayStart >= period.start && dayStart < period.end)
     return { ...period, messages: sumOf(own).messages, credits: sumOf(own).credits }
   })
 }
+
+/** The part of a calendar that decides what a range has before its end. */
+const entriesBefore = (calendar: BillingCalendar, to: EpochMs) =>
+  calendar.filter(({ effectiveFrom }) => effectiveFrom < to)
+
+/** Periods come latest first. */
+const spanOf = (periods: readonly BillingPeriod[]): Range => ({
+  from: periods.at(-1)?.start ?? 0,
+  to: periods.at(0)?.end ?? 0,
+})
 
 /**
  * Whole days come from the stored totals, the remaining edges of a bucket from its records. Buckets that follow the

@@ -94,10 +94,10 @@ test('the current period is what the upstream lists, and a range of dates is wha
   const { readings, written } = startReadings(listingOf(1), listingOf(2))
   written.resolve()
   const range = { from: MAY, to: MAY + 1 }
-  const current = await (await readings.ofCurrent(DEFAULT)).queries.period(DEFAULT, range)
-  assert.deepEqual([current.credits, current.notListed], [2n, undefined])
-  const byDate = await (await readings.byDate(DEFAULT)).queries.period(DEFAULT, range)
-  assert.deepEqual([byDate.credits, byDate.notListed], [1n, { messages: 0, credits: 0n }])
+  const { answer: current } = await (await readings.ofCurrent(DEFAULT)).queries.period(DEFAULT, range)
+  assert.deepEqual([current?.credits, current?.notListed], [2n, undefined])
+  const { answer: byDate } = await (await readings.byDate(DEFAULT)).queries.period(DEFAULT, range)
+  assert.deepEqual([byDate?.credits, byDate?.notListed], [1n, { messages: 0, credits: 0n }])
 })
 
 test('an organization of its own is answered from the ledger alone', async () => {
@@ -105,5 +105,7 @@ test('an organization of its own is answered from the ledger alone', async () =>
   const acme = { ...DEFAULT, id: 'acme' }
   assert.equal((await readings.situation(acme)).source, 'ledger')
   assert.equal((await readings.situation(DEFAULT)).source, 'upstream')
-  assert.equal((await readings.ofCurrent(acme)).listing, undefined)
+  const { answer } = await (await readings.ofCurrent(acme)).queries.period(acme, { from: MAY, to: MAY + 1 })
+  assert.equal(answer?.listing, undefined)
+  assert.equal(answer?.credits, 1n)
 })

@@ -3,9 +3,15 @@
  * sample until something has been reported.
  */
 import { periodAt } from '#calendar/periods.ts'
-import { type Listing, listingView, spanOfPeriods, type UsageSum } from '#current-period/listing.ts'
+import { type Listing, listingView, spanOfPeriods, type UsageSum, versionOfListing } from '#current-period/listing.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
-import { type Compare, type Comparison, createComparison, notListedIn } from '#current-period/not-listed.ts'
+import {
+  type Compare,
+  type Comparison,
+  createComparison,
+  idsNotListed,
+  notListedIn,
+} from '#current-period/not-listed.ts'
 import type { RenderedUsage } from '#current-period/rendered-usage.ts'
 import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
@@ -13,10 +19,11 @@ import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
 import type { RateCard } from '#model/rate-card.ts'
 import { LongReadings } from './long-readings.ts'
-import { createQueries, type FindNotListed, type NotListed, type Queries } from './queries.ts'
+import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
 import type { RenderingObserver } from './renderings.ts'
 import { Renderings } from './renderings.ts'
 import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
+import { versionOf } from './versions.ts'
 
 /** What determines the contents of the current period. */
 export type UsageSource = 'ledger' | 'upstream' | 'bundled-sample'
@@ -34,10 +41,6 @@ export type Reading<T> = Situation & {
   /** All usage of a range in one rendering. The signal aborts once the reader has received it or has left. */
   readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
   readonly current: Range
-  /** Present if the queries read an upstream's listing instead of the ledger. */
-  readonly listing?: { readonly asOf: EpochMs; readonly isStale: boolean }
-  /** What an upstream has listed within a range and the ledger has missed. */
-  readonly gapIn?: (range: Range) => UsageSum | undefined
 }
 
 export type Readings<T> = {
@@ -153,22 +156,39 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     }
   }
 
-  const ofLedgerWithListing = (situation: Situation, listing: Listing): Reading<T> => {
+  const ofRecorded = (situation: Situation, listing: Listing | undefined): Reading<T> => {
     const { organization } = situation
-    const notListedOf: FindNotListed = async (view, query) => ({
-      notListed: notListedIn(await compareWith(view, organization, listing), query),
-    })
+    const provenanceOf: FindProvenance = async (view, query) => {
+      const comparison = listing && (await compareWith(view, organization, listing))
+      const notRecorded = gapIn(query)
+      return {
+        ...(comparison && { notListed: notListedIn(comparison, query) }),
+        ...(notRecorded && { notRecorded }),
+        state: versionOf([
+          comparison && idsNotListed(comparison, query),
+          notRecorded && [notRecorded.messages, String(notRecorded.credits)],
+        ]),
+      }
+    }
     return {
       ...ofLedger(situation),
-      queries: createQueries({ ledger, rateCards, longReadings, notListedOf }),
-      usage: (range, signal) => ledgerRenderer.read(organization, range, signal, notListedOf),
+      queries: createQueries({ ledger, rateCards, longReadings, provenanceOf }),
+      usage: (range, signal) => ledgerRenderer.read(organization, range, signal, provenanceOf),
     }
   }
 
-  const ofListing = (situation: Situation, listing: Listing): Reading<T> => {
+  const ofListing = (situation: Situation, listing: Listing, provenance: Provenance = {}): Reading<T> => {
     const { organization } = situation
     const view = listingView(listing, organization.calendar)
-    const queries = createQueries({ ledger: { read: (_, reading) => reading(view) }, rateCards, longReadings })
+    const queries = createQueries({
+      ledger: { read: (_, reading) => reading(view) },
+      rateCards,
+      longReadings,
+      provenanceOf: async () => ({
+        ...provenance,
+        state: versionOf([await versionOfListing(listing), provenance.listing?.isStale]),
+      }),
+    })
     const span = spanOfPeriods(organization.calendar, listing)
     // All listings have the same version, so each one needs renderings of its own.
     const { read } = createUsageRenderer({ ...rendering, renderings: createRenderings(), queries })
@@ -207,8 +227,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     if (source === 'bundled-sample') return ofSample()
     if (source === 'ledger') return ofLedger({ organization, source, time: clock() })
     const listing = await follow(organization)
-    const found = { organization, source, time: clock() } as const
-    return { ...(listing === undefined ? ofLedger(found) : ofLedgerWithListing(found, listing)), gapIn }
+    return ofRecorded({ organization, source, time: clock() }, listing)
   }
 
   return {
@@ -219,10 +238,8 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       if (source !== 'upstream') return byDate(organization)
       const { listing, lastConfirmed, from } = await listingCache.read()
       const ageMs = elapsedMs(lastConfirmed, now())
-      return {
-        ...ofListing({ organization, source, time: clock() }, listing),
-        listing: { asOf: Math.round(clock() - ageMs), isStale: from === 'stale' },
-      }
+      const provenance = { listing: { asOf: Math.round(clock() - ageMs), isStale: from === 'stale' } }
+      return ofListing({ organization, source, time: clock() }, listing, provenance)
     },
     compare: async (listing) => {
       // The listing that settling has fetched is compared there.

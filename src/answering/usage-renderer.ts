@@ -10,7 +10,7 @@ import type { Organization } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import { messagesIn } from './long-readings.ts'
-import type { FindNotListed, NotListed, Queries } from './queries.ts'
+import type { FindProvenance, NotListed, Queries } from './queries.ts'
 import type { Rendering, Renderings } from './renderings.ts'
 
 export type UsageRenderer<T> = {
@@ -22,7 +22,7 @@ export type UsageRenderer<T> = {
     organization: Organization,
     range: Range,
     signal: AbortSignal,
-    notListedOf?: FindNotListed,
+    provenanceOf?: FindProvenance,
   ) => Promise<RenderedUsage<T> & NotListed>
 }
 
@@ -49,7 +49,7 @@ export const createUsageRenderer = <T>({
     organization: Organization,
     range: Range,
     signal: AbortSignal,
-    notListedOf: FindNotListed | undefined,
+    provenanceOf: FindProvenance | undefined,
   ): Promise<Found<T>> =>
     new Promise((resolve, reject) => {
       const ending = new AbortController()
@@ -63,7 +63,8 @@ export const createUsageRenderer = <T>({
           async (view) => {
             const lastConfirmed = now()
             const version = await view.version({ from: dayAt(calendar, range.from).start, to: range.to })
-            const notListed = await notListedOf?.(view, range)
+            const provenance = await provenanceOf?.(view, range)
+            const notListed = provenance?.notListed && { notListed: provenance.notListed }
             const messages = renderings.find(key, version) === undefined ? await messagesIn(view, calendar, range) : 0
             signal.throwIfAborted()
             const before = renderings.find(key, version)
@@ -80,9 +81,9 @@ export const createUsageRenderer = <T>({
     })
 
   return {
-    read: async (organization, range, signal, notListedOf) => {
+    read: async (organization, range, signal, provenanceOf) => {
       signal.throwIfAborted()
-      const { rendering, notListed, ...found } = await find(organization, range, signal, notListedOf)
+      const { rendering, notListed, ...found } = await find(organization, range, signal, provenanceOf)
       return { ...found, ...notListed, usage: await whileHere(rendering.usage, signal) }
     },
   }

@@ -1,4 +1,5 @@
 /** The Copilot service's listing, priced, and a view that answers the same queries from it as the ledger does. */
+import { createHash } from 'node:crypto'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
@@ -36,6 +37,31 @@ export const isSameCharge = (one: Priced, other: Priced): boolean =>
     isSameCell(one.cell, other.cell) &&
     one.timestamp === other.timestamp &&
     Buffer.compare(one.digest, other.digest) === 0)
+
+/**
+ * Changes whenever an answer from the listing can change, and is the same in every process. Hashed on first request, because
+ * most listings are only sent as they are.
+ */
+export const versionOfListing = (listing: Listing): Promise<string> => {
+  const found = versions.get(listing) ?? hashOf(listing)
+  versions.set(listing, found)
+  return found
+}
+
+const versions = new WeakMap<Listing, Promise<string>>()
+
+const hashOf = async ({ inTime }: Listing): Promise<string> => {
+  const hash = createHash('sha256')
+  for (let start = 0; start < inTime.length; start += CHARGES_PER_TURN) {
+    const lines = inTime.slice(start, start + CHARGES_PER_TURN).map(({ messageId, timestamp, credits, cell }) => {
+      const { member, reportId, reportName, rateCard } = cell
+      return [messageId, timestamp, credits, member, reportId, reportName, rateCard]
+    })
+    hash.update(JSON.stringify(lines))
+    await letOthersRun()
+  }
+  return hash.digest('base64url')
+}
 
 /** From the start of the first message's period to the end of the last message's; undefined if the listing is empty. */
 export const spanOfPeriods = (calendar: BillingCalendar, { inTime }: Listing): Range | undefined => {

@@ -10,6 +10,7 @@ import { linePages } from '#ledger/line-pages.ts'
 import { isSameCell } from '#model/cell.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
+import type { Id } from '#model/report.ts'
 import type { Priced, RecordedLine } from '#model/usage-record.ts'
 import type { Listing, UsageSum } from './listing.ts'
 
@@ -37,6 +38,10 @@ export const createComparison = ({ calendar }: Organization): Compare => {
     return compared.comparison
   }
 }
+
+/** Together with the ledger's version of the range, it tells whether what `notListedIn` finds there can have changed. */
+export const idsNotListed = ({ notListed }: Comparison, { from, to }: Range): readonly Id[] =>
+  notListed.filter(({ at }) => at >= from && at < to).map(({ messageId }) => messageId)
 
 /** Sums up a range, optionally of one member or report. */
 export const notListedIn = (

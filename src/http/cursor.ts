@@ -1,10 +1,5 @@
 /** Opaque page cursors: the position at which a page ended, as text that the client sends back. */
-import { isId } from '#intake/incoming-message.ts'
-import { credits } from '#model/credits.ts'
-import { InvalidRequest } from '#model/errors.ts'
-import type { PagePosition } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
-import { queryParameter } from './fields.ts'
 
 export const toCursor = (values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url')
@@ -17,15 +12,6 @@ export const readCursor = (cursor: string): readonly unknown[] | undefined => {
   } catch {
     return undefined
   }
-}
-
-/** The position in the query parameter `cursor`. Throws InvalidRequest. */
-export const positionIn = (cursor: string): PagePosition => {
-  const [at, messageId, ...more] = readCursor(cursor) ?? []
-  if (!isInstant(at) || !isId(messageId) || more.length > 0) {
-    throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
-  }
-  return { at, messageId, credits: credits(0), cell: { rateCard: '' } }
 }
 
 /** Whether a page can end at this instant: RFC 3339 has the years 0000 to 9999, and periods may extend a year beyond. */

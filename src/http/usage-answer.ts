@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import acceptNegotiator from '@fastify/accept-negotiator'
 import type { RenderedUsage } from '#current-period/rendered-usage.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
+import { isNamed } from './entity-tags.ts'
 import type { Encoding, UsageBody } from './usage-body.ts'
 
 export type WriteUsage = (
@@ -37,7 +38,7 @@ export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): Write
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
     for (const [name, note] of Object.entries(notes)) head.push(name, note)
     if (isClosing()) head.push('Connection', 'close')
-    if (matches(headers['if-none-match'], usage.tag)) {
+    if (isNamed(headers['if-none-match'], usage.tag)) {
       response.writeHead(304, head).end()
       return
     }
@@ -77,14 +78,3 @@ const encodingFor = (header: string | string[] | undefined): Encoding => {
   if (typeof header !== 'string') return 'identity'
   return (negotiator.negotiate(header) as Encoding | null) ?? 'identity'
 }
-
-/** Weak comparison, as RFC 9110 requires for If-None-Match. The suffix for the encoding is ignored. */
-const matches = (header: string | undefined, tag: string): boolean =>
-  header !== undefined && (header.trim() === '*' || header.split(',').some((each) => opaqueTag(each) === tag))
-
-const opaqueTag = (entityTag: string): string =>
-  entityTag
-    .trim()
-    .replace(/^W\//, '')
-    .replace(/^"|"$/g, '')
-    .replace(/-(gzip|br)$/, '')

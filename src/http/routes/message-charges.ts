@@ -2,6 +2,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { CHANGES, changesBetween, type ExplainedCharge } from '#answering/queries.ts'
+import { versionOf } from '#answering/versions.ts'
 import { periodAt } from '#calendar/periods.ts'
 import { isId } from '#intake/incoming-message.ts'
 import type { ChargeLine } from '#model/charge.ts'
@@ -12,12 +13,20 @@ import type { Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { RULES } from '#rating/rules.ts'
+import { entityTagsOf } from '../entity-tags.ts'
 import { pathParameter } from '../fields.ts'
 import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
 import { creditsSchema, oneOf, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import { MessageIdSchema } from '../schemas/usage.ts'
-import { count, rateCard, receivedTimestamp, reportAndMember, toReportAndMember } from '../schemas/usage-fields.ts'
+import {
+  count,
+  rateCard,
+  receivedTimestamp,
+  reportAndMember,
+  toReportAndMember,
+  version,
+} from '../schemas/usage-fields.ts'
 
 export const ChargeSchema = Type.Object(
   {
@@ -86,6 +95,7 @@ export const ChargeSchema = Type.Object(
 
 export const ChargesSchema = Type.Object(
   {
+    version,
     message_id: MessageIdSchema,
     charges: Type.Array(ref(ChargeSchema), { description: 'All charges of the message, the one in effect first.' }),
   },
@@ -123,25 +133,29 @@ export const messageChargeRoutes: FastifyPluginCallbackTypebox<ReadingOptions> =
         tags: ['Messages'],
         summary: 'Explain what a message cost',
         description:
-          'Returns every charge of the message, the one in effect first, with one line per pricing rule. Requires the scope ' +
-          '`usage:read`.',
+          'Returns every charge of the message, the one in effect first, with one line per pricing rule. Supports ' +
+          '`If-None-Match`. Requires the scope `usage:read`.',
         params: ChargePath,
         querystring: ChargeQuery,
+        headers: ifNoneMatch,
         response: {
-          200: {
-            description: 'The charges of the message.',
-            content: { 'application/json': { schema: ref(ChargesSchema) } },
-          },
+          ...taggedResponses('The charges of the message.', ref(ChargesSchema)),
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { organization, queries } = await readingFor(options, request, BY_DATE)
+      const { tagOf, knows } = entityTagsOf(request, organization)
       const { id } = request.params
       for (const messageId of idsIn(id, request.query.id_type)) {
         const charges = await queries.charges(organization, messageId)
-        if (charges.length > 0) return toCharges(messageId, charges, organization)
+        if (charges.length === 0) continue
+        const answer = toCharges(messageId, charges, organization)
+        // They are few, so their version is what they say.
+        const version = versionOf([answer])
+        reply.header('etag', tagOf(version))
+        return knows(version) ? reply.code(304).send(undefined) : { version, ...answer }
       }
       throw new NotFound(`There is no message ${JSON.stringify(id.slice(0, 200))}.`)
     },

@@ -4,13 +4,14 @@ import Type from 'typebox'
 import type { PeriodTotals } from '#answering/queries.ts'
 import { nameOfPeriod } from '#calendar/periods.ts'
 import { plainNumber } from '#model/credits.ts'
-import type { EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import { positionIn, toCursor } from '../cursor.ts'
+import { toCursor } from '../cursor.ts'
+import { entityTagsOf } from '../entity-tags.ts'
 import { signalOfLeaving } from '../leaving.ts'
+import { readLineCursor } from '../line-cursor.ts'
 import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
 import { CreditsSchema, limitQuery, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import {
   cursorQuery,
   messageCount,
@@ -19,6 +20,7 @@ import {
   provenance,
   toProvenance,
   toSum,
+  version,
 } from '../schemas/usage-fields.ts'
 
 const periodFields = {
@@ -44,11 +46,12 @@ export const PeriodSchema = Type.Object(
 )
 
 export const CurrentPeriodSchema = Type.Object(
-  { ...periodFields, ...provenance },
+  { version, ...periodFields, ...provenance },
   { $id: 'CurrentPeriod', description: 'The current billing period and its usage so far.' },
 )
 
 export const PeriodsSchema = Type.Object({
+  version,
   periods: Type.Array(ref(PeriodSchema), { description: 'Billing periods, latest first.' }),
   next_cursor: nextCursor,
 })
@@ -73,13 +76,11 @@ export const periodRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, 
         summary: 'List billing periods',
         description:
           'Returns billing periods with their usage, latest first, from the current one back to the one of the first message. ' +
-          'Requires the scope `usage:read`.',
+          'Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: PeriodsQuery,
+        headers: ifNoneMatch,
         response: {
-          200: {
-            description: 'A page of billing periods.',
-            content: { 'application/json': { schema: PeriodsSchema } },
-          },
+          ...taggedResponses('A page of billing periods.', PeriodsSchema),
           ...problemResponses(400, 401, 403, 404, 500, 503),
         },
       },
@@ -87,16 +88,20 @@ export const periodRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, 
     async (request, reply) => {
       const { organization, queries, time } = await readingFor(options, request, BY_DATE)
       const { limit = 24, cursor } = request.query
-      const before = cursor === undefined ? undefined : (positionIn(cursor).at as EpochMs)
-      const { periods, hasMore } = await queries.periods(
+      const before = cursor === undefined ? undefined : readLineCursor('time', cursor).at
+      const { tagOf, knows } = entityTagsOf(request, organization)
+      const { version, answer } = await queries.periods(
         organization,
         { time, before, limit },
-        signalOfLeaving(reply.raw),
+        { signal: signalOfLeaving(reply.raw), knows },
       )
-      const last = periods.at(-1)
+      reply.header('etag', tagOf(version))
+      if (answer === undefined) return reply.code(304).send(undefined)
+      const last = answer.periods.at(-1)
       return {
-        periods: periods.map((each) => toPeriod(each, nameOfPeriod(organization.calendar, each))),
-        ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
+        version,
+        periods: answer.periods.map((each) => toPeriod(each, nameOfPeriod(organization.calendar, each))),
+        ...(answer.hasMore && last !== undefined ? { next_cursor: toCursor([last.start, 0]) } : {}),
       }
     },
   )
@@ -109,23 +114,24 @@ export const periodRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, 
         operationId: 'getCurrentPeriod',
         tags: ['Usage'],
         summary: 'Get the current billing period',
-        description: 'Returns the current billing period and its usage so far. Requires the scope `usage:read`.',
+        description:
+          'Returns the current billing period and its usage so far. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: CurrentQuery,
+        headers: ifNoneMatch,
         response: {
-          200: {
-            description: 'The current billing period.',
-            content: { 'application/json': { schema: ref(CurrentPeriodSchema) } },
-          },
+          ...taggedResponses('The current billing period.', ref(CurrentPeriodSchema)),
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
-    async (request) => {
-      const reading = await readingFor(options, request, { period: 'current' })
-      const { organization, queries, current, listing } = reading
-      const usage = await queries.period(organization, current)
-      const name = listing === undefined ? nameOfPeriod(organization.calendar, usage) : 'current'
-      return { ...toPeriod(usage, name), ...toProvenance(reading, current, {}) }
+    async (request, reply) => {
+      const { organization, queries, current } = await readingFor(options, request, { period: 'current' })
+      const { tagOf, knows } = entityTagsOf(request, organization)
+      const { version, answer } = await queries.period(organization, current, { knows })
+      reply.header('etag', tagOf(version))
+      if (answer === undefined) return reply.code(304).send(undefined)
+      const name = answer.listing === undefined ? nameOfPeriod(organization.calendar, answer) : 'current'
+      return { version, ...toPeriod(answer, name), ...toProvenance(answer) }
     },
   )
 

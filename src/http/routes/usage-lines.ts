@@ -3,12 +3,13 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox'
 import { plainNumber } from '#model/credits.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
-import { positionIn, toCursor } from '../cursor.ts'
+import { entityTagsOf } from '../entity-tags.ts'
 import { signalOfLeaving } from '../leaving.ts'
+import { ORDER_NAMES, ORDERS, readLineCursor, toLineCursor } from '../line-cursor.ts'
 import { rangeIn } from '../range.ts'
 import { type ReadingOptions, readingFor } from '../reading.ts'
-import { creditsSchema, limitQuery, organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { creditsSchema, limitQuery, oneOf, organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
+import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import { MessageIdSchema } from '../schemas/usage.ts'
 import {
   cursorQuery,
@@ -19,6 +20,7 @@ import {
   reportAndMember,
   toProvenance,
   toReportAndMember,
+  version,
 } from '../schemas/usage-fields.ts'
 
 export const DetailedUsageLineSchema = Type.Object(
@@ -34,7 +36,10 @@ export const DetailedUsageLineSchema = Type.Object(
 
 export const UsagePageSchema = Type.Object(
   {
-    usage: Type.Array(ref(DetailedUsageLineSchema), { description: 'Usage lines, by time and id.' }),
+    version,
+    usage: Type.Array(ref(DetailedUsageLineSchema), {
+      description: 'Usage lines, by time and id unless `order` says otherwise.',
+    }),
     next_cursor: nextCursor,
     ...provenance,
   },
@@ -56,6 +61,15 @@ const LinesQuery = Type.Object(
         examples: ['5392'],
       }),
     ),
+    order: Type.Optional(
+      oneOf(ORDER_NAMES, {
+        default: 'time',
+        description:
+          'Order of the lines; a leading `-` reverses it. Equal ones come in order of time, then of id, and lines without a ' +
+          'member or report last. By time, a page takes about a millisecond; any other order looks at every line of the range.',
+        examples: ['-credits'],
+      }),
+    ),
     ...limitQuery(100, 10_000),
     ...cursorQuery,
   },
@@ -75,38 +89,42 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
         summary: 'List usage lines',
         description:
           'Returns the usage lines of a billing period or range (the current period by default) in pages, ordered by time, ' +
-          'then by id (integers before strings). A cursor stays valid while messages are added. Requires the scope `usage:read`.',
+          'then by id (integers before strings), unless `order` says otherwise. A cursor stays valid while messages are ' +
+          'added. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: LinesQuery,
+        headers: ifNoneMatch,
         response: {
-          200: {
-            description: 'A page of usage lines.',
-            content: { 'application/json': { schema: ref(UsagePageSchema) } },
-          },
+          ...taggedResponses('A page of usage lines.', ref(UsagePageSchema)),
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
     },
     async (request, reply) => {
-      const { limit = 100, cursor, user_id: member, report_id: reportId } = request.query
+      const { limit = 100, cursor, user_id: member, report_id: reportId, order = 'time' } = request.query
       const reading = await readingFor(options, request, request.query)
-      const after = cursor === undefined ? undefined : positionIn(cursor)
-      const range = rangeIn(reading, request.query)
-      const { lines, hasMore, ...beside } = await reading.queries.page(
-        reading.organization,
+      const { organization, queries } = reading
+      const after = cursor === undefined ? undefined : readLineCursor(order, cursor)
+      const { tagOf, knows } = entityTagsOf(request, organization)
+      const { version, answer } = await queries.page(
+        organization,
         {
-          ...range,
+          ...rangeIn(reading, request.query),
+          order: ORDERS[order],
           limit,
           ...(member !== undefined && { member }),
           ...(reportId !== undefined && { reportId }),
           ...(after !== undefined && { after }),
         },
-        signalOfLeaving(reply.raw),
+        { signal: signalOfLeaving(reply.raw), knows },
       )
-      const last = lines.at(-1)
+      reply.header('etag', tagOf(version))
+      if (answer === undefined) return reply.code(304).send(undefined)
+      const last = answer.lines.at(-1)
       return {
-        usage: lines.map(toLine),
-        ...(hasMore && last !== undefined ? { next_cursor: toCursor([last.at, last.messageId]) } : {}),
-        ...toProvenance(reading, range, beside),
+        version,
+        usage: answer.lines.map(toLine),
+        ...(answer.hasMore && last !== undefined ? { next_cursor: toLineCursor(order, last) } : {}),
+        ...toProvenance(answer),
       }
     },
   )

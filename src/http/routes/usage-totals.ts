@@ -11,6 +11,7 @@ import { InvalidRequest } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { isInstant, readCursor, toCursor } from '../cursor.ts'
+import { entityTagsOf } from '../entity-tags.ts'
 import { queryParameter } from '../fields.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { rangeIn } from '../range.ts'
@@ -24,7 +25,7 @@ import {
   ref,
   TimestampSchema,
 } from '../schemas/common.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import {
   messageCount,
   provenance,
@@ -33,6 +34,7 @@ import {
   toProvenance,
   toReportAndMember,
   userId,
+  version,
 } from '../schemas/usage-fields.ts'
 
 export const BucketSchema = Type.Object(
@@ -59,6 +61,7 @@ export const BucketSchema = Type.Object(
 
 export const TotalsSchema = Type.Object(
   {
+    version,
     time_zone: Type.String({ description: 'IANA time zone in which the buckets start.', examples: ['Europe/London'] }),
     buckets: Type.Array(ref(BucketSchema), { description: 'Consecutive buckets in ascending order, without gaps.' }),
     next_page: Type.Optional(
@@ -128,10 +131,11 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
           'Returns messages and credits of a billing period or range (the current period by default) by hour, day, week or ' +
           'month. Buckets are consecutive, include empty ones, and are cut at the start and end of the range.\n\n' +
           "Days, weeks and months in the organization's time zone come from stored totals. Hours and other time zones are " +
-          'summed from the individual messages, which takes longer. Requires the scope `usage:read`.',
+          'summed from the individual messages, which takes longer. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: TotalsQuery,
+        headers: ifNoneMatch,
         response: {
-          200: { description: 'The totals.', content: { 'application/json': { schema: ref(TotalsSchema) } } },
+          ...taggedResponses('The totals.', ref(TotalsSchema)),
           ...problemResponses(400, 401, 403, 404, 500, 502, 503, 504),
         },
       },
@@ -146,7 +150,8 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
         throw new InvalidRequest(queryParameter('time_zone'), 'an IANA time zone, such as Europe/London')
       }
       const group = (groupBy?.split(',') ?? []) as readonly Dimension[]
-      const { buckets, next, ...beside } = await queries.totals(
+      const { tagOf, knows } = entityTagsOf(request, organization)
+      const { version, answer } = await queries.totals(
         organization,
         {
           ...range,
@@ -156,13 +161,16 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
           group,
           limit,
         },
-        signalOfLeaving(reply.raw),
+        { signal: signalOfLeaving(reply.raw), knows },
       )
+      reply.header('etag', tagOf(version))
+      if (answer === undefined) return reply.code(304).send(undefined)
       return {
+        version,
         time_zone: timeZone,
-        buckets: buckets.map((each) => toBucket(each, group)),
-        ...(next === undefined ? {} : { next_page: toCursor([next]) }),
-        ...toProvenance(reading, range, beside),
+        buckets: answer.buckets.map((each) => toBucket(each, group)),
+        ...(answer.next === undefined ? {} : { next_page: toCursor([answer.next]) }),
+        ...toProvenance(answer),
       }
     },
   )

@@ -12,7 +12,7 @@ import type { Callers } from '../caller.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { rangeIn } from '../range.ts'
 import { organizationQuery, rangeQuery, ref } from '../schemas/common.ts'
-import { problemResponses } from '../schemas/responses.ts'
+import { ifNoneMatch, problemResponses } from '../schemas/responses.ts'
 import { UsageResponseSchema } from '../schemas/usage.ts'
 import type { UsageNotes, WriteUsage } from '../usage-answer.ts'
 import type { UsageBody } from '../usage-body.ts'
@@ -43,15 +43,7 @@ export const usageRoute: FastifyPluginCallbackTypebox<UsageRouteOptions> = (app,
           'marked by `Cache-Status` (`detail=stale`) and `Age`.\n\n' +
           'Compressed with `br` or `gzip` if `Accept-Encoding` allows it. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: Type.Object({ ...organizationQuery, ...rangeQuery }, { additionalProperties: false }),
-        headers: Type.Object({
-          'if-none-match': Type.Optional(
-            Type.String({
-              description:
-                'The `ETag` of an earlier response. If it is still current, the response is 304 without a body.',
-              examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'],
-            }),
-          ),
-        }),
+        headers: ifNoneMatch,
         response: {
           200: {
             description: 'The usage lines.',

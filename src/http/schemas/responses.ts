@@ -1,5 +1,5 @@
-/** Error responses that many routes share. */
-import type { TUnsafe } from 'typebox'
+/** Responses that many routes share. */
+import Type, { type TSchema, type TUnsafe } from 'typebox'
 import { ref } from './common.ts'
 import {
   INTERNAL_ERROR,
@@ -124,3 +124,27 @@ export const problemResponses = <Status extends keyof typeof PROBLEMS>(
     Status,
     ProblemResponse
   >
+
+/** The header of a request to a route with `taggedResponses`. */
+export const ifNoneMatch = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      description: 'The `ETag` of an earlier response. If it is still current, the response is 304 without a body.',
+      examples: ['"p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"'],
+    }),
+  ),
+})
+
+const tagged = {
+  ETag: {
+    type: 'string',
+    description: 'Changes whenever the response can change. Depends on the URL too.',
+    examples: ['W/"1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b"'],
+  },
+} as const
+
+/** The responses of a route that supports `If-None-Match`. */
+export const taggedResponses = <S extends TSchema>(description: string, schema: S) => ({
+  200: { description, headers: tagged, content: { 'application/json': { schema } } },
+  304: Type.Unsafe<undefined>({ description: 'The response has not changed.', headers: tagged, type: 'null' }),
+})

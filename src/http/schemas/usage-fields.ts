@@ -1,9 +1,8 @@
 /** What usage lines, totals, periods and charges have in common: the schemas of their fields, and how those are filled. */
 import Type from 'typebox'
-import type { NotListed } from '#answering/queries.ts'
-import type { Reading } from '#answering/readings.ts'
+import type { Provenance } from '#answering/queries.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { GroupTotal, Range } from '#ledger/ledger.ts'
+import type { GroupTotal } from '#ledger/ledger.ts'
 import { plainNumber } from '#model/credits.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { CreditsSchema, TimestampSchema } from './common.ts'
@@ -31,6 +30,13 @@ export const rateCard = Type.String({ description: 'Version of the rate card.', 
 export const receivedTimestamp = TimestampSchema(
   'When the message was sent: the RFC 3339 timestamp exactly as received.',
 )
+
+export const version = Type.String({
+  description:
+    'Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed ' +
+    'between the requests. `listing.as_of` does not count.',
+  examples: ['1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b'],
+})
 
 export const nextCursor = Type.Optional(
   Type.String({ description: 'The `cursor` of the next page. Absent on the last page.', examples: ['WzE3MTQ…'] }),
@@ -84,13 +90,10 @@ export const toReportAndMember = ({
 })
 
 /** Where the data comes from, with an upstream: its listing, or the ledger and what that has beyond the listing. */
-export const toProvenance = ({ listing, gapIn }: Reading<unknown>, range: Range, { notListed }: NotListed) => {
-  const gap = gapIn?.(range)
-  return {
-    ...(listing && { listing: { as_of: canonicalTimestamp(listing.asOf), stale: listing.isStale } }),
-    ...(notListed && { not_listed: toSum(notListed) }),
-    ...(gap && { not_recorded: toSum(gap) }),
-  }
-}
+export const toProvenance = ({ listing, notListed, notRecorded }: Provenance) => ({
+  ...(listing && { listing: { as_of: canonicalTimestamp(listing.asOf), stale: listing.isStale } }),
+  ...(notListed && { not_listed: toSum(notListed) }),
+  ...(notRecorded && { not_recorded: toSum(notRecorded) }),
+})
 
 export const toSum = ({ messages, credits }: UsageSum) => ({ messages, credits: plainNumber(credits) })
