@@ -7,6 +7,7 @@ import { benchJsonKeys } from './json-keys.ts'
 import { benchIntake, benchReads, benchStream } from './ledger.ts'
 import { benchLibraries } from './libraries.ts'
 import { benchLogLine } from './log-line.ts'
+import { benchMigration } from './migration.ts'
 import { benchPostgresArrays } from './postgres-arrays.ts'
 import { benchPostgresQueue } from './postgres-queue.ts'
 import { benchRating } from './rating.ts'
@@ -48,6 +49,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   transfer: () => benchThreadTransfer(report),
   sizes: () => benchSizes(report),
   readings: () => benchSqliteReadings(report, first ?? 1_000_000),
+  migration: () => benchMigration(report, sizesOr(100_000, 1_000_000)),
   check: () => benchSqliteCheck(report, sizesOr(290_000, 1_000_000)),
   libraries: () => benchLibraries(report),
   start: () => benchStart(report),

@@ -1,18 +1,24 @@
 /** The server process: reads settings, listens, and shuts down gracefully. */
 import { fileURLToPath } from 'node:url'
 import { monotonicNow } from '#model/clock.ts'
-import { createService } from './compose/service.ts'
+import { occasionally } from '#model/occasionally.ts'
+import { createService, type ServiceNeeds } from './compose/service.ts'
 import { type Config, type Environment, InvalidConfig, readConfig } from './config.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
+import { createMigrationServer } from './http/migration-server.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
 import { createLog, type Log, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
 /** The service and its HTTP application, put together and not yet listening. */
-export const openApp = async (config: Config, { logger, answered }: Pick<Log, 'logger' | 'answered'>) => {
+export const openApp = async (
+  config: Config,
+  { logger, answered }: Pick<Log, 'logger' | 'answered'>,
+  observeMigration: ServiceNeeds<unknown>['observeMigration'] = () => {},
+) => {
   const metrics = createMetrics()
   const clock = () => Date.now()
   const service = await createService({
@@ -27,6 +33,7 @@ export const openApp = async (config: Config, { logger, answered }: Pick<Log, 'l
     observeNotListed: loggedNotListed(metrics.observeNotListed, logger),
     observeRenderings: metrics.observeRenderings,
     observeStore: loggedStore(metrics.observeStore, logger),
+    observeMigration,
     isLoopback: isLoopback(config.host),
     clock,
     now: monotonicNow,
@@ -63,7 +70,13 @@ export const runServer = async (environment: Environment): Promise<number> => {
   const config = readConfig(environment)
   const log = createLog(config)
   const { logger, flush } = log
-  const { app, service } = await openApp(config, log)
+  // Migrating a large database takes minutes, in which load balancers and clients must be told.
+  const migrating = createMigrationServer(config)
+  const logMigration = occasionally(MIGRATION_LOGGED_EVERY_MS, (progress: string) => logger.info(progress))
+  const { app, service } = await openApp(config, log, (progress) => {
+    migrating.tell(progress)
+    logMigration(progress)
+  }).finally(migrating.close)
   const isGuarded = config.auth === 'none' || isLoopback(config.host) || (await service.hasKey())
   if (!isGuarded) {
     await Promise.allSettled([app.close(), service.close()])
@@ -111,6 +124,8 @@ export const runServer = async (environment: Environment): Promise<number> => {
   flush()
   return isClosed ? EXIT_CODES.ok : EXIT_CODES.failed
 }
+
+const MIGRATION_LOGGED_EVERY_MS = 10_000
 
 const nextSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {

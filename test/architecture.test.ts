@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<
   'current-period': { rooms: ['model', 'calendar', 'ledger', 'intake'], packages: ['node'] },
   identity: { rooms: ['model', 'ledger'], packages: ['node'] },
   answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: ['node'] },
-  store: { rooms: ['model', 'ledger', 'deciding'], packages: ['node', 'pg'] },
+  store: { rooms: ['model', 'ledger', 'deciding', 'calendar'], packages: ['node', 'pg'] },
   upstream: { rooms: ['model', 'current-period/copilot-service', 'formats'], packages: ['node', 'undici', 'typebox'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {

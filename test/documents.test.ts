@@ -7,7 +7,7 @@ import { environmentExample, settingsPage, ungroupedSettings } from '../bin/docu
 import { SETTINGS } from '../src/config.ts'
 import { createMetrics } from '../src/http/metrics.ts'
 import { KINDS } from '../src/http/schemas/problem.ts'
-import { damaged } from '../src/store/sqlite/database.ts'
+import { damaged } from '../src/store/sqlite/integrity.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
 
 const root = join(import.meta.dirname, '..')

@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import { CommandFailed } from './failure.ts'
-import { shown, type Terminal } from './terminal.ts'
+import { migrationPrinter, shown, type Terminal } from './terminal.ts'
 
-export const addDatabaseCommand = (program: Command, { out }: Terminal, environment: () => Environment): void => {
+export const addDatabaseCommand = (program: Command, { out, err }: Terminal, environment: () => Environment): void => {
   const database = program
     .command('db')
     .summary('Check, back up, restore or distribute the database')
@@ -18,7 +18,7 @@ export const addDatabaseCommand = (program: Command, { out }: Terminal, environm
     )
     .action(async () => {
       const { openStore } = await import('#compose/store.ts')
-      const store = await openStore(readConfig(environment()))
+      const store = await openStore(readConfig(environment()), migrationPrinter(err))
       try {
         if (store.distribute === undefined)
           throw new CommandFailed(

@@ -4,6 +4,7 @@ import { type Environment, readConfig } from '#config.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Id, Report } from '#model/report.ts'
 import { CommandFailed } from './failure.ts'
+import { migrationPrinter } from './terminal.ts'
 
 /** The result of one entry, in the words of the API. */
 export type Result = {
@@ -32,7 +33,7 @@ export const openTarget = (environment: Environment, options: TargetOptions, sto
 
 const openDirect = async (environment: Environment, { organization: id }: TargetOptions): Promise<Target> => {
   const { openStore } = await import('#compose/store.ts')
-  const store = await openStore(readConfig(environment))
+  const store = await openStore(readConfig(environment), migrationPrinter(process.stderr))
   const organization = await store.organizations.find(id)
   if (organization === undefined) {
     await store.close()

@@ -6,7 +6,7 @@ import { SCOPES, type Scope } from '#ledger/commands.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { CommandFailed } from './failure.ts'
-import { shown, styled, type Terminal, table } from './terminal.ts'
+import { migrationPrinter, shown, styled, type Terminal, table } from './terminal.ts'
 
 type Options = {
   readonly organization: string
@@ -29,7 +29,7 @@ export const addKeysCommand = (program: Command, { out, err }: Terminal, environ
 
   const withStore = async (id: string, work: (store: Store) => Promise<void>): Promise<void> => {
     const { openStore } = await import('#compose/store.ts')
-    const store = await openStore(readConfig(environment()))
+    const store = await openStore(readConfig(environment()), migrationPrinter(err))
     try {
       if ((await store.organizations.find(id)) === undefined) throw new CommandFailed(`no such organization: ${id}`)
       await work(store)

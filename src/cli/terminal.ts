@@ -1,6 +1,7 @@
 /** Terminal output: styles, tables and a progress bar. */
 import { styleText } from 'node:util'
 import { type Credits, toDecimal } from '#model/credits.ts'
+import { occasionally } from '#model/occasionally.ts'
 
 export type Terminal = {
   readonly out: NodeJS.WriteStream | NodeJS.WritableStream
@@ -12,6 +13,12 @@ type Style = Parameters<typeof styleText>[0]
 /** Styles the text if the stream is a terminal with colors; respects `NO_COLOR`. */
 export const styled = (stream: Terminal['out'], style: Style, text: string): string =>
   styleText(style, text, { stream: stream as NodeJS.WriteStream, validateStream: true })
+
+/** Prints how far a migration has come: a command waits for it. */
+export const migrationPrinter = (err: Terminal['err']): ((progress: string) => void) =>
+  occasionally(MIGRATION_PRINTED_EVERY_MS, (progress: string) => err.write(`${progress}\n`))
+
+const MIGRATION_PRINTED_EVERY_MS = 2000
 
 export type Column = { readonly title: string; readonly align: 'left' | 'right' }
 

@@ -7,7 +7,7 @@ import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
 import type { Ledger } from '#ledger/ledger.ts'
-import type { StoreObserver } from '#ledger/notices.ts'
+import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import type { PostgresLedger } from '#store/postgres/ledger.ts'
@@ -16,7 +16,7 @@ import { createSqliteLedger } from '#store/sqlite/ledger.ts'
 import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
 
 /** The store and its use cases without a server. Throws StoreError. */
-export const openStore = async (config: Config) => {
+export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
   const [clock, now] = [() => Date.now(), monotonicNow]
   const ignore = (): void => {}
   const { ledger, distribute, organizations, reports, intake, close } = await openStoreParts({
@@ -24,6 +24,7 @@ export const openStore = async (config: Config) => {
     observeCall: ignore,
     observeIntake: ignore,
     observeStore: ignore,
+    observeMigration,
     clock,
     now,
   })
@@ -36,12 +37,13 @@ export type Store = Awaited<ReturnType<typeof openStore>>
 export type StoreNeeds = Omit<CopilotNeeds, 'files'> & {
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
   readonly observeStore: StoreObserver
+  readonly observeMigration: MigrationObserver
   readonly clock: () => EpochMs
 }
 
 /** Throws StoreError. */
-export const openStoreParts = async ({ config, observeCall, observeIntake, observeStore, clock, now }: StoreNeeds) => {
-  const { ledger, distribute } = await openLedger(config, observeStore)
+export const openStoreParts = async ({ config, observeCall, observeIntake, clock, now, ...needs }: StoreNeeds) => {
+  const { ledger, distribute } = await openLedger(config, needs)
   await prepareDefault(ledger, config, clock())
   const copilot = createCopilot({ config, observeCall, now })
   const reports = createOwnReports({ store: ledger.reports, now })
@@ -77,12 +79,13 @@ type OpenLedger = { readonly ledger: Ledger; readonly distribute?: PostgresLedge
 /** Throws StoreError. */
 const openLedger = async (
   { database, databasePoolSize }: Pick<Config, 'database' | 'databasePoolSize'>,
-  observe: StoreObserver,
+  { observeStore, observeMigration }: Pick<StoreNeeds, 'observeStore' | 'observeMigration'>,
 ): Promise<OpenLedger> => {
-  if (database.kind === 'sqlite') return { ledger: await createSqliteLedger({ path: database.path }, observe) }
+  if (database.kind === 'sqlite')
+    return { ledger: await createSqliteLedger({ path: database.path }, observeStore, observeMigration) }
   // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
   const { createPostgresLedger } = await import('#store/postgres/ledger.ts')
-  const ledger = await createPostgresLedger({ url: database.url, poolSize: databasePoolSize })
+  const ledger = await createPostgresLedger({ url: database.url, poolSize: databasePoolSize }, observeMigration)
   return { ledger, distribute: ledger.distribute }
 }
 

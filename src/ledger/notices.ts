@@ -7,3 +7,6 @@ export type StoreNotice = {
 }
 
 export type StoreObserver = (notice: StoreNotice) => void
+
+/** Is told in a sentence how far a migration has come, from time to time while it lasts. */
+export type MigrationObserver = (progress: string) => void

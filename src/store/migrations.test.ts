@@ -13,8 +13,8 @@ import { type PostgresServer, startPostgres } from '../../test/postgres-server.t
 import { createPostgresLedger } from './postgres/ledger.ts'
 import { migrate as migratePostgres } from './postgres/migrate.ts'
 import { migrations as postgresMigrations } from './postgres/migrations.ts'
-import { migrate as migrateSqlite, migrations as sqliteMigrations } from './sqlite/database.ts'
 import { createSqliteLedger } from './sqlite/ledger.ts'
+import { migrate as migrateSqlite, migrations as sqliteMigrations } from './sqlite/migrate.ts'
 
 type Store = {
   readonly skip?: string | false
@@ -69,7 +69,7 @@ const createInPostgres = async (behind: (url: string) => string): Promise<Databa
     }
   }
   return {
-    migrateTo: (version) => withClient((client) => migratePostgres(client, version)),
+    migrateTo: (version) => withClient((client) => migratePostgres(client, { upTo: version })),
     run: (sql) => withClient((client) => client.query(sql)),
     open: () => createPostgresLedger({ url, poolSize: 2 }),
     openingModule: moduleOf('./postgres/ledger.ts', 'createPostgresLedger', { url, poolSize: 2 }),
@@ -132,7 +132,7 @@ for (const [name, { skip = false, versions, create }] of Object.entries(STORES))
       await (await database.open()).close()
       await database.run(database.markNewer)
       await assert.rejects(database.open(), /schema version 9999, but this program supports/)
-      await database.run('SELECT count(*) FROM usage_record')
+      await database.run('SELECT count(*) FROM record')
     })
 
     test('is created once by several processes that start at the same time', async () => {

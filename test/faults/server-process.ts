@@ -11,22 +11,25 @@ export class ServerProcess {
   readonly url: string
   readonly #environment: Readonly<Record<string, string>>
   readonly #command: readonly string[]
+  readonly #folder: string
   #child: ChildProcess | undefined
 
-  private constructor(port: number, environment: Readonly<Record<string, string>>, command: readonly string[]) {
+  private constructor(
+    port: number,
+    environment: Readonly<Record<string, string>>,
+    command: readonly string[],
+    folder: string,
+  ) {
     this.url = `http://127.0.0.1:${port}`
     this.#environment = { PORT: String(port), LOG_LEVEL: 'silent', ...environment }
     this.#command = command
+    this.#folder = folder
   }
 
-  /** `prefix` precedes the command, such as a shell that sets a limit. */
-  static async create(environment: Readonly<Record<string, string>>, prefix: readonly string[] = []) {
-    return new ServerProcess(await freePort(), environment, [
-      ...prefix,
-      process.execPath,
-      'bin/copilot-credits.js',
-      'serve',
-    ])
+  /** `prefix` precedes the command, such as a shell that sets a limit. `folder` may be a checkout of another release. */
+  static async create(environment: Readonly<Record<string, string>>, prefix: readonly string[] = [], folder = root) {
+    const command = [...prefix, process.execPath, 'bin/copilot-credits.js', 'serve']
+    return new ServerProcess(await freePort(), environment, command, folder)
   }
 
   get pid(): number {
@@ -42,7 +45,7 @@ export class ServerProcess {
   async start(): Promise<void> {
     const [command = '', ...args] = this.#command
     const child = spawn(command, args, {
-      cwd: root,
+      cwd: this.#folder,
       env: { PATH: process.env['PATH'], ...this.#environment },
       stdio: ['ignore', 'ignore', 'inherit'],
     })

@@ -3,7 +3,7 @@
  * a process first sees a cell, it makes sure that the id belongs to it; after that it remembers the id.
  */
 import { createHash } from 'node:crypto'
-import type { PoolClient } from 'pg'
+import type { ClientBase } from 'pg'
 import type { Cell } from '#model/cell.ts'
 import { type CellColumns, cellColumns, toCell } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
@@ -35,7 +35,7 @@ export class Cells {
   }
 
   /** The same, after asking the database about those that are not remembered. Adds those that are new to it. */
-  async learn(client: PoolClient, organizationId: string, cells: readonly Cell[]): Promise<readonly bigint[]> {
+  async learn(client: ClientBase, organizationId: string, cells: readonly Cell[]): Promise<readonly bigint[]> {
     const known = this.#ids.get(organizationId)
     const columns = cells.map(cellColumns)
     const unknown = new Map(columns.map((each) => [keyOf(each), each] as const).filter(([key]) => !known?.has(key)))
@@ -92,7 +92,7 @@ const keyOf = (columns: CellColumns): string => columns.join('\u0000')
  * that looks for the cell passes the same taken ids, so it arrives at the same one.
  */
 const findOrAdd = async (
-  client: PoolClient,
+  client: ClientBase,
   organizationId: string,
   cells: ReadonlyMap<string, CellColumns>,
 ): Promise<ReadonlyMap<string, bigint>> => {

@@ -12,18 +12,29 @@ export const checkPostgres = async (url: string): Promise<readonly string[]> => 
     await client.connect()
     // One snapshot, so that the records and totals are from the same moment.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    const findings: string[] = []
-    for (const sql of [DAYS, DAY_CELLS, PERIOD_CELLS, CELLS, REVISIONS]) {
-      const { rows } = await client.query<{ finding: string }>(sql)
-      findings.push(...rows.map(({ finding }) => finding))
-    }
-    return findings
+    const { rows } = await client.query("SELECT to_regclass('usage_record') IS NOT NULL AS is_version_1")
+    return rows[0]?.is_version_1
+      ? await findingsOfVersion1(client)
+      : await findingsOf(client, [DAYS, DAY_CELLS, PERIOD_CELLS, CELLS, REVISIONS])
   } catch (error) {
     throw new StoreError(`cannot check the database: ${(error as Error).message}`, { cause: error })
   } finally {
     await client.end()
   }
 }
+
+const findingsOf = async (client: pg.ClientBase, queries: readonly string[]): Promise<readonly string[]> => {
+  const findings: string[] = []
+  for (const sql of queries) {
+    const { rows } = await client.query<{ finding: string }>(sql)
+    findings.push(...rows.map(({ finding }) => finding))
+  }
+  return findings
+}
+
+/** A database that has not been migrated yet has totals by report and member instead of cells. */
+export const findingsOfVersion1 = (client: pg.ClientBase): Promise<readonly string[]> =>
+  findingsOf(client, [OLD_DAYS, OLD_GROUPS, revisions('usage_record', 'NULL::bigint')])
 
 const instant = (column: string): string =>
   `to_char(to_timestamp(${column} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
@@ -43,8 +54,29 @@ const differences = (keys: string, of: string, kept: string, counted: string, ad
 
 const CELL = `', report ' || coalesce(nullif(report_id, ''), 'none') || ', member ' || coalesce(nullif(member, ''), 'none')`
 
-const ofRecords = (keys: string): string => `
-  SELECT ${keys}, count(*) AS messages, sum(credits_micros) AS credits FROM record WHERE superseded_by IS NULL GROUP BY ${keys}`
+const ofRecords = (keys: string, records = 'record'): string => `
+  SELECT ${keys}, count(*) AS messages, sum(credits_micros) AS credits FROM ${records} WHERE superseded_by IS NULL
+  GROUP BY ${keys}`
+
+const OLD_DAYS = differences(
+  'organization_id, day_start',
+  `'day starting ' || ${instant('day_start')}`,
+  'SELECT organization_id, day_start, messages, credits_micros AS credits FROM daily_total',
+  ofRecords('organization_id, day_start', 'usage_record'),
+  'the records add up to',
+)
+
+const OLD_GROUPS = differences(
+  'organization_id, day_start, report_id, member',
+  `'day starting ' || ${instant('day_start')} || ${CELL}`,
+  'SELECT organization_id, day_start, report_id, member, messages, credits_micros AS credits FROM daily_group_total',
+  ofRecords(
+    'organization_id, day_start, report_id, member',
+    `(SELECT organization_id, day_start, coalesce(report_id, '') AS report_id, coalesce(member, '') AS member, credits_micros,
+        superseded_by FROM usage_record) AS record`,
+  ),
+  'the records add up to',
+)
 
 const DAYS = differences(
   'organization_id, day_start',
@@ -79,12 +111,14 @@ const CELLS = `
   FROM record LEFT JOIN cell USING (organization_id, cell_id) WHERE cell.member IS NULL LIMIT 100`
 
 /** Every later revision supersedes the one before it, or adjusts it, if that is in a closed period. */
-const REVISIONS = `
+const revisions = (records: string, ownAt: string): string => `
   SELECT ${MESSAGE} || ': its revisions are not consecutive' AS finding
   FROM (
-    SELECT *, lead(revision) OVER revisions AS next, lead(own_at_ms) OVER revisions AS next_own_at,
+    SELECT *, lead(revision) OVER revisions AS next, lead(${ownAt}) OVER revisions AS next_own_at,
       row_number() OVER revisions - 1 AS place
-    FROM record WINDOW revisions AS (PARTITION BY organization_id, message_number, message_name ORDER BY revision)
+    FROM ${records} WINDOW revisions AS (PARTITION BY organization_id, message_number, message_name ORDER BY revision)
   ) AS charge
   WHERE revision <> place OR superseded_by IS DISTINCT FROM next AND (superseded_by IS NOT NULL OR next_own_at IS NULL)
   LIMIT 100`
+
+const REVISIONS = revisions('record', 'own_at_ms')

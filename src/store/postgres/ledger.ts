@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { Ledger } from '#ledger/ledger.ts'
+import type { MigrationObserver } from '#ledger/notices.ts'
 import {
   carryOut,
   contentKey,
@@ -34,12 +35,15 @@ export type PostgresLedger = Ledger & {
 export type PostgresSettings = ConnectionSettings & { readonly appendsBy?: AppendsBy }
 
 /** Connects and applies missing migrations. Throws StoreError. */
-export const createPostgresLedger = async (settings: PostgresSettings): Promise<PostgresLedger> => {
+export const createPostgresLedger = async (
+  settings: PostgresSettings,
+  observe: MigrationObserver = () => {},
+): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
   let appendsBy: AppendsBy
   try {
     appendsBy = await connection.unhurried(async (client) => {
-      await migrate(client)
+      await migrate(client, { observe })
       return settings.appendsBy ?? ((await clusterOf(client))?.isDistributed ? 'function' : 'statement')
     })
   } catch (error) {

@@ -5,9 +5,12 @@
  * those that a migration creates are distributed before its next statement, which may refer to both.
  */
 import type { ClientBase } from 'pg'
+import type { MigrationObserver } from '#ledger/notices.ts'
 import { StoreError } from '#model/errors.ts'
+import { findingsOfVersion1 } from './check.ts'
 import { limits } from './connection.ts'
-import { clusterOf, distributeTables } from './distribute.ts'
+import { copyRecords } from './copy-records.ts'
+import { type Cluster, clusterOf, distributeTables } from './distribute.ts'
 import { migrations } from './migrations.ts'
 
 /** An advisory lock number that no other program is likely to use: the bytes of "credits". */
@@ -19,33 +22,78 @@ const WAIT_MS = 60_000
  * One process migrates; others wait, then find nothing to do. If nothing is missing, this only reads, so a server can start while
  * a node of a cluster is down. Throws StoreError if the schema is newer than this program.
  */
-export const migrate = async (client: ClientBase, upTo = Number.POSITIVE_INFINITY): Promise<void> => {
-  while (nextAfter(await versionOf(client), upTo) !== undefined) await applyNext(client, upTo)
+export const migrate = async (
+  client: ClientBase,
+  { upTo = Number.POSITIVE_INFINITY, observe = () => {} }: MigrationOptions = {},
+): Promise<void> => {
+  while (nextAfter(await versionOf(client), upTo) !== undefined) await applyNext(client, upTo, observe)
 }
+
+type MigrationOptions = { readonly upTo?: number; readonly observe?: MigrationObserver }
 
 const nextAfter = (at: number, upTo: number) => migrations.find(({ version }) => version > at && version <= upTo)
 
-/** A session lock would not do: behind a pooler, it would outlive its client. */
-const applyNext = async (client: ClientBase, upTo: number): Promise<void> => {
+/** Its tables are filled after they have been created. */
+const CELLS = 2
+
+const applyNext = async (client: ClientBase, upTo: number, observe: MigrationObserver): Promise<void> => {
   const cluster = await clusterOf(client)
   if (cluster?.isWorker)
     throw new StoreError(`the database must be migrated on the coordinator: ${cluster.atCoordinator}`)
-  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${limits(0)}; SET LOCAL lock_timeout = ${WAIT_MS}`)
-  try {
-    await client.query(`SELECT pg_advisory_xact_lock(${Number(LOCK)})`)
+  const applied = (version: number) =>
+    client.query('INSERT INTO schema_migration (version, applied_at) VALUES ($1, now())', [version])
+  const version = await withLock(client, cluster, async () => {
     await client.query(
       'CREATE TABLE IF NOT EXISTS schema_migration (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)',
     )
     const next = nextAfter(await versionOf(client), upTo)
-    // Without this, each table would use connections of its own, and would not see what the others have changed.
-    if (cluster !== undefined) await client.query("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+    if (next?.version === CELLS) await refuseDamage(client)
     for (const statement of next?.statements ?? []) {
       await client.query(statement)
       if (cluster?.isDistributed) await distributeTables(client, (work) => work())
     }
-    if (next !== undefined)
-      await client.query('INSERT INTO schema_migration (version, applied_at) VALUES ($1, now())', [next.version])
+    if (next !== undefined && next.version !== CELLS) await applied(next.version)
+    return next?.version
+  })
+  if (version !== CELLS) return
+  await copyRecords(
+    client,
+    (work) => withLock(client, cluster, work),
+    {
+      isFinished: async () => (await versionOf(client)) >= CELLS,
+      finish: async () => {
+        await applied(CELLS)
+      },
+    },
+    observe,
+  )
+}
+
+/** Old totals that contradict the records are not mended, because nobody knows which of the two is right. */
+const refuseDamage = async (client: ClientBase): Promise<void> => {
+  const { rows } = await client.query("SELECT to_regclass('usage_record') IS NOT NULL AS exists")
+  if (!rows[0]?.exists) return
+  // Readers of older programs go on, writers wait.
+  await client.query('LOCK TABLE usage_record, daily_total, daily_group_total IN SHARE MODE')
+  const findings = await findingsOfVersion1(client)
+  if (findings.length > 0) {
+    throw new StoreError(
+      `the database is damaged: ${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}. ` +
+        'It was not migrated. List the damage with "copilot-credits db check", and restore a backup',
+    )
+  }
+}
+
+/** A transaction that waits for other processes that are migrating. A session lock would not do: behind a pooler, it would outlive its client. */
+const withLock = async <T>(client: ClientBase, cluster: Cluster | undefined, work: () => Promise<T>): Promise<T> => {
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${limits(0)}; SET LOCAL lock_timeout = ${WAIT_MS}`)
+  try {
+    await client.query(`SELECT pg_advisory_xact_lock(${Number(LOCK)})`)
+    // Without this, each table would use connections of its own, and would not see what the others have changed.
+    if (cluster !== undefined) await client.query("SET LOCAL citus.multi_shard_modify_mode TO 'sequential'")
+    const result = await work()
     await client.query('COMMIT')
+    return result
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {})
     throw error

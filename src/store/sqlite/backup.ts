@@ -14,10 +14,12 @@ import {
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { StoreError } from '#model/errors.ts'
-import { openReader, summaryOf } from './database.ts'
+import { openReader } from './database.ts'
 import { advanceMark, readMark, readMarker, writeMarker } from './database-mark.ts'
 import { createFile, syncFolder } from './file-modes.ts'
-import { checkRevisions, checkStructure, checkTotals } from './integrity.ts'
+import { checkRevisions, checkStructure, checkTotals, summaryOf } from './integrity.ts'
+import { versionOf } from './migrate.ts'
+import { readAsCells } from './version-1.ts'
 
 export type Copying = { readonly overwrite: boolean }
 
@@ -27,7 +29,9 @@ const OWNER_ONLY = 0o600
 export const checkFile = (path: string): readonly string[] => {
   using database = openExisting(path)
   const structure = checkStructure(database, 'integrity_check')
-  if (readVersion(database) === 0) return [...structure, `${path} is not a Copilot Credits database`]
+  if (versionOf(database) === 0) return [...structure, `${path} is not a Copilot Credits database`]
+  database.exec('PRAGMA query_only = OFF')
+  readAsCells(database)
   return [...structure, ...checkTotals(database), ...checkRevisions(database)]
 }
 
@@ -91,7 +95,8 @@ const settle = (part: string, source: string, generation?: number) => {
   {
     using database = new DatabaseSync(part)
     const findings = [...checkStructure(database, 'quick_check')]
-    if (findings.length === 0 && readVersion(database) === 0) findings.push('it is not a Copilot Credits database')
+    if (findings.length === 0 && versionOf(database) === 0) findings.push('it is not a Copilot Credits database')
+    readAsCells(database)
     if (findings.length === 0) findings.push(...checkTotals(database))
     if (findings.length > 0) throw damagedCopy(source, findings)
     database.exec('PRAGMA journal_mode = DELETE')
@@ -118,7 +123,8 @@ const refuseIfInUse = (path: string, overwrite: boolean): void => {
     using database = openExisting(path)
     // Changing the journal mode needs exclusive access, so it fails if the file is in use. It also merges the log into the file.
     database.exec('PRAGMA query_only = OFF; PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE')
-    hasContent = readVersion(database) > 0 && database.prepare(HAS_CONTENT).get() !== undefined
+    readAsCells(database)
+    hasContent = versionOf(database) > 0 && database.prepare(HAS_CONTENT).get() !== undefined
   } catch (error) {
     if ((error as { errcode?: number }).errcode === BUSY) {
       throw new StoreError(`${path} is in use: stop the service and any command that uses it, then restore`)
@@ -163,9 +169,6 @@ const openExisting = (path: string): DatabaseSync => {
   if (!existsSync(path)) throw new StoreError(`${path} does not exist`)
   return openReader({ path })
 }
-
-const readVersion = (database: DatabaseSync): number =>
-  Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
 
 const toStoreError = (error: unknown, path: string): StoreError =>
   error instanceof StoreError ? error : new StoreError(`${path}: ${(error as Error).message}`, { cause: error })

@@ -46,6 +46,22 @@ export const advanceMark = (database: DatabaseSync, atLeast = 0): DatabaseMark =
   return readMark(database) as DatabaseMark
 }
 
+/** Throws StoreError if this is not the database that was there before, or an older copy of it. */
+export const expectMark = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): void => {
+  if (marker === undefined) return
+  const found = readMark(database)
+  if (found?.databaseId !== marker.databaseId) throw gone(path, 'holds a different database')
+  if (found.generation < marker.generation) {
+    throw gone(path, 'holds an older copy of the database, or its write-ahead log with the latest writes is missing')
+  }
+}
+
+export const gone = (path: string, what: string): StoreError =>
+  new StoreError(
+    `${path} ${what}, but ${markerPathOf(path)} shows that a database was in use here. Put it back, or restore a backup with ` +
+      '"copilot-credits db restore". To continue with the current file, or to start with an empty database, delete the marker file',
+  )
+
 export const readMarker = (path: string): DatabaseMark | undefined => {
   const markerPath = markerPathOf(path)
   let text: string

@@ -1,14 +1,14 @@
 /** Opens the file with durable settings and applies missing migrations. */
-import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
-import type { StoreNotice } from '#ledger/notices.ts'
-import { StoreError } from '#model/errors.ts'
-import { advanceMark, type DatabaseMark, markerPathOf, readMark, readMarker, writeMarker } from './database-mark.ts'
+import type { MigrationObserver, StoreNotice } from '#ledger/notices.ts'
+import { advanceMark, type DatabaseMark, expectMark, gone, readMarker, writeMarker } from './database-mark.ts'
 import { FileGuard, identityOf, type OpenedFile } from './file-guard.ts'
 import { createFile, tightenFiles } from './file-modes.ts'
-import { checkStructure, checkTotals } from './integrity.ts'
+import { checkStructure, checkTotals, damaged } from './integrity.ts'
+import { migrate, versionOf } from './migrate.ts'
+import { rebuildIfOld } from './rebuild.ts'
 
 export type SqliteFile = {
   readonly path: string
@@ -27,8 +27,12 @@ export type OpenedWriter = {
  * Opens a connection that writes. Acknowledged means synced, so `synchronous` is FULL: with less, WAL does not sync at a commit.
  * `known` is the file if it was open before: it must still be there, and no new one is created.
  */
-export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWriter => {
+export const openWriter = (
+  { path }: SqliteFile,
+  { known, observe = () => {} }: { readonly known?: OpenedFile; readonly observe?: MigrationObserver } = {},
+): OpenedWriter => {
   const marker = readMarker(path)
+  const rebuilt = known === undefined ? rebuildIfOld(path, marker, observe) : []
   if (isMissingOrEmpty(path)) {
     if (marker !== undefined || known !== undefined) throw gone(path, 'is missing or empty')
     createFile(path)
@@ -37,7 +41,7 @@ export const openWriter = ({ path }: SqliteFile, known?: OpenedFile): OpenedWrit
   try {
     // Must come before any write, and setting the journal mode is one.
     if (marker !== undefined && versionOf(database) === 0) throw gone(path, 'is not a Copilot Credits database')
-    const notices = [...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
+    const notices = [...rebuilt, ...tightenFiles(path), ...(known === undefined ? checkIfSmall(database, path) : [])]
     database.exec(`
       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`)
@@ -88,25 +92,11 @@ const checkIfSmall = (database: DatabaseSync, path: string): readonly StoreNotic
   return [{ severity: 'info', message: `${path} was checked: no damage found`, isSound: true }]
 }
 
-export const summaryOf = (findings: readonly string[]): string =>
-  `${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}`
-
-export const damaged = (path: string, findings: readonly string[]): StoreError =>
-  new StoreError(
-    `${path} is damaged: ${summaryOf(findings)}. ` +
-      'All requests to the database are refused. List the damage with "copilot-credits db check", and restore a backup with ' +
-      '"copilot-credits db restore"',
-  )
-
 /** Advances the mark in the database and the marker file. Throws StoreError if this is not the database that was there before. */
 const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark | undefined): DatabaseMark => {
   database.exec('BEGIN IMMEDIATE')
   try {
-    const found = readMark(database)
-    if (marker !== undefined && found?.databaseId !== marker.databaseId) throw gone(path, 'holds a different database')
-    if (marker !== undefined && found !== undefined && found.generation < marker.generation) {
-      throw gone(path, 'holds an older copy of the database, or its write-ahead log with the latest writes is missing')
-    }
+    expectMark(database, path, marker)
     const mark = advanceMark(database)
     database.exec('COMMIT')
     writeMarker(path, mark)
@@ -117,12 +107,6 @@ const markOpened = (database: DatabaseSync, path: string, marker: DatabaseMark |
   }
 }
 
-const gone = (path: string, what: string): StoreError =>
-  new StoreError(
-    `${path} ${what}, but ${markerPathOf(path)} shows that a database was in use here. Put it back, or restore a backup with ` +
-      '"copilot-credits db restore". To continue with the current file, or to start with an empty database, delete the marker file',
-  )
-
 /** How long a connection waits for a writer in another process. */
 export const BUSY_TIMEOUT_MS = 5000
 const CACHE_KIB = 8192
@@ -130,37 +114,3 @@ const CHECKPOINT_PAGES = 4000
 const CHECKED_AT_OPENING_BYTES = 32 * 1024 * 1024
 /** The size to which SQLite truncates the write-ahead log when it is reset. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024
-
-type Migration = { readonly version: number; readonly sql: string }
-
-const folder = join(import.meta.dirname, 'migrations')
-
-/** Numbered files, applied in order, each once. */
-export const migrations: readonly Migration[] = readdirSync(folder)
-  .sort()
-  .map((file) => ({ version: Number.parseInt(file, 10), sql: readFileSync(join(folder, file), 'utf8') }))
-
-/** Applies each migration in its own transaction, after waiting for any other process that is migrating. */
-export const migrate = (database: DatabaseSync, path: string, upTo = Number.POSITIVE_INFINITY): void => {
-  const newest = migrations.at(-1)?.version ?? 0
-  for (const { version, sql } of migrations) {
-    if (version > upTo) break
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      const at = versionOf(database)
-      if (at > newest) {
-        throw new StoreError(
-          `${path} has schema version ${at}, but this program supports versions up to ${newest}: use a newer release`,
-        )
-      }
-      if (at < version) database.exec(`${sql}\n; PRAGMA user_version = ${version}`)
-      database.exec('COMMIT')
-    } catch (error) {
-      database.exec('ROLLBACK')
-      throw error
-    }
-  }
-}
-
-const versionOf = (database: DatabaseSync): number =>
-  Number(database.prepare('PRAGMA user_version').get()?.['user_version'])

@@ -1,5 +1,6 @@
 /** Checks whether the file is intact and the totals equal the sums of the records. No findings means no damage. */
 import type { DatabaseSync } from 'node:sqlite'
+import { StoreError } from '#model/errors.ts'
 
 export const FINDINGS_MAX = 100
 
@@ -11,6 +12,16 @@ export const checkStructure = (database: DatabaseSync, pragma: 'quick_check' | '
       .all()
       .map((row) => String(row[pragma]))
       .filter((line) => line !== 'ok'),
+  )
+
+export const summaryOf = (findings: readonly string[]): string =>
+  `${findings[0]}${findings.length === 1 ? '' : `, and ${findings.length - 1} more findings`}`
+
+export const damaged = (path: string, findings: readonly string[]): StoreError =>
+  new StoreError(
+    `${path} is damaged: ${summaryOf(findings)}. ` +
+      'All requests to the database are refused. List the damage with "copilot-credits db check", and restore a backup with ' +
+      '"copilot-credits db restore"',
   )
 
 /** Compares the records with the totals, day by day, and those with the totals of periods, in transactions that hold nobody up. */

@@ -5,13 +5,14 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { GroupedRange, Ledger } from '#ledger/ledger.ts'
-import type { StoreObserver } from '#ledger/notices.ts'
+import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import type { StoreError } from '#model/errors.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import type { NamedTotal } from '../shared/rows.ts'
 import { type DayPart, mergeDays, mergeRanges, mergeTotals, type RangePart } from '../shared/totals.ts'
 import type { CheckResult } from './check-thread.ts'
-import { damaged, isCheckedAtOpening, type SqliteFile } from './database.ts'
+import { isCheckedAtOpening, type SqliteFile } from './database.ts'
+import { damaged } from './integrity.ts'
 import type { LookUps } from './lookups.ts'
 import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
 import { Thread } from './thread.ts'
@@ -20,17 +21,22 @@ import type { PageRest, Part, RangeTotalsRest, TotalsRest, UsageReader } from '.
 import type { WriterCalls, WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
- * Opens or creates the file. Throws StoreError if it cannot be written, is damaged, is not the file that was there before, or was
+ * Opens or creates the file, or migrates an older one, which can take minutes. Throws StoreError if it cannot be written, is damaged, is not the file that was there before, or was
  * written by a newer release. If `observe` is given, a large file is checked in the background; once damage is found, every call
  * fails.
  */
-export const createSqliteLedger = async (file: SqliteFile, observe?: StoreObserver): Promise<Ledger> => {
+export const createSqliteLedger = async (
+  file: SqliteFile,
+  observe?: StoreObserver,
+  observeMigration?: MigrationObserver,
+): Promise<Ledger> => {
   // The writer starts first because it creates the file and its tables.
   const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
     new URL('./writer-thread.ts', import.meta.url),
     file,
     // Not awaited. If the reader has failed, its other calls report it.
     ({ readsMaxMs }) => void reader.call({ method: 'endLongReads', maxMs: readsMaxMs }).catch(() => {}),
+    observeMigration,
   )
   const { opened, notices } = writer.ready
   const reader = await startReader({ path: file.path, opened }).catch(async (error) => {

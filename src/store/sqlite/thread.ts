@@ -40,11 +40,20 @@ export class Thread<Call, Ready, Event = never> {
     url: URL,
     { path, ...data }: { readonly path: string } & object,
     onEvent: (event: Event) => void = () => {},
+    /** Is told in a sentence what the thread does before it has started, if that takes long. */
+    onStarting: (progress: string) => void = () => {},
   ): Promise<Thread<Call, Ready, Event>> {
     const { port1, port2 } = new MessageChannel()
     const worker = new Worker(url, { workerData: { file: { path, ...data }, port: port2 }, transferList: [port2] })
     const ready = await new Promise<Ready>((resolve, reject) => {
-      port1.once('message', resolve)
+      const listen = (message: Ready | string): void => {
+        if (typeof message === 'string') onStarting(message)
+        else {
+          port1.off('message', listen)
+          resolve(message)
+        }
+      }
+      port1.on('message', listen)
       worker.once('error', ({ message }: Error) => {
         reject(new StoreError(message.includes(path) ? message : `${path}: ${message}`))
       })

@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Command } from '#ledger/commands.ts'
 import type { AppendBatch } from '#ledger/ledger.ts'
-import type { StoreNotice } from '#ledger/notices.ts'
+import type { MigrationObserver, StoreNotice } from '#ledger/notices.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
@@ -70,9 +70,9 @@ class Writer {
   /** Whether the marker has been written since the start. The first write is synchronous. */
   #hasMarker = false
 
-  constructor(file: SqliteFile) {
+  constructor(file: SqliteFile, observe: MigrationObserver) {
     this.#file = file
-    const writer = openWriter(file)
+    const writer = openWriter(file, { observe })
     this.opened = writer.opened
     this.notices = writer.notices
     this.#open = this.#begin(writer)
@@ -92,7 +92,7 @@ class Writer {
   /** Runs all requests in one transaction. Each one succeeds or fails by itself, but if the commit fails, all fail. */
   write(requests: readonly WriterRequest[]): readonly Reply[] {
     try {
-      this.#open ??= this.#begin(openWriter(this.#file, this.opened))
+      this.#open ??= this.#begin(openWriter(this.#file, { known: this.opened }))
       const { database, guard, walLimit } = this.#open
       guard.checkAgain()
       walLimit.beforeWriting()
@@ -203,7 +203,7 @@ const perform = (calls: WriterCalls, { method, args }: WriterRequest['call']): u
   (calls[method] as (...values: readonly unknown[]) => unknown)(...args)
 
 const { file, port } = workerData as WriterData
-const writer = new Writer(file)
+const writer = new Writer(file, (progress) => port.postMessage(progress))
 
 const rowsOf = ({ call }: WriterRequest): number => (call.method === 'append' ? call.args[0].priced.count : 1)
 

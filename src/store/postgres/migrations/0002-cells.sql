@@ -2,6 +2,16 @@
 -- Each statement is sent by itself and ends with a semicolon before an empty line. Foreign keys are added after a table is created,
 -- because on Citus both tables must be distributed first.
 
+-- Records are copied piece by piece afterwards: `copy-records.ts`. Without these tables, programs of older releases that are still
+-- running can neither write nor read usage.
+ALTER TABLE IF EXISTS usage_record RENAME TO usage_record_v1;
+
+ALTER TABLE IF EXISTS daily_total RENAME TO daily_total_v1;
+
+ALTER TABLE IF EXISTS daily_group_total RENAME TO daily_group_total_v1;
+
+ALTER TABLE IF EXISTS rate_card RENAME TO rate_card_v1;
+
 -- The mark before which nothing changes any more. Commands of an organization lock this row.
 CREATE TABLE IF NOT EXISTS account (
   organization_id text COLLATE "C" NOT NULL,
@@ -100,7 +110,7 @@ ALTER TABLE period_cell ADD CONSTRAINT period_cell_cell
 INSERT INTO installation (name, value) SELECT 'has_key', 'true' FROM api_key LIMIT 1
 ON CONFLICT (name) DO NOTHING;
 
-INSERT INTO installation (name, value) SELECT 'has_usage', 'true' FROM daily_total LIMIT 1
+INSERT INTO installation (name, value) SELECT 'has_usage', 'true' FROM daily_total_v1 LIMIT 1
 ON CONFLICT (name) DO NOTHING;
 
 -- The same as the statement in write-statement.ts, with the same order of locks. On Citus, the node that has the organization runs

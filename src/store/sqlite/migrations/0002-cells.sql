@@ -78,3 +78,9 @@ CREATE TABLE period_cell (
   credits_micros INTEGER NOT NULL,
   PRIMARY KEY (organization_id, period_start, cell_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Only a new, empty database has these tables here. The records of an older one are copied to a new file: `rebuild.ts`.
+DROP TABLE usage_record;
+DROP TABLE daily_total;
+DROP TABLE daily_group_total;
+DROP TABLE rate_card;
