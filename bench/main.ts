@@ -1,4 +1,5 @@
 /** `npm run bench` runs everything, `npm run bench -- NAME [sizes…]` one part; README.md lists the parts. */
+import { benchCells } from './cells.ts'
 import { benchContentDigest } from './content-digest.ts'
 import { benchDashboard } from './dashboard.ts'
 import { benchFastLane } from './fast-lane.ts'
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   intake: () => benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined),
   stream: () => benchStream(report, 1_000_000),
   reads: () => benchReads(report, sizesOr(1_000_000, 10_000_000)),
+  cells: () => benchCells(report, first ?? 1_000_000),
   readers: () => benchReaders(report, first ?? 300_000),
   dashboard: () => benchDashboard(report, sizesOr(110, 100_000)),
   'text-scan': () => benchTextScan(report),
