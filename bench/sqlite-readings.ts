@@ -39,6 +39,17 @@ export const benchSqliteReadings = async (report: Report, records: number): Prom
     'all lines': () => piecewise<PageRest>({ ...month, limit: records }, (rest) => reader.page(ORGANIZATION, rest)),
     'all lines of one member': () =>
       piecewise<PageRest>({ ...month, member: 'user-8', limit: records }, (rest) => reader.page(ORGANIZATION, rest)),
+    ...Object.fromEntries(
+      (['time', 'credits', 'id', 'member', 'report'] as const).flatMap((by) =>
+        [false, true].map((isDescending) => [
+          `a page of 1,000 lines by ${isDescending ? 'descending ' : ''}${by}`,
+          () =>
+            piecewise<PageRest>({ ...month, order: { by, isDescending }, limit: 1000 }, (rest) =>
+              reader.page(ORGANIZATION, rest),
+            ),
+        ]),
+      ),
+    ),
   }
   const rows = Object.entries(readings).map(([name, read]) => {
     read()
@@ -46,7 +57,7 @@ export const benchSqliteReadings = async (report: Report, records: number): Prom
     const pieces = all.flatMap(({ pieces }) => pieces).sort((one, other) => one - other)
     return [
       name,
-      (median(all.map(({ cpuMs }) => cpuMs)) / 1000).toFixed(2),
+      (median(all.map(({ cpuMs }) => cpuMs)) / 1000).toFixed(3),
       (pieces.length / ROUNDS).toFixed(0),
       median(pieces).toFixed(1),
       (pieces[Math.floor(pieces.length * 0.99)] ?? Number.NaN).toFixed(1),

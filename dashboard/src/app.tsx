@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ApiError } from 'copilot-credits-client'
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { Boundary, Reload } from './boundary.tsx'
 import { Chart } from './chart.tsx'
-import { type Overview, reconcile, useLines, useOverview, usePeriods } from './data.ts'
+import { type Overview, useLines, useOverview, usePeriods } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { Figures } from './figures.tsx'
 import { focusMain } from './focus.ts'
@@ -156,12 +156,6 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
   const periods = usePeriods(view.organization)
   const chosen = view.bar === undefined ? undefined : overview.bars[indexAt(overview.bars, Date.parse(view.bar))]
   const lines = useLines(view, overview, chosen)
-  const { lines: rows, isPaged, isComplete } = lines
-  const shown = useMemo(
-    () => reconcile(overview, { lines: rows, isPaged, isComplete }),
-    [overview, rows, isPaged, isComplete],
-  )
-  const shownBar = chosen && shown.bars[indexAt(shown.bars, chosen.from)]
   return (
     <div className={isBusy ? 'content busy' : 'content'}>
       {overview.session.source === 'bundled-sample' && (
@@ -173,9 +167,9 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
         </p>
       )}
       <UpstreamNotices overview={overview} />
-      <Figures range={view.range} organization={view.organization} overview={shown} periods={periods.data} />
-      <Chart group={view.group} overview={shown} chosen={shownBar} />
-      <UsageTable view={view} overview={shown} chosen={shownBar} {...lines} />
+      <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
+      <Chart group={view.group} overview={overview} chosen={chosen} />
+      <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
     </div>
   )
 }

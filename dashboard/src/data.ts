@@ -12,19 +12,7 @@ import { type Client, createClient, type Period, type Session, type Totals } fro
 import { useMemo } from 'react'
 import { isRunning, rangeBefore } from './comparison.ts'
 import { type BucketSize, count, nextDay, toMicros } from './format.ts'
-import {
-  type Bar,
-  barsOf,
-  bucketFor,
-  type FetchPlan,
-  fillBars,
-  fingerprintOf,
-  indexAt,
-  type Line,
-  lineOf,
-  planFetch,
-  sumOf,
-} from './usage.ts'
+import { type Bar, barsOf, bucketFor, type FetchPlan, type Line, lineOf, planFetch, sumOf } from './usage.ts'
 import type { View } from './view.ts'
 
 export const client: Client = createClient()
@@ -77,6 +65,8 @@ export type Overview = {
   readonly to: number
   readonly bucket: BucketSize
   readonly timeZone: string
+  /** Of the totals from which the bars are made. */
+  readonly version: string
   readonly bars: readonly Bar[]
   readonly messages: number
   readonly micros: number
@@ -98,21 +88,25 @@ export type Overview = {
 /** The session, and the figures and bars of the period or range. */
 export const useOverview = (view: View) => useQuery(overviewQuery(view))
 
+/** Grouped by member only if needed: one group per day, report and member can be very many. */
+const groupOf = ({ group, member }: View): string =>
+  group === 'member' || member !== undefined ? 'report,member' : 'report'
+
+const overviewKey = (view: View): QueryKey => ['overview', view.organization, view.period, view.range, groupOf(view)]
+
 const overviewQuery = (view: View) => {
   const { period, range, organization } = view
-  // Grouped by member only if needed: one group per day, report and member can be very many.
-  const group = view.group === 'member' || view.member !== undefined ? 'report,member' : 'report'
   return queryOptions({
-    queryKey: ['overview', organization, period, range, group],
+    queryKey: overviewKey(view),
     refetchInterval: ({ state: { data } }: { readonly state: { readonly data?: Overview | undefined } }) =>
       (period === 'current' && range === undefined) || (data !== undefined && isRunning(data))
         ? REFRESH_INTERVAL_MS
         : false,
     placeholderData: keepPreviousData,
-    // Comparing long listings is slow, and their fingerprints tell whether they differ.
+    // Comparing long listings is slow, and their versions tell whether they differ.
     structuralSharing: false,
     queryFn: async ({ signal, queryKey, client: queries }) => {
-      const overview = await fetchOverview(view, group, { signal })
+      const overview = await fetchOverview(view, { signal })
       const { bars, from, session, isListing } = overview
       forgetOtherOrganizations(queries, queryKey, session)
       const periods = queries.getQueryData<readonly Period[]>(['periods', organization])
@@ -123,7 +117,7 @@ const overviewQuery = (view: View) => {
       const plan = planFetch(bars, NO_FILTERS, undefined, LIMITS)
       const isWhole = overview.lines === undefined && plan.messages <= LINES_AT_ONCE
       // The table will need the lines: fetch them now, before anything is rendered.
-      if (isWhole) queries.prefetchQuery(linesQuery(plan, overview, organization))
+      if (isWhole) queries.prefetchQuery(linesQuery(view, plan, overview))
       return overview
     },
   })
@@ -144,25 +138,27 @@ const forgetOtherOrganizations = (queries: QueryClient, own: QueryKey, { organiz
   queries.resetQueries({ predicate: ({ queryKey: [name] }) => isKept(name) })
 }
 
-const fetchOverview = async (view: View, group: string, call: Call): Promise<Overview> => {
+const fetchTotals = (view: View, bucket: BucketSize, call: Call): Promise<Totals> =>
+  client.totals(
+    { organization: view.organization, group_by: groupOf(view), ...rangeQueryOf(view), bucket, limit: 400 },
+    call,
+  )
+
+const fetchOverview = async (view: View, call: Call): Promise<Overview> => {
   const { organization, range } = view
-  const query = { organization, group_by: group } as const
-  const rangeQuery = rangeQueryOf(view)
   const bucket = range === undefined ? 'day' : bucketFor(Date.parse(nextDay(range.to)) - Date.parse(range.from))
   // Requested together, because nearly every view needs all three.
   const [session, totals, members] = await Promise.all([
     client.session({ organization }, call),
-    client.totals({ ...query, ...rangeQuery, bucket, limit: 400 }, call),
-    membersOf({ organization, ...rangeQuery }, call),
+    fetchTotals(view, bucket, call),
+    membersOf({ organization, ...rangeQueryOf(view) }, call),
   ])
   const isCurrent = view.period === 'current' && range === undefined
   if (session.source === 'upstream' && session.organization.id === 'default' && isCurrent) {
-    return overviewOfListing(session, totals, group, call)
+    return overviewOfListing(view, session, totals, call)
   }
-  const bars = barsOf(totals)
   return {
-    ...overviewOf(session, totals.time_zone, bars, bucket),
-    ...upstreamDifferencesOf(totals),
+    ...overviewOf(session, totals, bucket),
     members,
     lines: undefined,
     isListing: false,
@@ -171,42 +167,40 @@ const fetchOverview = async (view: View, group: string, call: Call): Promise<Ove
   }
 }
 
-const overviewOf = (session: Session, timeZone: string, bars: readonly Bar[], bucket: BucketSize) => ({
-  session,
-  from: bars.at(0)?.from ?? 0,
-  to: bars.at(-1)?.to ?? 0,
-  bucket,
-  timeZone,
-  bars,
-  ...sumOf(bars),
-})
+const overviewOf = (session: Session, totals: Totals, bucket: BucketSize) => {
+  const bars = barsOf(totals)
+  return {
+    session,
+    from: bars.at(0)?.from ?? 0,
+    to: bars.at(-1)?.to ?? 0,
+    bucket,
+    timeZone: totals.time_zone,
+    version: totals.version,
+    bars,
+    ...sumOf(bars),
+    ...upstreamDifferencesOf(totals),
+  }
+}
 
 /** The upstream's listing is the current period, whatever the calendar says. All its lines are fetched. */
-const overviewOfListing = async (session: Session, early: Totals, group: string, call: Call): Promise<Overview> => {
+const overviewOfListing = async (view: View, session: Session, early: Totals, call: Call): Promise<Overview> => {
   const bucket = bucketFor(spanOf(early))
-  const lines: Line[] = []
-  for await (const line of client.usage({ period: 'current', limit: LINES_A_PAGE }, call)) lines.push(lineOf(line))
-  const isWithin = (totals: Totals): boolean => {
-    const bars = barsOf(totals)
-    return lines.every(({ at }) => indexAt(bars, at) >= 0)
-  }
-  // The listing may have grown past the totals' last bucket in between.
-  const isFitting = bucket === 'day' && isWithin(early)
-  const totals = isFitting
-    ? early
-    : await client.totals({ period: 'current', bucket, limit: 400, group_by: group }, call)
-  const { listing, time_zone: zone } = totals
-  const asOf = listing === undefined ? Date.now() : Date.parse(listing.as_of)
-  const overview = overviewOf(session, zone, fillBars(barsOf(totals), lines), bucket)
+  const first = bucket === 'day' ? early : await fetchTotals(view, bucket, call)
+  const { totals, lines } = await fetchAgreeing(
+    first,
+    () => fetchTotals(view, bucket, call),
+    () => fetchLines([{ period: 'current' }], undefined, call),
+  )
+  const { listing } = totals
+  const overview = overviewOf(session, totals, bucket)
   const now = Date.parse(session.time)
   return {
     ...overview,
-    ...upstreamDifferencesOf(totals),
     members: [...new Set(lines.flatMap(({ member }) => member ?? []))],
     lines,
     isListing: !(overview.from <= now && now < overview.to && overview.to - overview.from < PERIOD_MAX_MS),
     isStale: listing?.stale === true,
-    asOf,
+    asOf: listing === undefined ? Date.now() : Date.parse(listing.as_of),
   }
 }
 
@@ -248,7 +242,7 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
   const plan = useMemo(() => planFetch(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
   const isPaged = own === undefined && plan.messages > LINES_AT_ONCE
   const key = linesKey(plan, overview)
-  const query = useMemo(() => linesQuery(plan, overview, organization), [plan, overview, organization])
+  const query = useMemo(() => linesQuery(view, plan, overview), [view, plan, overview])
   const whole = useQuery({
     ...query,
     enabled: own === undefined && !isPaged,
@@ -307,22 +301,6 @@ const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization:
   return lines
 }
 
-/**
- * Figures, bars and rows must show the same moment. If the lines are newer than the totals, the bars are computed from the
- * lines. Returns the same overview if they agree.
- */
-export const reconcile = (
-  overview: Overview,
-  { lines, isPaged, isComplete }: Pick<Lines, 'lines' | 'isPaged' | 'isComplete'>,
-): Overview => {
-  // Above the limit, the lines may be only those that match the filters, while the totals count all.
-  if (isPaged || !isComplete || overview.lines !== undefined || overview.messages > LINES_AT_ONCE) return overview
-  const micros = lines.reduce((sum, line) => sum + line.micros, 0)
-  if (lines.length === overview.messages && micros === overview.micros) return overview
-  const bars = fillBars(overview.bars, lines)
-  return { ...overview, bars, ...sumOf(bars) }
-}
-
 const NO_LINES: readonly Line[] = []
 const NO_FILTERS = { report: undefined, member: undefined }
 
@@ -334,45 +312,103 @@ const linesKey = ({ filter, slices }: FetchPlan, { session }: Overview): QueryKe
   slices.at(-1)?.to,
 ]
 
-type FetchedLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
+type KnownLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
 
-/** Keyed by the bars' fingerprint: while the bars stay the same, so do the lines, and only a refresh fetches them again. */
-const linesQuery = (plan: FetchPlan, overview: Overview, organization: string | undefined) => {
+/** Keyed by the version of the totals: as long as that is the same, so are the lines. */
+const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
   const key = linesKey(plan, overview)
   return queryOptions({
-    queryKey: [...key, 'whole', fingerprintOf(overview.bars)],
-    staleTime: ({ state }: { readonly state: { readonly data?: FetchedLines | undefined } }) =>
+    queryKey: [...key, 'whole', overview.version],
+    staleTime: ({ state }: { readonly state: { readonly data?: KnownLines | undefined } }) =>
       state.data?.isComplete === true ? Number.POSITIVE_INFINITY : 0,
     structuralSharing: false,
-    queryFn: ({ signal, queryKey, client: queries }) => {
-      const cached = queries.getQueriesData<FetchedLines>({ queryKey: [...key, 'whole'] })
+    queryFn: async ({ signal, queryKey, client: queries }): Promise<KnownLines> => {
+      const { organization } = view
+      const cached = queries.getQueriesData<KnownLines>({ queryKey: [...key, 'whole'] })
       const isCached = cached.some(([, data]) => data?.isComplete === true)
       // Shows the first part only if no complete older lines can be shown instead.
-      return fetchLines(plan, organization, { signal }, (lines) => {
-        if (!isCached) queries.setQueryData<FetchedLines>(queryKey, { lines, isComplete: false })
+      const show = (lines: readonly Line[]): void => {
+        if (!isCached) queries.setQueryData<KnownLines>(queryKey, { lines, isComplete: false })
+      }
+      const { totals, lines, isAgreed } = await fetchAgreeing(
+        overview,
+        async () => newer(overview, await fetchTotals(view, overview.bucket, { signal })),
+        ({ bars, version }) => {
+          const { slices, filter } = planFetch(bars, NO_FILTERS, undefined, LIMITS)
+          const whole = { organization, ...filter }
+          return fetchLines(
+            slices.map((slice) => ({ ...whole, ...slice })),
+            version,
+            { signal },
+            show,
+          )
+        },
+      )
+      if (totals === overview || !isAgreed) return { lines, isComplete: true }
+      queries.setQueryData<KnownLines>([...key, 'whole', totals.version], { lines, isComplete: true })
+      queries.setQueryData<Overview>(overviewKey(view), totals)
+      queries.invalidateQueries({
+        queryKey: overviewKey(view).slice(0, -1),
+        predicate: ({ queryHash }) => queryHash !== hashKey(overviewKey(view)),
       })
+      return { lines, isComplete: false }
     },
   })
 }
 
-/** Fetches several slices at once, so that the service reads one while another is in transit. Shows the first page early. */
+const newer = (overview: Overview, totals: Totals): Overview => ({
+  ...overview,
+  ...overviewOf(overview.session, totals, overview.bucket),
+  asOf: Date.now(),
+})
+
+/**
+ * Figures, bars and rows must show the same moment: fetches lines of the version of the totals. If usage changes meanwhile, the
+ * older of the two is fetched again. Gives up if usage keeps changing faster than it can be fetched.
+ */
+const fetchAgreeing = async <T extends { readonly version: string }>(
+  first: T,
+  fetchNewer: () => Promise<T>,
+  fetchLinesOf: (totals: T) => Promise<FetchedLines>,
+): Promise<{ readonly totals: T; readonly lines: readonly Line[]; readonly isAgreed: boolean }> => {
+  let totals = first
+  for (let round = 1; ; round++) {
+    const { lines, version } = await fetchLinesOf(totals)
+    if (version !== totals.version && round < ROUNDS_MAX) totals = await fetchNewer()
+    const isAgreed = version === totals.version
+    if (isAgreed || round === ROUNDS_MAX) return { totals, lines, isAgreed }
+  }
+}
+
+const ROUNDS_MAX = 3
+
+type LinesQuery = RangeQuery & { readonly organization?: string | undefined }
+
+/** `version` is that of all the lines; absent if usage changed while they were fetched. */
+type FetchedLines = { readonly lines: readonly Line[]; readonly version: string | undefined }
+
+/**
+ * Fetches several slices at once, so that the service reads one while another is in transit. Shows the first page early. Slices
+ * have versions of their own, so the lines are of the version `since` if the whole range still is in the end.
+ */
 const fetchLines = async (
-  { slices, filter }: FetchPlan,
-  organization: string | undefined,
+  slices: readonly LinesQuery[],
+  since: string | undefined,
   call: Call,
-  show: (lines: readonly Line[]) => void,
+  show: (lines: readonly Line[]) => void = () => {},
 ): Promise<FetchedLines> => {
   const parts: (readonly Line[] | undefined)[] = slices.map(() => undefined)
+  const versions = new Set<string | undefined>()
   let next = 0
   const work = async (): Promise<void> => {
     for (let at = next++; at < slices.length; at = next++) {
       const lines: Line[] = []
-      const query = { organization, ...filter, ...slices[at] }
       let cursor: string | undefined
       do {
         const limit = at === 0 && cursor === undefined && slices.length > 1 ? FIRST_LINES : LINES_A_PAGE
-        const page = await client.usagePage({ ...query, limit, cursor }, call)
+        const page = await client.usagePage({ ...slices[at], limit, cursor }, call)
         for (const line of page.usage) lines.push(lineOf(line))
+        if (slices.length === 1) versions.add(page.version)
         cursor = page.next_cursor
         if (at === 0 && cursor !== undefined) show([...lines])
       } while (cursor !== undefined)
@@ -380,7 +416,13 @@ const fetchLines = async (
     }
   }
   await Promise.all(Array.from({ length: Math.min(PAGES_AT_ONCE, slices.length) }, work))
-  return { lines: parts.flatMap((part) => part ?? []), isComplete: true }
+  if (slices.length !== 1) {
+    versions.add(since)
+    const whole = { ...slices[0], to: slices.at(-1)?.to }
+    versions.add((await client.usagePage({ ...whole, limit: 1 }, call)).version)
+  }
+  const [version] = versions.size === 1 ? versions : []
+  return { lines: parts.flatMap((part) => part ?? []), version }
 }
 
 export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
-import { type Bar, bucketFor, fillBars, fingerprintOf, indexAt, type Line, planFetch, sumOf } from './usage.ts'
+import { type Bar, bucketFor, indexAt, planFetch, sumOf } from './usage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -23,27 +22,6 @@ test('finds the bar that starts at or before an instant and ends after it, or no
     [-1, 0, 0, 1, 2, -1],
   )
   assert.equal(indexAt([], 0), -1)
-})
-
-test('fills bars with every line on its day, and the parts of each bar add up', () => {
-  const line = fc.record({
-    at: fc.nat(5 * DAY - 1),
-    report: fc.option(fc.constantFrom('a', 'b'), { nil: undefined }),
-    member: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }),
-    micros: fc.nat(),
-  })
-  fc.assert(
-    fc.property(fc.array(line), (some) => {
-      const lines: readonly Line[] = some.map((each, id) => ({ ...each, id, timestamp: '' }))
-      const bars = fillBars(emptyBars(5), lines)
-      assert.deepEqual(sumOf(bars), sumOf(lines.map(({ micros }) => ({ messages: 1, micros }))))
-      for (const bar of bars) {
-        const own = lines.filter(({ at }) => at >= bar.from && at < bar.to)
-        assert.equal(bar.messages, own.length)
-        assert.deepEqual(sumOf(bar.parts), { messages: bar.messages, micros: bar.micros })
-      }
-    }),
-  )
 })
 
 const partOf = (report: string | undefined, member: string | undefined, messages: number) => ({
@@ -95,19 +73,4 @@ test('fetches only the lines that match the filters above the limit, as far as t
     parts: [...bar.parts, { ...partOf('Lease', 'ada', 0), reportId: 'other' }],
   }))
   assert.deepEqual(planFetch(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
-})
-
-test('a fingerprint changes with the usage of a day, and not with the grouping of the totals', () => {
-  const withoutMembers = bars.map((bar) => ({
-    ...bar,
-    parts: [partOf('Lease', undefined, 10), partOf(undefined, undefined, 50)],
-  }))
-  assert.equal(fingerprintOf(bars), fingerprintOf(withoutMembers))
-  const otherReport = bars.map((bar) => ({
-    ...bar,
-    parts: [partOf('Lease', undefined, 11), partOf(undefined, undefined, 49)],
-  }))
-  assert.notEqual(fingerprintOf(bars), fingerprintOf(otherReport))
-  const moved = bars.map((bar, at) => ({ ...bar, micros: bar.micros + (at === 0 ? 1 : at === 1 ? -1 : 0) }))
-  assert.notEqual(fingerprintOf(bars), fingerprintOf(moved))
 })

@@ -66,21 +66,6 @@ export const barsOf = ({ buckets }: Totals): readonly Bar[] =>
     })),
   }))
 
-/** The same bars with the lines' usage in place of their own. Every line must lie in a bar. */
-export const fillBars = (bars: readonly Bar[], lines: readonly Line[]): readonly Bar[] => {
-  const filled = bars.map(({ from, to }) => ({ from, to, messages: 0, micros: 0, parts: new Map<string, Part>() }))
-  for (const { at, report, member, micros } of lines) {
-    const bar = filled[indexAt(bars, at)]
-    if (bar === undefined) continue
-    bar.messages++
-    bar.micros += micros
-    const key = JSON.stringify([report, member])
-    const part = bar.parts.get(key) ?? { report, reportId: undefined, member, messages: 0, micros: 0 }
-    bar.parts.set(key, { ...part, messages: part.messages + 1, micros: part.micros + micros })
-  }
-  return filled.map((bar) => ({ ...bar, parts: [...bar.parts.values()] }))
-}
-
 /** The index of the bar that contains an instant, or -1. */
 export const indexAt = (bars: readonly Bar[], at: number): number => {
   let [low, high] = [0, bars.length]
@@ -97,24 +82,6 @@ export const sumOf = (parts: readonly { readonly messages: number; readonly micr
   messages: parts.reduce((sum, part) => sum + part.messages, 0),
   micros: parts.reduce((sum, part) => sum + part.micros, 0),
 })
-
-/** A hash of the usage in the bars. While it stays the same, the lines are not fetched again. */
-export const fingerprintOf = (bars: readonly Bar[]): number => {
-  let print = 0
-  const add = (value: number): void => {
-    print = (Math.imul(print, 31) + value) | 0
-  }
-  for (const { from, messages, micros, parts } of bars) {
-    for (const value of [from % 2 ** 31, messages, micros % 2 ** 31]) add(value)
-    // Parts are summed by report, as the same usage has more parts when it is grouped by member.
-    const reports = Map.groupBy(parts, ({ reportId, report }) => reportId ?? report ?? '')
-    for (const [, own] of [...reports].sort(([one], [other]) => (one < other ? -1 : 1))) {
-      const sum = sumOf(own)
-      for (const value of [sum.messages, sum.micros % 2 ** 31]) add(value)
-    }
-  }
-  return print
-}
 
 type RangeQuery = { readonly from: string; readonly to: string }
 

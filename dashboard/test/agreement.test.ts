@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { type Running, startService } from '../../test/harness.ts'
+import { type Running, send, startCopilot, startService } from '../../test/harness.ts'
 import { launchBrowser, noBrowser, openPage } from './browser.ts'
 import {
   allIds,
+  allRows,
   assertShows,
   callService,
   figure,
@@ -129,6 +130,45 @@ test('a message that arrives between the totals and the lines counts in both', {
   await settled(page)
   await assertShows(page, await linesOf(service.url, '?period=2024-05'))
   assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
+})
+
+test('a message that arrives while several slices of lines load counts everywhere', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  const messages = Array.from({ length: 12_000 }, (_, id) =>
+    messageAt(id, `2024-05-${String((id % 30) + 1).padStart(2, '0')}T08:00:00Z`),
+  )
+  await report(service.url, messages.slice(0, 6000))
+  await report(service.url, messages.slice(6000))
+  await using opened = await openPage(browser, 'about:blank')
+  const { page } = opened
+  const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
+  await page.goto(`${service.url}/?period=2024-05`)
+  await sumShown(page).filter({ hasText: '200 messages' }).waitFor()
+  await report(service.url, [messageAt(12_000, '2024-05-01T09:00:00Z', 5)])
+  rest.release()
+  await sumShown(page).filter({ hasText: '12,001 messages' }).waitFor()
+  await settled(page)
+  await assertShows(page, await linesOf(service.url, '?period=2024-05'))
+})
+
+test('an amendment that leaves every sum as it was shows in the rows', { skip: noBrowser }, async () => {
+  const timestamp = new Date().toJSON()
+  const texts = ['a a', 'a a a a a a a a a a']
+  const listed = () => texts.map((text, at) => ({ id: at + 1, text, timestamp }))
+  await using upstream = await startCopilot({ listing: (_, response) => send(response, 200, { messages: listed() }) })
+  await using service = await startService({ UPSTREAM_URL: upstream.url })
+  await using opened = await openWithClock(`${service.url}/?period=${timestamp.slice(0, 7)}`)
+  const { page } = opened
+  await settled(page)
+  const before = (await allRows(page)).map(({ credits }) => credits)
+  texts.reverse()
+  await minuteLater(page)
+  await page.locator('[data-row="0"] .c-credits', { hasText: before[1] ?? '' }).waitFor()
+  assert.deepEqual(
+    (await allRows(page)).map(({ credits }) => credits),
+    before.toReversed(),
+  )
+  await assertShows(page, await linesOf(service.url, ''))
 })
 
 describe('each minute the dashboard', { skip: noBrowser }, () => {
