@@ -1,7 +1,7 @@
 /** The ledger as simple as possible, with no regard for speed: maps in memory, and totals computed on demand. */
-import type { AppendBatch, AppendOutcome, Dimension } from '../src/ledger/ledger.ts'
+import type { AppendBatch, AppendOutcome } from '../src/ledger/ledger.ts'
 import { pricedAt } from '../src/ledger/priced-batch.ts'
-import { isSameCell } from '../src/model/cell.ts'
+import { type Dimension, isSameCell } from '../src/model/cell.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
 

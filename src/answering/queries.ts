@@ -3,8 +3,9 @@ import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { DayTotal, Dimension, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import type { DayTotal, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
+import { type CellFilter, type Dimension, groupKey } from '#model/cell.ts'
 import type { Charge } from '#model/charge.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
@@ -61,10 +62,7 @@ export type Provenance = {
 export type NotListed = Pick<Provenance, 'notListed'>
 
 /** Finds it for a range, as of the moment of the view. */
-export type FindProvenance = (
-  view: LedgerView,
-  query: Range & Pick<PageQuery, 'member' | 'reportId'>,
-) => Promise<Provenance>
+export type FindProvenance = (view: LedgerView, query: Range & CellFilter) => Promise<Provenance>
 
 export type Queries = ReturnType<typeof createQueries>
 
@@ -90,7 +88,7 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
   const answer = async <T extends object>(
     view: LedgerView,
     { calendar }: Organization,
-    query: Range & Pick<PageQuery, 'member' | 'reportId'>,
+    query: Range & CellFilter,
     { knows }: Asking,
     read: () => Promise<T>,
   ): Promise<Versioned<T & Provenance>> => {
@@ -321,7 +319,7 @@ const totalsOf = async (
   ])
   return buckets.map(({ from, to }, index) => {
     const own = piecesOfEach[index]?.flatMap((piece) => totals.get(piece) ?? []) ?? []
-    return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own) }
+    return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own, group) }
   })
 }
 
@@ -389,7 +387,7 @@ const sumOf = (totals: readonly GroupTotal[]): { readonly messages: number; read
   credits: creditsSum(totals.reduce((sum, { credits }) => sum + credits, 0n)),
 })
 
-const mergeGroups = (totals: readonly GroupTotal[]): readonly GroupTotal[] => {
-  const byKey = Map.groupBy(totals, ({ reportId, member }) => JSON.stringify([reportId ?? null, member ?? null]))
+const mergeGroups = (totals: readonly GroupTotal[], group: readonly Dimension[]): readonly GroupTotal[] => {
+  const byKey = Map.groupBy(totals, (total) => groupKey(total, group))
   return [...byKey.values()].map((same) => ({ ...same.at(-1), ...sumOf(same) }))
 }

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
-import type { DayTotal, Dimension, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
-import { type Cell, isSameCell } from '#model/cell.ts'
+import type { DayTotal, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
+import { type Cell, type Dimension, groupKey, groupOf, isMeant, isSameCell } from '#model/cell.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import { compareIds, compareLines, type LineOrder, TIME_ORDER } from '#model/line-order.ts'
 import { type BillingCalendar, CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
@@ -104,19 +104,14 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
   }
 
   return {
-    page: async ({ from, to, member, reportId, order = TIME_ORDER, after, limit }) => {
+    page: async ({ from, to, order = TIME_ORDER, after, limit, ...filter }) => {
       const charges = inOrder(listing, order)
       const compare = compareLines(order)
       const start = after === undefined ? 0 : firstThat(charges, (charge) => compare(charge, after) > 0)
       const found: Priced[] = []
       for (let index = start; index < charges.length && found.length < limit; index++) {
         const charge = charges[index]
-        const isWanted =
-          charge !== undefined &&
-          charge.at >= from &&
-          charge.at < to &&
-          (member === undefined || charge.cell.member === member) &&
-          (reportId === undefined || String(charge.cell.reportId ?? '') === String(reportId))
+        const isWanted = charge !== undefined && charge.at >= from && charge.at < to && isMeant(charge.cell, filter)
         if (isWanted) found.push(charge)
         if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }
@@ -197,8 +192,8 @@ const createSums = (group: readonly Dimension[], dayOf: (at: EpochMs) => EpochMs
 
   return {
     add: ({ at, cell, credits }) => {
-      const { reportId, reportName, member } = cell
-      const key = group.map((by) => (by === 'report' ? String(reportId ?? '') : (member ?? ''))).join('\u0000')
+      const { reportName } = cell
+      const key = groupKey(cell, group)
       const sum = sums.get(key) ?? { of: cell, messages: 0, credits: 0n }
       sums.set(key, sum)
       sum.messages++
@@ -208,22 +203,11 @@ const createSums = (group: readonly Dimension[], dayOf: (at: EpochMs) => EpochMs
     totals: () =>
       [...sums]
         .sort(([one], [other]) => compareIds(one, other))
-        .map(
-          ([
-            key,
-            {
-              of: { reportId, member },
-              messages,
-              credits,
-            },
-          ]) => ({
-            ...(group.includes('report') &&
-              reportId !== undefined && { reportId, reportName: names.get(key)?.name ?? '' }),
-            ...(group.includes('member') && member !== undefined && { member }),
-            messages,
-            credits: creditsSum(credits),
-          }),
-        ),
+        .map(([key, { of, messages, credits }]) => {
+          const name = names.get(key)?.name
+          const cell = name === undefined ? of : { ...of, reportName: name }
+          return { ...groupOf(cell, group), messages, credits: creditsSum(credits) }
+        }),
   }
 }
 

@@ -5,9 +5,9 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
-import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import type { LedgerView, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
-import { isSameCell } from '#model/cell.ts'
+import { type CellFilter, isMeant, isSameCell } from '#model/cell.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
@@ -44,19 +44,11 @@ export const idsNotListed = ({ notListed }: Comparison, { from, to }: Range): re
   notListed.filter(({ at }) => at >= from && at < to).map(({ messageId }) => messageId)
 
 /** Sums up a range, optionally of one member or report. */
-export const notListedIn = (
-  { notListed }: Comparison,
-  { from, to, member, reportId }: Range & Pick<PageQuery, 'member' | 'reportId'>,
-): UsageSum => {
+export const notListedIn = ({ notListed }: Comparison, { from, to, ...filter }: Range & CellFilter): UsageSum => {
   let messages = 0
   let credits = 0n
   for (const line of notListed) {
-    const matches =
-      line.at >= from &&
-      line.at < to &&
-      (member === undefined || line.cell.member === member) &&
-      (reportId === undefined || String(line.cell.reportId ?? '') === String(reportId))
-    if (!matches) continue
+    if (line.at < from || line.at >= to || !isMeant(line.cell, filter)) continue
     messages++
     credits += BigInt(line.credits)
   }

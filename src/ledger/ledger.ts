@@ -6,6 +6,7 @@
  * When a method that writes resolves, its changes are committed and synced. A method that fails throws StoreError, and
  * repeating the call counts nothing twice.
  */
+import type { CellFilter, Dimension, Grouped } from '#model/cell.ts'
 import type { Credits, CreditsSum } from '#model/credits.ts'
 import type { LineOrder, PagePosition } from '#model/line-order.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
@@ -92,32 +93,24 @@ export type LedgerView = {
 
 export type Range = { readonly from: EpochMs; readonly to: EpochMs }
 
-export type PageQuery = Range & {
-  readonly member?: string
-  readonly reportId?: Id
-  /** By time, if absent. */
-  readonly order?: LineOrder
-  /** The last line of the previous page. */
-  readonly after?: PagePosition
-  readonly limit: number
-}
-
-export const DIMENSIONS = ['report', 'member'] as const
-/** What totals can be grouped by. */
-export type Dimension = (typeof DIMENSIONS)[number]
+export type PageQuery = Range &
+  CellFilter & {
+    /** By time, if absent. */
+    readonly order?: LineOrder
+    /** The last line of the previous page. */
+    readonly after?: PagePosition
+    readonly limit: number
+  }
 
 export type GroupedRange = Range & { readonly group: readonly Dimension[] }
 
 export type RangeTotalsQuery = { readonly ranges: readonly Range[]; readonly group: readonly Dimension[] }
 
 /**
- * `reportId` and `member` are present if the totals are grouped by them and the messages have one. `reportName` is the report's
- * name on its latest day; of several on that day, the greatest by code point.
+ * The dimensions are present if the totals are grouped by them and the messages have one. `reportName` is the report's name on its
+ * latest day; of several on that day, the greatest by code point.
  */
-export type GroupTotal = {
-  readonly reportId?: Id
-  readonly reportName?: string
-  readonly member?: string
+export type GroupTotal = Grouped & {
   readonly messages: number
   readonly credits: CreditsSum
 }

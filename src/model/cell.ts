@@ -21,6 +21,39 @@ export const isSameCell = (one: Cell, other: Cell): boolean =>
     one.reportName === other.reportName &&
     one.rateCard === other.rateCard)
 
+/** What totals can be grouped by. The name of a report comes with its id. */
+export const DIMENSIONS = ['report', 'member'] as const
+export type Dimension = (typeof DIMENSIONS)[number]
+
+/** The dimensions of a group of cells: those that it is grouped by and has. */
+export type Grouped = Omit<Cell, 'rateCard'>
+
+const TEXT_OF: { readonly [D in Dimension]: (cell: Grouped) => string } = {
+  report: ({ reportId }) => (reportId === undefined ? '' : String(reportId)),
+  member: ({ member }) => member ?? '',
+}
+
+const PART_OF: { readonly [D in Dimension]: (cell: Grouped) => Grouped } = {
+  report: ({ reportId, reportName = '' }) => (reportId === undefined ? {} : { reportId, reportName }),
+  member: ({ member }) => (member === undefined ? {} : { member }),
+}
+
+/** Equal for the cells of one group; sorted by it, groups are in the order of their dimensions. */
+export const groupKey = (cell: Grouped, group: readonly Dimension[]): string =>
+  group.map((dimension) => TEXT_OF[dimension](cell)).join('\u0000')
+
+export const groupOf = (cell: Grouped, group: readonly Dimension[]): Grouped =>
+  Object.assign({}, ...group.map((dimension) => PART_OF[dimension](cell)))
+
+/** Which cells are meant: all, or those of a member, of a report, or of both. */
+export type CellFilter = Pick<Cell, 'member' | 'reportId'>
+
+export const isFilter = ({ member, reportId }: CellFilter): boolean => member !== undefined || reportId !== undefined
+
+export const isMeant = (cell: Cell, { member, reportId }: CellFilter): boolean =>
+  (member === undefined || cell.member === member) &&
+  (reportId === undefined || String(cell.reportId ?? '') === String(reportId))
+
 /** Returns the cell of a member and report. Equal cells are the same object, as long as no more than `REMEMBERED_MAX` are in use. */
 export const createCells = (
   rateCard: string,

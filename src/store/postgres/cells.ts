@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { ClientBase } from 'pg'
 import type { Cell } from '#model/cell.ts'
-import { type CellColumns, cellColumns, toCell } from '../shared/rows.ts'
+import { CELL_COLUMNS, cellValues, toCell } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { bigints, texts } from './binary-arrays.ts'
 
@@ -27,7 +27,7 @@ export class Cells {
     if (known === undefined) return undefined
     const ids: bigint[] = []
     for (const cell of cells) {
-      const id = known.get(keyOf(cellColumns(cell)))
+      const id = known.get(keyOf(cellValues(cell)))
       if (id === undefined) return undefined
       ids.push(id)
     }
@@ -37,11 +37,11 @@ export class Cells {
   /** The same, after asking the database about those that are not remembered. Adds those that are new to it. */
   async learn(client: ClientBase, organizationId: string, cells: readonly Cell[]): Promise<readonly bigint[]> {
     const known = this.#ids.get(organizationId)
-    const columns = cells.map(cellColumns)
-    const unknown = new Map(columns.map((each) => [keyOf(each), each] as const).filter(([key]) => !known?.has(key)))
+    const values = cells.map(cellValues)
+    const unknown = new Map(values.map((each) => [keyOf(each), each] as const).filter(([key]) => !known?.has(key)))
     const learned = await findOrAdd(client, organizationId, unknown)
     this.#remember(organizationId, learned)
-    return columns.map((each) => (learned.get(keyOf(each)) ?? known?.get(keyOf(each))) as bigint)
+    return values.map((each) => (learned.get(keyOf(each)) ?? known?.get(keyOf(each))) as bigint)
   }
 
   /** Returns a function that finds the cell of each of the rows. `query` has the organization as its first value. */
@@ -85,7 +85,7 @@ export class Cells {
   }
 }
 
-const keyOf = (columns: CellColumns): string => columns.join('\u0000')
+const keyOf = (values: readonly string[]): string => values.join('\u0000')
 
 /**
  * Finds or adds cells. If a cell's id is taken by another cell, its next id is tried: the hash with another salt. Any process
@@ -94,16 +94,14 @@ const keyOf = (columns: CellColumns): string => columns.join('\u0000')
 const findOrAdd = async (
   client: ClientBase,
   organizationId: string,
-  cells: ReadonlyMap<string, CellColumns>,
+  cells: ReadonlyMap<string, readonly string[]>,
 ): Promise<ReadonlyMap<string, bigint>> => {
   const found = new Map<string, bigint>()
-  let left = [...cells].map(([key, columns]) => ({ key, columns, salt: 0, id: hashOf(key, 0) }))
+  let left = [...cells].map(([key, values]) => ({ key, values, salt: 0, id: hashOf(key, 0) }))
   while (left.length > 0) {
     const wanted = left.toSorted((one, other) => (one.id < other.id ? -1 : 1))
     const { rows } = await client.query(SELECT, [organizationId, bigints(wanted.map(({ id }) => id))])
-    const holders = new Map(
-      rows.map((row) => [BigInt(row.cell_id), keyOf([row.report_id, row.report_name, row.member, row.rate_card])]),
-    )
+    const holders = new Map(rows.map((row) => [BigInt(row.cell_id), keyOf(CELL_COLUMNS.map((column) => row[column]))]))
     const missing = wanted.filter(({ id }) => !holders.has(id))
     if (missing.length > 0) await client.query(INSERT, [organizationId, ...valuesOf(missing)])
     left = []
@@ -118,23 +116,25 @@ const findOrAdd = async (
   return found
 }
 
-type Wanted = { readonly columns: CellColumns; readonly id: bigint }
+type Wanted = { readonly values: readonly string[]; readonly id: bigint }
 
 const valuesOf = (wanted: readonly Wanted[]): readonly Buffer[] => [
   bigints(wanted.map(({ id }) => id)),
-  ...([0, 1, 2, 3] as const).map((column) => texts(wanted.map(({ columns }) => columns[column]))),
+  ...CELL_COLUMNS.map((_, index) => texts(wanted.map(({ values }) => values[index]))),
 ]
 
+const COLUMNS = CELL_COLUMNS.join(', ')
+
 const SELECT = `
-  SELECT cell_id, report_id, report_name, member, rate_card FROM cell
+  SELECT cell_id, ${COLUMNS} FROM cell
   WHERE organization_id = $1 AND cell_id = ANY($2::bigint[])`
 
 /** In order of ids, so that processes that add the same cells wait for each other and do not deadlock. */
 const INSERT = `
-  INSERT INTO cell (organization_id, cell_id, report_id, report_name, member, rate_card)
-  SELECT $1, cell_id, report_id, report_name, member, rate_card
-  FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS input (cell_id, report_id, report_name, member, rate_card)
+  INSERT INTO cell (organization_id, cell_id, ${COLUMNS})
+  SELECT $1, cell_id, ${COLUMNS}
+  FROM unnest($2::bigint[], ${CELL_COLUMNS.map((_, index) => `$${index + 3}::text[]`).join(', ')})
+    AS input (cell_id, ${COLUMNS})
   ON CONFLICT (organization_id, cell_id) DO NOTHING`
 
 /** 63 bits, so that the id is positive. */

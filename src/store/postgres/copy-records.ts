@@ -9,7 +9,7 @@ import type { MigrationObserver } from '#ledger/notices.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { findOrganization } from '../shared/catalogue.ts'
-import { cellColumns, toCell } from '../shared/rows.ts'
+import { cellValues, toCell } from '../shared/rows.ts'
 import { runStepsAsync } from '../shared/steps.ts'
 import { bigints, texts } from './binary-arrays.ts'
 import { Cells } from './cells.ts'
@@ -90,7 +90,7 @@ const copyPiece = async (
   )
   const found = rows.map(toCell)
   const ids = await cells.learn(client, organizationId, found)
-  const columns = found.map(cellColumns)
+  const columns = found.map(cellValues)
   const parameter = (index: number): string => `$${range.length + 1 + index}`
   const { rowCount } = await client.query(
     `INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,

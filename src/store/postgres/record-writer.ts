@@ -4,7 +4,7 @@ import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import { toCell, wholeNumber } from '../shared/rows.ts'
+import { CELL_COLUMNS, toCell, wholeNumber } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { Cells } from './cells.ts'
 import { type Connection, codeOf, NotYetVisible, UNIQUE_VIOLATION } from './connection.ts'
@@ -158,7 +158,7 @@ export class RecordWriter {
  * statistics of the organization, it would read all records of it.
  */
 const HELD = `
-  SELECT charge.*, report_id, report_name, member, rate_card
+  SELECT charge.*, ${CELL_COLUMNS.join(', ')}
   FROM unnest($2::bigint[], $3::text[]) AS wanted (number, name)
   CROSS JOIN LATERAL (
     SELECT message_number, message_name, revision, at_ms, own_at_ms, day_start, credits_micros, timestamp, digest, cell_id
@@ -167,7 +167,7 @@ const HELD = `
     OFFSET 0
   ) AS charge
   CROSS JOIN LATERAL (
-    SELECT report_id, report_name, member, rate_card FROM cell
+    SELECT ${CELL_COLUMNS.join(', ')} FROM cell
     WHERE organization_id = $1 AND cell_id = charge.cell_id OFFSET 0
   ) AS cell
   ORDER BY revision`

@@ -1,10 +1,10 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
-import type { Dimension, GroupedRange, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
-import type { Cell } from '#model/cell.ts'
+import type { GroupedRange, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
+import { type Cell, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
-import { type NamedTotal, toLine, toNamedTotal, toStoredCharge, wholeNumber } from '../shared/rows.ts'
+import { groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge, wholeNumber } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { mergeDays, mergeRanges, mergeTotals } from '../shared/totals.ts'
 import type { Cells } from './cells.ts'
@@ -28,9 +28,10 @@ export const createView = (
   const cellsOf = (rows: readonly Row[]): Promise<(row: Row) => Cell> => cells.cellsOf(organizationId, rows, query)
 
   return {
-    page: async ({ from, to, member, reportId, order = TIME_ORDER, after, limit }: PageQuery) => {
+    page: async ({ from, to, order = TIME_ORDER, after, limit, ...filter }: PageQuery) => {
       const { needsCell, sorted, isAfter, position } = orderOf(order)
-      const isFiltered = member !== undefined || reportId !== undefined
+      const { member, reportId } = filter
+      const isFiltered = isFilter(filter)
       const rows = await query(
         `SELECT ${LINE} FROM record ${needsCell || isFiltered ? 'JOIN cell USING (organization_id, cell_id)' : ''}
          WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3
@@ -62,10 +63,10 @@ export const createView = (
         group.length === 0
           ? `SELECT day_start, messages, credits_micros FROM day
              WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 AND messages > 0`
-          : `SELECT ${['day_start', ...columnsOf(group)].join(', ')}, ${SUMS}
+          : `SELECT ${['day_start', ...groupColumns(group)].join(', ')}, ${SUMS}
              FROM day_cell JOIN cell USING (organization_id, cell_id)
              WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3
-             GROUP BY ${['day_start', ...columnsOf(group)].join(', ')} HAVING sum(messages) > 0`,
+             GROUP BY ${['day_start', ...groupColumns(group)].join(', ')} HAVING sum(messages) > 0`,
         from,
         to,
       )
@@ -101,11 +102,11 @@ export const createView = (
           ? []
           : (
               await query(
-                `SELECT ${[...columnsOf(group), `${of}_start`].join(', ')}, ${of}_start AS latest, ${SUMS}
+                `SELECT ${[...groupColumns(group), `${of}_start`].join(', ')}, ${of}_start AS latest, ${SUMS}
                  FROM ${of}_cell JOIN cell USING (organization_id, cell_id)
                  WHERE organization_id = $1 AND ${of}_start = ANY($2::bigint[])
                    AND ($3::text[] IS NULL OR report_id = ANY($3))
-                 GROUP BY ${[...columnsOf(group), `${of}_start`].join(', ')} HAVING sum(messages) > 0`,
+                 GROUP BY ${[...groupColumns(group), `${of}_start`].join(', ')} HAVING sum(messages) > 0`,
                 starts,
                 reportIds,
               )
@@ -134,7 +135,7 @@ export const createView = (
         JOIN record ON record.organization_id = $1 AND record.superseded_by IS NULL
           AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to
         GROUP BY 1, 2`
-      const columns = ['range', ...columnsOf(group)].join(', ')
+      const columns = ['range', ...groupColumns(group)].join(', ')
       const rows = await query(
         `SELECT ${columns}, ${SUMS}, max(latest) AS latest
          FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id GROUP BY ${columns}`,
@@ -169,14 +170,6 @@ export const createView = (
     },
   }
 }
-
-const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<Dimension, string>
-
-/** The columns of the dimensions, and last the name of the report, whose totals are merged later. */
-const columnsOf = (group: readonly Dimension[]): readonly string[] => [
-  ...group.map((dimension) => KEYS[dimension]),
-  ...(group.includes('report') ? ['report_name'] : []),
-]
 
 const SUMS = 'sum(messages)::bigint AS messages, sum(credits_micros)::bigint AS credits_micros'
 

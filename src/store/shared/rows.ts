@@ -4,7 +4,7 @@
  */
 import type { ApiKey, Scope } from '#ledger/commands.ts'
 import type { GroupTotal } from '#ledger/ledger.ts'
-import type { Cell } from '#model/cell.ts'
+import type { Cell, Dimension, Grouped } from '#model/cell.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'
@@ -21,14 +21,26 @@ export const wholeNumber = (value: unknown): number => {
 
 const isPresent = (value: unknown): boolean => value !== null && value !== undefined && value !== ''
 
-/** '' means none. */
-export type CellColumns = readonly [reportId: string, reportName: string, member: string, rateCard: string]
+/** The dimensions of the table `cell`. '' means none. */
+export const CELL_COLUMNS = ['report_id', 'report_name', 'member', 'rate_card'] as const
+type CellColumn = (typeof CELL_COLUMNS)[number]
 
-export const cellColumns = ({ reportId, reportName, member, rateCard }: Cell): CellColumns => [
-  reportId === undefined ? '' : String(reportId),
-  reportName ?? '',
-  member ?? '',
-  rateCard,
+const VALUE_OF: { readonly [Column in CellColumn]: (cell: Cell) => string } = {
+  report_id: ({ reportId }) => (reportId === undefined ? '' : String(reportId)),
+  report_name: ({ reportName }) => reportName ?? '',
+  member: ({ member }) => member ?? '',
+  rate_card: ({ rateCard }) => rateCard,
+}
+
+/** In the order of `CELL_COLUMNS`. */
+export const cellValues = (cell: Cell): readonly string[] => CELL_COLUMNS.map((column) => VALUE_OF[column](cell))
+
+const COLUMN_OF: { readonly [D in Dimension]: CellColumn } = { report: 'report_id', member: 'member' }
+
+/** The columns by which totals are grouped, and last the name of the report, whose totals `mergeTotals` merges. */
+export const groupColumns = (group: readonly Dimension[]): readonly CellColumn[] => [
+  ...group.map((dimension) => COLUMN_OF[dimension]),
+  ...(group.includes('report') ? (['report_name'] as const) : []),
 ]
 
 export const toCell = (row: Row): Cell => ({ ...dimensionsOf(row), rateCard: row['rate_card'] as string })
@@ -68,7 +80,7 @@ export const toNamedTotal = (row: Row): NamedTotal => ({
   latest: wholeNumber(row['latest'] ?? 0),
 })
 
-const dimensionsOf = (row: Row): Omit<GroupTotal, 'messages' | 'credits'> => {
+const dimensionsOf = (row: Row): Grouped => {
   const reportId = isPresent(row['report_id']) ? canonicalReportId(row['report_id'] as string) : undefined
   return {
     ...(reportId !== undefined && { reportId, reportName: row['report_name'] as string }),

@@ -2,7 +2,8 @@
  * Adds up totals that a database returns in parts: one for each name that a report had, and one for each piece of a query that
  * runs in pieces.
  */
-import type { DayTotal, Dimension, GroupTotal, RangeTotal } from '#ledger/ledger.ts'
+import type { DayTotal, GroupTotal, RangeTotal } from '#ledger/ledger.ts'
+import { type Dimension, groupKey, groupOf } from '#model/cell.ts'
 import { creditsSum } from '#model/credits.ts'
 import { compareIds } from '#model/line-order.ts'
 import type { NamedTotal } from './rows.ts'
@@ -24,24 +25,15 @@ export const mergeRanges = (parts: readonly RangePart[], group: readonly Dimensi
 export const mergeTotals = (parts: readonly NamedTotal[], group: readonly Dimension[]): readonly GroupTotal[] => {
   const merged = new Map<string, NamedTotal>()
   for (const part of parts) {
-    const key = group.map((dimension) => keyOf(part, dimension)).join('\u0000')
+    const key = groupKey(part, group)
     const before = merged.get(key)
     merged.set(key, before === undefined ? part : add(before, part))
   }
   return [...merged]
     .filter(([, { messages }]) => messages > 0)
     .sort(([one], [other]) => compareIds(one, other))
-    .map(([, { reportId, reportName, member, messages, credits }]) => ({
-      ...(reportId !== undefined && { reportId }),
-      ...(reportName !== undefined && { reportName }),
-      ...(member !== undefined && { member }),
-      messages,
-      credits,
-    }))
+    .map(([, { messages, credits, ...cell }]) => ({ ...groupOf(cell, group), messages, credits }))
 }
-
-const keyOf = ({ reportId, member }: GroupTotal, dimension: Dimension): string =>
-  dimension === 'report' ? String(reportId ?? '') : (member ?? '')
 
 const add = (one: NamedTotal, other: NamedTotal): NamedTotal => ({
   ...(isNamedLater(one, other) ? other : one),

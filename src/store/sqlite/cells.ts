@@ -1,7 +1,7 @@
 /** The ids of cells. An id never changes its meaning, so both directions are remembered. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Cell } from '#model/cell.ts'
-import { cellColumns, toCell } from '../shared/rows.ts'
+import { CELL_COLUMNS, cellValues, toCell } from '../shared/rows.ts'
 
 const REMEMBERED_MAX = 100_000
 
@@ -15,21 +15,22 @@ export class Cells {
   constructor(database: DatabaseSync) {
     this.#find = database.prepare(`
       SELECT cell_id FROM cell
-      WHERE organization_id = ? AND report_id = ? AND report_name = ? AND member = ? AND rate_card = ?`)
+      WHERE organization_id = ? AND ${CELL_COLUMNS.map((column) => `${column} = ?`).join(' AND ')}`)
     this.#add = database.prepare(`
-      INSERT INTO cell (organization_id, cell_id, report_id, report_name, member, rate_card)
-      SELECT ?1, coalesce(max(cell_id), 0) + 1, ?2, ?3, ?4, ?5 FROM cell WHERE organization_id = ?1
+      INSERT INTO cell (organization_id, cell_id, ${CELL_COLUMNS.join(', ')})
+      SELECT ?1, coalesce(max(cell_id), 0) + 1, ${CELL_COLUMNS.map((_, index) => `?${index + 2}`).join(', ')}
+      FROM cell WHERE organization_id = ?1
       RETURNING cell_id`)
     this.#read = database.prepare('SELECT * FROM cell WHERE organization_id = ? AND cell_id = ?')
   }
 
   /** The id of a cell, which is added if it is new. Runs inside the caller's transaction. */
   idOf(organizationId: string, cell: Cell): number {
-    const columns = cellColumns(cell)
-    const key = JSON.stringify([organizationId, ...columns])
+    const values = cellValues(cell)
+    const key = JSON.stringify([organizationId, ...values])
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    const found = this.#find.get(organizationId, ...columns) ?? this.#add.get(organizationId, ...columns)
+    const found = this.#find.get(organizationId, ...values) ?? this.#add.get(organizationId, ...values)
     const id = found?.['cell_id'] as number
     if (this.#ids.size >= REMEMBERED_MAX) this.#ids.clear()
     this.#ids.set(key, id)

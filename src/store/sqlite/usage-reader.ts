@@ -1,11 +1,12 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { Dimension, GroupedRange, PageQuery, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import type { GroupedRange, PageQuery, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import { type CellFilter, type Dimension, isFilter } from '#model/cell.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import { type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
+import { groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import type { DayPart, RangePart } from '../shared/totals.ts'
 import { Cells } from './cells.ts'
@@ -40,9 +41,9 @@ export class UsageReader {
   }
 
   page(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
-    const { member, reportId, limit, order = TIME_ORDER } = query
+    const { limit, order = TIME_ORDER } = query
     if (order.by !== 'time') return this.#orderedPage(organizationId, query)
-    if (member !== undefined || reportId !== undefined) return this.#filteredPage(organizationId, query)
+    if (isFilter(query)) return this.#filteredPage(organizationId, query)
     const found = this.#pageOf(organizationId, { ...query, limit: Math.min(limit, PIECE_LINES) })
     const after = found.at(-1)
     if (found.length < PIECE_LINES || after === undefined || limit === found.length) return { found }
@@ -72,7 +73,7 @@ export class UsageReader {
     const { limit, order = TIME_ORDER } = query
     const endsAt = performance.now() + PIECE_MS
     const compare = compareLines(order)
-    const isFiltered = query.member !== undefined || query.reportId !== undefined
+    const isFiltered = isFilter(query)
     const days = [...(query.days ?? (isFiltered ? this.#daysOf(organizationId, query) : [query]))]
     let best: readonly RecordedLine[] = query.best ?? []
     for (let day = days.shift(); day !== undefined; day = days.shift()) {
@@ -138,13 +139,13 @@ export class UsageReader {
       SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros FROM record
       ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
       WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
-        ${cellsOf('record.cell_id', { member, reportId }, '?', '?', '?')}
+        ${cellsOf('record.cell_id', query, '?', '?', '?')}
       ORDER BY ${sorted} LIMIT ?`).all(
       organizationId,
       ...(entersAt && !order.isDescending ? [] : [from]),
       ...(entersAt && order.isDescending ? [] : [to]),
       ...(isBeyond === undefined ? [] : valuesOf(isBeyond)),
-      ...(member === undefined && reportId === undefined ? [] : [organizationId]),
+      ...(isFilter(query) ? [organizationId] : []),
       ...(member === undefined ? [] : [member]),
       ...(reportId === undefined ? [] : [String(reportId)]),
       limit,
@@ -330,21 +331,18 @@ const toSqlId = (id: Id): bigint | string => (typeof id === 'number' ? BigInt(id
 
 const messageIdOf = (row: Row): Id => row['message_id'] as Id
 
-const KEYS = { report: 'report_id', member: 'member' } as const satisfies Record<Dimension, string>
-
-/** The columns of the dimensions, and last the name of the report, which `mergeNames` takes out again. */
-const columnsOf = (group: readonly Dimension[]): string =>
-  [...group.map((dimension) => KEYS[dimension]), ...(group.includes('report') ? ['report_name'] : [])].join(', ')
+const columnsOf = (group: readonly Dimension[]): string => groupColumns(group).join(', ')
 
 /** The condition that a column names a cell of this member and report. */
 const cellsOf = (
   column: string,
-  { member, reportId }: { readonly member?: string | undefined; readonly reportId?: Id | undefined },
+  filter: CellFilter,
   organization: string,
   memberValue: string,
   reportValue: string,
 ): string => {
-  if (member === undefined && reportId === undefined) return ''
+  if (!isFilter(filter)) return ''
+  const { member, reportId } = filter
   return `AND ${column} IN (
     SELECT cell_id FROM cell WHERE organization_id = ${organization}
       ${member === undefined ? '' : `AND member = ${memberValue}`}
