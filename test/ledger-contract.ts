@@ -390,6 +390,27 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       }
     })
 
+    test('a page that begins after the range is empty, in either direction', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const records = Array.from({ length: 10 }, (_, index) => recordOf(index, { at: START + index, member: 'ada' }))
+      await ledger.append(batchOf(records))
+      const [early, late] = [records[2], records[8]].map((record) => lineOf(record as Priced))
+      for (const filter of [{}, { member: 'ada' }]) {
+        const pageAfter = (isDescending: boolean, after: PagePosition | undefined) =>
+          ledger.read('default', (view) =>
+            view.page({
+              ...{ from: START + 4, to: START + 6, limit: 10, order: { by: 'time', isDescending }, ...filter },
+              ...(after && { after }),
+            }),
+          )
+        assert.deepEqual(await pageAfter(false, late), [])
+        assert.deepEqual(await pageAfter(true, early), [])
+        assert.equal((await pageAfter(false, early)).length, 2)
+        assert.equal((await pageAfter(true, late)).length, 2)
+      }
+    })
+
     test('totals of a range are those of the days that start in it, for whole periods and for any other days', async () => {
       await using opened = await open()
       const { ledger } = opened
@@ -485,6 +506,18 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           { dayStart: may, member: 'bob', messages: 1, credits: 2_000_000n },
         ],
       )
+    })
+
+    test('of several messages with the same id in a batch, the first counts, also if it comes from a closed period', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await ledger.decide('default', { kind: 'close', until: START })
+      const [late, onTime] = [recordOf('a', { at: START - 1, content: 1 }), recordOf('a', { at: START, content: 2 })]
+      assert.deepEqual(await statusesOf(ledger, batchOf([late, onTime])), ['accepted', 'conflict'])
+      const second = [late, onTime].map((record) => ({ ...record, messageId: 'b' }))
+      assert.deepEqual(await statusesOf(ledger, batchOf(second, { onChange: 'amend' })), ['accepted', 'amended'])
+      const [, line] = await linesOf(ledger)
+      assert.deepEqual(line, lineOf({ ...onTime, messageId: 'b' }))
     })
 
     test('an amended charge of a closed period stays, and the difference is an adjustment that can be superseded', async () => {

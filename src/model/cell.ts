@@ -61,7 +61,8 @@ export const createCells = (
   const byReport = new Map<string | undefined, Map<string | undefined, Cell>>()
   let remembered = 0
   return (member, report) => {
-    const key = report && `${report.id} ${report.name}`
+    // Both may have any other character.
+    const key = report && `${report.id}\u0000${report.name}`
     let byMember = byReport.get(key)
     const known = byMember?.get(member)
     if (known !== undefined) return known

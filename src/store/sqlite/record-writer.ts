@@ -81,14 +81,15 @@ export class RecordWriter {
   /** Inserts the rows of new messages. Returns which rows were inserted, or undefined if all were. */
   #insertNew(batch: Batch): boolean[] | undefined {
     const { priced } = batch
+    // If any row comes from a closed period, all are decided about one by one: of the same id, the first counts.
     const isLate = priced.days.some(({ start }) => start < batch.closedUntil)
+    if (isLate) return Array.from({ length: priced.count }, () => false)
     let inserted: boolean[] | undefined
     for (let from = 0; from < priced.count; from += ROWS_PER_INSERT) {
       const to = Math.min(from + ROWS_PER_INSERT, priced.count)
-      if (!isLate && to - from === ROWS_PER_INSERT && this.#insertAllOf(batch, from, to)) continue
+      if (to - from === ROWS_PER_INSERT && this.#insertAllOf(batch, from, to)) continue
       for (let row = from; row < to; row++) {
-        const entry = entryOf(batch, row)
-        if (entry.dayStart >= batch.closedUntil && this.#insertRow(batch, row, entry)) continue
+        if (this.#insertRow(batch, row, entryOf(batch, row))) continue
         inserted ??= Array.from({ length: priced.count }, () => true)
         inserted[row] = false
       }

@@ -51,16 +51,13 @@ export class UsageReader {
   }
 
   #filteredPage(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
-    const { limit, after, order = TIME_ORDER } = query
+    const { limit, order = TIME_ORDER } = query
     const endsAt = performance.now() + PIECE_MS
     const found: RecordedLine[] = []
-    const isPassed = ({ from, to }: Range): boolean =>
-      after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     const days = [...(query.days ?? this.#daysOf(organizationId, query))]
     for (let day = days.shift(); day !== undefined && found.length < limit; day = days.shift()) {
       const [piece, rest] = this.#split(organizationId, day, order.isDescending)
       if (rest !== undefined) days.unshift(rest)
-      if (isPassed(piece)) continue
       found.push(...this.#pageOf(organizationId, { ...query, ...piece, limit: limit - found.length }))
       const isLeft = days.length > 0 && found.length < limit
       if (isLeft && performance.now() > endsAt) return { found, rest: { ...query, days, limit: limit - found.length } }
@@ -127,6 +124,8 @@ export class UsageReader {
   #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
     const { from, to, member, reportId, after, limit, order = TIME_ORDER } = query
     const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
+    const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
+    if (order.by === 'time' && isPassed) return []
     // The index is entered at the position, not at the start of the range: a page is as fast as the one before.
     const entersAt = order.by === 'time' && after !== undefined && after.at >= from && after.at < to
     const isBeyond = order.by === 'time' && !entersAt ? undefined : after
