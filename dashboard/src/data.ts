@@ -330,19 +330,16 @@ const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
       const show = (lines: readonly Line[]): void => {
         if (!isCached) queries.setQueryData<KnownLines>(queryKey, { lines, isComplete: false })
       }
+      const fetchPlanned = ({ slices, filter }: FetchPlan, since?: string): Promise<FetchedLines> => {
+        const queries = slices.map((slice) => ({ organization, ...filter, ...slice }))
+        return fetchLines(queries, since, { signal }, show)
+      }
+      // Of a part of the range, the version would differ from that of the totals.
+      if (overview.messages > LINES_AT_ONCE) return { lines: (await fetchPlanned(plan)).lines, isComplete: true }
       const { totals, lines, isAgreed } = await fetchAgreeing(
         overview,
         async () => newer(overview, await fetchTotals(view, overview.bucket, { signal })),
-        ({ bars, version }) => {
-          const { slices, filter } = planFetch(bars, NO_FILTERS, undefined, LIMITS)
-          const whole = { organization, ...filter }
-          return fetchLines(
-            slices.map((slice) => ({ ...whole, ...slice })),
-            version,
-            { signal },
-            show,
-          )
-        },
+        ({ bars, version }) => fetchPlanned(planFetch(bars, NO_FILTERS, undefined, LIMITS), version),
       )
       if (totals === overview || !isAgreed) return { lines, isComplete: true }
       queries.setQueryData<KnownLines>([...key, 'whole', totals.version], { lines, isComplete: true })
@@ -416,7 +413,7 @@ const fetchLines = async (
     }
   }
   await Promise.all(Array.from({ length: Math.min(PAGES_AT_ONCE, slices.length) }, work))
-  if (slices.length !== 1) {
+  if (slices.length > 1 && since !== undefined) {
     versions.add(since)
     const whole = { ...slices[0], to: slices.at(-1)?.to }
     versions.add((await client.usagePage({ ...whole, limit: 1 }, call)).version)

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
 import { BUCKET_WIDTHS, bucketsBetween } from './buckets.ts'
 import { createDayFinder, dayAt } from './days.ts'
+import { periodAt } from './periods.ts'
 
 const hours = (timeZone: string, from: string, to: string): readonly string[] =>
   [...bucketsBetween({ from: Date.parse(from), to: Date.parse(to), width: 'hour', timeZone })].map(({ start }) =>
@@ -89,11 +90,17 @@ test('the first buckets of a range of any length are found without computing the
 })
 
 test('the day finder with its cache finds the same days as the plain function', () => {
-  const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'Australia/Lord_Howe', anchorDay: 1 }] as const
+  const calendar = [
+    { effectiveFrom: CALENDAR_BEGINS, timeZone: 'Australia/Lord_Howe', anchorDay: 1 },
+    { effectiveFrom: Date.parse('2024-04-05T00:00:00+10:30'), timeZone: 'Australia/Lord_Howe', anchorDay: 9 },
+  ] as const
   const find = createDayFinder(calendar)
   const instant = fc.integer({ min: Date.parse('2024-04-01T00:00:00Z'), max: Date.parse('2024-04-12T00:00:00Z') })
   fc.assert(
-    fc.property(instant, (at) => assert.equal(find(at), dayAt(calendar, at).start)),
+    fc.property(instant, (at) => {
+      const periodStart = periodAt(calendar, dayAt(calendar, at).start).start
+      assert.deepEqual(find(at), { ...dayAt(calendar, at), periodStart })
+    }),
     { numRuns: 2000 },
   )
 })

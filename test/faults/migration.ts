@@ -1,7 +1,7 @@
 /**
- * `OLD=<checkout of an older release> node --test test/faults/migration.ts`: migrates a SQLite file of version 1 while the server of
- * the older release writes to it, and kills the migration again and again. Afterwards every acknowledged message is there once, and
- * every other charge as it was. `RECORDS` sets the size, and `SEED` repeats the random choices.
+ * `npm run test:faults`: kills the migration of a SQLite file of version 1 again and again; afterwards every charge is as it was.
+ * With `OLD=<checkout of a release without cells>`, its server writes to both databases while they are migrated; afterwards every
+ * message that it acknowledged is there once. `RECORDS` sets the size, and `SEED` repeats the random choices.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
@@ -50,8 +51,23 @@ test('every charge, total, name and key comes over, and the old tables are kept'
   await assertMigrated(ledger, records, totals)
   await ledger.close()
   assert.deepEqual(await checkPostgres(url), [])
-  assert.match(progress[0] ?? '', /^The database is being migrated: [\d,]+ of [\d,]+ records\.$/)
+  assert.equal(progress[0], 'The database is being migrated: its totals are being checked.')
+  assert.match(progress[1] ?? '', /^The database is being migrated: [\d,]+ of [\d,]+ records\.$/)
   assert.ok((await tables(url)).includes('usage_record_v1'))
+})
+
+test('a process waits for as long as another one migrates, and says so', async () => {
+  const { url, records, totals } = await oldDatabase(20)
+  await withClient(url, async (client) => {
+    await client.query('SELECT pg_advisory_lock(27991802496250996)')
+    const { promise: told, resolve: tell } = Promise.withResolvers<string>()
+    const opening = createPostgresLedger({ url, poolSize: 2 }, tell)
+    assert.equal(await told, 'Another process is migrating the database.')
+    await client.query('SELECT pg_advisory_unlock_all()')
+    const ledger = await opening
+    await assertMigrated(ledger, records, totals)
+    await ledger.close()
+  })
 })
 
 test('a new database has no tables of older versions', async () => {
@@ -90,14 +106,17 @@ test('a total that contradicts its records is a refusal that changes nothing', a
 test('a migration that is killed again and again continues, also in several processes at once', async () => {
   const { url, records } = await oldDatabase(60_000)
   const module = `import { createPostgresLedger } from ${JSON.stringify(new URL('./ledger.ts', import.meta.url).href)}
-    const told = (progress) => process.stdout.write(progress)
+    const told = (progress) => process.stdout.write(progress + '\\n')
     await (await createPostgresLedger(${JSON.stringify({ url, poolSize: 2 })}, told)).close()`
   const open = () => spawn(process.execPath, ['--eval', module], { stdio: ['ignore', 'pipe', 'inherit'] })
   const reached: string[] = []
   for (let round = 0; round < 2; round++) {
     const child = open()
-    const [first] = await once(child.stdout, 'data')
-    reached.push(String(first))
+    for await (const line of createInterface(child.stdout)) {
+      if (!line.endsWith('records.')) continue
+      reached.push(line)
+      break
+    }
     child.kill('SIGKILL')
     await once(child, 'exit')
   }

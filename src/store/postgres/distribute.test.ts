@@ -66,9 +66,10 @@ test('every table is created by a migration, and every key of a table with organ
     const { rows: tables } = await client.query(
       "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
     )
+    // Tables of an earlier version are created as well, and gone in a new database.
     assert.deepEqual(
-      tables.map(({ tablename }) => tablename),
-      [...tableNames].sort(),
+      tables.map(({ tablename }) => tablename).filter((name) => !tableNames.includes(name)),
+      [],
     )
     const { rows: keys } = await client.query(
       `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_attribute ON attrelid = indrelid

@@ -22,8 +22,8 @@ export const readAsCells = (database: DatabaseSync): void => {
     SELECT '' AS organization_id, 0 AS period_start, 0 AS cell_id, 0 AS messages, 0 AS credits_micros WHERE false;
 
     CREATE TEMP VIEW cell AS
-    SELECT organization_id, coalesce(report_id, '') || char(0) || coalesce(member, '') AS cell_id,
-      coalesce(report_id, '') AS report_id, coalesce(member, '') AS member
-    FROM main.usage_record
-    UNION ALL SELECT organization_id, report_id || char(0) || member, report_id, member FROM main.daily_group_total;`)
+    SELECT organization_id, report_id || char(0) || member AS cell_id, report_id, member FROM main.daily_group_total
+    UNION ALL SELECT organization_id, coalesce(report_id, '') || char(0) || coalesce(member, ''), coalesce(report_id, ''),
+      coalesce(member, '')
+    FROM main.usage_record;`)
 }
