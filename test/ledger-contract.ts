@@ -736,6 +736,16 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.ok((await version()) > second)
     })
 
+    test('the same number of changes leads to another version, as after a backup was restored', async () => {
+      const versionAfter = async (ids: readonly number[]): Promise<number> => {
+        await using opened = await open()
+        const { ledger } = opened
+        for (const id of ids) await ledger.append(batchOf([recordOf(id)]))
+        return await ledger.read('default', (view) => view.version({ from: START, to: START + DAY_MS }))
+      }
+      assert.notEqual(await versionAfter([1, 2]), await versionAfter([1, 3]))
+    })
+
     test('it finds the days of the first and the last message, and knows whether there are any messages', async () => {
       await using opened = await open()
       const { ledger } = opened

@@ -23,7 +23,7 @@ import { Connection, type ConnectionSettings, codeOf, NotYetVisible, UNIQUE_VIOL
 import { clusterOf, type Distribution, distribute } from './distribute.ts'
 import { migrate } from './migrate.ts'
 import { keyMilestone, usageMilestone } from './milestone.ts'
-import { type AppendsBy, RecordWriter } from './record-writer.ts'
+import { ADD_ACCOUNT, type AppendsBy, RecordWriter } from './record-writer.ts'
 import { createView } from './usage-reader.ts'
 
 export type PostgresLedger = Ledger & {
@@ -72,7 +72,8 @@ export const createPostgresLedger = async (
     command: Command<K>,
   ): Promise<Outcome<K>> => {
     // Commands of an organization wait for each other here. There is no row yet if the command creates the organization.
-    await client.query('SELECT 1 FROM account WHERE organization_id = $1 FOR UPDATE', [organizationId])
+    const locked = await client.query('SELECT 1 FROM account WHERE organization_id = $1 FOR UPDATE', [organizationId])
+    if (locked.rowCount === 0) await client.query(ADD_ACCOUNT, [organizationId])
     try {
       const outcome = await run(client, carryOut(organizationId, command))
       if (command.kind === 'create-key') await hasKey.reach(client)

@@ -108,3 +108,19 @@ test('appends are retried until they succeed in a database whose default isolati
   assert.deepEqual(outcomes, Array(30).fill(undefined))
   assert.equal(await messagesOf(opened.ledgers[0]), 30)
 })
+
+test('an organization that an older program creates during a migration can be charged and closed', async () => {
+  await using opened = await open(await server.createDatabase(), 1)
+  const { ledgers, client } = opened
+  const [ledger] = ledgers
+  for (const id of ['charged', 'closed']) {
+    await client.query("INSERT INTO organization (organization_id, name, created_at) VALUES ($1, 'Older', 0)", [id])
+    await client.query(
+      "INSERT INTO billing_calendar (organization_id, effective_from, time_zone, anchor_day) VALUES ($1, 0, 'UTC', 1)",
+      [id],
+    )
+  }
+  assert.equal(await ledger?.append(batchOf([recordOf(1)], { organizationId: 'charged' })), undefined)
+  await ledger?.decide('closed', { kind: 'close', until: DAY_MS })
+  assert.equal(await ledger?.read('closed', (view) => view.closedUntil()), DAY_MS)
+})

@@ -142,9 +142,10 @@ export class RecordWriter {
   }
 
   async #readMark(client: PoolClient, organizationId: string): Promise<EpochMs> {
-    const { rows } = await this.#connection.autocommit(client, () =>
-      client.query('SELECT closed_until FROM account WHERE organization_id = $1', [organizationId]),
-    )
+    const { rows } = await this.#connection.autocommit(client, async () => {
+      const found = await client.query('SELECT closed_until FROM account WHERE organization_id = $1', [organizationId])
+      return found.rowCount === 0 ? client.query(ADD_ACCOUNT, [organizationId]) : found
+    })
     if (rows[0] === undefined) throw new StoreError(`there is no organization ${JSON.stringify(organizationId)}`)
     const mark = wholeNumber(rows[0].closed_until)
     if (this.#marks.size >= MARKS_MAX) this.#marks.clear()
@@ -152,6 +153,11 @@ export class RecordWriter {
     return mark
   }
 }
+
+/** For an organization that a program of an older release created after the migration. */
+export const ADD_ACCOUNT = `
+  INSERT INTO account (organization_id) SELECT organization_id FROM organization WHERE organization_id = $1
+  ON CONFLICT (organization_id) DO UPDATE SET closed_until = account.closed_until RETURNING closed_until`
 
 /**
  * `LATERAL … OFFSET 0` makes PostgreSQL look up each message by its key. As a join, whose size it cannot estimate before it has

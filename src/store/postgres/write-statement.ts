@@ -9,6 +9,8 @@
  *
  * If the mark of the organization is not the one that was passed, nothing is written. There is no ON CONFLICT on records: with it,
  * writing a record takes a third longer. If a key is taken, the whole statement fails and nothing is written.
+ *
+ * Versions grow by random steps: after a backup is restored, other records do not arrive at a version that a client has seen.
  */
 import { exactSum } from '#ledger/priced-batch.ts'
 import { compareIds } from '#model/line-order.ts'
@@ -143,13 +145,13 @@ const write = (supersede: string): string => `
     SELECT 1 FROM account WHERE organization_id = $1 AND closed_until = $2
   ), days AS (
     INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-    SELECT $1, day_start, period_start, messages, credits_micros, 1
+    SELECT $1, day_start, period_start, messages, credits_micros, 1 + floor(random() * 1048576)::bigint
     FROM open, unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
       AS input (day_start, period_start, messages, credits_micros)
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
       credits_micros = day.credits_micros + excluded.credits_micros,
-      version = day.version + 1
+      version = day.version + excluded.version
     RETURNING day_start, period_start
   ), period_cells AS (
     INSERT INTO period_cell (organization_id, period_start, cell_id, messages, credits_micros)

@@ -224,11 +224,13 @@ class Totals {
   readonly #days = new Map<EpochMs, DaySum>()
 
   constructor(database: DatabaseSync) {
-    // The first record of a day fixes its period.
+    // The first record of a day fixes its period. Versions grow by random steps: after a backup is restored, other records do not
+    // arrive at a version that a client has seen.
     this.#addToDay = database.prepare(`
-      INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version) VALUES (?, ?, ?, ?, ?, 1)
+      INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
+      VALUES (?, ?, ?, ?, ?, 1 + (random() & 0xfffff))
       ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
-        credits_micros = credits_micros + excluded.credits_micros, version = version + 1
+        credits_micros = credits_micros + excluded.credits_micros, version = version + excluded.version
       RETURNING period_start`)
     const addToCell = (table: string, start: string) => `
       INSERT INTO ${table} (organization_id, ${start}, cell_id, messages, credits_micros) VALUES (?, ?, ?, ?, ?)

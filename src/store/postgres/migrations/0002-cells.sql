@@ -128,6 +128,7 @@ DECLARE
   written record;
   written_days bigint[];
   written_periods bigint[];
+  step bigint := 1 + floor(random() * 1048576)::bigint;
 BEGIN
   PERFORM 1 FROM account WHERE organization_id = of_organization AND closed_until = mark;
   IF NOT FOUND THEN
@@ -152,11 +153,11 @@ BEGIN
     credits_micros = day_cell.credits_micros + excluded.credits_micros;
   FOR written IN
     INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-    SELECT of_organization, input.*, 1 FROM unnest(days, periods, messages_of_days, amounts_of_days) AS input
+    SELECT of_organization, input.*, step FROM unnest(days, periods, messages_of_days, amounts_of_days) AS input
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
       credits_micros = day.credits_micros + excluded.credits_micros,
-      version = day.version + 1
+      version = day.version + excluded.version
     RETURNING day_start, period_start
   LOOP
     written_days := written_days || written.day_start;
