@@ -815,6 +815,36 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(await ledger.decide('nobody', { kind: 'change-organization', name: 'x', latest: START }), undefined)
     })
 
+    test('many commands of an organization at once are decided in order, and one that fails does not fail the others', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await create(ledger, organizationOf('acme'))
+      const failing = 50
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, async (_, index): Promise<unknown> => {
+          if (index === failing) {
+            const hash = new Uint8Array(32)
+            // Stores keep whole milliseconds.
+            const key = { id: 'k', organizationId: 'acme', name: '', scopes: ['admin'] as const, createdAt: 0.5, hash }
+            return ledger.decide('acme', { kind: 'create-key', key })
+          }
+          if (index % 2 === 0) return ledger.decide('acme', { kind: 'close', until: START + index })
+          const change = { kind: 'change-organization', name: `Acme ${index}`, latest: START } as const
+          return (await ledger.decide('acme', change))?.name
+        }),
+      )
+      const [failed] = outcomes.splice(failing, 1, { status: 'fulfilled', value: START + failing })
+      assert.ok(failed?.status === 'rejected' && failed.reason instanceof StoreError)
+      // The mark never moves back, so it would be greater if a later command had come before.
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.status === 'fulfilled' && outcome.value),
+        outcomes.map((_, index) => (index % 2 === 0 ? START + index : `Acme ${index}`)),
+      )
+      assert.equal(await ledger.read('acme', (view) => view.closedUntil()), START + 98)
+      assert.equal((await ledger.organizations.find('acme'))?.name, 'Acme 99')
+      assert.deepEqual(await ledger.keys.list('acme'), [])
+    })
+
     test('an organization without a creation time is set up once', async () => {
       await using opened = await open()
       const { ledger } = opened

@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Check readiness
-         * @description Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second.
+         * @description Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second. If the database is a cluster of which some nodes are down, the others are served, so it succeeds and names the missing.
          */
         readonly get: operations["getReadiness"];
         readonly put?: never;
@@ -1522,6 +1522,13 @@ export interface operations {
                          * @enum {string}
                          */
                         readonly status: "ready";
+                        /**
+                         * @description Present if nodes of the database cluster cannot be reached: their ids in `pg_dist_node`. Requests for their organizations fail.
+                         * @example [
+                         *       2
+                         *     ]
+                         */
+                        readonly unreachable_nodes?: readonly number[];
                     };
                 };
             };

@@ -11,6 +11,7 @@ import { createHostCheck } from '#identity/host-names.ts'
 import type { Organizations } from '#identity/organizations.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
+import type { Ledger } from '#ledger/ledger.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
 import { createStoreCheck } from '#store/store-check.ts'
@@ -43,8 +44,8 @@ export type Service<T> = {
   readonly reports: OwnReports
   /** Whether any organization ever had an API key. */
   readonly hasKey: () => Promise<boolean>
-  /** Tries a write, at most once a second. Throws StoreError if it fails. */
-  readonly checkStore: () => Promise<void>
+  /** Tries a write, at most once a second. Resolves to the ids of the nodes that cannot be reached. Throws StoreError if it fails. */
+  readonly checkStore: Ledger['check']
   readonly close: () => Promise<void>
 }
 

@@ -43,8 +43,10 @@ export type StoreNeeds = Omit<CopilotNeeds, 'files'> & {
 
 /** Throws StoreError. */
 export const openStoreParts = async ({ config, observeCall, observeIntake, clock, now, ...needs }: StoreNeeds) => {
-  const { ledger, distribute } = await openLedger(config, needs)
-  await prepareDefault(ledger, config, clock())
+  const { ledger: opened, distribute, isDistributed } = await openLedger(config, needs)
+  const prepare = () => prepareDefault(opened, config, clock())
+  if (!isDistributed) await prepare()
+  const ledger = isDistributed ? preparedWhenUsed(opened, prepare) : opened
   const copilot = createCopilot({ config, observeCall, now })
   const reports = createOwnReports({ store: ledger.reports, now })
   const contentKey = config.contentKey ?? (await ledger.contentKey())
@@ -74,7 +76,7 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
   }
 }
 
-type OpenLedger = { readonly ledger: Ledger; readonly distribute?: PostgresLedger['distribute'] }
+type OpenLedger = { readonly ledger: Ledger } & Partial<Pick<PostgresLedger, 'distribute' | 'isDistributed'>>
 
 /** Throws StoreError. */
 const openLedger = async (
@@ -86,7 +88,7 @@ const openLedger = async (
   // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
   const { createPostgresLedger } = await import('#store/postgres/ledger.ts')
   const ledger = await createPostgresLedger({ url: database.url, poolSize: databasePoolSize }, observeMigration)
-  return { ledger, distribute: ledger.distribute }
+  return { ledger, distribute: ledger.distribute, isDistributed: ledger.isDistributed }
 }
 
 /** In a new store, `default` has no creation time yet. Sets the creation time, and the calendar from the settings. */
@@ -98,6 +100,36 @@ const prepareDefault = async (
   const found = await ledger.organizations.find(DEFAULT_ORGANIZATION)
   if (found?.createdAt !== 0) return
   await ledger.decide(DEFAULT_ORGANIZATION, { kind: 'set-up-organization', createdAt: time, timeZone, anchorDay })
+}
+
+/**
+ * Prepares `default` before anything uses it. The node of a cluster that has it may be down when a server starts, and the server
+ * can serve the organizations of the others.
+ */
+const preparedWhenUsed = (ledger: Ledger, prepare: () => Promise<void>): Ledger => {
+  let isPrepared = false
+  const prepared = async (): Promise<void> => {
+    if (isPrepared) return
+    await prepare()
+    isPrepared = true
+  }
+  return {
+    ...ledger,
+    decide: async (organizationId, command) => {
+      if (organizationId === DEFAULT_ORGANIZATION) await prepared()
+      return ledger.decide(organizationId, command)
+    },
+    organizations: {
+      find: async (id) => {
+        if (id === DEFAULT_ORGANIZATION) await prepared()
+        return ledger.organizations.find(id)
+      },
+      list: async (page) => {
+        await prepared()
+        return ledger.organizations.list(page)
+      },
+    },
+  }
 }
 
 const reportsFrom =

@@ -28,7 +28,7 @@ import { dashboardRoutes } from './routes/dashboard.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
 import { messageRoutes } from './routes/messages.ts'
-import { operatingRoutes } from './routes/operating.ts'
+import { type OperatingRoutesOptions, operatingRoutes } from './routes/operating.ts'
 import { organizationRoutes } from './routes/organizations.ts'
 import { periodRoutes } from './routes/periods.ts'
 import { reportRoutes } from './routes/reports.ts'
@@ -52,7 +52,7 @@ export type AppNeeds = {
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
-  readonly checkStore: () => Promise<void>
+  readonly checkStore: OperatingRoutesOptions['checkStore']
   /** Folder of the built dashboard. */
   readonly dashboardFolder: string
   readonly intakeLimits: {

@@ -46,10 +46,16 @@ export type Ledger = {
   isEmpty(): Promise<boolean>
   /** The installation's secret key for content digests, created by the first call. */
   contentKey(): Promise<string>
-  /** The latest `time` with which any process has called this, including this call. Unlike a clock, it never goes back. */
+  /**
+   * The latest `time` with which any process has called this, including this call. Unlike a clock, it never goes back. Throws
+   * StoreError while a node of a cluster cannot be reached.
+   */
   latestInstant(time: EpochMs): Promise<EpochMs>
-  /** Writes something. Throws StoreError if the store cannot be reached or written. */
-  check(): Promise<void>
+  /**
+   * Writes something. Resolves to the ids of a cluster's nodes that cannot be reached: until they can, calls for their
+   * organizations fail. Throws StoreError if the store cannot be reached or written.
+   */
+  check(): Promise<readonly number[]>
   /** Waits for operations in flight. */
   close(): Promise<void>
 }

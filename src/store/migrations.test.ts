@@ -26,7 +26,7 @@ type Database = {
   /** Migrates only up to a version, as an older release would have. */
   readonly migrateTo: (version: number) => Promise<void>
   readonly run: (sql: string) => Promise<void>
-  readonly open: () => Promise<{ readonly close: () => Promise<void>; readonly check: () => Promise<void> }>
+  readonly open: () => Promise<{ readonly close: () => Promise<void>; readonly check: () => Promise<unknown> }>
   /** Source code of a module that opens the database. */
   readonly openingModule: string
   readonly markNewer: string

@@ -2,9 +2,9 @@
 import { elapsedMs, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 
-type Needs = {
+type Needs<T> = {
   /** Writes something and syncs it. Throws StoreError. */
-  readonly check: () => Promise<void>
+  readonly check: () => Promise<T>
   readonly now: MonotonicClock
   readonly waitMaxMs?: number
 }
@@ -12,8 +12,8 @@ type Needs = {
 const CACHED_MS = 1000
 const WAIT_MAX_MS = 2000
 
-export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs): (() => Promise<void>) => {
-  let current: { readonly started: MonotonicMs; readonly result: Promise<void>; isSettled: boolean } | undefined
+export const createStoreCheck = <T>({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs<T>): (() => Promise<T>) => {
+  let current: { readonly started: MonotonicMs; readonly result: Promise<T>; isSettled: boolean } | undefined
 
   const start = () => {
     const attempt = { started: now(), result: check(), isSettled: false }
@@ -32,7 +32,7 @@ export const createStoreCheck = ({ check, now, waitMaxMs = WAIT_MAX_MS }: Needs)
   }
 }
 
-const inTime = async (result: Promise<void>, waitMaxMs: number): Promise<void> => {
+const inTime = async <T>(result: Promise<T>, waitMaxMs: number): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const error = new StoreError(
@@ -41,7 +41,7 @@ const inTime = async (result: Promise<void>, waitMaxMs: number): Promise<void> =
     timer = setTimeout(() => reject(error), waitMaxMs)
   })
   try {
-    await Promise.race([result, late])
+    return await Promise.race([result, late])
   } finally {
     clearTimeout(timer)
   }

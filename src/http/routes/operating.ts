@@ -1,6 +1,6 @@
 /** Health, readiness and metrics, for operators. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
+import Type, { type TProperties } from 'typebox'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import { type Access, UnknownHost } from '#identity/access.ts'
 import { ServiceError } from '#model/errors.ts'
@@ -11,7 +11,8 @@ import { problemResponse, problemResponses } from '../schemas/responses.ts'
 export type OperatingRoutesOptions = {
   readonly listingCache: Pick<ListingCache<unknown>, 'isReady'>
   readonly hasUpstream: boolean
-  readonly checkStore: () => Promise<void>
+  /** Resolves to the ids of the database's nodes that cannot be reached. */
+  readonly checkStore: () => Promise<readonly number[]>
   readonly metrics: Metrics
   readonly access: Pick<Access, 'checkName'>
 }
@@ -28,7 +29,10 @@ export const operatingRoutes: FastifyPluginCallbackTypebox<OperatingRoutesOption
         tags: ['Operating'],
         summary: 'Check liveness',
         description: 'Succeeds as long as the process can answer. Does not check the database or the Copilot service.',
-        response: { 200: statusResponse('The process is alive.', 'alive'), ...problemResponses(400) },
+        response: {
+          200: statusResponse('The process is alive.', { status: always('alive') }),
+          ...problemResponses(400),
+        },
       },
     },
     async (_, reply) => {
@@ -47,9 +51,13 @@ export const operatingRoutes: FastifyPluginCallbackTypebox<OperatingRoutesOption
         summary: 'Check readiness',
         description:
           'Succeeds if the database has accepted a test write and is not known to be damaged. If `UPSTREAM_URL` is set, the ' +
-          'Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second.',
+          'Copilot service must also respond, or a recent response must be cached. Writes are tested at most once per second. ' +
+          'If the database is a cluster of which some nodes are down, the others are served, so it succeeds and names the missing.',
         response: {
-          200: statusResponse('The service can serve usage.', 'ready'),
+          200: statusResponse('The service can serve usage.', {
+            status: always('ready'),
+            unreachable_nodes: Type.Optional(unreachableNodes),
+          }),
           ...problemResponses(400),
           503: notReady,
         },
@@ -57,9 +65,9 @@ export const operatingRoutes: FastifyPluginCallbackTypebox<OperatingRoutesOption
     },
     async (_, reply) => {
       reply.header('cache-control', 'no-store')
-      await checkStore()
+      const unreachable = await checkStore()
       if (hasUpstream && !(await listingCache.isReady())) throw new ServiceError('not-ready', COPILOT_FAILING)
-      return { status: 'ready' as const }
+      return { status: 'ready' as const, ...(unreachable.length > 0 && { unreachable_nodes: [...unreachable] }) }
     },
   )
 
@@ -106,14 +114,17 @@ const unknownHost = problemResponse({
   detail: new UnknownHost('credits.example.com').message,
 })
 
-const statusResponse = <S extends string>(description: string, status: S) => ({
+const always = <S extends string>(status: S) =>
+  Type.Literal(status, { description: `Always \`${status}\`.`, examples: [status] })
+
+// Not their addresses, because anyone can ask.
+const unreachableNodes = Type.Array(Type.Integer(), {
+  description:
+    'Present if nodes of the database cluster cannot be reached: their ids in `pg_dist_node`. Requests for their organizations fail.',
+  examples: [[2]],
+})
+
+const statusResponse = <P extends TProperties>(description: string, properties: P) => ({
   description,
-  content: {
-    'application/json': {
-      schema: Type.Object(
-        { status: Type.Literal(status, { description: `Always \`${status}\`.`, examples: [status] }) },
-        { additionalProperties: false },
-      ),
-    },
-  },
+  content: { 'application/json': { schema: Type.Object(properties, { additionalProperties: false }) } },
 })

@@ -308,7 +308,7 @@ const refusalOf = (error: unknown): string | undefined => {
  * Whether a retry can help. 40001 and 40P01: a conflict with another transaction. 55P03: a lock timeout. 53300: too many
  * connections. The messages are those of Citus when one of its nodes is unavailable.
  */
-const isTransient = (error: unknown): boolean =>
+export const isTransient = (error: unknown): boolean =>
   refusalOf(error) === undefined &&
   (isLost(error) ||
     error instanceof NotYetVisible ||
@@ -316,7 +316,7 @@ const isTransient = (error: unknown): boolean =>
     (codeOf(error) === 'XX000' && /connection|could not commit transaction for shard/i.test(messageOf(error))) ||
     (codeOf(error) === '58030' && /COPY to shard/i.test(messageOf(error))))
 
-const toStoreError = (error: unknown): unknown => {
+export const toStoreError = (error: unknown): unknown => {
   if (error instanceof StoreError) return error
   const refusal = refusalOf(error)
   if (refusal !== undefined) return new StoreError(refusal, { cause: error })

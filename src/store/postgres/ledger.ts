@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg'
 import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver } from '#ledger/notices.ts'
+import { StoreError } from '#model/errors.ts'
 import {
   carryOut,
   contentKey,
@@ -19,14 +20,18 @@ import {
 import { runStepsAsync, type Steps } from '../shared/steps.ts'
 import { AppendQueue } from './append-queue.ts'
 import { Cells } from './cells.ts'
+import { CommandQueue } from './command-queue.ts'
 import { Connection, type ConnectionSettings, codeOf, NotYetVisible, UNIQUE_VIOLATION } from './connection.ts'
 import { clusterOf, type Distribution, distribute } from './distribute.ts'
 import { migrate } from './migrate.ts'
 import { keyMilestone, usageMilestone } from './milestone.ts'
-import { ADD_ACCOUNT, type AppendsBy, RecordWriter } from './record-writer.ts'
+import { type ClusterNode, unreachableNodes, writeOnConnectedNode } from './nodes.ts'
+import { type AppendsBy, RecordWriter } from './record-writer.ts'
 import { createView } from './usage-reader.ts'
 
 export type PostgresLedger = Ledger & {
+  /** Whether the tables were distributed when it was opened. Then some organizations may be unavailable while others are not. */
+  readonly isDistributed: boolean
   /** Distributes the tables if the `citus` extension is installed. */
   readonly distribute: () => Promise<Distribution>
 }
@@ -40,11 +45,11 @@ export const createPostgresLedger = async (
   observe: MigrationObserver = () => {},
 ): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
-  let appendsBy: AppendsBy
+  let isDistributed: boolean
   try {
-    appendsBy = await connection.unhurried(async (client) => {
+    isDistributed = await connection.unhurried(async (client) => {
       await migrate(client, { observe })
-      return settings.appendsBy ?? ((await clusterOf(client))?.isDistributed ? 'function' : 'statement')
+      return (await clusterOf(client))?.isDistributed === true
     })
   } catch (error) {
     await connection.close()
@@ -53,6 +58,7 @@ export const createPostgresLedger = async (
   const cells = new Cells()
   const hasUsage = usageMilestone()
   const hasKey = keyMilestone()
+  const appendsBy = settings.appendsBy ?? (isDistributed ? 'function' : 'statement')
   const writer = new RecordWriter(connection, { appendsBy, cells, hasUsage })
   const queue = new AppendQueue(writer, () => connection.deadline())
 
@@ -71,9 +77,6 @@ export const createPostgresLedger = async (
     organizationId: string,
     command: Command<K>,
   ): Promise<Outcome<K>> => {
-    // Commands of an organization wait for each other here. There is no row yet if the command creates the organization.
-    const locked = await client.query('SELECT 1 FROM account WHERE organization_id = $1 FOR UPDATE', [organizationId])
-    if (locked.rowCount === 0) await client.query(ADD_ACCOUNT, [organizationId])
     try {
       const outcome = await run(client, carryOut(organizationId, command))
       if (command.kind === 'create-key') await hasKey.reach(client)
@@ -83,12 +86,12 @@ export const createPostgresLedger = async (
       throw new NotYetVisible('another process created the same at the same time')
     }
   }
+  const commands = new CommandQueue(connection, decide)
 
   return {
     append: async (batch) => (batch.priced.count === 0 ? undefined : queue.append(batch)),
 
-    decide: (organizationId, command) =>
-      connection.repeatable((client) => connection.transaction(client, () => decide(client, organizationId, command))),
+    decide: (organizationId, command) => commands.decide(organizationId, command),
 
     // No retry: lines that the reader has already passed on cannot be taken back.
     read: (organizationId, reading, { signal } = {}) =>
@@ -116,16 +119,39 @@ export const createPostgresLedger = async (
 
     contentKey: () => repeatable(contentKey),
 
-    latestInstant: (now) => repeatable(() => latestInstant(now)),
+    latestInstant: async (now) => {
+      if (isDistributed) refuseToMiss(await unreachableNodes(connection))
+      return repeatable(() => latestInstant(now))
+    },
 
     // A write, because a read would also succeed on a database that no longer accepts writes.
-    check: () => connection.once((client) => run(client, heartbeat(Date.now()))),
+    check: async () => {
+      if (isDistributed) {
+        await writeOnConnectedNode(connection)
+        return (await unreachableNodes(connection)).map(({ id }) => id)
+      }
+      await connection.once((client) => run(client, heartbeat(Date.now())))
+      return []
+    },
 
     close: async () => {
-      await queue.settled()
+      await Promise.all([queue.settled(), commands.settled()])
       await connection.close()
     },
 
+    isDistributed,
     distribute: () => connection.unhurried((client) => distribute(client)),
   }
+}
+
+/**
+ * Every node must accept the time, because every node has it. If it were only read, a calendar could be changed on a node that does
+ * not know how far time has come, and a period that has begun could move.
+ */
+const refuseToMiss = (unreachable: readonly ClusterNode[]): void => {
+  if (unreachable.length === 0) return
+  const names = unreachable.map(({ name, port }) => `${name}:${port}`).join(', ')
+  throw new StoreError(
+    `the time cannot be recorded, nor a calendar changed, before these nodes of the cluster can be reached: ${names}`,
+  )
 }

@@ -109,6 +109,20 @@ test('appends are retried until they succeed in a database whose default isolati
   assert.equal(await messagesOf(opened.ledgers[0]), 30)
 })
 
+test('commands of an organization that wait for a lock leave the other connections to other organizations', async () => {
+  await using opened = await open(await server.createDatabase(), 1)
+  const { ledgers, client } = opened
+  const [ledger] = ledgers
+  await client.query("BEGIN; SELECT 1 FROM account WHERE organization_id = 'default' FOR UPDATE")
+  const marks = Array.from({ length: 100 }, (_, index) => index * DAY_MS)
+  const closed = marks.map((until) => ledger?.decide('default', { kind: 'close', until }))
+  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+  while ((await client.query(waiting)).rowCount === 0);
+  assert.equal(await ledger?.decide('other', { kind: 'revoke-key', keyId: 'none', at: 0 }), undefined)
+  await client.query('COMMIT')
+  assert.deepEqual(await Promise.all(closed), marks)
+})
+
 test('an organization that an older program creates during a migration can be charged and closed', async () => {
   await using opened = await open(await server.createDatabase(), 1)
   const { ledgers, client } = opened

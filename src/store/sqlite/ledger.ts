@@ -140,6 +140,7 @@ export const createSqliteLedger = async (
     check: async () => {
       await write('check', Date.now())
       await lookUp('isEmpty')
+      return []
     },
     close: async () => {
       await check?.stop()
