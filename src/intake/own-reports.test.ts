@@ -43,7 +43,7 @@ test('a new price and a removal apply at once in this process', async () => {
   assert.equal(await reports.find(1), undefined)
 })
 
-test("another process's price applies within a second, and at once to anyone who asks for the price of now", async () => {
+test('a price that another process sets applies within a second, and immediately to a lookup that bypasses the cache', async () => {
   const { reports, store, state } = startCatalogue()
   await reports.put(reportOf(1, 10))
   await reports.find(1)

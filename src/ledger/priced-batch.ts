@@ -1,6 +1,6 @@
 /**
  * Priced messages as columns, from the moment they are priced until they are answered. An object per message that lives until
- * the commit costs more in garbage collection than the database costs in writing it (bench/intake.ts). All numbers share one
+ * the commit costs more in garbage collection than the database costs in writing it. All numbers share one
  * buffer, so sending a batch to a thread copies a few arrays.
  */
 import type { Cell } from '#model/cell.ts'

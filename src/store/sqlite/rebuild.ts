@@ -319,7 +319,10 @@ const compare = (path: string, target: string, database: DatabaseSync): void => 
   const differing = DIFFERENCES.filter((sql) => numberOf(database, `SELECT ${sql} AS number`) !== 0)
   const findings = differing.length === 0 ? checkRevisions(database) : findingsIn(target)
   if (findings.length > 0) throw damaged(path, findings)
-  if (differing.length > 0) throw new StoreError(`${path} was not migrated: the new file would differ from it`)
+  if (differing.length > 0)
+    throw new StoreError(
+      `${path} was not migrated: the new file would differ from it. Nothing was changed: stay with the previous release, and report this`,
+    )
 }
 
 const DIFFERENCES = [

@@ -17,7 +17,7 @@ import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Cells } from './cells.ts'
 
-/** How many rows one INSERT writes. More gain nothing (bench/intake.ts). */
+/** How many rows one INSERT writes. */
 const ROWS_PER_INSERT = 50
 
 const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, measurement, digest,

@@ -198,7 +198,15 @@ export class UsageReader {
   }
 
   totals(organizationId: string, query: TotalsRest): Part<NamedTotal, TotalsRest> {
-    const { group } = query
+    const { from, to, group } = query
+    if (group.length === 0) {
+      const sum = this.#prepare(
+        `SELECT sum(messages) AS messages, sum(credits_micros) AS credits_micros FROM day
+         WHERE organization_id = ? AND day_start >= ? AND day_start < ? HAVING sum(messages) > 0`,
+        { bigints: true },
+      )
+      return { found: sum.all(organizationId, from, to).map(toNamedTotal) }
+    }
     const endsAt = performance.now() + PIECE_MS
     const left = [...(query.left ?? this.#partsOf(organizationId, query))]
     let afterCell = query.afterCell ?? -1
@@ -209,11 +217,10 @@ export class UsageReader {
         ORDER BY cell_id LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, part.start, afterCell)
       const upTo = typeof last?.['cell_id'] === 'number' ? last['cell_id'] : Number.MAX_SAFE_INTEGER
       const rows = this.#prepare(
-        `SELECT ${group.length === 0 ? '' : `${columnsOf(group)},`} sum(messages) AS messages,
-           sum(credits_micros) AS credits_micros
-         FROM ${part.of}_cell ${group.length === 0 ? '' : 'JOIN cell USING (organization_id, cell_id)'}
+        `SELECT ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros
+         FROM ${part.of}_cell JOIN cell USING (organization_id, cell_id)
          WHERE organization_id = ? AND ${part.of}_start = ? AND cell_id > ? AND cell_id <= ?
-         ${group.length === 0 ? '' : `GROUP BY ${columnsOf(group)}`} HAVING sum(messages) > 0`,
+         GROUP BY ${columnsOf(group)} HAVING sum(messages) > 0`,
         { bigints: true },
       ).all(organizationId, part.start, afterCell, upTo)
       for (const row of rows) found.push({ ...toNamedTotal(row), latest: part.start })
