@@ -27,6 +27,17 @@ export type PostgresServer = AsyncDisposable & {
   readonly start: (() => Promise<void>) | undefined
 }
 
+/** Ends the client's connection when the work is done, or has failed. */
+export const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
 /** `sync: false` makes commits faster, for tests in which nothing crashes. */
 export const startPostgres = async ({ sync = false }: { readonly sync?: boolean } = {}): Promise<PostgresServer> => {
   const given = process.env['TEST_DATABASE_URL']

@@ -4,8 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
-import pg from 'pg'
-import { type PostgresServer, startPostgres } from '../../../test/postgres-server.ts'
+import { type PostgresServer, startPostgres, withClient } from '../../../test/postgres-server.ts'
 import { assertMigrated, type OldTotals, oldRecords, writeOldPostgres } from '../../../test/version-1.ts'
 import { checkPostgres } from './check.ts'
 import { createPostgresLedger } from './ledger.ts'
@@ -16,16 +15,6 @@ before(async () => {
   server = await startPostgres()
 })
 after(() => server[Symbol.asyncDispose]())
-
-const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
-}
 
 const oldDatabase = async (messages: number) => {
   const url = await server.createDatabase()

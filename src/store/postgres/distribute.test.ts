@@ -5,24 +5,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
-import pg from 'pg'
 import type { Ledger } from '#ledger/ledger.ts'
 import { StoreError } from '#model/errors.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
-import { startPostgres } from '../../../test/postgres-server.ts'
+import { startPostgres, withClient } from '../../../test/postgres-server.ts'
 import { batchOf, DAY_MS, recordOf, START } from '../../../test/priced.ts'
 import { createPostgresLedger } from './ledger.ts'
 import { tableNames } from './migrations.ts'
-
-const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
-}
 
 /** Each way of writing and reading, for an organization of its own. */
 const useLedger = async (ledger: Ledger): Promise<void> => {
