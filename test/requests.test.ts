@@ -438,6 +438,9 @@ for (const [name, environment] of Object.entries(STORES)) {
           assert.equal((await send(service, route + encoded([at, 0]))).status, 400, `${route}${at}`)
         }
       }
+      const [newest] = (await send(service, '/v1/periods')).body.periods
+      const { body: later } = await send(service, `/v1/periods?cursor=${encoded([253_402_300_800_000, 0])}`)
+      assert.deepEqual(later.periods[0], newest, 'a position after all periods is the start of the list')
       let cursor = ''
       let periods = 0
       do {

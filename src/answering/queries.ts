@@ -168,7 +168,7 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
     return ledger.read(organization.id, (view) => answer(view, organization, query, asking, () => read(view)), asking)
   }
 
-  /** Periods, latest first: from the current one, or the one before `before`, back to the one of the first message. */
+  /** Periods, latest first: from the newest one, or the one before `before`, back to the one of the first message. */
   const periods = async (
     { id, calendar }: Organization,
     { time, before, limit }: { readonly time: EpochMs; readonly before?: EpochMs | undefined; readonly limit: number },
@@ -177,7 +177,8 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
     const read = async (view: LedgerView) => {
       const span = await view.span()
       const newest = periodAt(calendar, Math.max(time, span?.last ?? time))
-      let period = before === undefined ? newest : periodBefore(calendar, periodAt(calendar, before))
+      const isAfterAll = before === undefined || before > newest.start
+      let period = isAfterAll ? newest : periodBefore(calendar, periodAt(calendar, before))
       const found: BillingPeriod[] = []
       const oldest = Math.min(span?.first ?? time, time)
       while (period.end > oldest && found.length < limit) {
