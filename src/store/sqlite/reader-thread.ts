@@ -37,7 +37,8 @@ const lookUps = createLookUps(createRun(database))
 /** A session that was ended early stays here as `ended` until its caller has been told. */
 const sessions = new Map<number, Session | 'ended'>()
 const idle: Connection[] = []
-const IDLE_MAX = 4
+/** As many as usually read at once: opening a connection and preparing its statements takes longer than most reads. */
+const IDLE_MAX = 16
 
 const begin = (id: number): Session => {
   guard.check()
