@@ -80,7 +80,7 @@ export type Asking = {
   /** Aborts the query, because the caller has left. */
   readonly signal?: AbortSignal
   /** Tells which version the caller already has: there is no answer then, and the lines and totals are not read. */
-  readonly knows?: Known
+  readonly knows?: Known | undefined
 }
 
 export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
@@ -93,10 +93,15 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
     read: () => Promise<T>,
   ): Promise<Versioned<T & Provenance>> => {
     const { from, to } = query
-    const provenance = await provenanceOf(view, query)
-    const days = await view.version({ from: dayAt(calendar, from).start, to })
+    // A client that has no answer yet does not wait for the version first.
+    const [provenance, days, unconditional] = await allOf([
+      provenanceOf(view, query),
+      view.version({ from: dayAt(calendar, from).start, to }),
+      knows === undefined ? read() : undefined,
+    ])
     const version = versionOf([entriesBefore(calendar, to), from, to, days, provenance.state])
-    return knows?.(version) ? { version } : { version, answer: { ...(await read()), ...provenance } }
+    if (knows?.(version)) return { version }
+    return { version, answer: { ...(unconditional ?? (await read())), ...provenance } }
   }
 
   /**
@@ -186,12 +191,15 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
         period = periodBefore(calendar, period)
       }
       const hasMore = period.end > oldest
-      const provenances = await Promise.all(found.map(({ start, end }) => provenanceOf(view, { from: start, to: end })))
-      const days = await view.version(spanOf(found))
+      const [provenances, days, unconditional] = await allOf([
+        Promise.all(found.map(({ start, end }) => provenanceOf(view, { from: start, to: end }))),
+        view.version(spanOf(found)),
+        knows === undefined ? usageOf(view, found) : undefined,
+      ])
       const entries = entriesBefore(calendar, spanOf(found).to)
       const version = versionOf([entries, found, hasMore, days, provenances.map(({ state }) => state)])
       if (knows?.(version)) return { version }
-      const usage = await usageOf(view, found)
+      const usage = unconditional ?? (await usageOf(view, found))
       const periods = usage.map((each, index) => ({ ...each, ...provenances[index] }))
       return { version, answer: { periods, hasMore } }
     }
@@ -269,6 +277,14 @@ const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>)
     throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }
   return { stored, charge, measurement }
+}
+
+/** Waits for all of them even if one fails: a view must not be used once its reading has ended. */
+const allOf = async <T extends readonly unknown[]>(
+  promises: T,
+): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> => {
+  await Promise.allSettled(promises)
+  return Promise.all(promises)
 }
 
 /** Periods begin and end with days, so the stored totals of days suffice and no record is read. */

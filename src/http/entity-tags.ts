@@ -6,16 +6,17 @@ import { openApiInfo } from './openapi.ts'
 
 export type EntityTags = {
   readonly tagOf: (version: string) => string
-  /** Whether the client already has the answer of this version. */
-  readonly knows: Known
+  /** Whether the client already has the answer of this version. Undefined if it has none. */
+  readonly knows: Known | undefined
 }
 
 /** Weak, because bodies are compressed on request. An answer to another request, or of another release, has another tag. */
 export const entityTagsOf = ({ url, headers }: FastifyRequest, { id }: Organization): EntityTags => {
   const opaque = (version: string): string => versionOf([openApiInfo.info.version, id, url, version])
+  const known = headers['if-none-match']
   return {
     tagOf: (version) => `W/"${opaque(version)}"`,
-    knows: (version) => isNamed(headers['if-none-match'], opaque(version)),
+    knows: known === undefined ? undefined : (version) => isNamed(known, opaque(version)),
   }
 }
 

@@ -155,7 +155,7 @@ export const messageChargeRoutes: FastifyPluginCallbackTypebox<ReadingOptions> =
         // They are few, so their version is what they say.
         const version = versionOf([answer])
         reply.header('etag', tagOf(version))
-        return knows(version) ? reply.code(304).send(undefined) : { version, ...answer }
+        return knows?.(version) ? reply.code(304).send(undefined) : { version, ...answer }
       }
       throw new NotFound(`There is no message ${JSON.stringify(id.slice(0, 200))}.`)
     },

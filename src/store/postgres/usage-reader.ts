@@ -19,9 +19,16 @@ export const createView = (
   cells: Cells,
   signal?: AbortSignal,
 ): LedgerView => {
-  const query = async (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> => {
-    signal?.throwIfAborted()
-    return (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
+  let previous: Promise<unknown> = Promise.resolve()
+  /** One statement at a time, because pg's own queue of a connection goes away. */
+  const query = (text: string, ...values: readonly unknown[]): Promise<readonly Row[]> => {
+    const run = async (): Promise<readonly Row[]> => {
+      signal?.throwIfAborted()
+      return (await client.query(readStatement(text, [organizationId, ...values]))).rows as readonly Row[]
+    }
+    const rows = previous.then(run, run)
+    previous = rows
+    return rows
   }
 
   /** The cells of rows, which are read apart because most rows share a few. */
