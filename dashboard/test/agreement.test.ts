@@ -132,13 +132,18 @@ test('a message that arrives between the totals and the lines counts in both', {
   assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
 })
 
-test('a message that arrives while several slices of lines load counts everywhere', { skip: noBrowser }, async () => {
-  await using service = await startService({})
+/** 12,000 messages in May 2024, which the page fetches in several slices. */
+const reportMonth = async (url: string): Promise<void> => {
   const messages = Array.from({ length: 12_000 }, (_, id) =>
     messageAt(id, `2024-05-${String((id % 30) + 1).padStart(2, '0')}T08:00:00Z`),
   )
-  await report(service.url, messages.slice(0, 6000))
-  await report(service.url, messages.slice(6000))
+  await report(url, messages.slice(0, 6000))
+  await report(url, messages.slice(6000))
+}
+
+test('a message that arrives while several slices of lines load counts everywhere', { skip: noBrowser }, async () => {
+  await using service = await startService({})
+  await reportMonth(service.url)
   await using opened = await openPage(browser, 'about:blank')
   const { page } = opened
   const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
@@ -224,11 +229,7 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
 
 test('partly fetched lines are fetched in full when the period is opened again', { skip: noBrowser }, async () => {
   await using service = await startService({})
-  const messages = Array.from({ length: 12_000 }, (_, id) =>
-    messageAt(id, `2024-05-${String((id % 30) + 1).padStart(2, '0')}T08:00:00Z`),
-  )
-  await report(service.url, messages.slice(0, 6000))
-  await report(service.url, messages.slice(6000))
+  await reportMonth(service.url)
   await using opened = await openPage(browser, 'about:blank')
   const { page } = opened
   const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
