@@ -11,6 +11,7 @@ import type { LineOrder, PagePosition } from '../src/model/line-order.ts'
 import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
+import { cardsContract } from './ledger-cards-contract.ts'
 import { compareIds, LedgerModel } from './ledger-model.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START } from './priced.ts'
 
@@ -25,12 +26,17 @@ const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 const lineOf = ({ digest, measurement, ...line }: Priced): RecordedLine => line
 
 /** The outcomes, spelled out if all were accepted. */
-const append = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> =>
-  (await ledger.append(batch)) ??
-  Array.from({ length: batch.priced.count }, (_, row) => ({
-    status: 'accepted' as const,
-    credits: credits(batch.priced.credits[row] as number),
-  }))
+const append = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
+  const answer = await ledger.append(batch)
+  assert.ok(answer !== 'other-cards')
+  return (
+    answer ??
+    Array.from({ length: batch.priced.count }, (_, row) => ({
+      status: 'accepted' as const,
+      credits: credits(batch.priced.credits[row] as number),
+    }))
+  )
+}
 
 const linesOf = (ledger: Ledger, organizationId = 'default'): Promise<readonly RecordedLine[]> =>
   ledger.read(organizationId, (view) => view.page({ ...ALL, limit: 1_000_000 }))
@@ -940,6 +946,8 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal((await linesOf(opened.ledger)).length, 20)
       assert.equal(await opened.ledger.contentKey(), key, 'the content key is created once')
     })
+
+    cardsContract(open)
 
     test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({

@@ -1,7 +1,10 @@
 /** The ledger as simple as possible, with no regard for speed: maps in memory, and totals computed on demand. */
-import type { AppendBatch, AppendOutcome } from '../src/ledger/ledger.ts'
+import type { CardUse, UsedCards } from '../src/ledger/commands.ts'
+import type { AppendBatch, AppendOutcome, PricedOtherwise } from '../src/ledger/ledger.ts'
 import { pricedAt } from '../src/ledger/priced-batch.ts'
+import type { CardAssignment, CardsInForce } from '../src/model/cards-in-force.ts'
 import { type Dimension, isSameCell } from '../src/model/cell.ts'
+import { CALENDAR_BEGINS, type EpochMs } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
 
@@ -9,6 +12,9 @@ type Kept = { readonly record: Priced; readonly revision: number; supersededBy?:
 
 export class LedgerModel {
   readonly #organizations = new Map<string, Map<Id, Kept[]>>()
+  readonly #closed = new Map<string, EpochMs>()
+  /** By organization; '' is the installation. */
+  readonly #cards = new Map<string, Cards>()
 
   append({ organizationId, priced, onChange }: AppendBatch): readonly AppendOutcome[] {
     const messages = this.#messagesOf(organizationId)
@@ -55,12 +61,54 @@ export class LedgerModel {
     return [...sums].map(([key, { messages, credits }]) => `${key} ${messages} ${credits}`).sort()
   }
 
+  pricedOtherwise(organizationId: string, { since, rateCard }: PricedOtherwise): number {
+    return this.lines(organizationId).filter(({ at, cell }) => at >= since && cell.rateCard !== rateCard).length
+  }
+
+  close(organizationId: string, until: EpochMs): void {
+    this.#closed.set(organizationId, Math.max(until, this.#closed.get(organizationId) ?? CALENDAR_BEGINS))
+  }
+
+  useCard(organizationId: string, use: CardUse): UsedCards {
+    return this.#use(organizationId, use, this.#closed.get(organizationId) ?? CALENDAR_BEGINS)
+  }
+
+  useByDefault(use: CardUse): UsedCards {
+    return this.#use('', use, Math.max(CALENDAR_BEGINS, ...this.#closed.values()))
+  }
+
+  /** `version` is the number of changes. */
+  cardsInForce(organizationId: string): CardsInForce {
+    const [own, byDefault] = [this.#cardsOf(organizationId), this.#cardsOf('')]
+    return { own: inOrder(own), byDefault: inOrder(byDefault), version: own.changes + byDefault.changes }
+  }
+
+  #use(whose: string, { version, from }: CardUse, closedUntil: EpochMs): UsedCards {
+    const start = from ?? closedUntil
+    if (start < closedUntil) return { closedUntil }
+    const cards = this.#cardsOf(whose)
+    if (cards.byStart.get(start) !== version) cards.changes++
+    cards.byStart.set(start, version)
+    return { inForce: inOrder(cards) }
+  }
+
+  #cardsOf(whose: string): Cards {
+    const cards = this.#cards.get(whose) ?? { byStart: new Map(), changes: 0 }
+    this.#cards.set(whose, cards)
+    return cards
+  }
+
   #messagesOf(organizationId: string): Map<Id, Kept[]> {
     const messages = this.#organizations.get(organizationId) ?? new Map<Id, Kept[]>()
     this.#organizations.set(organizationId, messages)
     return messages
   }
 }
+
+type Cards = { readonly byStart: Map<EpochMs, string>; changes: number }
+
+const inOrder = ({ byStart }: Cards): readonly CardAssignment[] =>
+  [...byStart].map(([from, version]) => ({ from, version })).sort((one, other) => one.from - other.from)
 
 const isSameCharge = (one: Priced, other: Priced): boolean =>
   one.credits === other.credits && one.timestamp === other.timestamp && isSameCell(one.cell, other.cell)

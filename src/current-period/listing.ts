@@ -140,6 +140,8 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
         : { first: dayOf(first.at).start, last: dayOf(last.at).start }
     },
     closedUntil: async () => CALENDAR_BEGINS,
+    pricedOtherwise: async ({ since, rateCard }) =>
+      within({ from: since, to: -CALENDAR_BEGINS }).filter(({ cell }) => cell.rateCard !== rateCard).length,
   }
 }
 

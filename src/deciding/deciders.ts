@@ -4,7 +4,9 @@
  */
 import { changedCalendar } from '#calendar/periods.ts'
 import type { ApiKey, Command, CommandKind, Outcome } from '#ledger/commands.ts'
+import type { CardAssignment } from '#model/cards-in-force.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
+import { useCard } from './card-use.ts'
 
 /** What a command needs to know. */
 export type StateNeeds = {
@@ -13,6 +15,7 @@ export type StateNeeds = {
   readonly key?: { readonly id: string; readonly hash?: Uint8Array }
   readonly latestDay?: true
   readonly closedUntil?: true
+  readonly cards?: true
 }
 
 /** What was asked for. A field is absent if it was not asked for or does not exist. */
@@ -22,6 +25,8 @@ export type State = {
   /** The start of the latest day that has messages. */
   readonly latestDay?: EpochMs
   readonly closedUntil?: EpochMs
+  /** The rate cards that it uses. */
+  readonly cards?: readonly CardAssignment[]
 }
 
 /** The organization of a write is that of the command. */
@@ -31,6 +36,7 @@ export type Write =
   | { readonly kind: 'new-key'; readonly key: ApiKey }
   | { readonly kind: 'revoked-key'; readonly keyId: string; readonly at: EpochMs }
   | { readonly kind: 'closed-until'; readonly at: EpochMs }
+  | { readonly kind: 'used-card'; readonly assignment: CardAssignment }
 
 export type Decision<T> = { readonly outcome: T; readonly writes: readonly Write[] }
 
@@ -110,6 +116,15 @@ const deciders: { readonly [K in CommandKind]: Decider<K> } = {
     needs: () => ({ closedUntil: true }),
     decide: ({ closedUntil = CALENDAR_BEGINS }, { until }) =>
       until <= closedUntil ? nothing(closedUntil) : { outcome: until, writes: [{ kind: 'closed-until', at: until }] },
+  },
+
+  'use-rate-card': {
+    needs: () => ({ organization: true, closedUntil: true, cards: true }),
+    decide: ({ organization, closedUntil = CALENDAR_BEGINS, cards = [] }, use) => {
+      if (organization === undefined) return nothing(undefined)
+      const { outcome, added } = useCard(use, cards, closedUntil)
+      return added === undefined ? nothing(outcome) : { outcome, writes: [{ kind: 'used-card', assignment: added }] }
+    },
   },
 }
 

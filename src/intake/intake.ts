@@ -57,12 +57,15 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return known
   }
 
-  const append = (
+  const append = async (
     { id: organizationId }: Organization,
     priced: PricedBatch,
     onChange: AppendBatch['onChange'],
-  ): Promise<readonly AppendOutcome[] | undefined> =>
-    ledger.append({ organizationId, priced, onChange, recordedAt: clock() })
+  ): Promise<readonly AppendOutcome[] | undefined> => {
+    const answer = await ledger.append({ organizationId, priced, onChange, recordedAt: clock() })
+    if (answer === 'other-cards') throw new Error('the batch does not say which rate cards priced it')
+    return answer
+  }
 
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
     const ids = new Set<Id>()

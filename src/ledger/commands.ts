@@ -2,6 +2,7 @@
  * Commands to the ledger: plain data, so that they can be sent to another thread. What follows from each is decided by pure
  * functions in `#deciding/deciders.ts`.
  */
+import type { CardAssignment } from '#model/cards-in-force.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 
 /** The fields of each command, and its outcome. All are about one organization. */
@@ -41,7 +42,15 @@ export type Commands = {
    * never moves back.
    */
   close: { readonly fields: { readonly until: EpochMs }; readonly outcome: EpochMs }
+  /** Undefined if there is no such organization. Whoever gives this command has made sure that the card exists. */
+  'use-rate-card': { readonly fields: CardUse; readonly outcome: UsedCards | undefined }
 }
+
+/** From an instant on, or for all that is not closed. Replaces another card that is used from the same instant. */
+export type CardUse = { readonly version: string; readonly from?: EpochMs }
+
+/** What is in force then. Or nothing has changed, because the instant is in a closed period. */
+export type UsedCards = { readonly inForce: readonly CardAssignment[] } | { readonly closedUntil: EpochMs }
 
 export type CommandKind = keyof Commands
 export type Command<K extends CommandKind = CommandKind> = {

@@ -6,13 +6,14 @@
  * When a method that writes resolves, its changes are committed and synced. A method that fails throws StoreError, and
  * repeating the call counts nothing twice.
  */
+import type { CardsInForce } from '#model/cards-in-force.ts'
 import type { CellFilter, Dimension, Grouped } from '#model/cell.ts'
 import type { Credits, CreditsSum } from '#model/credits.ts'
 import type { LineOrder, PagePosition } from '#model/line-order.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import type { ApiKey, Command, CommandKind, Outcome } from './commands.ts'
+import type { ApiKey, CardUse, Command, CommandKind, Outcome, UsedCards } from './commands.ts'
 import type { PricedBatch } from './priced-batch.ts'
 
 export type Ledger = {
@@ -23,8 +24,10 @@ export type Ledger = {
    *
    * A message from a closed period is charged at the start of the open one, as an adjustment. If a message is amended whose
    * charge is in a closed period, that charge stays and the difference is an adjustment.
+   *
+   * Resolves to `other-cards`, and has written nothing, if other rate cards are in force than those that priced the batch.
    */
-  append(batch: AppendBatch): Promise<readonly AppendOutcome[] | undefined>
+  append(batch: AppendBatch): Promise<AppendAnswer>
   /**
    * Reads what a command needs, decides what follows from it, and writes that: one transaction, before or after any other
    * command of the organization. Repeating a failed call is safe.
@@ -42,6 +45,7 @@ export type Ledger = {
   readonly organizations: OrganizationStore
   readonly keys: KeyStore
   readonly reports: ReportStore
+  readonly rateCards: RateCardStore
   /** Whether no organization has a recorded message. */
   isEmpty(): Promise<boolean>
   /** The installation's secret key for content digests, created by the first call. */
@@ -70,7 +74,11 @@ export type AppendBatch = {
    */
   readonly onChange: 'refuse' | 'amend'
   readonly recordedAt: EpochMs
+  /** The version of the rate cards in force that priced the batch. If it is absent, any may be in force. */
+  readonly cardsVersion?: number
 }
+
+export type AppendAnswer = readonly AppendOutcome[] | 'other-cards' | undefined
 
 export type AppendOutcome = {
   readonly status: 'accepted' | 'duplicate' | 'conflict' | 'amended'
@@ -95,6 +103,8 @@ export type LedgerView = {
   span(): Promise<{ readonly first: EpochMs; readonly last: EpochMs } | undefined>
   /** The start of the open period; nothing before it changes. */
   closedUntil(): Promise<EpochMs>
+  /** How many messages count at or after an instant and were priced by another rate card. */
+  pricedOtherwise(query: PricedOtherwise): Promise<number>
 }
 
 export type Range = { readonly from: EpochMs; readonly to: EpochMs }
@@ -109,6 +119,8 @@ export type PageQuery = Range &
   }
 
 export type GroupedRange = Range & { readonly group: readonly Dimension[] }
+
+export type PricedOtherwise = { readonly since: EpochMs; readonly rateCard: string }
 
 export type RangeTotalsQuery = { readonly ranges: readonly Range[]; readonly group: readonly Dimension[] }
 
@@ -146,4 +158,29 @@ export type ReportStore = {
   put(report: Report): Promise<'created' | 'replaced'>
   /** False if there was none. */
   remove(id: Id): Promise<boolean>
+}
+
+/** Rate cards as they were stored, shared by all organizations, and which of them are in force. A card never changes. */
+export type RateCardStore = {
+  /** `conflict`: there is a card of this version with another hash, and it stays. */
+  put(card: StoredCard): Promise<'created' | 'same' | 'conflict'>
+  find(version: string): Promise<StoredCard | undefined>
+  /** Ascending by version. */
+  list(): Promise<readonly Omit<StoredCard, 'body'>[]>
+  /** Whoever prices by this passes its version to `append`. The organization must exist. */
+  inForce(organizationId: string): Promise<CardsInForce>
+  /**
+   * The same as the command `use-rate-card`, for organizations without a card of their own. Nothing changes in a period that any
+   * organization has closed.
+   */
+  useByDefault(use: CardUse): Promise<UsedCards>
+}
+
+export type StoredCard = {
+  readonly version: string
+  /** Of the canonical body. */
+  readonly hash: string
+  /** JSON. */
+  readonly body: string
+  readonly createdAt: EpochMs
 }

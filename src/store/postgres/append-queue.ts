@@ -1,12 +1,13 @@
 /**
  * Batches the appends of each organization. While append A is being written, B, C and D arrive: when A is done, one statement
- * with one sync writes all three, if they have no more than 1,000 rows. An append that may amend is written alone.
+ * with one sync writes all three, if they have no more than 1,000 rows and were priced by the same rate cards. An append that may
+ * amend is written alone.
  *
  * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, when each
  * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
  */
 
-import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
+import type { AppendAnswer, AppendBatch } from '#ledger/ledger.ts'
 import { type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { StoreError } from '#model/errors.ts'
 import { isAboutData } from './connection.ts'
@@ -17,7 +18,7 @@ type Waiting = {
   readonly batch: AppendBatch
   /** The deadline for its outcome. Appends in a lane are ordered by it. */
   readonly deadline: MonotonicMs
-  readonly resolve: (outcomes: readonly AppendOutcome[] | undefined) => void
+  readonly resolve: (answer: AppendAnswer) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -44,7 +45,7 @@ export class AppendQueue {
     this.#limits = limits
   }
 
-  append(batch: AppendBatch): Promise<readonly AppendOutcome[] | undefined> {
+  append(batch: AppendBatch): Promise<AppendAnswer> {
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(batch.organizationId) ?? { waiting: [], rowsWaiting: 0, running: 0 }
       this.#lanes.set(batch.organizationId, lane)
@@ -83,7 +84,8 @@ export class AppendQueue {
     if (first === undefined) return
     try {
       const outcomes = await this.#writer.append(groupOf(together), first.deadline)
-      for (const [index, { resolve }] of together.entries()) resolve(outcomes[index])
+      for (const [index, { resolve }] of together.entries())
+        resolve(outcomes === 'other-cards' ? outcomes : outcomes[index])
     } catch (error) {
       // One of them may have caused the failure, so each is retried alone. That is safe: none of them has been written.
       if (together.length > 1 && isAboutData(error)) for (const each of together) await this.#write([each])
@@ -97,11 +99,12 @@ const LATE = 'PostgreSQL: timed out in the queue of writes'
 /** Takes the appends at the front of the lane that fit into one statement. */
 const takeTogether = (lane: Lane): readonly Waiting[] => {
   const { waiting } = lane
-  const onChange = waiting[0]?.batch.onChange
+  const { onChange, cardsVersion } = waiting[0]?.batch ?? {}
   let rows = 0
   let count = 0
   for (const { batch } of waiting) {
-    if (batch.onChange !== onChange || (count > 0 && rows + batch.priced.count > ROWS_TOGETHER)) break
+    if (batch.onChange !== onChange || batch.cardsVersion !== cardsVersion) break
+    if (count > 0 && rows + batch.priced.count > ROWS_TOGETHER) break
     rows += batch.priced.count
     count++
     if (onChange === 'amend') break
@@ -113,6 +116,11 @@ const takeTogether = (lane: Lane): readonly Waiting[] => {
 const groupOf = (together: readonly Waiting[]): AppendGroup => {
   const [first] = together
   if (first === undefined) throw new Error('nothing to append')
-  const { organizationId, onChange } = first.batch
-  return { organizationId, onChange, batches: together.map(({ batch }) => batch) }
+  const { organizationId, onChange, cardsVersion } = first.batch
+  return {
+    organizationId,
+    onChange,
+    ...(cardsVersion !== undefined && { cardsVersion }),
+    batches: together.map(({ batch }) => batch),
+  }
 }

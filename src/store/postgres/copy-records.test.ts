@@ -63,7 +63,7 @@ test('a new database has no tables of older versions', async () => {
   const url = await server.createDatabase()
   await (await createPostgresLedger({ url, poolSize: 2 })).close()
   assert.deepEqual(
-    (await tables(url)).filter((name) => name.endsWith('_v1') || name === 'usage_record' || name === 'rate_card'),
+    (await tables(url)).filter((name) => name.endsWith('_v1') || name === 'usage_record'),
     [],
   )
 })
@@ -71,7 +71,7 @@ test('a new database has no tables of older versions', async () => {
 test('programs of older releases can neither write nor read usage from the first step on', async () => {
   const { url } = await oldDatabase(10)
   await (await createPostgresLedger({ url, poolSize: 2 })).close()
-  for (const table of ['usage_record', 'daily_total', 'daily_group_total', 'rate_card']) {
+  for (const table of ['usage_record', 'daily_total', 'daily_group_total']) {
     await assert.rejects(
       withClient(url, (client) => client.query(`SELECT 1 FROM ${table}`)),
       /does not exist/,

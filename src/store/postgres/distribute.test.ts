@@ -21,11 +21,17 @@ const useLedger = async (ledger: Ledger): Promise<void> => {
   const records = Array.from({ length: 2000 }, (_, index) =>
     recordOf(index, { at: START + (index % 40) * DAY_MS, member: `m${index % 7}`, micros: 1_000_000 }),
   )
-  const append = (some: typeof records, onChange: 'refuse' | 'amend' = 'refuse') =>
-    ledger.append(batchOf(some, { organizationId: id, onChange }))
+  const append = async (some: typeof records, onChange: 'refuse' | 'amend' = 'refuse') => {
+    const { version: cardsVersion } = await ledger.rateCards.inForce(id)
+    const answer = await ledger.append({ ...batchOf(some, { organizationId: id, onChange }), cardsVersion })
+    assert.ok(answer !== 'other-cards')
+    return answer
+  }
   assert.equal(await append(records), undefined)
   assert.deepEqual(new Set((await append(records))?.map(({ status }) => status)), new Set(['duplicate']))
   await ledger.decide(id, { kind: 'close', until: START + 31 * DAY_MS })
+  await ledger.decide(id, { kind: 'use-rate-card', version: 'dearer' })
+  assert.equal(await ledger.append({ ...batchOf(records, { organizationId: id }), cardsVersion: -1 }), 'other-cards')
   const changed = records.slice(0, 40).map((record) => ({ ...record, digest: new Uint8Array(16).fill(9) }))
   assert.deepEqual(new Set((await append(changed, 'amend'))?.map(({ status }) => status)), new Set(['amended']))
   await ledger.read(id, async (view) => {

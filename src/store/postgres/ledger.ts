@@ -17,6 +17,7 @@ import {
   putReport,
   removeReport,
 } from '../shared/catalogue.ts'
+import { findCard, findCardsInForce, listCards, putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { runStepsAsync, type Steps } from '../shared/steps.ts'
 import { AppendQueue } from './append-queue.ts'
 import { Cells } from './cells.ts'
@@ -112,6 +113,15 @@ export const createPostgresLedger = async (
       find: (id) => repeatable(() => findReport(id)),
       put: (report) => once(() => putReport(report)),
       remove: (id) => once(() => removeReport(id)),
+    },
+
+    rateCards: {
+      put: (card) => repeatable(() => putCard(card)),
+      find: (version) => repeatable(() => findCard(version)),
+      list: () => repeatable(listCards),
+      inForce: (organizationId) => repeatable(() => findCardsInForce(organizationId)),
+      useByDefault: (use) =>
+        connection.repeatable((client) => connection.transaction(client, () => run(client, useCardByDefault(use)))),
     },
 
     isEmpty: () =>

@@ -4,6 +4,7 @@ import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { CELL_COLUMNS, toCell, wholeNumber } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { Cells } from './cells.ts'
@@ -42,7 +43,7 @@ export class RecordWriter {
   }
 
   /** Safe to repeat: a record's key keeps it from being counted twice. */
-  append(group: AppendGroup, deadline = this.#connection.deadline()): Promise<GroupOutcomes> {
+  append(group: AppendGroup, deadline = this.#connection.deadline()): Promise<GroupOutcomes | 'other-cards'> {
     return this.#connection.repeatable((client) => this.#append(client, group), deadline)
   }
 
@@ -51,14 +52,19 @@ export class RecordWriter {
    * and writes what follows. If another process has meanwhile written the same revision of a message, its key is taken, and all of
    * this is repeated.
    */
-  async #append(client: PoolClient, group: AppendGroup): Promise<GroupOutcomes> {
+  async #append(client: PoolClient, group: AppendGroup): Promise<GroupOutcomes | 'other-cards'> {
     const { organizationId } = group
     const cells = group.batches.flatMap(({ priced }) => priced.cells)
     for (let hasForgotten = false; ; ) {
       const isLooking = this.#repeating.has(organizationId)
       try {
         if (!this.#hasUsage.isKnown) await this.#connection.autocommit(client, () => this.#hasUsage.reach(client))
-        const mark = this.#marks.get(organizationId) ?? (await this.#readMark(client, organizationId))
+        let mark = this.#marks.get(organizationId)
+        if (mark === undefined) {
+          const account = await this.#readAccount(client, organizationId)
+          if (isByOthers(group, account.cardsVersion)) return 'other-cards'
+          mark = account.mark
+        }
         const cellIds =
           this.#cells.idsOf(organizationId, cells) ??
           (await this.#connection.autocommit(client, () => this.#cells.learn(client, organizationId, cells)))
@@ -81,8 +87,8 @@ export class RecordWriter {
   }
 
   /**
-   * Inserts all rows as first charges; undefined if some cannot be. Resolves to undefined if the mark has moved. Not async, so that
-   * nothing of the rows but the values for the statement is kept until it is done.
+   * Inserts all rows as first charges; undefined if some cannot be. Resolves to undefined if the account has changed. Not async, so
+   * that nothing of the rows but the values for the statement is kept until it is done.
    */
   #insert(
     client: PoolClient,
@@ -93,19 +99,19 @@ export class RecordWriter {
     const records = firstCharges(group, cellIds, mark)
     return (
       records &&
-      this.#write(client, group.organizationId, mark, { records, superseded: [] }).then((isWritten) =>
+      this.#write(client, group, mark, { records, superseded: [] }).then((isWritten) =>
         isWritten ? group.batches.map(() => undefined) : undefined,
       )
     )
   }
 
-  /** Resolves to undefined if nothing was written because the mark has moved. */
+  /** Resolves to undefined if nothing was written because the account has changed. */
   async #settle(
     client: PoolClient,
     group: AppendGroup,
     cellIds: readonly bigint[],
     mark: EpochMs,
-  ): Promise<GroupOutcomes | undefined> {
+  ): Promise<GroupOutcomes | 'other-cards' | undefined> {
     const { organizationId, batches } = group
     const ids = new Set(batches.flatMap(({ priced }) => priced.messageIds))
     const { rows } = await this.#connection.autocommit(client, () =>
@@ -120,12 +126,18 @@ export class RecordWriter {
       else before.push(toHeld(row))
     }
     const { outcomes, ...writing } = settleAll(group, cellIds, held, mark)
-    const isDone = writing.records.length === 0 || (await this.#write(client, organizationId, mark, writing))
-    return isDone ? outcomes : undefined
+    if (writing.records.length > 0) return (await this.#write(client, group, mark, writing)) ? outcomes : undefined
+    // Everything is charged already, so there are rows.
+    return isByOthers(group, wholeNumber(rows[0]?.cards_version)) ? 'other-cards' : outcomes
   }
 
-  /** Resolves to false if nothing was written because the mark has moved. */
-  #write(client: PoolClient, organizationId: string, mark: EpochMs, writing: Writing): Promise<boolean> {
+  /** Resolves to false if nothing was written because the account has changed. */
+  #write(
+    client: PoolClient,
+    { organizationId, cardsVersion }: AppendGroup,
+    mark: EpochMs,
+    writing: Writing,
+  ): Promise<boolean> {
     const { name, text, values } =
       this.#appendsBy === 'function' ? CALL : writing.superseded.length === 0 ? WRITE : WRITE_AND_SUPERSEDE
     const statement = {
@@ -133,7 +145,7 @@ export class RecordWriter {
       // statement is missing or already exists.
       ...(this.#connection.isDirect(client) && { name }),
       text,
-      values: writeValues(organizationId, mark, writing).slice(0, values),
+      values: [...writeValues(organizationId, mark, writing).slice(0, values), cardsVersion ?? null],
     }
     return this.#connection.autocommit(client, async () => {
       const { rows, rowCount } = await client.query(statement)
@@ -141,18 +153,29 @@ export class RecordWriter {
     })
   }
 
-  async #readMark(client: PoolClient, organizationId: string): Promise<EpochMs> {
+  async #readAccount(client: PoolClient, organizationId: string): Promise<Account> {
+    const find = () => client.query(ACCOUNT, [organizationId])
     const { rows } = await this.#connection.autocommit(client, async () => {
-      const found = await client.query('SELECT closed_until FROM account WHERE organization_id = $1', [organizationId])
-      return found.rowCount === 0 ? client.query(ADD_ACCOUNT, [organizationId]) : found
+      const found = await find()
+      if (found.rowCount !== 0) return found
+      await client.query(ADD_ACCOUNT, [organizationId])
+      return find()
     })
     if (rows[0] === undefined) throw new StoreError(`there is no organization ${JSON.stringify(organizationId)}`)
-    const mark = wholeNumber(rows[0].closed_until)
+    const account = { mark: wholeNumber(rows[0].closed_until), cardsVersion: wholeNumber(rows[0].cards_version) }
     if (this.#marks.size >= MARKS_MAX) this.#marks.clear()
-    this.#marks.set(organizationId, mark)
-    return mark
+    this.#marks.set(organizationId, account.mark)
+    return account
   }
 }
+
+type Account = { readonly mark: EpochMs; readonly cardsVersion: number }
+
+/** Whether a group was priced by other cards than those in force. */
+const isByOthers = ({ cardsVersion }: AppendGroup, present: number): boolean =>
+  cardsVersion !== undefined && cardsVersion !== present
+
+const ACCOUNT = `SELECT closed_until, ${CARDS_VERSION} AS cards_version FROM account WHERE organization_id = $1`
 
 /** For an organization that a program of an older release created after the migration. */
 export const ADD_ACCOUNT = `
@@ -164,7 +187,8 @@ export const ADD_ACCOUNT = `
  * statistics of the organization, it would read all records of it.
  */
 const HELD = `
-  SELECT charge.*, ${CELL_COLUMNS.join(', ')}
+  SELECT charge.*, ${CELL_COLUMNS.join(', ')},
+    (SELECT ${CARDS_VERSION} FROM account WHERE organization_id = $1) AS cards_version
   FROM unnest($2::bigint[], $3::text[]) AS wanted (number, name)
   CROSS JOIN LATERAL (
     SELECT message_number, message_name, revision, at_ms, own_at_ms, day_start, credits_micros, timestamp, digest, cell_id

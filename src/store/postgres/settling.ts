@@ -8,7 +8,7 @@ import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { NewRecord, Superseded, Writing } from './write-statement.ts'
 
 /** Batches of one organization that are written together. */
-export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange'> & {
+export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange' | 'cardsVersion'> & {
   readonly batches: readonly Pick<AppendBatch, 'priced' | 'recordedAt'>[]
 }
 

@@ -1,6 +1,6 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
-import type { GroupedRange, LedgerView, PageQuery, RangeTotalsQuery } from '#ledger/ledger.ts'
+import type { GroupedRange, LedgerView, PageQuery, PricedOtherwise, RangeTotalsQuery } from '#ledger/ledger.ts'
 import { type Cell, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
@@ -174,6 +174,28 @@ export const createView = (
     closedUntil: async () => {
       const [row] = await query('SELECT closed_until FROM account WHERE organization_id = $1')
       return row === undefined ? CALENDAR_BEGINS : wholeNumber(row['closed_until'])
+    },
+
+    // Whole days from their totals, and the day that has begun before from its records.
+    pricedOtherwise: async ({ since, rateCard }: PricedOtherwise) => {
+      const [first] = await query(
+        'SELECT min(day_start) AS day_start FROM day WHERE organization_id = $1 AND day_start >= $2',
+        since,
+      )
+      const [ofDay] = await query(
+        `SELECT count(*) AS messages FROM record JOIN cell USING (organization_id, cell_id)
+         WHERE organization_id = $1 AND at_ms >= $2 AND at_ms < $3 AND superseded_by IS NULL AND rate_card <> $4`,
+        since,
+        first?.['day_start'] ?? -CALENDAR_BEGINS,
+        rateCard,
+      )
+      const [ofDays] = await query(
+        `SELECT coalesce(sum(messages), 0)::bigint AS messages FROM day_cell JOIN cell USING (organization_id, cell_id)
+         WHERE organization_id = $1 AND day_start >= $2 AND rate_card <> $3`,
+        since,
+        rateCard,
+      )
+      return wholeNumber(ofDay?.['messages']) + wholeNumber(ofDays?.['messages'])
     },
   }
 }

@@ -7,7 +7,7 @@
  * them, and that revision is a unique key. PostgreSQL runs the INSERT of the records first, because it is the statement itself,
  * and then the parts above it from last to first. Commands lock the organization's row of `account` before anything else.
  *
- * If the mark of the organization is not the one that was passed, nothing is written. There is no ON CONFLICT on records: with it,
+ * If the mark of the organization or the version of its rate cards is not the one that was passed, nothing is written. There is no ON CONFLICT on records: with it,
  * writing a record takes a third longer. If a key is taken, the whole statement fails and nothing is written.
  *
  * Versions grow by random steps: after a backup is restored, other records do not arrive at a version that a client has seen.
@@ -16,6 +16,7 @@ import { exactSum } from '#ledger/priced-batch.ts'
 import { compareIds } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
+import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { bigints, byteStrings, integers, texts } from './binary-arrays.ts'
 import { numberAndName } from './rows.ts'
 
@@ -140,9 +141,10 @@ const addTo = (sum: Sum, messages: number, credits: number): void => {
 }
 
 /** Parts read only what an earlier part returned, never a table that the statement changes. */
-const write = (supersede: string): string => `
+const write = (cardsVersion: string, supersede: string): string => `
   WITH open AS (
     SELECT 1 FROM account WHERE organization_id = $1 AND closed_until = $2
+      AND (${cardsVersion}::bigint IS NULL OR ${cardsVersion} = ${CARDS_VERSION})
   ), days AS (
     INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
     SELECT $1, day_start, period_start, messages, credits_micros, 1 + floor(random() * 1048576)::bigint
@@ -180,15 +182,18 @@ const write = (supersede: string): string => `
     AS input (message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
       own_at_ms, timestamp, measurement, digest)`
 
+/** `values`: how many of `writeValues` it has. After them comes the version of the rate cards, or null. */
 type WriteStatement = { readonly name: string; readonly text: string; readonly values: number }
 
-export const WRITE: WriteStatement = { name: 'write', text: write(''), values: 23 }
+export const WRITE: WriteStatement = { name: 'write', text: write('$24', ''), values: 23 }
 
 export const WRITE_AND_SUPERSEDE: WriteStatement = {
   name: 'write-and-supersede',
   values: 27,
   // Found by its key and then changed by its place: joined with the input, all records of the organization could be read.
-  text: write(`, superseded AS (
+  text: write(
+    '$28',
+    `, superseded AS (
     UPDATE record SET superseded_by = input.superseded_by
     FROM open, unnest($24::bigint[], $25::text[], $26::integer[], $27::integer[])
       AS input (message_number, message_name, revision, superseded_by)
@@ -199,12 +204,13 @@ export const WRITE_AND_SUPERSEDE: WriteStatement = {
       OFFSET 0
     ) AS old
     WHERE record.organization_id = $1 AND record.ctid = old.place
-  )`),
+  )`,
+  ),
 }
 
 /** The same, as one call that a node of a Citus cluster runs as a whole. Returns whether it was written. */
 export const CALL: WriteStatement = {
   name: 'call',
   values: 27,
-  text: `SELECT append_usage($1, ${Array.from({ length: 26 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
+  text: `SELECT append_usage($1, ${Array.from({ length: 27 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
 }

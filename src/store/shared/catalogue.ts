@@ -4,6 +4,7 @@ import { decide, needsOf, type State, type Write } from '#deciding/deciders.ts'
 import type { ApiKey, Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
+import { findOwnCards, writeOwnCard } from './rate-cards.ts'
 import { toApiKey, toOrganization, toReport, wholeNumber } from './rows.ts'
 import { query, type Steps } from './steps.ts'
 
@@ -127,11 +128,13 @@ function* load(organizationId: string, needs: ReturnType<typeof needsOf>): Steps
   const key = needs.key && (yield* keyLike(organizationId, needs.key))
   const latestDay = needs.latestDay && (yield* findLatestDay(organizationId))
   const closedUntil = needs.closedUntil && (yield* findClosedUntil(organizationId))
+  const cards = needs.cards && (yield* findOwnCards(organizationId))
   return {
     ...(organization && { organization }),
     ...(key && { key }),
     ...(latestDay !== undefined && { latestDay }),
     ...(closedUntil !== undefined && { closedUntil }),
+    ...(cards && { cards }),
   }
 }
 
@@ -205,6 +208,9 @@ function* apply(organizationId: string, write: Write): Steps<void> {
       return
     case 'closed-until':
       yield* query('UPDATE account SET closed_until = $2 WHERE organization_id = $1', organizationId, write.at)
+      return
+    case 'used-card':
+      yield* writeOwnCard(organizationId, write.assignment)
   }
 }
 

@@ -3,7 +3,8 @@
  * PostgreSQL.
  */
 import type { ApiKey, Scope } from '#ledger/commands.ts'
-import type { GroupTotal } from '#ledger/ledger.ts'
+import type { GroupTotal, StoredCard } from '#ledger/ledger.ts'
+import type { CardAssignment } from '#model/cards-in-force.ts'
 import type { Cell, Dimension, Grouped } from '#model/cell.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
@@ -92,6 +93,17 @@ export const toReport = (row: Row): Report => ({
   id: canonicalReportId(row['report_id'] as string),
   name: row['name'] as string,
   creditCost: credits(wholeNumber(row['credit_cost_micros'])),
+})
+
+export const toStoredCard = (row: Row): Omit<StoredCard, 'body'> => ({
+  version: row['version'] as string,
+  hash: row['hash'] as string,
+  createdAt: wholeNumber(row['created_at']),
+})
+
+export const toCardAssignment = (row: Row): CardAssignment => ({
+  from: wholeNumber(row['from_ms']),
+  version: row['version'] as string,
 })
 
 export const toApiKey = (row: Row): ApiKey => ({

@@ -17,7 +17,7 @@ import type { LookUps } from './lookups.ts'
 import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
 import { Thread } from './thread.ts'
 import { Turns } from './turns.ts'
-import type { PageRest, Part, RangeTotalsRest, TotalsRest, UsageReader } from './usage-reader.ts'
+import type { PageRest, Part, PricedOtherwiseRest, RangeTotalsRest, TotalsRest, UsageReader } from './usage-reader.ts'
 import type { WriterCalls, WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
@@ -107,6 +107,10 @@ export const createSqliteLedger = async (
         version: (range) => call('version', range),
         span: () => call('span'),
         closedUntil: () => call('closedUntil'),
+        pricedOtherwise: async (query) => {
+          const counts = await piecewise<number, PricedOtherwiseRest>((rest) => call('pricedOtherwise', rest), query)
+          return counts.reduce((sum, count) => sum + count, 0)
+        },
       })
     } finally {
       // Not awaited, as above.
@@ -133,6 +137,13 @@ export const createSqliteLedger = async (
       find: (id) => lookUp('report', id),
       put: (report) => write('putReport', report),
       remove: (id) => write('removeReport', id),
+    },
+    rateCards: {
+      put: (card) => write('putCard', card),
+      find: (version) => lookUp('card', version),
+      list: () => lookUp('cards'),
+      inForce: (organizationId) => lookUp('cardsInForce', organizationId),
+      useByDefault: (use) => write('useCardByDefault', use),
     },
     isEmpty: () => lookUp('isEmpty'),
     contentKey: () => write('contentKey'),

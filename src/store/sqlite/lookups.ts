@@ -10,6 +10,7 @@ import {
   listKeys,
   listOrganizations,
 } from '../shared/catalogue.ts'
+import { findCard, findCardsInForce, listCards } from '../shared/rate-cards.ts'
 import { runSteps, type Step, type Steps } from '../shared/steps.ts'
 
 export type Run = <T>(steps: Steps<T>) => T
@@ -37,5 +38,8 @@ export const createLookUps = (run: Run) => ({
   keys: (organizationId: string) => run(listKeys(organizationId)),
   anyKey: () => run(anyKey()),
   report: (id: Id) => run(findReport(id)),
+  card: (version: string) => run(findCard(version)),
+  cards: () => run(listCards()),
+  cardsInForce: (organizationId: string) => run(findCardsInForce(organizationId)),
   isEmpty: () => run(isEmpty()),
 })

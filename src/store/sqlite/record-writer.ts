@@ -1,7 +1,7 @@
 /** Writes records and updates their totals. Runs inside the caller's transaction. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { type Counted, settle } from '#deciding/appending.ts'
-import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
+import type { AppendAnswer, AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
 import {
   type CountedDay,
   cellAt,
@@ -15,6 +15,7 @@ import {
 } from '#ledger/priced-batch.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import type { Cells } from './cells.ts'
 
 /** How many rows one INSERT writes. */
@@ -41,7 +42,7 @@ export class RecordWriter {
   readonly #insert
   readonly #counted
   readonly #supersede
-  readonly #closedUntil
+  readonly #account
   readonly #totals: Totals
 
   constructor(database: DatabaseSync, cells: Cells) {
@@ -56,14 +57,17 @@ export class RecordWriter {
       WHERE organization_id = ? AND message_id = ? AND superseded_by IS NULL ORDER BY revision`)
     this.#supersede = database.prepare(`
       UPDATE record SET superseded_by = ? WHERE organization_id = ? AND message_id = ? AND revision = ?`)
-    this.#closedUntil = database.prepare('SELECT closed_until FROM account WHERE organization_id = ?')
+    this.#account = database.prepare(`
+      SELECT closed_until, ${CARDS_VERSION} AS cards_version FROM account WHERE organization_id = ?`)
     this.#totals = new Totals(database)
   }
 
   /** Undefined if all rows were accepted. */
-  append(appended: AppendBatch): readonly AppendOutcome[] | undefined {
-    const { organizationId, priced } = appended
-    const closedUntil = (this.#closedUntil.get(organizationId)?.['closed_until'] as EpochMs) ?? CALENDAR_BEGINS
+  append(appended: AppendBatch): AppendAnswer {
+    const { organizationId, priced, cardsVersion } = appended
+    const account = this.#account.get(organizationId)
+    if (cardsVersion !== undefined && cardsVersion !== account?.['cards_version']) return 'other-cards'
+    const closedUntil = (account?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
     const cellIds = priced.cells.map((cell) => this.#cells.idOf(organizationId, cell))
     const batch: Batch = { ...appended, cellIds, closedUntil }
     const inserted = this.#insertNew(batch)

@@ -1,6 +1,6 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { GroupedRange, PageQuery, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import type { GroupedRange, PageQuery, PricedOtherwise, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
 import { type CellFilter, type Dimension, isFilter } from '#model/cell.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
@@ -22,6 +22,11 @@ export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; read
 export type TotalsRest = GroupedRange & {
   readonly left?: readonly { readonly of: 'period' | 'day'; readonly start: EpochMs }[]
   readonly afterCell?: number
+}
+/** The records of the first day that are left, and the last total that was added. */
+export type PricedOtherwiseRest = PricedOtherwise & {
+  readonly records?: readonly Range[]
+  readonly after?: { readonly day: EpochMs; readonly cellId: number }
 }
 
 /** node:sqlite cannot interrupt a statement, so queries run in pieces. Between them, other reads get a turn, or the caller leaves. */
@@ -320,6 +325,51 @@ export class UsageReader {
     return (row?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
   }
 
+  /** Whole days from their totals, and the day that has begun before from its records. */
+  pricedOtherwise(organizationId: string, query: PricedOtherwiseRest): Part<number, PricedOtherwiseRest> {
+    const { since, rateCard } = query
+    const endsAt = performance.now() + PIECE_MS
+    const found: number[] = []
+    const records = [...(query.records ?? [{ from: since, to: this.#firstDay(organizationId, since) }])]
+    for (let range = records.shift(); range !== undefined; range = records.shift()) {
+      const [piece, rest] = this.#split(organizationId, range, false)
+      if (rest !== undefined) records.unshift(rest)
+      const row = this.#prepare(`
+        SELECT count(*) AS messages FROM record JOIN cell USING (organization_id, cell_id)
+        WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL AND rate_card <> ?`).get(
+        organizationId,
+        piece.from,
+        piece.to,
+        rateCard,
+      )
+      found.push(row?.['messages'] as number)
+      if (performance.now() > endsAt) return { found, rest: { ...query, records } }
+    }
+    for (let after = query.after ?? { day: since, cellId: -1 }; ; ) {
+      const totals = this.#prepare(`
+        SELECT day_start, cell_id, iif(rate_card <> ?, messages, 0) AS messages
+        FROM day_cell JOIN cell USING (organization_id, cell_id)
+        WHERE organization_id = ? AND (day_start, cell_id) > (?, ?) ORDER BY day_start, cell_id LIMIT ${PIECE_ROWS}`).all(
+        rateCard,
+        organizationId,
+        after.day,
+        after.cellId,
+      )
+      found.push(totals.reduce((sum, row) => sum + (row['messages'] as number), 0))
+      const last = totals.at(-1)
+      if (last === undefined || totals.length < PIECE_ROWS) return { found }
+      after = { day: last['day_start'] as EpochMs, cellId: last['cell_id'] as number }
+      if (performance.now() > endsAt) return { found, rest: { ...query, records: [], after } }
+    }
+  }
+
+  #firstDay(organizationId: string, since: EpochMs): EpochMs {
+    const row = this.#prepare(
+      'SELECT min(day_start) AS first FROM day WHERE organization_id = ? AND day_start >= ?',
+    ).get(organizationId, since)
+    return (row?.['first'] as EpochMs | null | undefined) ?? END_OF_TIME
+  }
+
   #prepare(sql: string, { bigints = false } = {}): StatementSync {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
@@ -330,6 +380,8 @@ export class UsageReader {
     return statement
   }
 }
+
+const END_OF_TIME: EpochMs = -CALENDAR_BEGINS
 
 const NO_PERIODS: ReadonlySet<EpochMs> = new Set()
 

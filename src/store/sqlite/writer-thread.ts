@@ -4,12 +4,13 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { Command } from '#ledger/commands.ts'
-import type { AppendBatch } from '#ledger/ledger.ts'
+import type { CardUse, Command } from '#ledger/commands.ts'
+import type { AppendBatch, StoredCard } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreNotice } from '#ledger/notices.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
+import { putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { Cells } from './cells.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
 import { advanceMark, type DatabaseMark, writeMarker, writeMarkerInBackground } from './database-mark.ts'
@@ -42,6 +43,8 @@ const createCalls = (records: RecordWriter, run: Run) => ({
   decide: (organizationId: string, command: Command): unknown => run(carryOut(organizationId, command)),
   putReport: (report: Report) => run(putReport(report)),
   removeReport: (id: Id) => run(removeReport(id)),
+  putCard: (card: StoredCard) => run(putCard(card)),
+  useCardByDefault: (use: CardUse) => run(useCardByDefault(use)),
   contentKey: () => run(contentKey()),
   latestInstant: (time: EpochMs) => run(latestInstant(time)),
   // A real, committed write: only that reaches the disk and notices if it is full.

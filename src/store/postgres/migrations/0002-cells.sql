@@ -10,12 +10,19 @@ ALTER TABLE IF EXISTS daily_total RENAME TO daily_total_v1;
 
 ALTER TABLE IF EXISTS daily_group_total RENAME TO daily_group_total_v1;
 
-ALTER TABLE IF EXISTS rate_card RENAME TO rate_card_v1;
+-- The table below has the same name, and must stay if this is repeated.
+DO $$ BEGIN
+  IF to_regclass('rate_card_v1') IS NULL THEN
+    ALTER TABLE IF EXISTS rate_card RENAME TO rate_card_v1;
+  END IF;
+END $$;
 
 -- The mark before which nothing changes any more. Commands of an organization lock this row.
 CREATE TABLE IF NOT EXISTS account (
   organization_id text COLLATE "C" NOT NULL,
   closed_until bigint NOT NULL DEFAULT -8640000000000000,
+  -- Increases with every change of used_card.
+  cards_version bigint NOT NULL DEFAULT 0,
   CONSTRAINT account_pkey PRIMARY KEY (organization_id)
 );
 
@@ -106,6 +113,31 @@ ALTER TABLE period_cell DROP CONSTRAINT IF EXISTS period_cell_cell;
 ALTER TABLE period_cell ADD CONSTRAINT period_cell_cell
   FOREIGN KEY (organization_id, cell_id) REFERENCES cell (organization_id, cell_id);
 
+-- Rate cards as they were stored. They never change.
+CREATE TABLE IF NOT EXISTS rate_card (
+  version text COLLATE "C" NOT NULL,
+  hash text NOT NULL,
+  -- Canonical JSON.
+  body text NOT NULL,
+  created_at bigint NOT NULL,
+  CONSTRAINT rate_card_key PRIMARY KEY (version)
+);
+
+-- The rate card that an organization uses from an instant on.
+CREATE TABLE IF NOT EXISTS used_card (
+  organization_id text COLLATE "C" NOT NULL,
+  from_ms bigint NOT NULL,
+  version text COLLATE "C" NOT NULL,
+  CONSTRAINT used_card_pkey PRIMARY KEY (organization_id, from_ms)
+);
+
+-- The same for organizations before the first of their own. `installation` has its version.
+CREATE TABLE IF NOT EXISTS default_card (
+  from_ms bigint NOT NULL,
+  version text COLLATE "C" NOT NULL,
+  CONSTRAINT default_card_pkey PRIMARY KEY (from_ms)
+);
+
 -- Whether there has ever been a key, and usage. Every node of a Citus cluster has this table, so none must ask the others.
 INSERT INTO installation (name, value) SELECT 'has_key', 'true' FROM api_key LIMIT 1
 ON CONFLICT (name) DO NOTHING;
@@ -122,7 +154,8 @@ CREATE OR REPLACE FUNCTION append_usage(
   times_recorded bigint[], successors integer[], own_instants bigint[], texts text[], measurements bytea[], digests bytea[],
   days bigint[], periods bigint[], messages_of_days bigint[], amounts_of_days bigint[],
   days_of_cells bigint[], cells bigint[], messages_of_cells bigint[], amounts_of_cells bigint[],
-  old_numbers bigint[], old_names text[], old_revisions integer[], old_successors integer[]
+  old_numbers bigint[], old_names text[], old_revisions integer[], old_successors integer[],
+  priced_by bigint
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   written record;
@@ -130,7 +163,10 @@ DECLARE
   written_periods bigint[];
   step bigint := 1 + floor(random() * 1048576)::bigint;
 BEGIN
-  PERFORM 1 FROM account WHERE organization_id = of_organization AND closed_until = mark;
+  PERFORM 1 FROM account
+  WHERE organization_id = of_organization AND closed_until = mark
+    AND (priced_by IS NULL OR priced_by = account.cards_version
+      + coalesce((SELECT CAST(value AS bigint) FROM installation WHERE name = 'default_cards_version'), 0));
   IF NOT FOUND THEN
     RETURN false;
   END IF;

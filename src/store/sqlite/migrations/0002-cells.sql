@@ -3,7 +3,9 @@
 -- The mark before which nothing changes any more. `decide` locks this row in PostgreSQL.
 CREATE TABLE account (
   organization_id TEXT PRIMARY KEY REFERENCES organization,
-  closed_until INTEGER NOT NULL DEFAULT -8640000000000000
+  closed_until INTEGER NOT NULL DEFAULT -8640000000000000,
+  -- Increases with every change of used_card.
+  cards_version INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO account (organization_id) SELECT organization_id FROM organization;
@@ -84,3 +86,26 @@ DROP TABLE usage_record;
 DROP TABLE daily_total;
 DROP TABLE daily_group_total;
 DROP TABLE rate_card;
+
+-- Rate cards as they were stored. They never change.
+CREATE TABLE rate_card (
+  version TEXT PRIMARY KEY,
+  hash TEXT NOT NULL,
+  -- Canonical JSON.
+  body TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
+-- The rate card that an organization uses from an instant on.
+CREATE TABLE used_card (
+  organization_id TEXT NOT NULL,
+  from_ms INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  PRIMARY KEY (organization_id, from_ms)
+) STRICT, WITHOUT ROWID;
+
+-- The same for organizations before the first of their own. `installation` has its version.
+CREATE TABLE default_card (
+  from_ms INTEGER PRIMARY KEY,
+  version TEXT NOT NULL
+) STRICT;

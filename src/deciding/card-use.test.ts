@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { useCard } from './card-use.ts'
+
+const A = { from: 100, version: 'a' }
+const B = { from: 200, version: 'b' }
+
+test('a card is added in its place, and replaces one that is used from the same instant', () => {
+  const between = { from: 150, version: 'c' }
+  assert.deepEqual(useCard(between, [A, B], 100), { outcome: { inForce: [A, between, B] }, added: between })
+  const instead = { from: 200, version: 'c' }
+  assert.deepEqual(useCard(instead, [A, B], 100), { outcome: { inForce: [A, instead] }, added: instead })
+})
+
+test('the same use again changes nothing', () => {
+  assert.deepEqual(useCard(B, [A, B], 100), { outcome: { inForce: [A, B] } })
+})
+
+test('nothing changes in a closed period; the open one can be changed from its start', () => {
+  assert.deepEqual(useCard({ from: 299, version: 'c' }, [A, B], 300), { outcome: { closedUntil: 300 } })
+  const added = { from: 300, version: 'c' }
+  assert.deepEqual(useCard(added, [A, B], 300), { outcome: { inForce: [A, B, added] }, added })
+})
+
+test('without an instant, a card is used for all that is not closed', () => {
+  const added = { from: 300, version: 'c' }
+  assert.deepEqual(useCard({ version: 'c' }, [A, B], 300), { outcome: { inForce: [A, B, added] }, added })
+})

@@ -1,0 +1,251 @@
+/** What every store must do about rate cards. A part of `ledger-contract.ts`. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { CardUse } from '../src/ledger/commands.ts'
+import type { Ledger } from '../src/ledger/ledger.ts'
+import { CALENDAR_BEGINS } from '../src/model/organization.ts'
+import type { OpenedLedger } from './ledger-contract.ts'
+import { LedgerModel } from './ledger-model.ts'
+import { batchOf, DAY_MS, recordOf, START } from './priced.ts'
+
+const useCard = (ledger: Ledger, use: CardUse, organizationId = 'default') =>
+  ledger.decide(organizationId, { kind: 'use-rate-card', ...use })
+
+const versionOf = async (ledger: Ledger, organizationId = 'default'): Promise<number> =>
+  (await ledger.rateCards.inForce(organizationId)).version
+
+const createAcme = (ledger: Ledger) =>
+  ledger.decide('acme', {
+    kind: 'create-organization',
+    organization: {
+      id: 'acme',
+      name: 'Acme',
+      createdAt: START,
+      calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }],
+    },
+  })
+
+export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
+  test('a rate card is stored once and never changes, however large it is', async () => {
+    await using opened = await open()
+    const { rateCards } = opened.ledger
+    const other = (await opened.another()).rateCards
+    const large = { version: 'b', hash: 'b1', body: JSON.stringify('é"\\'.repeat(700_000)), createdAt: START }
+    const small = { version: 'a', hash: 'a1', body: '{}', createdAt: START + 1 }
+    assert.equal(await rateCards.put(large), 'created')
+    assert.equal(await other.put(small), 'created')
+    assert.equal(await rateCards.put({ ...small, createdAt: START + 2 }), 'same')
+    assert.equal(await rateCards.put({ ...small, hash: 'a2', body: '{"a":1}' }), 'conflict')
+    assert.deepEqual(await rateCards.find('a'), small)
+    assert.deepEqual(await other.find('b'), large)
+    assert.equal(await rateCards.find('c'), undefined)
+    assert.deepEqual(
+      await rateCards.list(),
+      [small, large].map(({ body, ...card }) => card),
+    )
+  })
+
+  test('an organization uses cards from instants on, which no closed period loses, and without any those of the installation', async () => {
+    await using opened = await open()
+    const { ledger } = opened
+    const other = await opened.another()
+    await createAcme(ledger)
+    const [first, second] = [
+      { from: START, version: 'a' },
+      { from: START + DAY_MS, version: 'b' },
+    ]
+    assert.deepEqual(await useCard(ledger, second), { inForce: [second] })
+    assert.deepEqual(await useCard(other, first), { inForce: [first, second] })
+    assert.equal(await useCard(ledger, first, 'nobody'), undefined)
+    assert.deepEqual(await ledger.rateCards.useByDefault(first), { inForce: [first] })
+    assert.deepEqual(await other.rateCards.inForce('acme'), {
+      own: [],
+      byDefault: [first],
+      version: await versionOf(ledger, 'acme'),
+    })
+    await ledger.decide('default', { kind: 'close', until: START + DAY_MS })
+    const early = { from: START + DAY_MS - 1, version: 'c' }
+    assert.deepEqual(await useCard(other, early), { closedUntil: START + DAY_MS })
+    assert.deepEqual(await other.rateCards.useByDefault(early), { closedUntil: START + DAY_MS })
+    const third = { from: START + DAY_MS, version: 'c' }
+    assert.deepEqual(await useCard(other, { version: 'c' }), { inForce: [first, third] })
+    assert.deepEqual(await useCard(ledger, early, 'acme'), { inForce: [early] })
+    const { version, ...cards } = await other.rateCards.inForce('default')
+    assert.deepEqual(cards, { own: [first, third], byDefault: [first] })
+  })
+
+  test('a batch that other cards have priced is refused as a whole, and the batches beside it are not', async () => {
+    await using opened = await open()
+    const { ledger } = opened
+    const other = await opened.another()
+    const kept = recordOf('kept')
+    const old = await versionOf(ledger)
+    assert.equal(await other.append({ ...batchOf([kept]), cardsVersion: old }), undefined)
+    await useCard(ledger, { version: 'a' })
+    const present = await versionOf(ledger)
+    for (const each of [ledger, other]) {
+      const name = each === ledger ? 'first' : 'second'
+      const answers = await Promise.all([
+        each.append({ ...batchOf([recordOf(`${name} refused`)]), cardsVersion: old }),
+        each.append({ ...batchOf([recordOf(`${name} accepted`)]), cardsVersion: present }),
+        each.append({ ...batchOf([recordOf(`${name} refused`), kept]), cardsVersion: old }),
+        each.append(batchOf([recordOf(`${name} of any card`)])),
+        each.append({ ...batchOf([kept]), cardsVersion: old }),
+        each.append({ ...batchOf([{ ...kept, cell: { rateCard: 'a' } }], { onChange: 'amend' }), cardsVersion: old }),
+        each.append({ ...batchOf([kept], { onChange: 'amend' }), cardsVersion: old }),
+      ])
+      assert.deepEqual(answers, [
+        'other-cards',
+        undefined,
+        'other-cards',
+        undefined,
+        'other-cards',
+        'other-cards',
+        'other-cards',
+      ])
+    }
+    const lines = await ledger.read('default', (view) => view.page({ from: 0, to: START + DAY_MS, limit: 100 }))
+    assert.deepEqual(
+      lines.map(({ messageId, cell }) => [messageId, cell.rateCard]),
+      ['first accepted', 'first of any card', 'kept', 'second accepted', 'second of any card'].map((id) => [
+        id,
+        'standard-2024',
+      ]),
+    )
+    assert.deepEqual(await other.append({ ...batchOf([kept]), cardsVersion: present }), [
+      { status: 'duplicate', credits: kept.credits },
+    ])
+  })
+
+  for (const whose of ['the organization', 'the installation']) {
+    test(`no append that begins after the cards of ${whose} have changed is accepted by the old ones`, async () => {
+      await using opened = await open()
+      const ledgers = [opened.ledger, await opened.another()]
+      const [ledger] = ledgers as [Ledger]
+      let id = 0
+      let accepted = 0
+      for (let round = 0; round < 8; round++) {
+        const old = await versionOf(ledger)
+        let isChanged = false
+        const appendUntilRefused = async (each: Ledger): Promise<void> => {
+          for (;;) {
+            const isLate = isChanged
+            const answer = await each.append({ ...batchOf([recordOf(id++), recordOf(id++)]), cardsVersion: old })
+            if (answer === 'other-cards') return
+            assert.ok(!isLate, 'accepted by the old cards')
+            accepted++
+          }
+        }
+        const appends = ledgers.flatMap((each) => [1, 2, 3, 4].map(() => appendUntilRefused(each)))
+        assert.equal(
+          await ledger.append({ ...batchOf([recordOf(id++), recordOf(id++)]), cardsVersion: old }),
+          undefined,
+        )
+        accepted++
+        const use = { from: START, version: `card ${round}` }
+        await (whose === 'the organization' ? useCard(ledger, use) : ledger.rateCards.useByDefault(use))
+        isChanged = true
+        const late = ledgers.map((each) => each.append({ ...batchOf([recordOf(id++)]), cardsVersion: old }))
+        assert.deepEqual(await Promise.all(late), ['other-cards', 'other-cards'])
+        await Promise.all(appends)
+      }
+      const [total] = await ledger.read('default', (view) => view.dayTotals({ from: 0, to: START + 1, group: [] }))
+      assert.equal(total?.messages, 2 * accepted)
+    })
+  }
+
+  test('cards that several processes put in force at once are all in force', async () => {
+    await using opened = await open()
+    const ledgers = [opened.ledger, await opened.another()]
+    const uses = Array.from({ length: 12 }, (_, index) => ({ from: START + index, version: `card ${index}` }))
+    await Promise.all(
+      uses.flatMap((use, index) => {
+        const ledger = ledgers[index % 2] as Ledger
+        return [useCard(ledger, use), ledger.rateCards.useByDefault(use)]
+      }),
+    )
+    const { version, ...cards } = await opened.ledger.rateCards.inForce('default')
+    assert.deepEqual(cards, { own: uses, byDefault: uses })
+  })
+
+  test('it agrees with a simple model about any sequence of cards, closings and appends', async () => {
+    const use = fc.record({
+      version: fc.constantFrom('a', 'b', 'c'),
+      from: fc.option(fc.integer({ min: -3, max: 3 }), { nil: undefined }),
+    })
+    const step = fc.oneof(
+      fc.record({ what: fc.constant('use' as const), organizationId: fc.constantFrom('default', 'acme'), use }),
+      fc.record({ what: fc.constant('default' as const), use }),
+      fc.record({ what: fc.constant('close' as const), until: fc.integer({ min: -3, max: 2 }) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 10 }), async (steps) => {
+        await using opened = await open()
+        const { ledger } = opened
+        const model = new LedgerModel()
+        await createAcme(ledger)
+        const instantOf = (day: number): number => START + day * DAY_MS
+        const toUse = ({ version, from }: { readonly version: string; readonly from: number | undefined }): CardUse =>
+          from === undefined ? { version } : { version, from: instantOf(from) }
+        const versions = new Map<string, number>()
+        for (const [index, each] of steps.entries()) {
+          if (each.what === 'use') {
+            const { organizationId, use } = each
+            const outcome = await useCard(ledger, toUse(use), organizationId)
+            assert.deepEqual(outcome, model.useCard(organizationId, toUse(use)))
+          } else if (each.what === 'default') {
+            assert.deepEqual(await ledger.rateCards.useByDefault(toUse(each.use)), model.useByDefault(toUse(each.use)))
+          } else {
+            await ledger.decide('acme', { kind: 'close', until: instantOf(each.until) })
+            model.close('acme', instantOf(each.until))
+          }
+          for (const organizationId of ['default', 'acme']) {
+            const { version, ...cards } = await ledger.rateCards.inForce(organizationId)
+            const { version: changes, ...wanted } = model.cardsInForce(organizationId)
+            assert.deepEqual(cards, wanted)
+            for (const [change, known] of versions) {
+              const isPresent = change === `${organizationId} ${changes}`
+              if (!change.startsWith(organizationId)) continue
+              assert.equal(version === known, isPresent, 'the version changes with the cards, and only then')
+              const batch = batchOf([recordOf(index, { at: instantOf(5) })], { organizationId })
+              assert.equal((await ledger.append({ ...batch, cardsVersion: known })) === 'other-cards', !isPresent)
+            }
+            versions.set(`${organizationId} ${changes}`, version)
+          }
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('messages priced by another card are counted from any instant on, in the middle of a day too', async () => {
+    await using opened = await open()
+    const { ledger } = opened
+    const model = new LedgerModel()
+    const cards = ['a', 'b', 'c']
+    const records = Array.from({ length: 12_000 }, (_, index) =>
+      recordOf(index, {
+        // Half of them on two days, the others over many.
+        at: START + (index % 2 === 0 ? (index * 29_000) % (2 * DAY_MS) : (index * 7_777_777) % (60 * DAY_MS)),
+        rateCard: cards[index % 3] as string,
+        member: `m${index % 700}`,
+      }),
+    )
+    const changed = records
+      .slice(0, 50)
+      .map((record) => ({ ...record, digest: new Uint8Array(16).fill(9), cell: { ...record.cell, rateCard: 'c' } }))
+    for (const batch of [batchOf(records), batchOf(changed, { onChange: 'amend' })]) {
+      await ledger.append(batch)
+      model.append(batch)
+    }
+    const instants = [CALENDAR_BEGINS, -1, 0, 1, 40_000_000, DAY_MS, DAY_MS + 29_000, 7 * DAY_MS + 1, 90 * DAY_MS]
+    for (const instant of instants) {
+      for (const rateCard of [...cards, 'none']) {
+        const query = { since: instant === CALENDAR_BEGINS ? instant : START + instant, rateCard }
+        const count = await ledger.read('default', (view) => view.pricedOtherwise(query))
+        assert.equal(count, model.pricedOtherwise('default', query), JSON.stringify(query))
+      }
+    }
+  })
+}
