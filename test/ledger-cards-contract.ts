@@ -116,6 +116,9 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
     assert.deepEqual(await other.append({ ...batchOf([kept]), cardsVersion: present }), [
       { status: 'duplicate', credits: kept.credits },
     ])
+    // A ledger that has just had duplicates looks for more of them first.
+    await useCard(ledger, { version: 'b' })
+    assert.equal(await other.append({ ...batchOf([kept]), cardsVersion: present }), 'other-cards')
   })
 
   for (const whose of ['the organization', 'the installation']) {
