@@ -30,3 +30,10 @@ export const readLargeTexts = (): readonly string[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => (JSON.parse(line) as { text: string }).text)
+
+/** The rows of a published table of rates. */
+export const readRates = (file: string): readonly (readonly string[])[] =>
+  readFileSync(pathOf(join('rates', file)), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split('\t'))

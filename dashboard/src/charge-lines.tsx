@@ -1,4 +1,4 @@
-import { RULES, type RuleText } from '#rating/rules.ts'
+import { ruleText } from '#rating/rules.ts'
 import { count, credits } from './format.ts'
 
 export type ChargeLine = {
@@ -8,9 +8,6 @@ export type ChargeLine = {
   readonly rate: number
   readonly credits: number
 }
-
-/** A service that is newer than the page may know more rules. */
-const RULE_TEXTS: Readonly<Record<string, RuleText | undefined>> = RULES
 
 const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>
   to === undefined ? `${from} characters or more` : `${from} to ${to} characters`
@@ -30,10 +27,8 @@ export const ChargeLines = ({ lines, total }: { readonly lines: readonly ChargeL
       {lines.map((line) => (
         <tr key={`${line.rule} ${line.band?.from}`}>
           <th scope="row">
-            {RULE_TEXTS[line.rule]?.name ?? line.rule}
-            <span className="reason">
-              {line.band === undefined ? RULE_TEXTS[line.rule]?.reason : bandName(line.band)}
-            </span>
+            {ruleText(line.rule).name}
+            <span className="reason">{line.band === undefined ? ruleText(line.rule).reason : bandName(line.band)}</span>
           </th>
           <td>{count(line.quantity)}</td>
           <td>{credits(line.rate)}</td>

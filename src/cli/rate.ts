@@ -7,7 +7,7 @@ import { type Measurement, toMeasurementResponse } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
 import { price } from '#rating/price.ts'
 import { standardRateCard } from '#rating/rate-card.ts'
-import { RULES } from '#rating/rules.ts'
+import { ruleText } from '#rating/rules.ts'
 import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 export const addRateCommand = (program: Command, { out }: Terminal): void => {
@@ -54,7 +54,7 @@ const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
 }
 
 const nameOf = ({ rule, band }: ChargeLine): string => {
-  const name = RULES[rule].name.toLowerCase()
+  const name = ruleText(rule).name.toLowerCase()
   if (band === undefined) return name
   const { from, to } = band
   return `${name} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`

@@ -51,14 +51,14 @@ export const priceReport = ({ creditCost }: Report): Charge => ({
   lines: [line('report', 1, creditCost)],
 })
 
-const line = (rule: ChargeLine['rule'], quantity: number, rate: Credits): ChargeLine => ({
+const line = (rule: string, quantity: number, rate: Credits): ChargeLine => ({
   rule,
   quantity,
   rate,
   credits: credits(quantity * rate),
 })
 
-const add = (lines: ChargeLine[], rule: ChargeLine['rule'], quantity: number, rate: Credits): number => {
+const add = (lines: ChargeLine[], rule: string, quantity: number, rate: Credits): number => {
   const added = line(rule, quantity, rate)
   lines.push(added)
   return added.credits

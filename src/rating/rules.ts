@@ -1,5 +1,4 @@
 /** What readers are told about the rules: on the page, in the API and on the command line. */
-import type { Rule } from '#model/charge.ts'
 
 export type RuleText = {
   readonly name: string
@@ -9,7 +8,14 @@ export type RuleText = {
   readonly why: string
 }
 
-export const RULES: Readonly<Record<Rule, RuleText>> = {
+/** A rule that is not known here is shown by its own name. */
+export const ruleText = (rule: string): RuleText =>
+  Object.hasOwn(RULES, rule)
+    ? RULES[rule as keyof typeof RULES]
+    : { name: rule, reason: '', why: `Charged by the rule “${rule}” of the rate card.` }
+
+/** The rules of the standard rate card, in the order in which they apply. */
+const RULES = {
   report: {
     name: 'Report',
     reason: 'fixed price in place of all other rules',
@@ -47,4 +53,4 @@ export const RULES: Readonly<Record<Rule, RuleText>> = {
     reason: 'doubles the total: reads the same in both directions',
     why: 'Doubles the total: the text reads the same in both directions.',
   },
-}
+} as const satisfies Readonly<Record<string, RuleText>>

@@ -12,7 +12,7 @@ import { toMeasurementResponse } from '#model/measurement.ts'
 import type { Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import { RULES } from '#rating/rules.ts'
+import { ruleText } from '#rating/rules.ts'
 import { entityTagsOf } from '../entity-tags.ts'
 import { pathParameter } from '../fields.ts'
 import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
@@ -203,5 +203,5 @@ const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
   quantity,
   rate: plainNumber(rate),
   credits: plainNumber(credits),
-  why: RULES[rule].why,
+  why: ruleText(rule).why,
 })
