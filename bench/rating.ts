@@ -1,7 +1,6 @@
 /** Measures how fast one core measures and prices texts, compared with the naive rules in the same run. */
 import { measure } from '../src/rating/measure.ts'
-import { price } from '../src/rating/price.ts'
-import { standardRateCard } from '../src/rating/rate-card.ts'
+import { chargeOfText } from '../src/rating/standard-card.ts'
 import { naivePrice } from '../test/naive-rating.ts'
 import { median, type Report } from './report.ts'
 import { benchTexts } from './texts.ts'
@@ -39,7 +38,7 @@ export const benchRating = (report: Report): void => {
   )
 }
 
-const rateOne = (text: string): number => price(measure(text), standardRateCard).credits
+const rateOne = (text: string): number => chargeOfText(measure(text)).credits
 const naiveOne = (text: string): number => Number(naivePrice(text))
 
 /** The sum keeps the work from being optimized away, and costs both versions the same. */

@@ -4,8 +4,7 @@ import { PricedBatchBuilder } from '../src/ledger/priced-batch.ts'
 import type { Priced } from '../src/model/usage-record.ts'
 import { measure } from '../src/rating/measure.ts'
 import { packMeasurement } from '../src/rating/packed-measurement.ts'
-import { priceTotal } from '../src/rating/price.ts'
-import { standardRateCard } from '../src/rating/rate-card.ts'
+import { chargeOfText, standardCard } from '../src/rating/standard-card.ts'
 import { madeUpText } from './texts.ts'
 import { REPORT } from './wire-messages.ts'
 
@@ -20,12 +19,12 @@ export const dateOf = (day: number): string => new Date(FIRST + day * DAY_MS).to
 export const recordMaker = (count: number): ((index: number) => Priced) => {
   const priced = Array.from({ length: 2000 }, (_, index) => {
     const measurement = measure(madeUpText(index))
-    return { measurement: packMeasurement(measurement), credits: priceTotal(measurement, standardRateCard) }
+    return { measurement: packMeasurement(measurement), credits: chargeOfText(measurement).credits }
   })
   const cells = Array.from({ length: 100 }, (_, index) => ({
     ...(index % 2 === 0 && { member: `user-${index % 50}` }),
     ...(index % 4 === 0 && { reportId: REPORT.id, reportName: REPORT.name }),
-    rateCard: standardRateCard.version,
+    rateCard: standardCard.version,
   }))
   return (index) => {
     const at = FIRST + Math.floor(((index % count) * SPAN_MS) / count)

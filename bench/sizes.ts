@@ -2,8 +2,7 @@
 
 import { measure } from '../src/rating/measure.ts'
 import { packMeasurement } from '../src/rating/packed-measurement.ts'
-import { price } from '../src/rating/price.ts'
-import { standardRateCard } from '../src/rating/rate-card.ts'
+import { chargeOfText } from '../src/rating/standard-card.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
 
@@ -15,7 +14,7 @@ export const benchSizes = (report: Report): void => {
   for (const text of texts) {
     const measurement = measure(text)
     packed.push(packMeasurement(measurement).length)
-    lines.push(Buffer.byteLength(JSON.stringify(price(measurement, standardRateCard).lines)))
+    lines.push(Buffer.byteLength(JSON.stringify(chargeOfText(measurement).lines)))
   }
   report.table(
     ['', 'mean, bytes', 'min', 'p5', 'p95', 'max'],

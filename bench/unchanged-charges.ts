@@ -4,7 +4,7 @@ import { createListing, type Listing } from '../src/current-period/listing.ts'
 import { createListingBuilder } from '../src/current-period/listing-builder.ts'
 import { createContentDigest } from '../src/intake/content-digest.ts'
 import { createPricer } from '../src/intake/pricing.ts'
-import { standardRateCard } from '../src/rating/rate-card.ts'
+import { standardCard } from '../src/rating/standard-card.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
 import { compareInTurns } from './turns.ts'
@@ -20,7 +20,7 @@ export const benchUnchangedCharges = async (report: Report): Promise<void> => {
     text: texts[id % texts.length] as string,
     timestamp: new Date(start + id * 20).toISOString(),
   }))
-  const pricer = createPricer({ rateCard: standardRateCard, digest: createContentDigest('k'.repeat(43)) })
+  const pricer = createPricer({ rateCard: standardCard, digest: createContentDigest('k'.repeat(43)) })
   const refreshing = (isKept: boolean) => {
     let listing: Listing | undefined
     return async () => {

@@ -503,10 +503,7 @@ export interface components {
                  * @example 11.25
                  */
                 readonly credits: number;
-                /**
-                 * @description How often the rule applied.
-                 * @example 3
-                 */
+                /** @description How often the rule applied; for a report, the credits that it costs. At most six decimal places. */
                 readonly quantity: number;
                 /**
                  * @description Credits per unit; negative for a discount.

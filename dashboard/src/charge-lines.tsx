@@ -1,5 +1,5 @@
 import { ruleText } from '#rating/rules.ts'
-import { count, credits } from './format.ts'
+import { credits, quantity } from './format.ts'
 
 export type ChargeLine = {
   readonly rule: string
@@ -30,7 +30,7 @@ export const ChargeLines = ({ lines, total }: { readonly lines: readonly ChargeL
             {ruleText(line.rule).name}
             <span className="reason">{line.band === undefined ? ruleText(line.rule).reason : bandName(line.band)}</span>
           </th>
-          <td>{count(line.quantity)}</td>
+          <td>{quantity(line.quantity)}</td>
           <td>{credits(line.rate)}</td>
           <td>{credits(line.credits)}</td>
         </tr>

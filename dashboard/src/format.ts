@@ -7,6 +7,7 @@ export const toMicros = (credits: number): number => Math.round(credits * MICROS
 const amount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 6 })
 const roundAmount = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const whole = new Intl.NumberFormat('en-GB')
+const decimal = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 6 })
 const percent = new Intl.NumberFormat('en-GB', { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 })
 
 /** At least two decimals, up to six if the amount has them. */
@@ -17,6 +18,8 @@ const axis = new Intl.NumberFormat('en-GB', { notation: 'compact' })
 /** Compact, for the axis: `1.2K`. */
 export const axisCredits = (credits: number): string => axis.format(credits)
 export const count = (number: number): string => whole.format(number)
+/** Whole, or with up to six decimals. */
+export const quantity = (number: number): string => decimal.format(number)
 export const messagesName = (messages: number): string =>
   `${count(messages)} ${messages === 1 ? 'message' : 'messages'}`
 export const daysName = (days: number): string => `${count(days)} ${days === 1 ? 'day' : 'days'}`

@@ -1,7 +1,6 @@
 import { useState } from 'react'
 import { measure } from '#rating/measure.ts'
-import { price } from '#rating/price.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
+import { chargeOfText, standardCard } from '#rating/standard-card.ts'
 import { ChargeLines } from './charge-lines.tsx'
 import { Field } from './field.tsx'
 import { credits } from './format.ts'
@@ -11,7 +10,7 @@ import { changeView } from './view.ts'
 /** Prices a text in the browser. The text is neither sent nor stored. */
 export const TryIt = () => {
   const [text, setText] = useState('')
-  const charge = price(measure(text), standardRateCard)
+  const charge = chargeOfText(measure(text))
   return (
     <Panel title="Try it" close={() => changeView({ isTrying: false })}>
       <Field name="Message">
@@ -26,8 +25,8 @@ export const TryIt = () => {
         )}
       </Field>
       <p id="try-hint" className="hint">
-        Priced as you type, by the same code that prices every message, with rate card {standardRateCard.version}.
-        Nothing you type leaves this page.
+        Priced as you type, by the same code that prices every message, with rate card {standardCard.version}. Nothing
+        you type leaves this page.
       </p>
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>

@@ -4,8 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { measure } from '../../src/rating/measure.ts'
-import { price } from '../../src/rating/price.ts'
-import { standardRateCard } from '../../src/rating/rate-card.ts'
+import { chargeOfText } from '../../src/rating/standard-card.ts'
 import { startService } from '../../test/harness.ts'
 import { skipWithout } from '../../test/shared-data.ts'
 import { launchBrowser, noBrowser, openPage } from './browser.ts'
@@ -505,7 +504,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const text = 'orbital latibro, twice: orbital latibro'
     for (let typed = 1; typed <= text.length; typed++) {
       await panel.getByRole('textbox').press(text[typed - 1] === ' ' ? 'Space' : (text[typed - 1] ?? ''))
-      const { credits } = price(measure(text.slice(0, typed)), standardRateCard)
+      const { credits } = chargeOfText(measure(text.slice(0, typed)))
       assert.equal((await total.innerText()).split(/\s/)[0], shownCredits(credits / 1e6), text.slice(0, typed))
     }
     await panel.getByRole('textbox').fill('orbital latibro')

@@ -10,8 +10,7 @@ import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
 import type { Priced, StoredCharge } from '#model/usage-record.ts'
 import { measure } from '#rating/measure.ts'
 import { packMeasurement } from '#rating/packed-measurement.ts'
-import { price } from '#rating/price.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
+import { chargeOfText, standardCard } from '#rating/standard-card.ts'
 import { LongReadings } from './long-readings.ts'
 import { changesBetween, createQueries } from './queries.ts'
 import type { Versioned } from './versions.ts'
@@ -27,14 +26,14 @@ const MAY = Date.parse('2024-05-01T00:00:00+02:00')
 const JUNE = Date.parse('2024-06-01T00:00:00+02:00')
 const TEXT = 'What is the lease term?'
 const measurement = measure(TEXT)
-const CELL: Cell = { rateCard: standardRateCard.version }
+const CELL: Cell = { rateCard: standardCard.version }
 const SEVEN: Cell = { ...CELL, reportId: 7, reportName: 'Seven' }
 
 const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Priced => ({
   messageId,
   at,
   timestamp: new Date(at).toISOString(),
-  credits: price(measurement, standardRateCard).credits,
+  credits: chargeOfText(measurement).credits,
   cell: CELL,
   measurement: packMeasurement(measurement),
   digest: new Uint8Array(16),
@@ -44,7 +43,7 @@ const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Pr
 const startQueries = (charges: readonly Priced[], longReadings = new LongReadings(8, () => {})) => {
   const view = listingView(createListing(new Map(charges.map((each) => [each.messageId, each]))), BERLIN.calendar)
   const ledger: Pick<Ledger, 'read'> = { read: (_, reading) => reading(view) }
-  const rateCards = new Map([[standardRateCard.version, standardRateCard]])
+  const rateCards = new Map([[standardCard.version, standardCard]])
   return createQueries({ ledger, rateCards, longReadings })
 }
 

@@ -11,11 +11,10 @@ import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
 import type { Measurement } from '#model/measurement.ts'
 import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
-import type { RateCard } from '#model/rate-card.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import type { CompiledCard } from '#rating/compile-card.ts'
 import { unpackMeasurement } from '#rating/packed-measurement.ts'
-import { price, priceReport } from '#rating/price.ts'
 import { comparePage, LineTally } from './agreement.ts'
 import type { LongReadings } from './long-readings.ts'
 import { type Known, type Versioned, versionOf } from './versions.ts'
@@ -69,7 +68,7 @@ export type Queries = ReturnType<typeof createQueries>
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   /** Every rate card that has ever priced a message, by version. */
-  readonly rateCards: ReadonlyMap<string, RateCard>
+  readonly rateCards: ReadonlyMap<string, CompiledCard>
   readonly longReadings: LongReadings
   readonly provenanceOf?: FindProvenance
 }
@@ -263,16 +262,16 @@ export const changesBetween = (before: StoredCharge, after: StoredCharge): reado
   return isOtherContent && !isExplained ? [...found, 'content'] : found
 }
 
-const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, RateCard>): ExplainedCharge => {
+const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, CompiledCard>): ExplainedCharge => {
   const measurement = unpackMeasurement(stored.measurement)
   const { credits } = stored
-  const { reportId, reportName = '', rateCard } = stored.cell
+  const { reportId, rateCard } = stored.cell
   const card = rateCards.get(rateCard)
   if (card === undefined) throw new Error(`unknown rate card ${rateCard}`)
-  const charge =
-    reportId === undefined
-      ? price(measurement, card)
-      : priceReport({ id: reportId, name: reportName, creditCost: credits })
+  const charge = card.price(
+    reportId === undefined ? { measurement } : { measurement, report: { id: reportId, credits } },
+  )
+  if (charge.status === 'unpriced') throw new Error(charge.reason)
   if (charge.credits !== credits) {
     throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }

@@ -17,7 +17,7 @@ import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
-import type { RateCard } from '#model/rate-card.ts'
+import type { CompiledCard } from '#rating/compile-card.ts'
 import { LongReadings } from './long-readings.ts'
 import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
 import type { RenderingObserver } from './renderings.ts'
@@ -65,7 +65,7 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
-  readonly rateCards: ReadonlyMap<string, RateCard>
+  readonly rateCards: ReadonlyMap<string, CompiledCard>
   readonly clock: () => EpochMs
   readonly observeNotListed: (sum: UsageSum) => void
 }

@@ -5,9 +5,8 @@ import type { Charge, ChargeLine } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { type Measurement, toMeasurementResponse } from '#model/measurement.ts'
 import { measure } from '#rating/measure.ts'
-import { price } from '#rating/price.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
 import { ruleText } from '#rating/rules.ts'
+import { chargeOfText, standardCard } from '#rating/standard-card.ts'
 import { grouped, shown, shownAmount, styled, type Terminal, table } from './terminal.ts'
 
 export const addRateCommand = (program: Command, { out }: Terminal): void => {
@@ -30,7 +29,7 @@ type Rated = { readonly text: string; readonly measurement: Measurement; readonl
 
 const rate = (text: string): Rated => {
   const measurement = measure(text)
-  return { text, measurement, charge: price(measurement, standardRateCard) }
+  return { text, measurement, charge: chargeOfText(measurement) }
 }
 
 const textFromInput = async (): Promise<string> => (await readAll(process.stdin)).replace(/\r?\n$/, '')
@@ -66,5 +65,5 @@ const toJson = (rated: readonly Rated[]): string => {
     lines: charge.lines.map((line) => ({ ...line, rate: plainNumber(line.rate), credits: plainNumber(line.credits) })),
     measurement: toMeasurementResponse(measurement),
   }))
-  return `${JSON.stringify({ rate_card: standardRateCard.version, charges }, null, 2)}\n`
+  return `${JSON.stringify({ rate_card: standardCard.version, charges }, null, 2)}\n`
 }

@@ -8,7 +8,7 @@ import { createContentDigest } from '#intake/content-digest.ts'
 import { createPricer, type Pricer } from '#intake/pricing.ts'
 import type { MonotonicClock } from '#model/clock.ts'
 import type { UsageLine } from '#model/usage-line.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
+import { standardCard } from '#rating/standard-card.ts'
 import { createFileSource, type PeriodFiles } from '#upstream/file-source.ts'
 import type { CallAttempt } from '#upstream/http-client.ts'
 import { samplePeriod } from '#upstream/sample/sample.ts'
@@ -56,7 +56,7 @@ export const createCopilot = ({ config, files, observeCall, now }: CopilotNeeds)
 }
 
 export const pricerOf = (contentKey: string): Pricer =>
-  createPricer({ rateCard: standardRateCard, digest: createContentDigest(contentKey) })
+  createPricer({ rateCard: standardCard, digest: createContentDigest(contentKey) })
 
 export type ListingParts = {
   readonly copilot: CopilotService

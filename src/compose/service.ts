@@ -13,7 +13,7 @@ import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import type { UsageLine } from '#model/usage-line.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
+import { standardCard } from '#rating/standard-card.ts'
 import { createStoreCheck } from '#store/store-check.ts'
 import { type ListingNeeds, listingCacheOf } from './listing.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
@@ -96,7 +96,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     findOrganization: organizations.find,
     hasUpstream,
     isSample,
-    rateCards: new Map([[standardRateCard.version, standardRateCard]]),
+    rateCards: new Map([[standardCard.version, standardCard]]),
     render: needs.renderPages,
     sizeOf: needs.sizeOf,
     clock,

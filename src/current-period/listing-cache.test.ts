@@ -5,7 +5,7 @@ import { createPricer } from '#intake/pricing.ts'
 import { monotonicMs } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
-import { standardRateCard } from '#rating/rate-card.ts'
+import { standardCard } from '#rating/standard-card.ts'
 import type { CopilotService } from './copilot-service.ts'
 import type { Listing } from './listing.ts'
 import { createListingCache } from './listing-cache.ts'
@@ -38,7 +38,7 @@ const startCache = ({ maxAgeMs = 1000, staleLimitMs = 10_000 } = {}) => {
   }
   const cache = createListingCache({
     copilot,
-    pricer: createPricer({ rateCard: standardRateCard, digest: createContentDigest('k'.repeat(32)) }),
+    pricer: createPricer({ rateCard: standardCard, digest: createContentDigest('k'.repeat(32)) }),
     render: async (lines) => {
       state.renderings++
       return [...lines].map(({ messageId, credits }) => `${messageId}: ${credits}`)

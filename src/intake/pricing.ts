@@ -1,13 +1,14 @@
 /** Message → Priced: the only place that measures and prices a message, and the last one that has its text. */
 import { type Cell, createCells } from '#model/cell.ts'
+import type { Credits } from '#model/credits.ts'
+import type { Facts } from '#model/facts.ts'
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
-import type { RateCard } from '#model/rate-card.ts'
 import { canonicalReportId, type Report } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
+import type { CompiledCard } from '#rating/compile-card.ts'
 import { measure } from '#rating/measure.ts'
 import { packMeasurement } from '#rating/packed-measurement.ts'
-import { priceReport, priceTotal } from '#rating/price.ts'
 import type { ContentDigest } from './content-digest.ts'
 
 export type Pricer = {
@@ -19,7 +20,7 @@ export type Pricer = {
   readonly withReport: (priced: Priced, report: Report) => Priced
 }
 
-export type PricerNeeds = { readonly rateCard: RateCard; readonly digest: ContentDigest }
+export type PricerNeeds = { readonly rateCard: CompiledCard; readonly digest: ContentDigest }
 
 export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
   const cells = createCells(rateCard.version)
@@ -31,10 +32,16 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
       at,
       timestamp: message.timestamp,
       cell: cellFor(message.member, report),
-      credits: report === undefined ? priceTotal(measurement, rateCard) : priceReport(report).credits,
+      credits: creditsOf(report === undefined ? { measurement } : { measurement, report: factsOf(report) }),
       measurement: packMeasurement(measurement),
       digest: ownDigest,
     }
+  }
+
+  const creditsOf = (facts: Facts): Credits => {
+    const total = rateCard.total(facts)
+    if (typeof total !== 'number') throw new Error(total.reason)
+    return total
   }
 
   const cellFor = (member: string | undefined, report: Report | undefined): Cell =>
@@ -56,7 +63,9 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
     withReport: (priced, report) => ({
       ...priced,
       cell: cellFor(priced.cell.member, report),
-      credits: priceReport(report).credits,
+      credits: creditsOf({ report: factsOf(report) }),
     }),
   }
 }
+
+const factsOf = ({ id, creditCost }: Report): Facts['report'] & object => ({ id, credits: creditCost })

@@ -2,7 +2,7 @@
  * What pricing needs to know about a text, without the text itself.
  *
  * Code points are those of the text as received; a lone surrogate counts as one.
- * `measure` in `#rating/measure.ts` makes it, `price` in `#rating/price.ts` reads it.
+ * `measure` in `#rating/measure.ts` makes it, rate cards read it (`#rating/compile-card.ts`).
  */
 export type Measurement = {
   /** Code points of the whole text, white space included. */

@@ -3,15 +3,13 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ChargeLine } from '#model/charge.ts'
 import { credits, toDecimal } from '#model/credits.ts'
-import type { RateCard } from '#model/rate-card.ts'
 import { isNaivePalindrome, naivePrice, naiveThirdVowels, naiveWords } from '../../test/naive-rating.ts'
 import { readLargeTexts, readMessages, readReports, skipWithout } from '../../test/shared-data.ts'
 import { anyText, mirroredText, wordyText } from '../../test/texts.ts'
 import { measure } from './measure.ts'
-import { price, priceReport, priceTotal } from './price.ts'
-import { standardRateCard as card } from './rate-card.ts'
+import { chargeOfText, standardCard } from './standard-card.ts'
 
-const chargeOf = (text: string) => price(measure(text), card)
+const chargeOf = (text: string) => chargeOfText(measure(text))
 const costOf = (text: string) => toDecimal(chargeOf(text).credits)
 const ruleOf = (text: string, rule: string) => chargeOf(text).lines.filter((line) => line.rule === rule)
 const quantityOf = (text: string, rule: string) => ruleOf(text, rule).reduce((sum, line) => sum + line.quantity, 0)
@@ -173,8 +171,8 @@ describe('measure and price against the naive rules', () => {
     assert.equal(measurement.thirdVowels, naiveThirdVowels([...text]))
     assert.equal(measurement.wordsDiffer, new Set(words).size === words.length)
     assert.equal(measurement.palindrome, isNaivePalindrome([...text]))
-    assert.equal(BigInt(price(measurement, card).credits), naivePrice(text))
-    assert.equal(BigInt(priceTotal(measurement, card)), naivePrice(text))
+    assert.equal(BigInt(chargeOfText(measurement).credits), naivePrice(text))
+    assert.equal(standardCard.total({ measurement }), Number(naivePrice(text)))
   }
 
   test('agree on any text', () => fc.assert(fc.property(anyText(), agrees), { numRuns: 3000 }))
@@ -278,78 +276,31 @@ describe('a charge', () => {
     )
   })
 
-  test('has the same total without its lines, by any rate card', () => {
-    const amount = (max: number) => fc.integer({ min: 0, max }).map(credits)
-    const anyCard = fc.record({
-      version: fc.constant('any'),
-      base: amount(9),
-      codePoint: amount(9),
-      words: fc
-        .uniqueArray(fc.integer({ min: 2, max: 32 }), { maxLength: 5 })
-        .chain((starts) =>
-          fc.tuple(
-            ...[1, ...starts.sort((one, other) => one - other)].map((from) =>
-              fc.record({ from: fc.constant(from), credits: amount(9) }),
-            ),
-          ),
-        ),
-      thirdVowel: amount(9),
-      lengthPenalty: fc.record({ above: fc.nat(40), credits: amount(9) }),
-      uniqueWords: fc.integer({ min: -40, max: 0 }).map(credits),
-      minimum: amount(20),
-      palindromeFactor: fc.integer({ min: 1, max: 4 }),
-    })
-    fc.assert(
-      fc.property(fc.oneof(anyText(), wordyText(), mirroredText()), anyCard, (text, card) => {
-        const measurement = measure(text)
-        assert.equal(priceTotal(measurement, card), price(measurement, card).credits)
-      }),
-      { numRuns: 3000 },
-    )
-  })
-
-  test('takes every number from the rate card', () => {
-    const other: RateCard = {
-      version: 'other',
-      base: credits(3),
-      codePoint: credits(5),
-      words: [
-        { from: 1, credits: credits(7) },
-        { from: 3, credits: credits(0) },
-        { from: 5, credits: credits(11) },
-        { from: 32, credits: credits(1_000) },
-      ],
-      thirdVowel: credits(13),
-      lengthPenalty: { above: 4, credits: credits(17) },
-      uniqueWords: credits(-19),
-      minimum: credits(1_000_000),
-      palindromeFactor: 5,
-    }
-    const measurement = {
-      codePoints: 5,
-      wordLengths: [1, 2, 3, 4, 5, ...Array(25).fill(0), 1, 2],
-      thirdVowels: 2,
-      wordsDiffer: true,
-      palindrome: true,
-    }
-    const charge = price(measurement, other)
-    const before = 3 + 25 + 21 + 0 + 66 + 2_000 + 26 + 17 - 19
-    assert.equal(charge.lines.find((line) => line.rule === 'minimum')?.credits, 1_000_000 - before)
-    assert.equal(charge.credits, 5_000_000)
-    addsUp(charge.lines, charge.credits)
-  })
-
   test('of a report is the cost of the report', () => {
-    const charge = priceReport({ id: 1, name: 'Short Lease Report', creditCost: credits(61_250_000) })
-    assert.deepEqual(charge, {
+    const report = { id: 1, credits: credits(61_250_000) }
+    assert.deepEqual(standardCard.price({ measurement: measure('a text'), report }), {
+      status: 'priced',
       credits: 61_250_000,
-      lines: [{ rule: 'report', quantity: 1, rate: 61_250_000, credits: 61_250_000 }],
+      case: 'report',
+      lines: [{ rule: 'report', quantity: 61.25, rate: 1_000_000, credits: 61_250_000 }],
+      unused: [],
     })
+  })
+
+  test('of a report that costs nothing has no line', () => {
+    const pricing = standardCard.price({ report: { id: 1, credits: credits(0) } })
+    assert.deepEqual(pricing, { status: 'priced', credits: 0, case: 'report', lines: [], unused: [] })
+  })
+
+  test('of a report that the catalogue does not have is the price of the text', () => {
+    const measurement = measure('What is the lease term?')
+    assert.equal(standardCard.total({ measurement, report: { id: 9634 } }), 1_850_000)
   })
 
   test('too large to be exact is rejected, not rounded', () => {
     const measurement = { codePoints: 2 ** 50, wordLengths: [], thirdVowels: 0, wordsDiffer: true, palindrome: false }
-    assert.throws(() => price(measurement, card), RangeError)
+    assert.throws(() => standardCard.price({ measurement }), RangeError)
+    assert.throws(() => standardCard.total({ measurement }), RangeError)
   })
 })
 

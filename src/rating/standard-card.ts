@@ -1,6 +1,15 @@
+import type { Charge } from '#model/charge.ts'
+import type { Measurement } from '#model/measurement.ts'
 import { compileCard } from './compile-card.ts'
 import { parseCard } from './parse-card.ts'
-import standard from './rate-cards/standard.json' with { type: 'json' }
+import standard from './rate-cards/standard-2024.json' with { type: 'json' }
 
 /** The rate card described in the README and in DECISIONS.md. */
 export const standardCard = compileCard(parseCard(standard))
+
+/** The charge of a text by the standard card, which has a price for every text. */
+export const chargeOfText = (measurement: Measurement): Charge => {
+  const pricing = standardCard.price({ measurement })
+  if (pricing.status === 'unpriced') throw new Error(pricing.reason)
+  return pricing
+}

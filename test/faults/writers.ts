@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict'
 import { credits, toDecimal } from '../../src/model/credits.ts'
 import { measure } from '../../src/rating/measure.ts'
-import { price } from '../../src/rating/price.ts'
-import { standardRateCard } from '../../src/rating/rate-card.ts'
+import { chargeOfText } from '../../src/rating/standard-card.ts'
 import { later } from './server-process.ts'
 
 type Sent = {
@@ -17,7 +16,7 @@ type Sent = {
 }
 
 const TEXTS = ['What is the lease term?', 'a', '', 'é'.repeat(120), 'Summarise clause 14 of the contract, please.']
-const creditsOf = new Map(TEXTS.map((text) => [text, price(measure(text), standardRateCard).credits] as const))
+const creditsOf = new Map(TEXTS.map((text) => [text, chargeOfText(measure(text)).credits] as const))
 const FIRST_DAY = Date.parse('2024-05-01T00:00:00Z')
 const DAYS = 31
 

@@ -58,7 +58,10 @@ export const ChargeSchema = Type.Object(
             { description: 'Only for the rule `words`: the word lengths that this line covers.' },
           ),
         ),
-        quantity: count('How often the rule applied.'),
+        quantity: Type.Number({
+          description:
+            'How often the rule applied; for a report, the credits that it costs. At most six decimal places.',
+        }),
         rate: creditsSchema('Credits per unit; negative for a discount.'),
         credits: creditsSchema('`quantity` × `rate`, exactly.'),
         why: Type.String({ description: 'Explanation of the rule.', examples: ['Charged per word of this length.'] }),
