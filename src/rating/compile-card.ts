@@ -157,9 +157,13 @@ const toChargeLine = (
   amount: number,
 ): ChargeLine => {
   const line = { rule, quantity, rate: rate as Credits, credits: amount as Credits }
-  if (band !== undefined) return { ...line, band: band.shown }
-  if (isStarted) return per === 1 ? { ...line, packages } : { ...line, per, packages }
-  return per === 1 ? line : { ...line, per }
+  if (per === 1 && !isStarted) return band === undefined ? line : { ...line, band: band.shown }
+  return {
+    ...line,
+    ...(per !== 1 && { per }),
+    ...(band !== undefined && { band: band.shown }),
+    ...(isStarted && { packages }),
+  }
 }
 
 const kindsIn = (bits: number): readonly string[] => TOKEN_KINDS.filter((kind) => (bits & bitsOf([kind])) !== 0)
