@@ -19,6 +19,29 @@ test('a digest is the first half of the HMAC-SHA-256 of the content', () => {
   )
 })
 
+/** Digests under KEY. Databases are full of them: a different one would turn every message that is sent again into a conflict. */
+const PINNED: readonly (readonly [Message, string])[] = [
+  [message, 'c7328393f3089e5acabecb3d1326f6f3'],
+  [{ id: 'a', text: '', timestamp: '2024-05-01T02:00:00.500+02:00' }, '9223b1d727c4d9c88d85dc7e382dbfaf'],
+  [
+    { id: -5, text: 'Straße 🙂 e\u0301', timestamp: '2024-04-29T02:08:29.3751Z', reportId: 5392 },
+    'e98684c39f046d2c4ec7243e9f6926b8',
+  ],
+  [
+    { id: 'b', text: 'lone \ud800 surrogate', timestamp: '2024-05-01T00:00:00Z', member: 'ada' },
+    'e92b59fe06d0f868af59a0b0194ac589',
+  ],
+  [
+    { id: 'c', text: 'a\u0000b "q"', timestamp: '2024-05-01T00:00:00Z', reportId: 'r-1', member: 'ben' },
+    'c51a3a8c33d0a885fbcf4e5ae4cb6382',
+  ],
+]
+
+test('the digest of a text is the one that existing databases keep', () => {
+  const digest = createContentDigest(KEY)
+  for (const [each, pinned] of PINNED) assert.equal(Buffer.from(digest(each)).toString('hex'), pinned)
+})
+
 test('every part of a message changes its digest; of the timestamp, only the instant does', () => {
   const digest = createContentDigest(KEY)
   const of = (change: Partial<Message>): string => Buffer.from(digest({ ...message, ...change })).toString('hex')
