@@ -21,7 +21,10 @@ const MAY_IMPORT: Readonly<
   identity: { rooms: ['model', 'ledger'], packages: ['node'] },
   answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: ['node'] },
   store: { rooms: ['model', 'ledger', 'deciding', 'calendar'], packages: ['node', 'pg'] },
-  upstream: { rooms: ['model', 'current-period/copilot-service', 'formats'], packages: ['node', 'undici', 'typebox'] },
+  upstream: {
+    rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
+    packages: ['node', 'undici', 'typebox'],
+  },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
     rooms: [

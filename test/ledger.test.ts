@@ -281,7 +281,7 @@ for (const [name, environment] of Object.entries(STORES)) {
           ['accepted', undefined],
           ['rejected', 'type'],
           ['conflict', undefined],
-          ['rejected', 'data.text'],
+          ['rejected', 'time'],
         ],
       )
       const single = await request(service, '/v1/events', {

@@ -147,7 +147,7 @@ const cases: readonly Case[] = [
     [
       ['id', { id: 1.5 }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
       ['id', { id: '' }, 'an integer between -(2^53 - 1) and 2^53 - 1 or a string of 1 to 200 characters'],
-      ['text', { text: null }, 'a string'],
+      ['text', { text: 5 }, 'a string, or absent'],
       [
         'timestamp',
         { timestamp: '2024-02-30T00:00:00Z' },
@@ -177,7 +177,8 @@ const cases: readonly Case[] = [
     says: {
       call: LISTING,
       failure: 'bad-answer',
-      reason: 'messages[0].text is missing; it must be a string',
+      reason:
+        'messages[0].text is missing; a message must have at least one of text, report_id, model, usage and quantities',
       attempts: 3,
     },
   },

@@ -629,15 +629,73 @@ export interface components {
             /** @description Content of the message. */
             readonly data?: {
                 /**
+                 * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                 * @example {
+                 *       "feature": "chat",
+                 *       "licensed": true
+                 *     }
+                 */
+                readonly attributes?: {
+                    readonly [key: string]: string | boolean | null;
+                } | null;
+                /**
+                 * @description The model that answered, as its provider calls it. `null` means absent.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string | null;
+                /**
+                 * @description The final outcome of the call; `succeeded` if absent. `retried` is an attempt that another message replaces, `utility` a call that the user did not ask for, such as one for a title. `null` means absent.
+                 * @example succeeded
+                 */
+                readonly outcome?: ("succeeded" | "failed" | "cancelled" | "retried" | "utility") | null;
+                /**
+                 * @description Amounts under names that you choose, at most 32: numbers of at least 0 with at most six decimals. A name of 1 to 63 lowercase letters, digits and underscores starts with a letter. `null` means absent.
+                 * @example {
+                 *       "pages": 3,
+                 *       "voice_minutes": 1.5
+                 *     }
+                 */
+                readonly quantities?: {
+                    readonly [key: string]: number | null;
+                } | null;
+                /**
                  * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
                  * @example 5392
                  */
                 readonly report_id?: number | string | null;
                 /**
-                 * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
+                 * @description Id of the team that the member belonged to when the message was sent. `null` means absent.
+                 * @example research
+                 */
+                readonly team_id?: string | null;
+                /**
+                 * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored. The empty text is one; `null` means absent.
                  * @example What is the lease term?
                  */
-                readonly text: string;
+                readonly text?: string | null;
+                /**
+                 * @description Tokens, in disjoint kinds: `input_tokens` are those that were neither read from a cache nor written to one, `reasoning_tokens` are part of `output_tokens`, `cache_write_1h_tokens` of `cache_write_tokens`. Or, with `usage_format`, the usage object that the provider returned, unchanged: it is made disjoint, a total that it states must be the sum, and members that are not about tokens are ignored. `null` means absent.
+                 * @example {
+                 *       "input_tokens": 1200,
+                 *       "cache_read_tokens": 30000,
+                 *       "output_tokens": 350
+                 *     }
+                 */
+                readonly usage?: ({
+                    readonly cache_read_tokens?: number | null;
+                    readonly cache_write_1h_tokens?: number | null;
+                    readonly cache_write_tokens?: number | null;
+                    readonly input_tokens?: number | null;
+                    readonly output_tokens?: number | null;
+                    readonly reasoning_tokens?: number | null;
+                } & {
+                    readonly [key: string]: unknown;
+                }) | null;
+                /**
+                 * @description The shape of `usage` if it is the object that a provider returned. Absent for the names of this service. `null` means absent.
+                 * @example openai
+                 */
+                readonly usage_format?: ("openai" | "anthropic" | "gemini" | "ai-sdk" | "openrouter") | null;
             };
             /**
              * @description The JSON of `data`, base64-encoded. Sent instead of `data`.
@@ -799,29 +857,87 @@ export interface components {
              */
             readonly user_id?: string;
         };
-        /** @description A message to the copilot. */
+        /** @description A message to the copilot. It has at least one of `text`, `report_id`, `model`, `usage` and `quantities`. */
         readonly Message: {
+            /**
+             * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+             * @example {
+             *       "feature": "chat",
+             *       "licensed": true
+             *     }
+             */
+            readonly attributes?: {
+                readonly [key: string]: string | boolean | null;
+            } | null;
             /**
              * @description Id of the message. `1000` and `"1000"` are different ids.
              * @example 1000
              */
             readonly id: number | string;
             /**
+             * @description The model that answered, as its provider calls it. `null` means absent.
+             * @example gpt-5.4
+             */
+            readonly model?: string | null;
+            /**
+             * @description The final outcome of the call; `succeeded` if absent. `retried` is an attempt that another message replaces, `utility` a call that the user did not ask for, such as one for a title. `null` means absent.
+             * @example succeeded
+             */
+            readonly outcome?: ("succeeded" | "failed" | "cancelled" | "retried" | "utility") | null;
+            /**
+             * @description Amounts under names that you choose, at most 32: numbers of at least 0 with at most six decimals. A name of 1 to 63 lowercase letters, digits and underscores starts with a letter. `null` means absent.
+             * @example {
+             *       "pages": 3,
+             *       "voice_minutes": 1.5
+             *     }
+             */
+            readonly quantities?: {
+                readonly [key: string]: number | null;
+            } | null;
+            /**
              * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
              * @example 5392
              */
             readonly report_id?: number | string | null;
             /**
-             * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
+             * @description Id of the team that the member belonged to when the message was sent. `null` means absent.
+             * @example research
+             */
+            readonly team_id?: string | null;
+            /**
+             * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored. The empty text is one; `null` means absent.
              * @example What is the lease term?
              */
-            readonly text: string;
+            readonly text?: string | null;
             /**
              * Format: date-time
              * @description When the message was sent: RFC 3339 with an offset, at most `INTAKE_MAX_AHEAD` (5 minutes by default) in the future.
              * @example 2024-04-29T02:08:29.375Z
              */
             readonly timestamp: string;
+            /**
+             * @description Tokens, in disjoint kinds: `input_tokens` are those that were neither read from a cache nor written to one, `reasoning_tokens` are part of `output_tokens`, `cache_write_1h_tokens` of `cache_write_tokens`. Or, with `usage_format`, the usage object that the provider returned, unchanged: it is made disjoint, a total that it states must be the sum, and members that are not about tokens are ignored. `null` means absent.
+             * @example {
+             *       "input_tokens": 1200,
+             *       "cache_read_tokens": 30000,
+             *       "output_tokens": 350
+             *     }
+             */
+            readonly usage?: ({
+                readonly cache_read_tokens?: number | null;
+                readonly cache_write_1h_tokens?: number | null;
+                readonly cache_write_tokens?: number | null;
+                readonly input_tokens?: number | null;
+                readonly output_tokens?: number | null;
+                readonly reasoning_tokens?: number | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            /**
+             * @description The shape of `usage` if it is the object that a provider returned. Absent for the names of this service. `null` means absent.
+             * @example openai
+             */
+            readonly usage_format?: ("openai" | "anthropic" | "gemini" | "ai-sdk" | "openrouter") | null;
             /**
              * @description Id of the member of the organization who sent the message. `null` means absent.
              * @example ada
@@ -1835,15 +1951,73 @@ export interface operations {
                 readonly "application/cloudevents+json": components["schemas"]["CloudEvent"];
                 readonly "application/json": {
                     /**
+                     * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                     * @example {
+                     *       "feature": "chat",
+                     *       "licensed": true
+                     *     }
+                     */
+                    readonly attributes?: {
+                        readonly [key: string]: string | boolean | null;
+                    } | null;
+                    /**
+                     * @description The model that answered, as its provider calls it. `null` means absent.
+                     * @example gpt-5.4
+                     */
+                    readonly model?: string | null;
+                    /**
+                     * @description The final outcome of the call; `succeeded` if absent. `retried` is an attempt that another message replaces, `utility` a call that the user did not ask for, such as one for a title. `null` means absent.
+                     * @example succeeded
+                     */
+                    readonly outcome?: ("succeeded" | "failed" | "cancelled" | "retried" | "utility") | null;
+                    /**
+                     * @description Amounts under names that you choose, at most 32: numbers of at least 0 with at most six decimals. A name of 1 to 63 lowercase letters, digits and underscores starts with a letter. `null` means absent.
+                     * @example {
+                     *       "pages": 3,
+                     *       "voice_minutes": 1.5
+                     *     }
+                     */
+                    readonly quantities?: {
+                        readonly [key: string]: number | null;
+                    } | null;
+                    /**
                      * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
                      * @example 5392
                      */
                     readonly report_id?: number | string | null;
                     /**
-                     * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.
+                     * @description Id of the team that the member belonged to when the message was sent. `null` means absent.
+                     * @example research
+                     */
+                    readonly team_id?: string | null;
+                    /**
+                     * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored. The empty text is one; `null` means absent.
                      * @example What is the lease term?
                      */
-                    readonly text: string;
+                    readonly text?: string | null;
+                    /**
+                     * @description Tokens, in disjoint kinds: `input_tokens` are those that were neither read from a cache nor written to one, `reasoning_tokens` are part of `output_tokens`, `cache_write_1h_tokens` of `cache_write_tokens`. Or, with `usage_format`, the usage object that the provider returned, unchanged: it is made disjoint, a total that it states must be the sum, and members that are not about tokens are ignored. `null` means absent.
+                     * @example {
+                     *       "input_tokens": 1200,
+                     *       "cache_read_tokens": 30000,
+                     *       "output_tokens": 350
+                     *     }
+                     */
+                    readonly usage?: ({
+                        readonly cache_read_tokens?: number | null;
+                        readonly cache_write_1h_tokens?: number | null;
+                        readonly cache_write_tokens?: number | null;
+                        readonly input_tokens?: number | null;
+                        readonly output_tokens?: number | null;
+                        readonly reasoning_tokens?: number | null;
+                    } & {
+                        readonly [key: string]: unknown;
+                    }) | null;
+                    /**
+                     * @description The shape of `usage` if it is the object that a provider returned. Absent for the names of this service. `null` means absent.
+                     * @example openai
+                     */
+                    readonly usage_format?: ("openai" | "anthropic" | "gemini" | "ai-sdk" | "openrouter") | null;
                 };
             };
         };

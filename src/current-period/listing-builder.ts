@@ -4,7 +4,7 @@
  * besides its charge.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
-import type { Pricer } from '#intake/pricing.ts'
+import { isTextMessage, type Pricer, TEXT_ONLY } from '#intake/pricing.ts'
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -40,6 +40,7 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
   const takeOne = (message: Message): void => {
     const index = listed++
     const { id, reportId } = message
+    if (!isTextMessage(message)) throw new UnbillableListing(`messages[${index}] must ${TEXT_ONLY}`)
     const byText = pricer.priceText(message, instantOf(message.timestamp), before?.get(id))
     const known = byId.get(id)
     if (known !== undefined) {

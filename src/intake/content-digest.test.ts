@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { TokenCounts } from '#model/facts.ts'
 import type { Message } from '#model/message.ts'
 import { canonicalContent, createContentDigest } from './content-digest.ts'
+import { isRejection, parseIncoming } from './incoming-message.ts'
 
 const KEY = '0123456789abcdef'.repeat(3)
 const message: Message = { id: 1, text: 'What is the lease term?', timestamp: '2024-05-01T00:00:00.000Z' }
+
+const NONE: TokenCounts = { input: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, cacheWrite1h: 0 }
 
 test('a digest is the first half of the HMAC-SHA-256 of the content', () => {
   const digest = createContentDigest(KEY)
@@ -58,6 +62,19 @@ test('every part of a message changes its digest; of the timestamp, only the ins
     { reportId: 5 },
     { member: '5' },
     { member: '5', reportId: 5 },
+    { team: 'a' },
+    { brought: { model: 'a' } },
+    { brought: { tokens: NONE } },
+    { brought: { tokens: { ...NONE, input: 1 } } },
+    { brought: { tokens: { ...NONE, reasoning: 1, output: 1 } } },
+    { brought: { tokens: { ...NONE, output: 1 } } },
+    { brought: { quantities: { a: 0 } } },
+    { brought: { quantities: { a: 1 } } },
+    { brought: { attributes: { a: '1' } } },
+    { brought: { attributes: { a: true } } },
+    { brought: { attributes: { a: 'true' } } },
+    { brought: { outcome: 'failed' } },
+    { brought: { outcome: 'retried' } },
   ]
   assert.equal(new Set(different.map(of)).size, different.length)
   for (const timestamp of ['2024-05-01T02:00:00+02:00', '2024-05-01t00:00:00.000000z', '2024-04-30T23:59:00-00:01']) {
@@ -71,4 +88,58 @@ test('every part of a message changes its digest; of the timestamp, only the ins
 test('a content key that is not 32 to 64 visible ASCII characters is rejected', () => {
   for (const key of ['', 'short', 'ä'.repeat(40), 'x'.repeat(65)])
     assert.throws(() => createContentDigest(key), RangeError)
+})
+
+test('the content of what a message brought is JSON with sorted keys, and without zeros', () => {
+  const content = (changed: Partial<Message>): string => {
+    const { text: _, ...rest } = message
+    return canonicalContent({ ...rest, ...changed })
+      .split('\u0000')
+      .slice(4)
+      .join('\u0000')
+  }
+  assert.equal(content({ reportId: 5 }), 'f{"text":null}')
+  assert.equal(content({ brought: { tokens: NONE } }), 'f{"text":null,"usage":{}}')
+  assert.equal(content({ text: 'a\u0000\ud800', team: 'b' }), 'f{"team":"b","text":"a\\u0000\\ud800"}')
+  assert.equal(
+    content({
+      team: 't',
+      brought: {
+        outcome: 'failed',
+        model: 'gpt-5.4',
+        tokens: { input: 1, cacheRead: 2, cacheWrite: 3, output: 4, reasoning: 5, cacheWrite1h: 6 },
+        quantities: { b: 0, a: 0.000001 },
+        attributes: { z: true, y: 'x' },
+      },
+    }),
+    'f{"attributes":{"y":"x","z":true},"model":"gpt-5.4","outcome":"failed","quantities":{"a":0.000001,"b":0},"team":"t",' +
+      '"text":null,"usage":{"cache_read_tokens":2,"cache_write_1h_tokens":6,"cache_write_tokens":3,"input_tokens":1,' +
+      '"output_tokens":4,"reasoning_tokens":5}}',
+  )
+})
+
+test('the same usage in two formats, or with its defaults written out, is the same content', () => {
+  const contentOf = (fields: object): string => {
+    const entry = { id: 1, timestamp: '2024-05-01T00:00:00Z', ...fields }
+    const parsed = parseIncoming(entry, { textBytesMax: 100, aheadMaxMs: 0 }, Date.parse('2024-05-02'))
+    assert.ok(!isRejection(parsed), JSON.stringify(parsed))
+    return canonicalContent(parsed)
+  }
+  const own = { usage: { input_tokens: 6, cache_read_tokens: 4, output_tokens: 2 } }
+  const openai = {
+    prompt_tokens: 10,
+    prompt_tokens_details: { cached_tokens: 4 },
+    completion_tokens: 2,
+    total_tokens: 12,
+  }
+  const anthropic = { input_tokens: 6, cache_read_input_tokens: 4, output_tokens: 2 }
+  for (const same of [
+    { usage: openai, usage_format: 'openai' },
+    { usage: anthropic, usage_format: 'anthropic' },
+    { usage: { ...own.usage, reasoning_tokens: 0 }, outcome: 'succeeded', quantities: {}, text: null },
+  ]) {
+    assert.equal(contentOf(same), contentOf(own))
+  }
+  assert.equal(contentOf({ text: 'a', outcome: 'succeeded' }), contentOf({ text: 'a' }))
+  assert.notEqual(contentOf({ ...own, text: '' }), contentOf(own))
 })

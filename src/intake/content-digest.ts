@@ -7,6 +7,7 @@
  * long (bench/content-digest.ts). A test compares the two.
  */
 import { hash } from 'node:crypto'
+import type { TokenCounts } from '#model/facts.ts'
 import type { Message } from '#model/message.ts'
 import { DIGEST_BYTES } from '#model/usage-record.ts'
 
@@ -36,13 +37,44 @@ const padded = (key: string, pad: number): string =>
   )
 
 /**
- * A message as one string, such that two messages give the same string only if all their parts are equal. Only the text can
- * contain U+0000. UTF-8 does not distinguish lone surrogates, so a text that contains any is escaped and marked.
+ * A message as one string, such that two messages give the same string only if all their parts are equal. In the head, nothing
+ * can contain U+0000. UTF-8 does not distinguish lone surrogates, so a text that contains any is escaped and marked. What else
+ * a message brought has a mark of its own: the string of a text alone must stay what it is in existing databases.
  */
-export const canonicalContent = ({ id, text, timestamp, reportId, member }: Message): string => {
+export const canonicalContent = (message: Message): string => {
+  const { id, text, timestamp, reportId, member, team, brought } = message
   const head = `${typeof id === 'number' ? '#' : '"'}${id}\u0000${canonicalTime(timestamp)}\u0000${reportId ?? ''}\u0000${member ?? ''}`
+  if (text === undefined || team !== undefined || brought !== undefined)
+    return `${head}\u0000f${broughtContent(message)}`
   return text.isWellFormed() ? `${head}\u0000t${text}` : `${head}\u0000j${JSON.stringify(text)}`
 }
+
+/** JSON with sorted keys. What says the same is the same: a count of 0 and an absent one, `succeeded` and no outcome. */
+const broughtContent = ({ text, team, brought = {} }: Message): string => {
+  const { attributes, model, outcome, quantities, tokens } = brought
+  return JSON.stringify({
+    attributes: attributes && sorted(attributes),
+    model,
+    outcome,
+    quantities: quantities && sorted(quantities),
+    team,
+    text: text ?? null,
+    usage: tokens && usageContent(tokens),
+  })
+}
+
+const usageContent = (tokens: TokenCounts) => ({
+  cache_read_tokens: tokens.cacheRead || undefined,
+  cache_write_1h_tokens: tokens.cacheWrite1h || undefined,
+  cache_write_tokens: tokens.cacheWrite || undefined,
+  input_tokens: tokens.input || undefined,
+  output_tokens: tokens.output || undefined,
+  reasoning_tokens: tokens.reasoning || undefined,
+})
+
+/** By UTF-16 code units, which is how names of lowercase letters, digits and underscores sort everywhere. */
+const sorted = <T>(members: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(members).toSorted(([one], [other]) => (one < other ? -1 : 1)))
 
 const CANONICAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{3}Z$/
 

@@ -1,9 +1,11 @@
 /** Validates reported messages, whatever envelope they came in. */
-import type { Message } from '#model/message.ts'
+import { isAboutSomething, type Message, SOMETHING } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id } from '#model/report.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
+import { BadField } from './bad-field.ts'
+import { isMessageField, readBrought } from './message-fields.ts'
 
 export type IntakeLimits = {
   /** Maximum length of a text, in bytes of UTF-8. */
@@ -16,6 +18,7 @@ export type IntakeLimits = {
 export type Rejection = {
   /** Present if the message has a valid one. */
   readonly id?: Id
+  /** A path, such as `quantities.pages`; empty if the message as a whole is wrong. */
   readonly field: string
   readonly reason: string
 }
@@ -30,15 +33,16 @@ export const ID_CHARACTERS_MAX = 200
 
 const FIELDS = new Set(['id', 'text', 'timestamp', 'report_id', 'user_id'])
 
-/** Validates one entry `{id, text, timestamp, report_id?, user_id?}`. Never throws. */
+/** Validates one entry: `{id, text?, timestamp, report_id?, user_id?}` and the fields of `message-fields.ts`. Never throws. */
 export const parseIncoming = (input: unknown, limits: IntakeLimits, time: EpochMs): IncomingMessage | Rejection => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    return { field: '', reason: 'must be an object {id, text, timestamp, report_id?, user_id?}' }
+    return { field: '', reason: 'must be an object {id, timestamp, text?, report_id?, …}' }
   }
-  const { id, text, timestamp, report_id: reportId, user_id: userId } = input as Readonly<Record<string, unknown>>
+  const { id, text, timestamp, report_id: reportId, user_id: userId } = input as Fields
   if (!isId(id)) return { field: 'id', reason: expected(id, `${ID}, ${PLAIN_TEXT}`) }
-  if (typeof text !== 'string') return { id, field: 'text', reason: expected(text, 'a string') }
-  if (isLongerThan(text, limits.textBytesMax)) {
+  const hasText = text !== undefined && text !== null
+  if (hasText && typeof text !== 'string') return { id, field: 'text', reason: 'must be a string, or absent' }
+  if (hasText && isLongerThan(text, limits.textBytesMax)) {
     return { id, field: 'text', reason: `must be at most ${limits.textBytesMax} bytes of UTF-8` }
   }
   if (typeof timestamp !== 'string' || timestamp.length > TIMESTAMP_CHARACTERS_MAX || !isTimestamp(timestamp)) {
@@ -58,14 +62,34 @@ export const parseIncoming = (input: unknown, limits: IntakeLimits, time: EpochM
   if (hasMember && !(typeof userId === 'string' && isId(userId))) {
     return { id, field: 'user_id', reason: `must be ${NAME}, ${PLAIN_TEXT}, or absent` }
   }
+  let bringsMore = false
   for (const field in input) {
-    if (!FIELDS.has(field))
+    if (FIELDS.has(field)) continue
+    if (!isMessageField(field))
       return { id, field: shortened(field), reason: 'must be absent: a message has no such field' }
+    bringsMore = true
+  }
+  if (bringsMore || !hasText) {
+    const message = { id, timestamp, at, ...(hasText && { text }), ...(hasReport && { reportId }) }
+    return withBrought({ ...message, ...(hasMember && { member: userId }) }, input as Fields)
   }
   // Four literals, because copying an object to add a field costs more than making it.
   if (hasReport && hasMember) return { id, text, timestamp, at, reportId, member: userId }
   if (hasReport) return { id, text, timestamp, at, reportId }
   return hasMember ? { id, text, timestamp, at, member: userId } : { id, text, timestamp, at }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const withBrought = (message: IncomingMessage, input: Fields): IncomingMessage | Rejection => {
+  try {
+    const whole = { ...message, ...readBrought(input) }
+    if (isAboutSomething(whole)) return whole
+    return { id: message.id, field: 'text', reason: `is missing; a message must have ${SOMETHING}` }
+  } catch (error) {
+    if (!(error instanceof BadField)) throw error
+    return { id: message.id, field: error.field, reason: error.reason }
+  }
 }
 
 export const isId = (value: unknown): value is Id =>

@@ -18,11 +18,11 @@ import {
   type Rejection,
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
-import type { Pricer } from './pricing.ts'
+import { isTextMessage, type Pricer, TEXT_ONLY, type TextMessage } from './pricing.ts'
 
 export type Intake = {
   /**
-   * Takes entries as received, each `{id, text, timestamp, report_id?, user_id?}`, and resolves to a result for each, in order,
+   * Takes entries as received, each as `incoming-message.ts` describes it, and resolves to a result for each, in order,
    * once all accepted entries are committed. Throws UpstreamError or StoreError, after which they may be sent again.
    *
    * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not.
@@ -76,12 +76,13 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
   const take = async (organization: Organization, entries: unknown[]): Promise<IntakeResults> => {
     const time = clock()
     const { length } = entries
-    const messages: IncomingMessage[] = []
+    const messages: (IncomingMessage & TextMessage)[] = []
     const rejections = new Map<number, Rejection>()
     for (const [index, entry] of entries.entries()) {
       const parsed = parseIncoming(entry, limits, time)
       if (isRejection(parsed)) rejections.set(index, parsed)
-      else messages.push(parsed)
+      else if (isTextMessage(parsed)) messages.push(parsed)
+      else rejections.set(index, { id: parsed.id, field: '', reason: `must ${TEXT_ONLY}` })
     }
     const reports = await findReports(messages)
     const dayOf = dayFinderOf(organization.calendar)

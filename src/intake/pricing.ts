@@ -11,11 +11,22 @@ import { measure } from '#rating/measure.ts'
 import { packMeasurement } from '#rating/packed-measurement.ts'
 import type { ContentDigest } from './content-digest.ts'
 
+/** A message that is priced by its text, or by a report in place of it. */
+export type TextMessage = Message & { readonly text: string }
+
+/** Whether the rate card of this pricer has all that it takes to price the message. It knows texts and reports only. */
+export const isTextMessage = (message: Message): message is TextMessage =>
+  message.text !== undefined && message.team === undefined && message.brought === undefined
+
+/** Completes "a message must". */
+export const TEXT_ONLY =
+  'have a text, and neither team, model, usage, quantities, attributes nor outcome: no rate card prices them yet'
+
 export type Pricer = {
   /** `at` is the instant of the message's timestamp; `report` is the report that it asks for, if the catalogue has it. */
-  readonly price: (message: Message, at: EpochMs, report: Report | undefined) => Priced
+  readonly price: (message: TextMessage, at: EpochMs, report: Report | undefined) => Priced
   /** Prices by the text. If `known`, a charge of the same id, has the same content, returns it and measures nothing. */
-  readonly priceText: (message: Message, at: EpochMs, known: Priced | undefined) => Priced
+  readonly priceText: (message: TextMessage, at: EpochMs, known: Priced | undefined) => Priced
   /** Replaces the price of the text with the cost of the report, once the catalogue has answered. */
   readonly withReport: (priced: Priced, report: Report) => Priced
 }
@@ -25,7 +36,7 @@ export type PricerNeeds = { readonly rateCard: CompiledCard; readonly digest: Co
 export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
   const cells = createCells(rateCard.version)
 
-  const priceAs = (message: Message, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
+  const priceAs = (message: TextMessage, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
     const measurement = measure(message.text)
     return {
       messageId: message.id,
@@ -47,7 +58,7 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
   const cellFor = (member: string | undefined, report: Report | undefined): Cell =>
     cells(member, report && { id: canonicalReportId(report.id), name: report.name })
 
-  const isTextPriceOf = (known: Priced, { timestamp }: Message, ownDigest: Uint8Array): boolean =>
+  const isTextPriceOf = (known: Priced, { timestamp }: TextMessage, ownDigest: Uint8Array): boolean =>
     known.cell.reportId === undefined &&
     known.timestamp === timestamp &&
     known.cell.rateCard === rateCard.version &&

@@ -2,8 +2,10 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Format } from 'typebox/format'
+import { BadField } from '#intake/bad-field.ts'
+import { isMessageField, readBrought } from '#intake/message-fields.ts'
 import { creditsFromDecimal } from '#model/credits.ts'
-import type { Message } from '#model/message.ts'
+import { isAboutSomething, type Message, SOMETHING } from '#model/message.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id, Report } from '#model/report.ts'
 import { isTimestamp } from '#model/timestamp.ts'
@@ -22,13 +24,14 @@ const IdSchema = Type.Union([
 /** Each `description` is the text that an error shows after "must be". */
 const MessageSchema = Type.Object({
   id: Type.Union([...IdSchema.anyOf], { description: ID }),
-  text: Type.String({ description: 'a string' }),
+  text: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: 'a string, or absent' })),
   timestamp: Type.String({
     format: 'timestamp',
     description: 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z',
   }),
   report_id: Type.Optional(Type.Union([...IdSchema.anyOf, Type.Null()], { description: `${ID}, null or absent` })),
   user_id: Type.Optional(Type.Unknown()),
+  team_id: Type.Optional(Type.Unknown()),
 })
 
 const ReportSchema = Type.Object({
@@ -54,22 +57,46 @@ export const parseMessage = (input: unknown, index: number): Message => {
   return toMessage(input, index)
 }
 
-const toMessage = (entry: Static<typeof MessageSchema>, index: number): Message => {
+type Entry = Static<typeof MessageSchema>
+
+const toMessage = (entry: Entry, index: number): Message => {
   const { id, text, timestamp, report_id: reportId, user_id: userId } = entry
   if (!isPlain(id)) throw new MalformedAnswer(`messages[${index}].id must be ${PLAIN_TEXT}`)
-  if (reportId === undefined || reportId === null) return withMember({ id, text, timestamp }, userId)
+  const hasText = text !== undefined && text !== null
+  const message = hasText ? { id, text, timestamp } : { id, timestamp }
+  if (reportId === undefined || reportId === null) return withBrought(withMember(message, userId), entry, index)
   if (!isPlain(reportId)) throw new MalformedAnswer(`messages[${index}].report_id must be ${PLAIN_TEXT}`)
   if (!canBeInPath(reportId)) {
     throw new MalformedAnswer(`messages[${index}].report_id must not be "." or "..": it becomes part of a URL path`)
   }
-  return withMember({ id, text, timestamp, reportId }, userId)
+  return withBrought(withMember({ ...message, reportId }, userId), entry, index)
 }
 
 /** `user_id` is not part of the Copilot API's contract, so an unusable value is ignored instead of failing the listing. */
 const withMember = (message: Message, userId: unknown): Message =>
-  typeof userId === 'string' && userId !== '' && userId.length <= 200 && isPlainText(userId)
-    ? { ...message, member: userId }
-    : message
+  isUsableName(userId) ? { ...message, member: userId } : message
+
+const isUsableName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= 200 && isPlainText(value)
+
+/** What decides a price fails the listing if it is wrong. `team_id` does not: an unusable one is ignored, like `user_id`. */
+const withBrought = (message: Message, entry: Entry, index: number): Message => {
+  if (message.text !== undefined && !hasMessageField(entry)) return message
+  try {
+    const teamId = isUsableName(entry.team_id) ? entry.team_id : undefined
+    const whole = { ...message, ...readBrought({ ...entry, team_id: teamId }) }
+    if (isAboutSomething(whole)) return whole
+  } catch (error) {
+    if (!(error instanceof BadField)) throw error
+    throw new MalformedAnswer(`messages[${index}].${error.message}`)
+  }
+  throw new MalformedAnswer(`messages[${index}].text is missing; a message must have ${SOMETHING}`)
+}
+
+const hasMessageField = (entry: Entry): boolean => {
+  for (const field in entry) if (isMessageField(field)) return true
+  return false
+}
 
 /** Throws MalformedAnswer. `requested` is the id that the report must have. */
 export const parseReport = (input: unknown, requested: Id): Report => {

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import type { Rejection } from '#intake/incoming-message.ts'
+import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
 import { InvalidRequest } from '#model/errors.ts'
 
 export const STRUCTURED = 'application/cloudevents+json'
@@ -73,23 +74,16 @@ export const toEntry = (event: unknown): MessageEntry | Rejection => {
   }
   const { content, reason } = dataOf(event as Event)
   if (content === undefined) return { id: messageId, field: 'data', reason }
-  for (const field of Object.keys(content)) {
-    if (field !== 'text' && field !== 'report_id')
-      return {
-        id: messageId,
-        field: `data.${field.slice(0, 50)}`,
-        reason: 'must be absent: data has only text and report_id',
-      }
+  const unknown = Object.keys(content).find((field) => !DATA_FIELDS.includes(field))
+  if (unknown !== undefined) {
+    const reason = `must be absent: data has only ${DATA_FIELDS.join(', ')}`
+    return { id: messageId, field: `data.${unknown.slice(0, 50)}`, reason }
   }
-  const { text, report_id: reportId } = content
-  return {
-    id: messageId,
-    text,
-    timestamp: time,
-    ...(reportId === undefined ? {} : { report_id: reportId }),
-    ...(subject === undefined ? {} : { user_id: subject }),
-  }
+  return { id: messageId, timestamp: time, ...content, ...(subject === undefined ? {} : { user_id: subject }) }
 }
+
+/** The fields of a message that stand in `data`; an event has the others as attributes of its own. */
+const DATA_FIELDS: readonly string[] = ['text', 'report_id', ...MESSAGE_FIELDS.map(({ name }) => name)]
 
 type Data =
   | { readonly content: Readonly<Record<string, unknown>>; readonly reason?: undefined }
@@ -115,18 +109,14 @@ const toData = (data: unknown): Data => {
   const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
   return isObject
     ? { content: data as Readonly<Record<string, unknown>> }
-    : { reason: 'must be a JSON object {text, report_id?}' }
+    : { reason: 'must be a JSON object {text?, report_id?, …}' }
 }
 
-const EVENT_FIELDS: Readonly<Record<string, string>> = {
-  timestamp: 'time',
-  user_id: 'subject',
-  text: 'data.text',
-  report_id: 'data.report_id',
-}
+const EVENT_FIELDS: Readonly<Record<string, string>> = { timestamp: 'time', user_id: 'subject' }
 
 /** Renames the field of a rejection to that of the event. */
-export const toEventRejection = <T extends { readonly field: string }>(rejection: T): T => ({
-  ...rejection,
-  field: EVENT_FIELDS[rejection.field] ?? rejection.field,
-})
+export const toEventRejection = <T extends { readonly field: string }>(rejection: T): T => {
+  const { field } = rejection
+  const [name = ''] = field.split('.')
+  return { ...rejection, field: DATA_FIELDS.includes(name) ? `data.${field}` : (EVENT_FIELDS[field] ?? field) }
+}

@@ -1,17 +1,35 @@
 /** What clients report, and the results that they get back. */
 import Type from 'typebox'
+import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
 import { creditsSchema, ref } from './common.ts'
 import { ProblemSchema } from './problem.ts'
 import { MessageIdSchema } from './usage.ts'
 
+/** `null` means absent, in every optional field of a message. */
+const broughtProperties = Object.fromEntries(
+  MESSAGE_FIELDS.map(({ name, schema: { description, examples, ...schema } }) => [
+    name,
+    Type.Optional(
+      Type.Unsafe({
+        anyOf: [schema, { type: 'null' }],
+        description: `${description} \`null\` means absent.`,
+        examples,
+      }),
+    ),
+  ]),
+)
+
 export const MessageSchema = Type.Object(
   {
     id: MessageIdSchema,
-    text: Type.String({
-      description:
-        'Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored.',
-      examples: ['What is the lease term?'],
-    }),
+    text: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description:
+          'Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored. ' +
+          'The empty text is one; `null` means absent.',
+        examples: ['What is the lease term?'],
+      }),
+    ),
     timestamp: Type.String({
       format: 'date-time',
       description:
@@ -32,8 +50,14 @@ export const MessageSchema = Type.Object(
         examples: ['ada'],
       }),
     ),
+    ...broughtProperties,
   },
-  { $id: 'Message', additionalProperties: false, description: 'A message to the copilot.' },
+  {
+    $id: 'Message',
+    additionalProperties: false,
+    description:
+      'A message to the copilot. It has at least one of `text`, `report_id`, `model`, `usage` and `quantities`.',
+  },
 )
 
 export const MessagesSchema = Type.Object(
@@ -73,7 +97,11 @@ export const CloudEventSchema = Type.Object(
     ),
     data: Type.Optional(
       Type.Object(
-        { text: MessageSchema.properties.text, report_id: MessageSchema.properties.report_id },
+        {
+          text: MessageSchema.properties.text,
+          report_id: MessageSchema.properties.report_id,
+          ...broughtProperties,
+        },
         { additionalProperties: false, description: 'Content of the message.' },
       ),
     ),
