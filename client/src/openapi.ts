@@ -682,11 +682,35 @@ export interface components {
                  *     }
                  */
                 readonly usage?: ({
+                    /**
+                     * @description Count of cache read tokens.
+                     * @example 350
+                     */
                     readonly cache_read_tokens?: number | null;
+                    /**
+                     * @description Count of cache write 1h tokens.
+                     * @example 350
+                     */
                     readonly cache_write_1h_tokens?: number | null;
+                    /**
+                     * @description Count of cache write tokens.
+                     * @example 350
+                     */
                     readonly cache_write_tokens?: number | null;
+                    /**
+                     * @description Count of input tokens.
+                     * @example 350
+                     */
                     readonly input_tokens?: number | null;
+                    /**
+                     * @description Count of output tokens.
+                     * @example 350
+                     */
                     readonly output_tokens?: number | null;
+                    /**
+                     * @description Count of reasoning tokens.
+                     * @example 350
+                     */
                     readonly reasoning_tokens?: number | null;
                 } & {
                     readonly [key: string]: unknown;
@@ -924,11 +948,35 @@ export interface components {
              *     }
              */
             readonly usage?: ({
+                /**
+                 * @description Count of cache read tokens.
+                 * @example 350
+                 */
                 readonly cache_read_tokens?: number | null;
+                /**
+                 * @description Count of cache write 1h tokens.
+                 * @example 350
+                 */
                 readonly cache_write_1h_tokens?: number | null;
+                /**
+                 * @description Count of cache write tokens.
+                 * @example 350
+                 */
                 readonly cache_write_tokens?: number | null;
+                /**
+                 * @description Count of input tokens.
+                 * @example 350
+                 */
                 readonly input_tokens?: number | null;
+                /**
+                 * @description Count of output tokens.
+                 * @example 350
+                 */
                 readonly output_tokens?: number | null;
+                /**
+                 * @description Count of reasoning tokens.
+                 * @example 350
+                 */
                 readonly reasoning_tokens?: number | null;
             } & {
                 readonly [key: string]: unknown;
@@ -2004,11 +2052,35 @@ export interface operations {
                      *     }
                      */
                     readonly usage?: ({
+                        /**
+                         * @description Count of cache read tokens.
+                         * @example 350
+                         */
                         readonly cache_read_tokens?: number | null;
+                        /**
+                         * @description Count of cache write 1h tokens.
+                         * @example 350
+                         */
                         readonly cache_write_1h_tokens?: number | null;
+                        /**
+                         * @description Count of cache write tokens.
+                         * @example 350
+                         */
                         readonly cache_write_tokens?: number | null;
+                        /**
+                         * @description Count of input tokens.
+                         * @example 350
+                         */
                         readonly input_tokens?: number | null;
+                        /**
+                         * @description Count of output tokens.
+                         * @example 350
+                         */
                         readonly output_tokens?: number | null;
+                        /**
+                         * @description Count of reasoning tokens.
+                         * @example 350
+                         */
                         readonly reasoning_tokens?: number | null;
                     } & {
                         readonly [key: string]: unknown;

@@ -70,7 +70,12 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
     name: 'usage',
     schema: {
       type: 'object',
-      properties: Object.fromEntries(OWN_COUNTS.map((name) => [name, countSchema])),
+      properties: Object.fromEntries(
+        OWN_COUNTS.map((name) => [
+          name,
+          { ...countSchema, description: `Count of ${name.replaceAll('_', ' ')}.`, examples: [350] },
+        ]),
+      ),
       additionalProperties: true,
       description:
         'Tokens, in disjoint kinds: `input_tokens` are those that were neither read from a cache nor written to one, ' +
