@@ -52,7 +52,7 @@ const inPostgres = async (size: number): Promise<string[]> => {
         coalesce(report_name, ''), version
       FROM usage_record_v1 JOIN rate_card_v1 USING (rate_card_id)
       EXCEPT SELECT organization_id, message_number, message_name, revision, at_ms, day_start, credits_micros, recorded_at,
-        superseded_by, timestamp, measurement, digest, member, report_id, report_name, rate_card
+        superseded_by, timestamp, facts, digest, member, report_id, report_name, rate_card
       FROM record JOIN cell USING (organization_id, cell_id)) AS missing`)
   if (Number(rows[0]?.differing) > 0) throw new Error('charges differ')
   const after = await bytesOf('record', 'cell', 'day', 'day_cell', 'period_cell')

@@ -97,7 +97,7 @@ const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): C
       records.map(({ at }) => at),
       records.map(() => FIRST),
       records.map((_, index) => index),
-      records.map(({ credits }) => credits),
+      records.map(({ credits = 0 }) => credits),
       records.map(({ at }) => at),
     ],
     integers: records.map(() => 0),
@@ -105,13 +105,13 @@ const columnsOf = (recordOf: ReturnType<typeof recordMaker>, firstId: number): C
       records.map(() => ''),
       records.map(({ timestamp, at }) => (isCanonicalTimestamp(timestamp, at) ? undefined : timestamp)),
     ],
-    byteStrings: [records.map(({ measurement }) => measurement), records.map(({ digest }) => digest)],
+    byteStrings: [records.map(({ facts }) => facts), records.map(({ digest }) => digest)],
   }
 }
 
 /** Inserts records as the ledger does, without the totals. */
 const INSERT = `
   INSERT INTO record (organization_id, message_number, at_ms, day_start, cell_id, credits_micros, recorded_at, revision,
-    message_name, timestamp, measurement, digest)
+    message_name, timestamp, facts, digest)
   SELECT 'default', * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
     $7::integer[], $8::text[], $9::text[], $10::bytea[], $11::bytea[])`

@@ -134,10 +134,10 @@ const fill = async (path: string, messages: number): Promise<void> => {
   const calendar = [{ effectiveFrom: -8_640_000_000_000_000, timeZone: 'UTC', anchorDay: 1 }] as const
   const small = { id: 'small', name: 'Small', createdAt: START, calendar }
   await ledger.decide('small', { kind: 'create-organization', organization: small })
-  const measurement = packMeasurement(measure('How much is left of the budget?'))
+  const facts = packMeasurement(measure('How much is left of the budget?'))
   const messageOf = (id: number, of: number): Priced => ({
     ...recordOf(id, { at: START + Math.floor((id * 31 * DAY_MS) / of) }),
-    measurement,
+    facts,
   })
   const append = (organizationId: string, records: readonly Priced[]) =>
     ledger.append(batchOf(records, { organizationId }))

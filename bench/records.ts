@@ -19,7 +19,7 @@ export const dateOf = (day: number): string => new Date(FIRST + day * DAY_MS).to
 export const recordMaker = (count: number): ((index: number) => Priced) => {
   const priced = Array.from({ length: 2000 }, (_, index) => {
     const measurement = measure(madeUpText(index))
-    return { measurement: packMeasurement(measurement), credits: chargeOfText(measurement).credits }
+    return { facts: packMeasurement(measurement), credits: chargeOfText(measurement).credits }
   })
   const cells = Array.from({ length: 100 }, (_, index) => ({
     ...(index % 2 === 0 && { member: `user-${index % 50}` }),
@@ -37,7 +37,7 @@ export const recordMaker = (count: number): ((index: number) => Priced) => {
       timestamp: new Date(at).toISOString(),
       cell: cells[index % cells.length] as (typeof cells)[number],
       credits: one.credits,
-      measurement: one.measurement,
+      facts: one.facts,
       digest,
     }
   }

@@ -28,7 +28,7 @@ const DATABASE_URL = `sqlite:${join(folder, 'ledger.db')}`
 
 const messageOf = (id: number, of: number): Priced => ({
   ...recordOf(id, { at: START + Math.floor((id * 31 * DAY_MS) / of) }),
-  measurement: packMeasurement(measure('How much is left of the budget?')),
+  facts: packMeasurement(measure('How much is left of the budget?')),
 })
 
 const fill = async (): Promise<void> => {

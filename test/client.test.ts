@@ -106,7 +106,7 @@ describe('a client of the service', { concurrency: true }, () => {
     const moments = lines.map(({ timestamp }) => timestamp)
     assert.deepEqual(moments, moments.toSorted())
 
-    const micros = sumOf(lines.map((line) => line.credits_used))
+    const micros = sumOf(lines.map((line) => line.credits_used ?? 0))
     assert.equal(micros, sumOf(reported.results.map(({ credits = 0 }) => credits)))
     const days = await client.totals({ ...own, ...MAY, group_by: 'member' })
     assert.equal(sumOf(days.buckets.map(({ credits }) => credits)), micros)

@@ -5,6 +5,8 @@ import fc from 'fast-check'
 import { monotonicMs } from '#model/clock.ts'
 import { createOrganizations } from '../src/identity/organizations.ts'
 import type { AppendBatch, AppendOutcome, GroupTotal, Ledger } from '../src/ledger/ledger.ts'
+import { acceptedAt } from '../src/ledger/priced-batch.ts'
+import { type Cell, type CellFilter, DIMENSIONS, type Dimension } from '../src/model/cell.ts'
 import { credits } from '../src/model/credits.ts'
 import { StoreError } from '../src/model/errors.ts'
 import type { LineOrder, PagePosition } from '../src/model/line-order.ts'
@@ -12,8 +14,8 @@ import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts
 import type { Id } from '../src/model/report.ts'
 import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
 import { cardsContract } from './ledger-cards-contract.ts'
-import { compareIds, LedgerModel } from './ledger-model.ts'
-import { batchOf, DAY_MS, dayOf, recordOf, START } from './priced.ts'
+import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
+import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
 
 export type OpenedLedger = AsyncDisposable & {
   readonly ledger: Ledger
@@ -23,20 +25,26 @@ export type OpenedLedger = AsyncDisposable & {
 
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 
-const lineOf = ({ digest, measurement, ...line }: Priced): RecordedLine => line
+/** Only an unpriced line shows the facts. */
+const lineOf = ({ digest, facts, ...line }: Priced): RecordedLine =>
+  line.credits === undefined ? { ...line, facts } : line
 
 /** The outcomes, spelled out if all were accepted. */
 const append = async (ledger: Ledger, batch: AppendBatch): Promise<readonly AppendOutcome[]> => {
   const answer = await ledger.append(batch)
   assert.ok(answer !== 'other-cards')
-  return (
-    answer ??
-    Array.from({ length: batch.priced.count }, (_, row) => ({
-      status: 'accepted' as const,
-      credits: credits(batch.priced.credits[row] as number),
-    }))
-  )
+  return answer ?? Array.from({ length: batch.priced.count }, (_, row) => acceptedAt(batch.priced, row))
 }
+
+const BOTH: readonly Dimension[] = ['report', 'member']
+
+const GROUPS: readonly (readonly Dimension[])[] = [
+  [],
+  ...DIMENSIONS.map((dimension) => [dimension]),
+  BOTH,
+  ['outcome', 'model', 'team'],
+  DIMENSIONS,
+]
 
 const linesOf = (ledger: Ledger, organizationId = 'default'): Promise<readonly RecordedLine[]> =>
   ledger.read(organizationId, (view) => view.page({ ...ALL, limit: 1_000_000 }))
@@ -44,8 +52,8 @@ const linesOf = (ledger: Ledger, organizationId = 'default'): Promise<readonly R
 const statusesOf = async (ledger: Ledger, batch: AppendBatch): Promise<readonly string[]> =>
   (await append(ledger, batch)).map(({ status }) => status)
 
-const totalText = (key: number, { reportId, member, messages, credits: sum }: GroupTotal): string =>
-  `${JSON.stringify([key, reportId ?? null, member ?? null])} ${messages} ${sum}`
+const totalText = (key: number, total: GroupTotal, group = DIMENSIONS): string =>
+  `${totalKey(key, group, total)} ${total.messages} ${total.unpriced} ${total.credits}`
 
 const organizationOf = (id: string): Organization => ({
   id,
@@ -63,11 +71,15 @@ const simply =
       some === undefined || others === undefined
         ? direction * (Number(some === undefined) - Number(others === undefined))
         : Buffer.compare(Buffer.from(some), Buffer.from(others))
+    const amounts = (some: number | undefined, others: number | undefined): number =>
+      some === undefined || others === undefined
+        ? direction * (Number(some === undefined) - Number(others === undefined))
+        : some - others
     const time = one.at - other.at || compareIds(one.messageId, other.messageId)
     if (by === 'time') return direction * time
     const first = {
       id: compareIds(one.messageId, other.messageId),
-      credits: one.credits - other.credits,
+      credits: amounts(one.credits, other.credits),
       member: bytes(one.cell.member, other.cell.member),
       report: bytes(one.cell.reportName, other.cell.reportName),
     }[by]
@@ -187,7 +199,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(
         {
           ...charge,
-          measurement: new Uint8Array(charge?.measurement ?? []),
+          facts: new Uint8Array(charge?.facts ?? []),
           digest: new Uint8Array(charge?.digest ?? []),
         },
         { ...(records[1] as Priced), revision: 0, recordedAt: START },
@@ -224,7 +236,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
       assert.deepEqual(await linesOf(ledger), [lineOf(again), lineOf(recordOf(2))])
       const days = await ledger.read('default', (view) => view.dayTotals({ ...ALL, group: ['report', 'member'] }))
-      assert.deepEqual(days, [{ dayStart: START, messages: 2, credits: 5_850_000n }])
+      assert.deepEqual(days, [{ dayStart: START, messages: 2, unpriced: 0, credits: 5_850_000n }])
     })
 
     test('the same batch sent sixteen times at once, through two ledgers, is charged once', async () => {
@@ -241,7 +253,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.equal(statuses.filter((status) => status === 'accepted').length, 500)
       assert.equal(statuses.filter((status) => status === 'duplicate').length, 15 * 500)
       const totals = await other.read('default', (view) => view.dayTotals({ ...ALL, group: [] }))
-      assert.deepEqual(totals, [{ dayStart: START, messages: 500, credits: 925_000_000n }])
+      assert.deepEqual(totals, [{ dayStart: START, messages: 500, unpriced: 0, credits: 925_000_000n }])
     })
 
     test('messages that two processes amend at once have consecutive revisions, one current charge each, and matching totals', async () => {
@@ -294,12 +306,12 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       const keyOf = (line: RecordedLine) => Math.floor(line.at / DAY_MS) * DAY_MS
       const sums = Map.groupBy(lines, (line) => JSON.stringify([keyOf(line), line.cell.reportId, line.cell.member]))
       assert.deepEqual(
-        totals.map((total) => totalText(total.dayStart, total)).sort(),
+        totals.map((total) => totalText(total.dayStart, total, BOTH)).sort(),
         [...sums.values()]
           .map((same) => {
             const [first] = same as [RecordedLine]
-            const amount = same.reduce((sum, line) => sum + BigInt(line.credits), 0n) as GroupTotal['credits']
-            return totalText(keyOf(first), { ...first.cell, messages: same.length, credits: amount })
+            const amount = same.reduce((sum, line) => sum + BigInt(line.credits ?? 0), 0n) as GroupTotal['credits']
+            return totalText(keyOf(first), { ...first.cell, messages: same.length, unpriced: 0, credits: amount }, BOTH)
           })
           .sort(),
       )
@@ -310,7 +322,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
       assert.equal(
         days.reduce((sum, { credits: amount }) => sum + amount, 0n),
-        lines.reduce((sum, line) => sum + BigInt(line.credits), 0n),
+        lines.reduce((sum, line) => sum + BigInt(line.credits ?? 0), 0n),
       )
     })
 
@@ -468,6 +480,204 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       }
     })
 
+    test('totals by any dimensions, and of the cells that any filter means, are those of the lines', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const pick = <T>(values: readonly T[], at: number): T | undefined => values[at % (values.length + 1)]
+      const records = Array.from({ length: 2000 }, (_, id) => {
+        const [member, team] = [pick(['ada', 'bob'], id), pick(['legal', 'ada', 'a b'], id >> 1)]
+        const [used, feature] = [pick(['gpt-5.4', 'small'], id >> 2), pick(['true', 'chat', 'small'], id >> 3)]
+        const [outcome, report] = [pick(['failed', 'utility'] as const, id >> 4), pick([5, 'x'], id >> 5)]
+        return recordOf(id, {
+          at: START + ((id * 7919) % 70) * DAY_MS + (id % 24) * 3_600_000,
+          micros: id * 1000,
+          rateCard: id % 7 === 0 ? 'standard-2025' : 'standard-2024',
+          ...(member !== undefined && { member }),
+          ...(team !== undefined && { team }),
+          ...(used !== undefined && { model: used }),
+          ...(feature !== undefined && { feature }),
+          ...(outcome !== undefined && { outcome }),
+          ...(report !== undefined && { reportId: report, reportName: `Report ${report}` }),
+        })
+      })
+      await ledger.append(batchOf(records))
+      const range = { from: START + DAY_MS, to: START + 66 * DAY_MS }
+      const within = { from: range.from + 5000, to: range.to - DAY_MS / 2 }
+      const filters: readonly (readonly [CellFilter, (cell: Cell) => boolean])[] = [
+        [{}, () => true],
+        [{ team: 'legal' }, ({ team }) => team === 'legal'],
+        [{ model: 'small' }, (cell) => cell.model === 'small'],
+        [{ feature: 'small', member: 'ada' }, ({ feature, member }) => feature === 'small' && member === 'ada'],
+        [{ outcome: 'failed' }, ({ outcome }) => outcome === 'failed'],
+        [{ outcome: 'succeeded', reportId: 5 }, (cell) => cell.outcome === undefined && cell.reportId === 5],
+        [{ rateCard: 'standard-2025' }, ({ rateCard }) => rateCard === 'standard-2025'],
+        [{ team: 'nobody' }, () => false],
+      ]
+      for (const [filter, isMeant] of filters) {
+        const own = records.filter(({ cell }) => isMeant(cell))
+        const inDays = own.filter(({ at }) => at >= range.from && at < range.to)
+        const lines = await ledger.read('default', (view) => view.page({ ...range, ...filter, limit: 5000 }))
+        assert.deepEqual(
+          lines.map(({ messageId }) => messageId).sort(),
+          inDays.map(({ messageId }) => messageId).sort(),
+        )
+        for (const group of GROUPS) {
+          const which = { ...filter, group }
+          const [days, totals, parts] = await ledger.read('default', async (view) => [
+            await view.dayTotals({ ...range, ...which }),
+            await view.totals({ ...range, ...which }),
+            await view.rangeTotals({ ranges: [within, range], ...which }),
+          ])
+          const sums = (records: readonly Priced[], keyOf: (record: Priced) => number) =>
+            sumsByKey(records, (record) => totalKey(keyOf(record), group, record.cell))
+          assert.deepEqual(
+            days.map(({ dayStart, ...total }) => totalText(dayStart, total, group)).sort(),
+            sums(inDays, ({ at }) => dayOf(at).start),
+          )
+          assert.deepEqual(
+            totals.map((total) => totalText(0, total, group)).sort(),
+            sums(inDays, () => 0),
+          )
+          assert.deepEqual(
+            parts
+              .filter((part) => part.range === 0)
+              .map((total) => totalText(0, total, group))
+              .sort(),
+            sums(
+              own.filter(({ at }) => at >= within.from && at < within.to),
+              () => 0,
+            ),
+          )
+        }
+      }
+    })
+
+    test('a message without a price is kept and counted apart, and an amendment adds or removes the price', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const amend = { onChange: 'amend' } as const
+      const unpriced = unpricedOf(1, { member: 'ada', content: 1 })
+      assert.deepEqual(await append(ledger, batchOf([unpriced, recordOf(2)])), [
+        { status: 'accepted' },
+        { status: 'accepted', credits: 1_850_000 },
+      ])
+      assert.deepEqual(await append(ledger, batchOf([unpriced, unpricedOf(1, { content: 2 })])), [
+        { status: 'duplicate' },
+        { status: 'conflict' },
+      ])
+      assert.deepEqual(await linesOf(ledger), [lineOf(unpriced), lineOf(recordOf(2))])
+      const everything = (group: readonly Dimension[]) =>
+        ledger.read('default', async (view) => [
+          await view.dayTotals({ ...ALL, group }),
+          await view.totals({ from: dayOf(START).periodStart, to: START + 31 * DAY_MS, group }),
+          await view.rangeTotals({ ranges: [ALL], group }),
+        ])
+      const sums = async (group: readonly Dimension[] = []) =>
+        (await everything(group)).map((totals) =>
+          totals.map(({ member, messages, unpriced: without, credits: sum }) => [member, messages, without, sum]),
+        )
+      const three = <T>(one: T): readonly T[] => [one, one, one]
+      assert.deepEqual(await sums(), three([[undefined, 2, 1, 1_850_000n]]))
+      assert.deepEqual(
+        await sums(['member']),
+        three([
+          [undefined, 1, 0, 1_850_000n],
+          ['ada', 1, 1, 0n],
+        ]),
+      )
+      const priced = { ...recordOf(1, { member: 'ada', content: 1, micros: 5_000_000 }) }
+      assert.deepEqual(await append(ledger, batchOf([priced])), [{ status: 'duplicate' }])
+      assert.deepEqual(await append(ledger, batchOf([priced], amend)), [{ status: 'amended', credits: 5_000_000 }])
+      assert.deepEqual(await sums(), three([[undefined, 2, 0, 6_850_000n]]))
+      assert.deepEqual(await append(ledger, batchOf([unpriced], amend)), [{ status: 'amended' }])
+      assert.deepEqual(await append(ledger, batchOf([unpriced], amend)), [{ status: 'duplicate' }])
+      assert.deepEqual(await sums(), three([[undefined, 2, 1, 1_850_000n]]))
+      const charges = await ledger.read('default', (view) => view.charges(1))
+      assert.deepEqual(
+        charges.map(({ revision, supersededBy, credits: amount }) => [revision, supersededBy, amount]),
+        [
+          [2, undefined, undefined],
+          [1, 2, 5_000_000],
+          [0, 1, undefined],
+        ],
+      )
+    })
+
+    test('an unpriced message changes no sum of a closed period, and what it costs later is an adjustment', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const amend = { onChange: 'amend' } as const
+      const [april, may, june] = [START - 5 * DAY_MS, START, START + 31 * DAY_MS]
+      const at = { at: april }
+      await ledger.append(batchOf([unpricedOf('never', at), recordOf('once', { ...at, micros: 5_000_000 })]))
+      await ledger.decide('default', { kind: 'close', until: may })
+      const sumOf = async (from: number, to: number) => {
+        const [total] = await ledger.read('default', (view) => view.totals({ from, to, group: [] }))
+        return total && [total.messages, total.unpriced, total.credits]
+      }
+      const late = unpricedOf('late', { at: april + 1 })
+      assert.deepEqual(await append(ledger, batchOf([late])), [{ status: 'accepted' }])
+      assert.deepEqual(await append(ledger, batchOf([unpricedOf('once', { ...at, content: 2 })], amend)), [
+        { status: 'amended' },
+      ])
+      assert.deepEqual(
+        [await sumOf(april, may), await sumOf(may, june)],
+        [
+          [2, 1, 5_000_000n],
+          [2, 2, 0n],
+        ],
+      )
+      const now = [
+        recordOf('never', { ...at, micros: 1_000_000 }),
+        recordOf('once', { ...at, micros: 3_000_000 }),
+        recordOf('late', { at: april + 1, micros: 2_000_000 }),
+      ]
+      assert.deepEqual(
+        await append(ledger, batchOf(now, amend)),
+        now.map(({ credits: amount }) => ({ status: 'amended', credits: amount })),
+      )
+      assert.deepEqual(
+        [await sumOf(april, may), await sumOf(may, june)],
+        [
+          [2, 1, 5_000_000n],
+          [3, 0, 1_000_000n],
+        ],
+      )
+    })
+
+    test('unpriced lines come last by credits in either direction, and can be listed alone', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const records = Array.from({ length: 60 }, (_, id) =>
+        (id % 3 === 0 ? unpricedOf : recordOf)(id, {
+          at: START + ((id * 7) % 40) * 6 * 3_600_000,
+          micros: (id % 5) * 1_000_000,
+          ...(id % 2 === 0 && { member: 'ada' }),
+        }),
+      )
+      await ledger.append(batchOf(records))
+      for (const by of ['time', 'credits'] as const) {
+        for (const isDescending of [false, true]) {
+          for (const which of [{}, { unpriced: true }, { unpriced: true, member: 'ada' }] as const) {
+            const order = { by, isDescending }
+            const wanted = records
+              .filter(({ credits: amount }) => !('unpriced' in which) || amount === undefined)
+              .filter(({ cell }) => !('member' in which) || cell.member === 'ada')
+              .sort(simply(order))
+              .map(lineOf)
+            const found: RecordedLine[] = []
+            for (let after: PagePosition | undefined; ; after = found.at(-1)) {
+              const query = { ...ALL, ...which, order, limit: 7, ...(after && { after }) }
+              const page = await ledger.read('default', (view) => view.page(query))
+              found.push(...page)
+              if (page.length < 7) break
+            }
+            assert.deepEqual(found, wanted, `${by} ${isDescending}`)
+          }
+        }
+      }
+    })
+
     test('a message from a closed period is charged at the start of the open one, and nothing before that changes', async () => {
       await using opened = await open()
       const { ledger } = opened
@@ -508,8 +718,8 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       assert.deepEqual(
         await ledger.read('default', (view) => view.dayTotals({ from: may, to: june, group: ['member'] })),
         [
-          { dayStart: may, messages: 2, credits: 3_700_000n },
-          { dayStart: may, member: 'bob', messages: 1, credits: 2_000_000n },
+          { dayStart: may, messages: 2, unpriced: 0, credits: 3_700_000n },
+          { dayStart: may, member: 'bob', messages: 1, unpriced: 0, credits: 2_000_000n },
         ],
       )
     })
@@ -645,7 +855,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
             )
             assert.equal(
               found.reduce((sum, total) => sum + total.credits, 0n),
-              own.reduce((sum, record) => sum + BigInt(record.credits), 0n),
+              own.reduce((sum, record) => sum + BigInt(record.credits ?? 0), 0n),
             )
           }
           const texts = totals.map(({ range, reportId, member }) => [range, String(reportId ?? ''), member ?? ''])
@@ -954,9 +1164,13 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         id: fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom('0', 'a', 'b', 'é')),
         content: fc.integer({ min: 0, max: 2 }),
         at: fc.integer({ min: -3 * DAY_MS, max: 3 * DAY_MS }),
-        micros: fc.integer({ min: 0, max: 1_000_000_000 }),
+        micros: fc.option(fc.integer({ min: 0, max: 1_000_000_000 }), { nil: undefined, freq: 4 }),
         member: fc.option(fc.constantFrom('ada', 'bob'), { nil: undefined }),
         report: fc.option(fc.constantFrom(1, 2, 'x'), { nil: undefined }),
+        team: fc.option(fc.constantFrom('legal', 'ada'), { nil: undefined }),
+        model: fc.option(fc.constantFrom('small', 'large'), { nil: undefined }),
+        feature: fc.option(fc.constantFrom('true', 'small'), { nil: undefined }),
+        outcome: fc.option(fc.constantFrom('failed' as const, 'retried' as const), { nil: undefined }),
       })
       const step = fc.record({
         organization: fc.constantFrom('default', 'acme'),
@@ -970,14 +1184,18 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           const model = new LedgerModel()
           await create(ledger, organizationOf('acme'))
           for (const { organization, onChange, entries } of steps) {
-            const records = entries.map(({ id, content, at, micros, member, report }) =>
+            const records = entries.map(({ id, content, at, micros, member, report, team, model, feature, outcome }) =>
               // Records with the same content are equal in every field.
-              recordOf(id, {
+              (micros === undefined ? unpricedOf : recordOf)(id, {
                 content: content * 64 + (Math.abs(at) % 61),
                 at: START + at,
-                micros,
+                ...(micros !== undefined && { micros }),
                 ...(member !== undefined && { member }),
                 ...(report !== undefined && { reportId: report, reportName: `Report ${report}` }),
+                ...(team !== undefined && { team }),
+                ...(model !== undefined && { model }),
+                ...(feature !== undefined && { feature }),
+                ...(outcome !== undefined && { outcome }),
               }),
             )
             const batch = batchOf(records, { onChange, organizationId: organization })
@@ -985,7 +1203,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           }
           for (const organization of ['default', 'acme']) {
             assert.deepEqual(await linesOf(ledger, organization), model.lines(organization).map(lineOf))
-            for (const group of [[], ['report'], ['member'], ['report', 'member']] as const) {
+            for (const group of GROUPS) {
               const half = START - 3 * DAY_MS + 40_000_000
               const ranges = [
                 { from: CALENDAR_BEGINS, to: half },
@@ -996,11 +1214,11 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
                 await view.rangeTotals({ ranges, group }),
               ])
               assert.deepEqual(
-                days.map(({ dayStart, ...total }) => totalText(dayStart, total)).sort(),
+                days.map(({ dayStart, ...total }) => totalText(dayStart, total, group)).sort(),
                 model.totals(organization, ({ at }) => dayOf(at).start, group),
               )
               assert.deepEqual(
-                parts.map(({ range, ...total }) => totalText(range, total)).sort(),
+                parts.map(({ range, ...total }) => totalText(range, total, group)).sort(),
                 model.totals(organization, ({ at }) => (at < half ? 0 : 1), group),
               )
             }

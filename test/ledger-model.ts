@@ -3,7 +3,7 @@ import type { CardUse, UsedCards } from '../src/ledger/commands.ts'
 import type { AppendBatch, AppendOutcome, PricedOtherwise } from '../src/ledger/ledger.ts'
 import { pricedAt } from '../src/ledger/priced-batch.ts'
 import type { CardAssignment, CardsInForce } from '../src/model/cards-in-force.ts'
-import { type Dimension, isSameCell } from '../src/model/cell.ts'
+import { type Dimension, type Grouped, isSameCell } from '../src/model/cell.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
@@ -25,16 +25,16 @@ export class LedgerModel {
       const current = charges.at(-1)
       if (current === undefined) {
         charges.push({ record, revision: 0 })
-        return { status: 'accepted', credits: record.credits }
+        return { status: 'accepted', ...costOf(record) }
       }
       const isSameContent = Buffer.from(current.record.digest).equals(record.digest)
       if (isSameContent && (onChange === 'refuse' || isSameCharge(current.record, record))) {
-        return { status: 'duplicate', credits: current.record.credits }
+        return { status: 'duplicate', ...costOf(current.record) }
       }
-      if (onChange === 'refuse') return { status: 'conflict', credits: current.record.credits }
+      if (onChange === 'refuse') return { status: 'conflict', ...costOf(current.record) }
       current.supersededBy = current.revision + 1
       charges.push({ record, revision: current.revision + 1 })
-      return { status: 'amended', credits: record.credits }
+      return { status: 'amended', ...costOf(record) }
     })
   }
 
@@ -50,15 +50,7 @@ export class LedgerModel {
 
   /** Messages and credits by `keyOf` of each record and by the fields in `group`. */
   totals(organizationId: string, keyOf: (record: Priced) => number, group: readonly Dimension[]): readonly string[] {
-    const sums = new Map<string, { messages: number; credits: bigint }>()
-    for (const record of this.lines(organizationId)) {
-      const report = group.includes('report') ? (record.cell.reportId ?? null) : null
-      const member = group.includes('member') ? (record.cell.member ?? null) : null
-      const key = JSON.stringify([keyOf(record), report, member])
-      const sum = sums.get(key) ?? { messages: 0, credits: 0n }
-      sums.set(key, { messages: sum.messages + 1, credits: sum.credits + BigInt(record.credits) })
-    }
-    return [...sums].map(([key, { messages, credits }]) => `${key} ${messages} ${credits}`).sort()
+    return sumsByKey(this.lines(organizationId), (record) => totalKey(keyOf(record), group, record.cell))
   }
 
   pricedOtherwise(organizationId: string, { since, rateCard }: PricedOtherwise): number {
@@ -109,6 +101,29 @@ type Cards = { readonly byStart: Map<EpochMs, string>; changes: number }
 
 const inOrder = ({ byStart }: Cards): readonly CardAssignment[] =>
   [...byStart].map(([from, version]) => ({ from, version })).sort((one, other) => one.from - other.from)
+const costOf = ({ credits }: Priced) => (credits === undefined ? {} : { credits })
+
+/** For each key, in order: it, the messages, those without a price and the credits. */
+export const sumsByKey = (records: readonly Priced[], keyOf: (record: Priced) => string): readonly string[] => {
+  const sums = new Map<string, { messages: number; unpriced: number; credits: bigint }>()
+  for (const record of records) {
+    const key = keyOf(record)
+    const sum = sums.get(key) ?? { messages: 0, unpriced: 0, credits: 0n }
+    sums.set(key, {
+      messages: sum.messages + 1,
+      unpriced: sum.unpriced + (record.credits === undefined ? 1 : 0),
+      credits: sum.credits + BigInt(record.credits ?? 0),
+    })
+  }
+  return [...sums].map(([key, { messages, unpriced, credits }]) => `${key} ${messages} ${unpriced} ${credits}`).sort()
+}
+
+/** The dimensions of a group as a text. */
+export const totalKey = (key: number, group: readonly Dimension[], cell: Grouped): string => {
+  const { reportId: report, member, team, model, feature, outcome, rateCard: rate_card } = cell
+  const values = { report, member, team, model, feature, outcome, rate_card }
+  return JSON.stringify([key, ...group.map((dimension) => values[dimension] ?? null)])
+}
 
 const isSameCharge = (one: Priced, other: Priced): boolean =>
   one.credits === other.credits && one.timestamp === other.timestamp && isSameCell(one.cell, other.cell)

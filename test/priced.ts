@@ -2,6 +2,7 @@
 import type { AppendBatch } from '../src/ledger/ledger.ts'
 import { type CountedDay, PricedBatchBuilder } from '../src/ledger/priced-batch.ts'
 import { credits } from '../src/model/credits.ts'
+import type { Outcome } from '../src/model/facts.ts'
 import type { EpochMs } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced } from '../src/model/usage-record.ts'
@@ -13,6 +14,10 @@ export type RecordOptions = {
   readonly at?: EpochMs
   readonly timestamp?: string
   readonly member?: string
+  readonly team?: string
+  readonly model?: string
+  readonly feature?: string
+  readonly outcome?: Exclude<Outcome, 'succeeded'>
   readonly reportId?: Id
   readonly reportName?: string
   readonly rateCard?: string
@@ -30,9 +35,15 @@ export const recordOf = (
   timestamp: timestamp ?? new Date(at).toISOString(),
   cell: { ...cell, rateCard },
   credits: credits(micros),
-  measurement: Uint8Array.of(1, 2, 3, content % 256),
+  facts: Uint8Array.of(1, 2, 3, content % 256),
   digest: new Uint8Array(16).fill(content),
 })
+
+/** The same without a price. */
+export const unpricedOf = (messageId: Id, options: RecordOptions = {}): Priced => {
+  const { credits: _, ...record } = recordOf(messageId, options)
+  return record
+}
 
 /** Days in UTC, and billing periods that start with the month. */
 export const dayOf = (at: EpochMs): CountedDay => {

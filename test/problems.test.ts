@@ -176,7 +176,7 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     'an unknown group',
     get('/v1/usage/totals?group_by=x'),
     'invalid-request',
-    'The query parameter "group_by" must be report, member, or both separated by a comma.',
+    'The query parameter "group_by" must be one or more of report, member, team, model, feature, outcome, rate_card, separated by commas.',
   ],
   ['a missing field', json('POST', '/v1/keys', {}), 'invalid-request', 'The field body/scopes must be present.'],
   [

@@ -355,7 +355,7 @@ const assertCharges = async (view: LedgerView, own: readonly OldRecord[]): Promi
         ...lineOf(record),
         revision: record.revision,
         recordedAt: record.recordedAt,
-        measurement: record.measurement,
+        facts: record.measurement,
         digest: record.digest,
         ...(record.supersededBy !== null && { supersededBy: record.supersededBy }),
       }))
@@ -415,16 +415,19 @@ export const differingCharges = (path: string, old: string): number => {
   database.prepare('ATTACH ? AS old').run(old)
   const columns = (
     rateCard: string,
-  ) => `organization_id, message_id, revision, at_ms, credits_micros, measurement, digest,
+    facts: string,
+  ) => `organization_id, message_id, revision, at_ms, credits_micros, ${facts} AS facts, digest,
     recorded_at, timestamp, superseded_by, coalesce(report_id, '') AS report_id, coalesce(report_name, '') AS report_name,
     coalesce(member, '') AS member, ${rateCard} AS rate_card`
   const inOrder = 'ORDER BY organization_id, message_id, revision'
   const before = database
-    .prepare(`SELECT ${columns('version')} FROM old.usage_record JOIN old.rate_card USING (rate_card_id) ${inOrder}`)
+    .prepare(
+      `SELECT ${columns('version', 'measurement')} FROM old.usage_record JOIN old.rate_card USING (rate_card_id) ${inOrder}`,
+    )
     .iterate()
   const after = database
     .prepare(
-      `SELECT ${columns('rate_card')} FROM main.record JOIN main.cell USING (organization_id, cell_id) ${inOrder}`,
+      `SELECT ${columns('rate_card', 'facts')} FROM main.record JOIN main.cell USING (organization_id, cell_id) ${inOrder}`,
     )
     .iterate()
   let differing = 0

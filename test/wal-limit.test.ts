@@ -42,7 +42,7 @@ const append = async (ledger: Ledger, count = 500): Promise<number> => {
   const records = Array.from({ length: count }, () => {
     const id = ++lastId
     const at = START + ((id * 7919) % 31) * DAY_MS + (id % DAY_MS)
-    return { ...recordOf(id, { at }), measurement: new Uint8Array(40) }
+    return { ...recordOf(id, { at }), facts: new Uint8Array(40) }
   })
   return (await ledger.append(batchOf(records))) === undefined ? count : 0
 }

@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Get the usage of a billing period
-         * @description Returns one line per message of a billing period or range (the current period by default) in a single response. If `UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in its order. Everything else comes from the ledger, ordered by time and id.
+         * @description Returns one line per charged message of a billing period or range (the current period by default) in a single response. If `UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in its order. Everything else comes from the ledger, ordered by time and id.
          *
          *     The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), marked by `Cache-Status` (`detail=stale`) and `Age`.
          *
@@ -437,22 +437,52 @@ export interface components {
                  */
                 readonly credits: number;
                 /**
+                 * @description The attribute `feature` of the message. Absent if it has none, or if not grouped by it.
+                 * @example chat
+                 */
+                readonly feature?: string;
+                /**
                  * @description Number of messages.
                  * @example 3
                  */
                 readonly messages: number;
                 /**
-                 * @description Id of the report. Absent if not grouped by report, or if the text was priced.
+                 * @description The model, as reported. Absent if none was, or if not grouped by it.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description How the message ended. Absent if it succeeded, or if not grouped by it.
+                 * @example failed
+                 */
+                readonly outcome?: "failed" | "cancelled" | "retried" | "utility";
+                /**
+                 * @description Version of the rate card. Absent if not grouped by it.
+                 * @example standard-2024
+                 */
+                readonly rate_card?: string;
+                /**
+                 * @description Id of the report that set the price. Absent if none did, or if not grouped by it.
                  * @example 5392
                  */
                 readonly report_id?: number | string;
                 /**
-                 * @description Name of the report.
+                 * @description Name of that report at the time of the charge.
                  * @example Tenant Obligations Report
                  */
                 readonly report_name?: string;
                 /**
-                 * @description The member. Absent if not grouped by member, or if unknown.
+                 * @description The part of the organization for which it was sent. Absent if unknown, or if not grouped by it.
+                 * @example legal
+                 */
+                readonly team_id?: string;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description The member who sent the message. Absent if unknown, or if not grouped by it.
                  * @example ada
                  */
                 readonly user_id?: string;
@@ -468,6 +498,11 @@ export interface components {
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly start: string;
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
         };
         /** @description What a message cost, with one line per pricing rule. */
         readonly Charge: {
@@ -479,10 +514,15 @@ export interface components {
              */
             readonly changed?: readonly ("text" | "timestamp" | "user_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
             /**
-             * @description Total of the charge, in credits: an exact decimal with at most six decimal places.
+             * @description Total of the charge, in credits: an exact decimal with at most six decimal places. Absent if there is no price.
              * @example 11.25
              */
-            readonly credits: number;
+            readonly credits?: number;
+            /**
+             * @description The attribute `feature` of the message. Absent if it has none.
+             * @example chat
+             */
+            readonly feature?: string;
             /** @description One line per rule that applied. They add up to `credits`, exactly. */
             readonly lines: readonly {
                 /** @description Only for the rule `words`: the word lengths that this line covers. */
@@ -546,6 +586,16 @@ export interface components {
                  */
                 readonly words_differ: boolean;
             };
+            /**
+             * @description The model, as reported. Absent if none was.
+             * @example gpt-5.4
+             */
+            readonly model?: string;
+            /**
+             * @description How the message ended. Absent if it succeeded.
+             * @example failed
+             */
+            readonly outcome?: "failed" | "cancelled" | "retried" | "utility";
             /** @description The billing period of the charge. */
             readonly period: {
                 /**
@@ -573,7 +623,7 @@ export interface components {
              */
             readonly recorded: string;
             /**
-             * @description Id of the report that priced the message. Absent if the text was priced.
+             * @description Id of the report that set the price. Absent if none did.
              * @example 5392
              */
             readonly report_id?: number | string;
@@ -588,21 +638,31 @@ export interface components {
              */
             readonly revision: number;
             /**
-             * @description `charged`: in effect. `superseded`: replaced by a later charge because the message changed.
+             * @description `charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge because the message changed.
              * @example charged
              */
-            readonly state: "charged" | "superseded";
+            readonly state: "charged" | "unpriced" | "superseded";
             /**
              * @description Only if superseded: the revision that replaced this one.
              * @example 3
              */
             readonly superseded_by?: number;
             /**
+             * @description The part of the organization for which it was sent. Absent if unknown.
+             * @example legal
+             */
+            readonly team_id?: string;
+            /**
              * Format: date-time
              * @description When the message was sent: the RFC 3339 timestamp exactly as received.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly timestamp: string;
+            /**
+             * @description Why the message has no price. Present only if it has none.
+             * @example no price
+             */
+            readonly unpriced?: string;
             /**
              * @description The member who sent the message. Absent if unknown.
              * @example ada
@@ -810,6 +870,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
             readonly not_recorded?: {
@@ -823,6 +888,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /**
              * Format: date-time
@@ -837,30 +907,50 @@ export interface components {
              */
             readonly state: "open";
             /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
+            /**
              * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
              * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
              */
             readonly version: string;
         };
-        /** @description What one message cost, with its report, member and rate card. */
+        /** @description What one message cost, with its dimensions. */
         readonly DetailedUsageLine: {
             /**
-             * @description What the message cost, in credits: an exact decimal with at most six decimal places.
+             * @description What the message cost, in credits: an exact decimal with at most six decimal places. Absent if it has no price.
              * @example 11.25
              */
-            readonly credits_used: number;
+            readonly credits_used?: number;
+            /**
+             * @description The attribute `feature` of the message. Absent if it has none.
+             * @example chat
+             */
+            readonly feature?: string;
             /**
              * @description Id of the message. `1000` and `"1000"` are different ids.
              * @example 1000
              */
             readonly message_id: number | string;
             /**
+             * @description The model, as reported. Absent if none was.
+             * @example gpt-5.4
+             */
+            readonly model?: string;
+            /**
+             * @description How the message ended. Absent if it succeeded.
+             * @example failed
+             */
+            readonly outcome?: "failed" | "cancelled" | "retried" | "utility";
+            /**
              * @description Version of the rate card.
              * @example standard-2024
              */
             readonly rate_card: string;
             /**
-             * @description Id of the report that priced the message. Absent if the text was priced.
+             * @description Id of the report that set the price. Absent if none did.
              * @example 5392
              */
             readonly report_id?: number | string;
@@ -870,11 +960,21 @@ export interface components {
              */
             readonly report_name?: string;
             /**
+             * @description The part of the organization for which it was sent. Absent if unknown.
+             * @example legal
+             */
+            readonly team_id?: string;
+            /**
              * Format: date-time
              * @description When the message was sent: the RFC 3339 timestamp exactly as received.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly timestamp: string;
+            /**
+             * @description Why the message has no price. Present only if it has none.
+             * @example no price
+             */
+            readonly unpriced?: string;
             /**
              * @description The member who sent the message. Absent if unknown.
              * @example ada
@@ -995,7 +1095,7 @@ export interface components {
         /** @description The result for one reported message. */
         readonly MessageResult: {
             /**
-             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.
+             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected or without a price.
              * @example 11.25
              */
             readonly credits?: number;
@@ -1015,16 +1115,21 @@ export interface components {
              */
             readonly reason?: string;
             /**
-             * @description `accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged with different content, no effect. `rejected`: invalid, see `field` and `reason`.
+             * @description `accepted`: charged now. `unpriced`: kept, but no rate card could price it. `duplicate`: already kept with the same content, no effect. `conflict`: already kept with different content, no effect. `rejected`: invalid, see `field` and `reason`.
              * @example accepted
              */
-            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+            readonly status: "accepted" | "unpriced" | "duplicate" | "conflict" | "rejected";
             /**
              * @description The catalogue does not have the requested report, so the text was priced.
              * @example true
              * @enum {boolean}
              */
             readonly unknown_report?: true;
+            /**
+             * @description Why the message has no price. Present only if it has none.
+             * @example no price
+             */
+            readonly unpriced?: string;
         };
         /** @description A customer that is billed. */
         readonly Organization: {
@@ -1109,6 +1214,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /**
              * Format: date-time
@@ -1122,6 +1232,11 @@ export interface components {
              * @enum {string}
              */
             readonly state: "open";
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
         };
         /** @description An error, as RFC 9457 defines it. */
         readonly Problem: {
@@ -1235,6 +1350,11 @@ export interface components {
             readonly rejected: number;
             /** @description One result per message, in the order of the request. */
             readonly results: readonly components["schemas"]["MessageResult"][];
+            /**
+             * @description Messages that no rate card could price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
         };
         /** @description The caller, its scopes and its organization. */
         readonly Session: {
@@ -1313,7 +1433,7 @@ export interface components {
         /** @description The result for the message in one line of the request. */
         readonly StreamedResult: {
             /**
-             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.
+             * @description What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected or without a price.
              * @example 11.25
              */
             readonly credits?: number;
@@ -1338,16 +1458,21 @@ export interface components {
              */
             readonly reason?: string;
             /**
-             * @description `accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged with different content, no effect. `rejected`: invalid, see `field` and `reason`.
+             * @description `accepted`: charged now. `unpriced`: kept, but no rate card could price it. `duplicate`: already kept with the same content, no effect. `conflict`: already kept with different content, no effect. `rejected`: invalid, see `field` and `reason`.
              * @example accepted
              */
-            readonly status: "accepted" | "duplicate" | "conflict" | "rejected";
+            readonly status: "accepted" | "unpriced" | "duplicate" | "conflict" | "rejected";
             /**
              * @description The catalogue does not have the requested report, so the text was priced.
              * @example true
              * @enum {boolean}
              */
             readonly unknown_report?: true;
+            /**
+             * @description Why the message has no price. Present only if it has none.
+             * @example no price
+             */
+            readonly unpriced?: string;
         };
         /** @description The last line of the response. */
         readonly StreamEnd: {
@@ -1377,6 +1502,11 @@ export interface components {
              * @example 1
              */
             readonly rejected: number;
+            /**
+             * @description Messages that no rate card could price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
         };
         /** @description Messages and credits in consecutive time buckets. */
         readonly Totals: {
@@ -1413,6 +1543,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
             readonly not_recorded?: {
@@ -1426,6 +1561,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /**
              * @description IANA time zone in which the buckets start.
@@ -1495,6 +1635,11 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
             /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
             readonly not_recorded?: {
@@ -1508,7 +1653,17 @@ export interface components {
                  * @example 3
                  */
                 readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
             };
+            /**
+             * @description How many lines of this page have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
             /** @description Usage lines, by time and id unless `order` says otherwise. */
             readonly usage: readonly components["schemas"]["DetailedUsageLine"][];
             /**
@@ -1786,6 +1941,8 @@ export interface operations {
                     readonly "Usage-Not-Listed"?: string;
                     /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
+                    /** @description Number of messages that have no line because no rate card could price them. Present only if there are any. `GET /v1/usage?unpriced=true` lists them. */
+                    readonly "Usage-Unpriced"?: number;
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -1805,6 +1962,8 @@ export interface operations {
                     readonly "Usage-Not-Listed"?: string;
                     /** @description Present only if the usage is the bundled sample period. */
                     readonly "Usage-Source"?: string;
+                    /** @description Number of messages that have no line because no rate card could price them. Present only if there are any. `GET /v1/usage?unpriced=true` lists them. */
+                    readonly "Usage-Unpriced"?: number;
                     readonly [name: string]: unknown;
                 };
                 content?: never;
@@ -5232,6 +5391,11 @@ export interface operations {
                  */
                 readonly cursor?: string;
                 /**
+                 * @description Only messages with this attribute `feature`.
+                 * @example chat
+                 */
+                readonly feature?: string;
+                /**
                  * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
                  * @example 2024-05-01T00:00:00Z
                  */
@@ -5242,7 +5406,12 @@ export interface operations {
                  */
                 readonly limit?: number;
                 /**
-                 * @description Order of the lines; a leading `-` reverses it. Equal ones come in order of time, then of id, and lines without a member or report last. By time, a page takes about a millisecond; any other order looks at every line of the range.
+                 * @description Only messages that report this model.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description Order of the lines; a leading `-` reverses it. Equal ones come in order of time, then of id, and lines without a member, report or price last. By time, a page takes about a millisecond; any other order looks at every line of the range.
                  * @example -credits
                  */
                 readonly order?: "time" | "-time" | "credits" | "-credits" | "id" | "-id" | "member" | "-member" | "report" | "-report";
@@ -5252,22 +5421,42 @@ export interface operations {
                  */
                 readonly organization?: string;
                 /**
+                 * @description Only messages that ended so.
+                 * @example failed
+                 */
+                readonly outcome?: "succeeded" | "failed" | "cancelled" | "retried" | "utility";
+                /**
                  * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                  * @example 2024-05
                  */
                 readonly period?: string;
                 /**
-                 * @description Only lines that this report priced.
+                 * @description Only messages that were priced by this version of a rate card.
+                 * @example standard-2024
+                 */
+                readonly rate_card?: string;
+                /**
+                 * @description Only messages that this report priced.
                  * @example 5392
                  */
                 readonly report_id?: string;
+                /**
+                 * @description Only messages of this part of the organization.
+                 * @example legal
+                 */
+                readonly team_id?: string;
                 /**
                  * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
                  * @example 2024-06-01
                  */
                 readonly to?: string;
                 /**
-                 * @description Only lines of this member.
+                 * @description Only messages without a price.
+                 * @example true
+                 */
+                readonly unpriced?: "true";
+                /**
+                 * @description Only messages of this member.
                  * @example ada
                  */
                 readonly user_id?: string;
@@ -5478,13 +5667,18 @@ export interface operations {
                  */
                 readonly bucket?: "hour" | "day" | "week" | "month" | "none";
                 /**
+                 * @description Only messages with this attribute `feature`.
+                 * @example chat
+                 */
+                readonly feature?: string;
+                /**
                  * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
                  * @example 2024-05-01T00:00:00Z
                  */
                 readonly from?: string;
                 /**
-                 * @description Splits each bucket by `report`, by `member`, or by both, separated by a comma.
-                 * @example report
+                 * @description Splits each bucket by one or more of `report`, `member`, `team`, `model`, `feature`, `outcome`, `rate_card`, separated by commas.
+                 * @example report,member
                  */
                 readonly group_by?: string;
                 /**
@@ -5493,10 +5687,20 @@ export interface operations {
                  */
                 readonly limit?: number;
                 /**
+                 * @description Only messages that report this model.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
                  * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
                  * @example default
                  */
                 readonly organization?: string;
+                /**
+                 * @description Only messages that ended so.
+                 * @example failed
+                 */
+                readonly outcome?: "succeeded" | "failed" | "cancelled" | "retried" | "utility";
                 /**
                  * @description `next_page` of the previous page.
                  * @example WzE3MTQ…
@@ -5508,6 +5712,21 @@ export interface operations {
                  */
                 readonly period?: string;
                 /**
+                 * @description Only messages that were priced by this version of a rate card.
+                 * @example standard-2024
+                 */
+                readonly rate_card?: string;
+                /**
+                 * @description Only messages that this report priced.
+                 * @example 5392
+                 */
+                readonly report_id?: string;
+                /**
+                 * @description Only messages of this part of the organization.
+                 * @example legal
+                 */
+                readonly team_id?: string;
+                /**
                  * @description IANA time zone in which buckets start. Defaults to the organization's.
                  * @example Europe/London
                  */
@@ -5517,6 +5736,11 @@ export interface operations {
                  * @example 2024-06-01
                  */
                 readonly to?: string;
+                /**
+                 * @description Only messages of this member.
+                 * @example ada
+                 */
+                readonly user_id?: string;
             };
             readonly header?: {
                 /**

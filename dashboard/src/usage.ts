@@ -48,7 +48,7 @@ export const lineOf = (line: DetailedUsageLine): Line => ({
   timestamp: line.timestamp,
   report: line.report_id === undefined ? undefined : (line.report_name ?? String(line.report_id)),
   member: line.user_id,
-  micros: toMicros(line.credits_used),
+  micros: toMicros(line.credits_used ?? 0),
 })
 
 export const barsOf = ({ buckets }: Totals): readonly Bar[] =>

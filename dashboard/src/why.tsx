@@ -47,7 +47,7 @@ const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly
     <section aria-label={isSuperseded ? 'Superseded charge' : 'Charge'} className={isSuperseded ? 'superseded' : ''}>
       {isSuperseded && <p className="notice">{whySuperseded(charge)}</p>}
       <p className="big">
-        {credits(toMicros(charge.credits))} <span>credits</span>
+        {credits(toMicros(charge.credits ?? 0))} <span>credits</span>
       </p>
       <dl>
         <dt>Sent</dt>
@@ -58,7 +58,7 @@ const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly
           <>
             <dt>Report</dt>
             <dd>
-              {charge.report_name ?? charge.report_id}, {credits(toMicros(charge.credits))} credits
+              {charge.report_name ?? charge.report_id}, {credits(toMicros(charge.credits ?? 0))} credits
             </dd>
           </>
         )}
@@ -77,7 +77,7 @@ const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly
           rate: toMicros(line.rate),
           credits: toMicros(line.credits),
         }))}
-        total={toMicros(charge.credits)}
+        total={toMicros(charge.credits ?? 0)}
       />
     </section>
   )

@@ -23,7 +23,7 @@ const charges = Array.from({ length: 12 }, (_, index): Priced => {
     timestamp: new Date(at).toISOString(),
     credits: credits(index + 1),
     cell: { rateCard: 'standard-2024' },
-    measurement: Uint8Array.of(0, 1, 0),
+    facts: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }
 })
@@ -60,7 +60,7 @@ test('a line too few, a line too many and a single micro-credit are noticed', as
 test('sums beyond the exact integers of a number are compared exactly', async () => {
   const large = charges.slice(0, 3).map((each) => ({ ...each, credits: credits(Number.MAX_SAFE_INTEGER) }))
   const total = (micros: bigint): Pick<LedgerView, 'dayTotals'> => ({
-    dayTotals: async () => [{ dayStart: MAY, messages: 3, credits: creditsSum(micros) }],
+    dayTotals: async () => [{ dayStart: MAY, messages: 3, unpriced: 0, credits: creditsSum(micros) }],
   })
   const exact = 3n * BigInt(Number.MAX_SAFE_INTEGER)
   await tallyOf(large).compare(total(exact))

@@ -4,6 +4,7 @@
  */
 import { dayAt } from '#calendar/days.ts'
 import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import { isFilter } from '#model/cell.ts'
 import { StoreError } from '#model/errors.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
 import type { BillingCalendar } from '#model/organization.ts'
@@ -21,6 +22,7 @@ export const wholeDaysOf = (calendar: BillingCalendar, { from, to }: Range): Ran
 export class LineTally {
   readonly #days: Range | undefined
   #messages = 0
+  #unpriced = 0
   #credits = 0n
   #exact = 0
 
@@ -34,6 +36,10 @@ export class LineTally {
     for (const { at, credits } of lines) {
       if (at < from || at >= to) continue
       this.#messages++
+      if (credits === undefined) {
+        this.#unpriced++
+        continue
+      }
       // Adding bigints line by line is noticeably slower.
       if (!Number.isSafeInteger(this.#exact + credits)) this.#flush()
       this.#exact += credits
@@ -51,8 +57,10 @@ export class LineTally {
     this.#flush()
     const days = await view.dayTotals({ ...this.#days, group: [] })
     const messages = days.reduce((sum, day) => sum + day.messages, 0)
+    const unpriced = days.reduce((sum, day) => sum + day.unpriced, 0)
     const credits = days.reduce((sum, day) => sum + BigInt(day.credits), 0n)
-    if (messages === this.#messages && credits === this.#credits) return
+    const isEqual = messages === this.#messages && unpriced === this.#unpriced && credits === this.#credits
+    if (isEqual) return
     const [from, to] = [this.#days.from, this.#days.to].map((at) => new Date(at).toISOString())
     throw new StoreError(
       `the database is damaged: from ${from} to ${to} it has ${this.#messages} lines of ${this.#credits} micro-credits, but ` +
@@ -68,12 +76,13 @@ export class LineTally {
 export const comparePage = async (
   view: LedgerView,
   calendar: BillingCalendar,
-  { from, to, after, member, reportId, order = TIME_ORDER }: PageQuery,
+  query: PageQuery,
   lines: readonly RecordedLine[],
   hasMore: boolean,
 ): Promise<void> => {
-  // To get the totals of one member or report, the totals of all would have to be read.
-  if (member !== undefined || reportId !== undefined) return
+  const { from, to, after, order = TIME_ORDER } = query
+  // To get the totals of some cells, the totals of all would have to be read.
+  if (query.unpriced === true || isFilter(query)) return
   const isInTime = order.by === 'time' && !order.isDescending
   if (!isInTime && (after !== undefined || hasMore)) return
   const last = hasMore ? lines.at(-1) : undefined
@@ -93,7 +102,11 @@ const compareDay = async (view: LedgerView, { start, end }: { readonly start: nu
     await view.dayTotals({ ...day, group: [] }),
     await view.rangeTotals({ ranges: [day], group: [] }),
   ]
-  if ((kept?.messages ?? 0) === (counted?.messages ?? 0) && (kept?.credits ?? 0n) === (counted?.credits ?? 0n)) return
+  const isEqual =
+    (kept?.messages ?? 0) === (counted?.messages ?? 0) &&
+    (kept?.unpriced ?? 0) === (counted?.unpriced ?? 0) &&
+    (kept?.credits ?? 0n) === (counted?.credits ?? 0n)
+  if (isEqual) return
   throw new StoreError(
     `the database is damaged: the day from ${new Date(start).toISOString()} has ${counted?.messages ?? 0} records, but its ` +
       `total says ${kept?.messages ?? 0}, or their credits differ. Run "copilot-credits db check" for details`,

@@ -35,7 +35,7 @@ const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Pr
   timestamp: new Date(at).toISOString(),
   credits: chargeOfText(measurement).credits,
   cell: CELL,
-  measurement: packMeasurement(measurement),
+  facts: packMeasurement(measurement),
   digest: new Uint8Array(16),
   ...more,
 })
@@ -44,7 +44,7 @@ const startQueries = (charges: readonly Priced[], longReadings = new LongReading
   const view = listingView(createListing(new Map(charges.map((each) => [each.messageId, each]))), BERLIN.calendar)
   const ledger: Pick<Ledger, 'read'> = { read: (_, reading) => reading(view) }
   const rateCards = new Map([[standardCard.version, standardCard]])
-  return createQueries({ ledger, rateCards, longReadings })
+  return createQueries({ ledger, rateCards, longReadings, reasonOf: () => 'no price' })
 }
 
 /** The answer to a query whose caller knows no version. */
@@ -61,7 +61,7 @@ const charges = Array.from({ length: 290 }, (_, id) =>
     ...(id % 4 === 0 && { credits: credits(79_000_000) }),
   }),
 )
-const total = charges.reduce((sum, each) => sum + BigInt(each.credits), 0n)
+const total = charges.reduce((sum, each) => sum + BigInt(each.credits ?? 0), 0n)
 
 test('pages have every line once, and only the last one says that no more follow', async () => {
   const { page } = startQueries(charges)
@@ -166,7 +166,7 @@ test('a filtered page of many messages is refused while as many long reads as al
 
 test('what changed between two charges is named, and content only if nothing else explains it', () => {
   const before: StoredCharge = { ...chargeOf(1, MAY), revision: 0, recordedAt: MAY }
-  const otherText = { measurement: packMeasurement(measure('Another text')), digest: new Uint8Array(16).fill(1) }
+  const otherText = { facts: packMeasurement(measure('Another text')), digest: new Uint8Array(16).fill(1) }
   const changes = (more: Partial<StoredCharge>) => changesBetween(before, { ...before, ...more })
   assert.deepEqual(changes({}), [])
   assert.deepEqual(changes(otherText), ['text'])

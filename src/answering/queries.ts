@@ -3,16 +3,16 @@ import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { DayTotal, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import type { DayTotal, GroupedCells, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
-import { type CellFilter, type Dimension, groupKey } from '#model/cell.ts'
+import { type CellFilter, groupKey, isFilter } from '#model/cell.ts'
 import type { Charge } from '#model/charge.ts'
-import { type CreditsSum, creditsSum } from '#model/credits.ts'
+import { credits, creditsSum } from '#model/credits.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
 import type { Measurement } from '#model/measurement.ts'
 import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
-import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import type { ReasonOf, RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import type { CompiledCard } from '#rating/compile-card.ts'
 import { unpackMeasurement } from '#rating/packed-measurement.ts'
 import { comparePage, LineTally } from './agreement.ts'
@@ -21,29 +21,33 @@ import { type Known, type Versioned, versionOf } from './versions.ts'
 
 export type PeriodTotals = BillingPeriod & UsageSum & Provenance
 
-export type Bucket = Range & {
-  readonly messages: number
-  readonly credits: CreditsSum
-  /** If the query groups: one total for each combination of values that has usage. */
-  readonly groups: readonly GroupTotal[]
-}
+export type Bucket = Range &
+  UsageSum & {
+    /** If the query groups: one total for each combination of values that has usage. */
+    readonly groups: readonly GroupTotal[]
+  }
 
-export type TotalsQuery = Range & {
-  readonly width: BucketWidth
-  readonly timeZone: string
-  readonly group: readonly Dimension[]
-  /** Start of this page of buckets, if it is not the first. */
-  readonly start?: EpochMs
-  /** Maximum number of buckets. */
-  readonly limit: number
-}
+export type TotalsQuery = Range &
+  GroupedCells & {
+    readonly width: BucketWidth
+    readonly timeZone: string
+    /** Start of this page of buckets, if it is not the first. */
+    readonly start?: EpochMs
+    /** Maximum number of buckets. */
+    readonly limit: number
+  }
 
 /** A charge, its lines, and the measurement from which they were computed. */
 export type ExplainedCharge = {
   readonly stored: StoredCharge
   readonly charge: Charge
   readonly measurement: Measurement
+  /** Why there is no price, if there is none. */
+  readonly unpriced?: string
 }
+
+/** `unpriced` says why there is no price, if there is none. */
+export type ExplainedLine = RecordedLine & { readonly unpriced?: string }
 
 /** Where an answer comes from, if there is an upstream. */
 export type Provenance = {
@@ -53,7 +57,7 @@ export type Provenance = {
   readonly notListed?: UsageSum
   /** What the upstream has listed and the ledger has missed. */
   readonly notRecorded?: UsageSum
-  /** Changes whenever any of this can change, except `asOf`, for whichever member or report. */
+  /** Changes whenever any of this can change, except `asOf`, whichever cells are meant. */
   readonly state?: string
 }
 
@@ -69,6 +73,7 @@ type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   /** Every rate card that has ever priced a message, by version. */
   readonly rateCards: ReadonlyMap<string, CompiledCard>
+  readonly reasonOf: ReasonOf
   readonly longReadings: LongReadings
   readonly provenanceOf?: FindProvenance
 }
@@ -82,7 +87,7 @@ export type Asking = {
   readonly knows?: Known | undefined
 }
 
-export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
+export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
   /** Answers about a range, with its version: that of its days, and of everything else that an answer depends on. */
   const answer = async <T extends object>(
     view: LedgerView,
@@ -120,21 +125,26 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
     await tally.compare(view)
   }
 
+  const explainLine = (line: RecordedLine): ExplainedLine =>
+    line.facts === undefined || line.credits !== undefined
+      ? line
+      : { ...line, unpriced: reasonOf({ ...line, facts: line.facts }) }
+
   /** One page, and whether more follow. */
   const page = async (
     organization: Organization,
     query: PageQuery,
     asking: Asking = {},
-  ): Promise<Versioned<Provenance & { readonly lines: readonly RecordedLine[]; readonly hasMore: boolean }>> => {
+  ): Promise<Versioned<Provenance & { readonly lines: readonly ExplainedLine[]; readonly hasMore: boolean }>> => {
     const { id, calendar } = organization
-    const { from, to, member, reportId, after, order = TIME_ORDER } = query
+    const { from, to, after, order = TIME_ORDER } = query
     /** Whether lines are searched for, which takes as long as there are lines to look at. */
-    const isSearch = member !== undefined || reportId !== undefined || order.by !== 'time'
+    const isSearch = query.unpriced === true || isFilter(query) || order.by !== 'time'
     const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
-      return { lines, hasMore }
+      return { lines: lines.map(explainLine), hasMore }
     }
     const isForward = order.by === 'time' && !order.isDescending
     const left = { from: isForward ? (after?.at ?? from) : from, to }
@@ -156,17 +166,18 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
   ): Promise<Versioned<Provenance & { readonly buckets: readonly Bucket[]; readonly next: EpochMs | undefined }>> => {
     // Checked before any bucket is made: many of the waiting callers may have left.
     asking.signal?.throwIfAborted()
+    const { from, to, start: first = from, width, timeZone, limit, ...which } = query
     const ranges: Range[] = []
     let next: EpochMs | undefined
-    for (const { start, end } of bucketsBetween({ ...query, from: query.start ?? query.from })) {
-      if (ranges.length === query.limit) {
+    for (const { start, end } of bucketsBetween({ from: first, to, width, timeZone })) {
+      if (ranges.length === limit) {
         next = start
         break
       }
       ranges.push({ from: start, to: end })
     }
     const read = async (view: LedgerView) => {
-      const buckets = await totalsOf(view, organization, ranges, query.group, longReadings)
+      const buckets = await totalsOf(view, organization, ranges, which, longReadings)
       return { buckets, next }
     }
     return ledger.read(organization.id, (view) => answer(view, organization, query, asking, () => read(view)), asking)
@@ -222,7 +233,7 @@ export const createQueries = ({ ledger, rateCards, longReadings, provenanceOf = 
   /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
-    return stored.map((each) => explain(each, rateCards))
+    return stored.map((each) => explain(each, rateCards, reasonOf))
   }
 
   return { read: ledger.read, pages, page, totals, periods, period, charges }
@@ -248,12 +259,14 @@ export const changesBetween = (before: StoredCharge, after: StoredCharge): reado
   const [old, now] = [before.cell, after.cell]
   const isSameReport = old.reportId === now.reportId
   const changes: Record<Exclude<Change, 'content'>, boolean> = {
-    text: Buffer.compare(before.measurement, after.measurement) !== 0,
+    text: Buffer.compare(before.facts, after.facts) !== 0,
     timestamp: before.timestamp !== after.timestamp,
     user_id: old.member !== now.member,
     report: !isSameReport,
     report_name: isSameReport && old.reportName !== now.reportName,
-    price: isSameReport && old.reportId !== undefined && before.credits !== after.credits,
+    price:
+      before.credits !== after.credits &&
+      (before.credits === undefined || after.credits === undefined || (isSameReport && old.reportId !== undefined)),
     rate_card: old.rateCard !== now.rateCard,
   }
   const found = CHANGES.filter((name) => name !== 'content' && changes[name])
@@ -262,9 +275,16 @@ export const changesBetween = (before: StoredCharge, after: StoredCharge): reado
   return isOtherContent && !isExplained ? [...found, 'content'] : found
 }
 
-const explain = (stored: StoredCharge, rateCards: ReadonlyMap<string, CompiledCard>): ExplainedCharge => {
-  const measurement = unpackMeasurement(stored.measurement)
+const NOTHING: Charge = { credits: credits(0), lines: [] }
+
+const explain = (
+  stored: StoredCharge,
+  rateCards: ReadonlyMap<string, CompiledCard>,
+  reasonOf: ReasonOf,
+): ExplainedCharge => {
+  const measurement = unpackMeasurement(stored.facts)
   const { credits } = stored
+  if (credits === undefined) return { stored, charge: NOTHING, measurement, unpriced: reasonOf(stored) }
   const { reportId, rateCard } = stored.cell
   const card = rateCards.get(rateCard)
   if (card === undefined) throw new Error(`unknown rate card ${rateCard}`)
@@ -291,7 +311,7 @@ const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Pro
   const days = await view.dayTotals({ ...spanOf(periods), group: [] })
   return periods.map((period) => {
     const own = days.filter(({ dayStart }) => dayStart >= period.start && dayStart < period.end)
-    return { ...period, messages: sumOf(own).messages, credits: sumOf(own).credits }
+    return { ...period, ...sumOf(own) }
   })
 }
 
@@ -313,7 +333,7 @@ const totalsOf = async (
   view: LedgerView,
   { calendar }: Organization,
   buckets: readonly Range[],
-  group: readonly Dimension[],
+  which: GroupedCells,
   longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
   const dayOf = createDayCache(calendar)
@@ -325,17 +345,17 @@ const totalsOf = async (
     ...(await wholeTotals(
       view,
       pieces.filter(({ isWhole }) => isWhole),
-      group,
+      which,
     )),
     ...(first === undefined || last === undefined
       ? []
       : await longReadings.during(view, calendar, { from: first.from, to: last.to }, () =>
-          cutTotals(view, cuts, group),
+          cutTotals(view, cuts, which),
         )),
   ])
   return buckets.map(({ from, to }, index) => {
     const own = piecesOfEach[index]?.flatMap((piece) => totals.get(piece) ?? []) ?? []
-    return { from, to, ...sumOf(own), groups: group.length === 0 ? [] : mergeGroups(own, group) }
+    return { from, to, ...sumOf(own), groups: which.group.length === 0 ? [] : mergeGroups(own, which.group) }
   })
 }
 
@@ -357,17 +377,13 @@ const piecesOf = ({ from, to }: Range, dayOf: (at: EpochMs) => UsageDay): readon
 
 type PieceTotals = readonly (readonly [Piece, readonly GroupTotal[]])[]
 
-const wholeTotals = async (
-  view: LedgerView,
-  pieces: readonly Piece[],
-  group: readonly Dimension[],
-): Promise<PieceTotals> => {
+const wholeTotals = async (view: LedgerView, pieces: readonly Piece[], which: GroupedCells): Promise<PieceTotals> => {
   const [first, ...others] = pieces
   const last = others.at(-1)
   if (first === undefined) return []
   // A single piece needs no totals of days: of whole periods, the ledger has them added up.
-  if (last === undefined) return [[first, await view.totals({ ...first, group })]]
-  const days = await view.dayTotals({ from: first.from, to: last.to, group })
+  if (last === undefined) return [[first, await view.totals({ ...which, from: first.from, to: first.to })]]
+  const days = await view.dayTotals({ ...which, from: first.from, to: last.to })
   let next = 0
   return pieces.map((piece) => {
     const own: GroupTotal[] = []
@@ -380,12 +396,8 @@ const wholeTotals = async (
   })
 }
 
-const cutTotals = async (
-  view: LedgerView,
-  cuts: readonly Piece[],
-  group: readonly Dimension[],
-): Promise<PieceTotals> => {
-  const totals = Map.groupBy(await view.rangeTotals({ ranges: cuts, group }), ({ range }) => range)
+const cutTotals = async (view: LedgerView, cuts: readonly Piece[], which: GroupedCells): Promise<PieceTotals> => {
+  const totals = Map.groupBy(await view.rangeTotals({ ...which, ranges: cuts }), ({ range }) => range)
   return cuts.map((piece, index) => [piece, (totals.get(index) ?? []).map(({ range, ...total }) => total)])
 }
 
@@ -398,12 +410,13 @@ const createDayCache = (calendar: Organization['calendar']): ((at: EpochMs) => U
   }
 }
 
-const sumOf = (totals: readonly GroupTotal[]): { readonly messages: number; readonly credits: CreditsSum } => ({
+const sumOf = (totals: readonly GroupTotal[]): UsageSum => ({
   messages: totals.reduce((sum, { messages }) => sum + messages, 0),
+  unpriced: totals.reduce((sum, { unpriced }) => sum + unpriced, 0),
   credits: creditsSum(totals.reduce((sum, { credits }) => sum + credits, 0n)),
 })
 
-const mergeGroups = (totals: readonly GroupTotal[], group: readonly Dimension[]): readonly GroupTotal[] => {
+const mergeGroups = (totals: readonly GroupTotal[], group: GroupedCells['group']): readonly GroupTotal[] => {
   const byKey = Map.groupBy(totals, (total) => groupKey(total, group))
   return [...byKey.values()].map((same) => ({ ...same.at(-1), ...sumOf(same) }))
 }

@@ -22,7 +22,7 @@ const listingOf = (micros: number): Listing => {
     timestamp: '2024-05-01T00:00:00.000Z',
     credits: credits(micros),
     cell: { rateCard: 'standard-2024' },
-    measurement: Uint8Array.of(0, 1, 0),
+    facts: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }
   return createListing(new Map([[1, charge]]))
@@ -61,6 +61,7 @@ const startReadings = (recorded: Listing, latest: Listing) => {
     hasUpstream: true,
     isSample: async () => false,
     rateCards: new Map(),
+    reasonOf: () => 'no price',
     render: async () => '',
     sizeOf: () => 0,
     clock: () => MAY,
@@ -97,7 +98,7 @@ test('the current period is what the upstream lists, and a range of dates is wha
   const { answer: current } = await (await readings.ofCurrent(DEFAULT)).queries.period(DEFAULT, range)
   assert.deepEqual([current?.credits, current?.notListed], [2n, undefined])
   const { answer: byDate } = await (await readings.byDate(DEFAULT)).queries.period(DEFAULT, range)
-  assert.deepEqual([byDate?.credits, byDate?.notListed], [1n, { messages: 0, credits: 0n }])
+  assert.deepEqual([byDate?.credits, byDate?.notListed], [1n, { messages: 0, unpriced: 0, credits: 0n }])
 })
 
 test('an organization of its own is answered from the ledger alone', async () => {

@@ -17,6 +17,7 @@ import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
+import type { ReasonOf } from '#model/usage-record.ts'
 import type { CompiledCard } from '#rating/compile-card.ts'
 import { LongReadings } from './long-readings.ts'
 import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
@@ -66,12 +67,13 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
   readonly rateCards: ReadonlyMap<string, CompiledCard>
+  readonly reasonOf: ReasonOf
   readonly clock: () => EpochMs
   readonly observeNotListed: (sum: UsageSum) => void
 }
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
-  const { ledger, listingCache, recorder, hasUpstream, isSample, rateCards, clock, now } = needs
+  const { ledger, listingCache, recorder, hasUpstream, isSample, rateCards, reasonOf, clock, now } = needs
   const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeRenderings.longReadings)
   const createRenderings = () =>
     new Renderings<T>({
@@ -81,7 +83,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       observe: needs.observeRenderings,
     })
   const rendering = { renderings: createRenderings(), render: needs.render, now }
-  const ledgerQueries = createQueries({ ledger, rateCards, longReadings })
+  const ledgerQueries = createQueries({ ledger, rateCards, reasonOf, longReadings })
   const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
@@ -166,13 +168,13 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
         ...(notRecorded && { notRecorded }),
         state: versionOf([
           comparison && idsNotListed(comparison, query),
-          notRecorded && [notRecorded.messages, String(notRecorded.credits)],
+          notRecorded && [notRecorded.messages, notRecorded.unpriced, String(notRecorded.credits)],
         ]),
       }
     }
     return {
       ...ofLedger(situation),
-      queries: createQueries({ ledger, rateCards, longReadings, provenanceOf }),
+      queries: createQueries({ ledger, rateCards, reasonOf, longReadings, provenanceOf }),
       usage: (range, signal) => ledgerRenderer.read(organization, range, signal, provenanceOf),
     }
   }
@@ -183,6 +185,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     const queries = createQueries({
       ledger: { read: (_, reading) => reading(view) },
       rateCards,
+      reasonOf,
       longReadings,
       provenanceOf: async () => ({
         ...provenance,

@@ -18,7 +18,8 @@ export const createTally = () => {
     counts,
     done: () => Object.values(counts).reduce((sum, count) => sum + count, 0),
     add: (entry: FileEntry, { status, isReportUnknown }: Result): void => {
-      counts[status as keyof IntakeCounts]++
+      const name = status as keyof IntakeCounts
+      counts[name] = (counts[name] ?? 0) + 1
       if (isReportUnknown !== true || status === 'conflict' || !('entry' in entry)) return
       const { report_id: id } = entry.entry as { readonly report_id: Id }
       const known = unknownReports.get(String(id))

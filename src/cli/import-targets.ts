@@ -137,7 +137,7 @@ const createSplitting = (send: Send): Target['take'] => {
   return take
 }
 
-const STATUSES = new Set(['accepted', 'duplicate', 'conflict', 'rejected'])
+const STATUSES = new Set(['accepted', 'unpriced', 'duplicate', 'conflict', 'rejected'])
 
 const resultsIn = (answer: unknown, count: number): readonly Result[] => {
   const { results } = (answer ?? {}) as { readonly results?: readonly (Result & { readonly unknown_report?: true })[] }

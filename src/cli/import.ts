@@ -41,8 +41,8 @@ export const addImportCommand = (
         'JSON is {"messages":[…]}, […] or a sequence of objects. CSV has a header row with id, text, timestamp and, ' +
         'optionally, report_id and user_id, separated by commas, semicolons, tabs or vertical bars.\n\n' +
         'An invalid message is rejected with its line number; the others are charged. You can repeat or resume an import: ' +
-        'messages that were charged before count as duplicates. The exit code is 1 if any message was rejected or in ' +
-        'conflict, or if a file could not be read.',
+        'messages that were charged before count as duplicates. The exit code is 1 if any message was rejected, in ' +
+        'conflict or without a price, or if a file could not be read.',
     )
     .argument('<file...>', 'Files to import; - is standard input')
     .addOption(new Option('--format <format>', 'Format of the files, if it cannot be detected').choices(FORMATS))
@@ -131,7 +131,8 @@ const runImport = async (
   }
   const seconds = elapsedMs(started, monotonicNow()) / 1000
   showOutcome({ out, err }, options, { tally, rejects, failures, seconds })
-  return failures.length > 0 || rejects.count() > 0 ? EXIT_CODES.failed : EXIT_CODES.ok
+  const isWhole = failures.length === 0 && rejects.count() === 0 && tally.counts.unpriced === undefined
+  return isWhole ? EXIT_CODES.ok : EXIT_CODES.failed
 }
 
 /** Lists what was rejected so far, even after a failure. */

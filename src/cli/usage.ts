@@ -4,7 +4,7 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
-import { toUsageText, type UsageLine } from '#model/usage-line.ts'
+import { type ChargedLine, isCharged, toUsageText, type UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
 import type { PeriodFiles } from '#upstream/file-source.ts'
 import { CommandFailed } from './failure.ts'
@@ -44,7 +44,10 @@ export const addUsageCommand = (program: Command, { out, err }: Terminal, enviro
         ...(options.upstream === undefined ? {} : { UPSTREAM_URL: options.upstream }),
       })
       const files = messages === undefined ? undefined : { messages, reports }
-      const lines = await readLines(config, files, err)
+      const found = await readLines(config, files, err)
+      const lines = found.filter(isCharged)
+      if (lines.length < found.length)
+        err.write(`${grouped(found.length - lines.length)} messages have no price and are not in the list.\n`)
       const totals = periodTotals(lines, options.timeZone)
       out.write(options.json === true ? toJson(lines, totals) : toTables(out, lines, totals, options.timeZone))
     })
@@ -80,7 +83,7 @@ const LEFT = 'left' as const
 
 const toTables = (
   out: Terminal['out'],
-  lines: readonly UsageLine[],
+  lines: readonly ChargedLine[],
   totals: PeriodTotals,
   timeZone: string,
 ): string => {
@@ -122,7 +125,7 @@ const toTables = (
   return `${each}\n${heading(`By day (${timeZone})`)}${days}\n${heading('By report')}${reports}`
 }
 
-const toJson = (lines: readonly UsageLine[], totals: PeriodTotals): string => {
+const toJson = (lines: readonly ChargedLine[], totals: PeriodTotals): string => {
   const amounts = ({ messages, credits }: Total) => ({ messages, credits_used: plainNumber(credits) })
   const usage = lines.map((line): unknown => JSON.parse(toUsageText(line)))
   const byDay = totals.byDay.map((day) => ({ day: day.day, ...amounts(day) }))

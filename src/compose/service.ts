@@ -16,6 +16,7 @@ import type { UsageLine } from '#model/usage-line.ts'
 import { standardCard } from '#rating/standard-card.ts'
 import { createStoreCheck } from '#store/store-check.ts'
 import { type ListingNeeds, listingCacheOf } from './listing.ts'
+import { reasonOf } from './reason.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
 
 export type ServiceNeeds<T> = StoreNeeds &
@@ -97,6 +98,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     hasUpstream,
     isSample,
     rateCards: new Map([[standardCard.version, standardCard]]),
+    reasonOf,
     render: needs.renderPages,
     sizeOf: needs.sizeOf,
     clock,

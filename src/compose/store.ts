@@ -14,6 +14,7 @@ import type { PostgresLedger } from '#store/postgres/ledger.ts'
 import { checkFile } from '#store/sqlite/backup.ts'
 import { createSqliteLedger } from '#store/sqlite/ledger.ts'
 import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
+import { reasonOf } from './reason.ts'
 
 /** The store and its use cases without a server. Throws StoreError. */
 export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
@@ -55,6 +56,7 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
     ledger,
     pricer,
     reportsOf: config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now),
+    reasonOf,
     clock,
     observe: observeIntake,
     limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { createDayFinder } from '#calendar/days.ts'
 import type { LedgerView, PageQuery } from '#ledger/ledger.ts'
 import { PricedBatchBuilder } from '#ledger/priced-batch.ts'
-import type { Dimension } from '#model/cell.ts'
+import { type CellFilter, DIMENSIONS, type Dimension } from '#model/cell.ts'
 import { credits } from '#model/credits.ts'
 import { compareIds, type PagePosition } from '#model/line-order.ts'
 import { type BillingCalendar, CALENDAR_BEGINS } from '#model/organization.ts'
@@ -33,23 +33,44 @@ const chargeArbitrary: fc.Arbitrary<Priced> = fc
     hours: fc.integer({ min: 0, max: 100 }),
     report: fc.option(fc.constantFrom('5392', 'x', '007', '\uffee', '😀'), { nil: undefined }),
     member: fc.option(fc.constantFrom('ada', 'bob', '😀', '\uffee'), { nil: undefined }),
+    team: fc.option(fc.constantFrom('legal', 'ada'), { nil: undefined }),
+    model: fc.option(fc.constantFrom('small', '😀'), { nil: undefined }),
+    feature: fc.option(fc.constantFrom('true', 'small'), { nil: undefined }),
+    outcome: fc.option(fc.constantFrom('failed' as const, 'utility' as const), { nil: undefined }),
     micros: fc.integer({ min: 0, max: 2 ** 40 }),
   })
-  .map(({ messageId, hours, report, member, micros }) => ({
+  .map(({ messageId, hours, report, member, team, model, feature, outcome, micros }) => ({
     messageId,
     at: START + hours * HOUR_MS,
     timestamp: canonicalTimestamp(START + hours * HOUR_MS),
     cell: {
       ...(member !== undefined && { member }),
       ...(report !== undefined && { reportId: canonicalReportId(report), reportName: `Report ${hours % 3} ${report}` }),
+      ...(team !== undefined && { team }),
+      ...(model !== undefined && { model }),
+      ...(feature !== undefined && { feature }),
+      ...(outcome !== undefined && { outcome }),
       rateCard: 'standard-2024',
     },
     credits: credits(micros),
-    measurement: Uint8Array.of(0, 1, 0),
+    facts: Uint8Array.of(0, 1, 0),
     digest: new Uint8Array(16),
   }))
 
-const GROUPS: readonly (readonly Dimension[])[] = [[], ['report'], ['member'], ['report', 'member']]
+const GROUPS: readonly (readonly Dimension[])[] = [
+  [],
+  ...DIMENSIONS.map((dimension) => [dimension]),
+  ['report', 'member'],
+  ['outcome', 'model', 'team'],
+]
+
+const FILTERS: readonly CellFilter[] = [
+  { member: 'ada' },
+  { reportId: 5392, member: '😀' },
+  { team: 'legal', model: 'small' },
+  { outcome: 'succeeded', feature: 'true' },
+  { outcome: 'failed' },
+]
 
 /** Every query of a view, with its result as text. */
 const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly unknown[]> => {
@@ -60,8 +81,7 @@ const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly
   const part = { from: START + 10 * HOUR_MS, to: START + 60 * HOUR_MS }
   for (const range of [whole, part]) {
     answers.push(await pagesOf(view, { ...range, limit: 7 }))
-    answers.push(await view.page({ ...range, limit: 100, member: 'ada' }))
-    answers.push(await view.page({ ...range, limit: 100, reportId: 5392, member: '😀' }))
+    for (const filter of FILTERS) answers.push(await view.page({ ...range, limit: 100, ...filter }))
     for (const by of ['time', 'credits', 'id', 'member', 'report'] as const) {
       for (const isDescending of [false, true]) {
         answers.push(await pagesOf(view, { ...range, limit: 9, order: { by, isDescending } }))
@@ -72,6 +92,13 @@ const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly
     answers.push(plain(await view.dayTotals({ ...whole, group })))
     for (const range of [whole, part]) answers.push(plain(await view.totals({ ...range, group })))
     answers.push(plain(await view.rangeTotals({ ranges: [part, whole], group })))
+  }
+  for (const filter of FILTERS) {
+    for (const group of [[], ['report', 'team']] as const) {
+      answers.push(plain(await view.dayTotals({ ...whole, ...filter, group })))
+      answers.push(plain(await view.totals({ ...part, ...filter, group })))
+      answers.push(plain(await view.rangeTotals({ ranges: [part, whole], ...filter, group })))
+    }
   }
   for (const id of ids) answers.push((await view.charges(id)).map(({ recordedAt: _, ...charge }) => charge.credits))
   answers.push(await view.span(), await view.closedUntil())
@@ -125,7 +152,7 @@ const linesOnly = (answer: unknown): unknown =>
   Array.isArray(answer)
     ? answer.map((each: unknown) => {
         if (typeof each !== 'object' || each === null || Array.isArray(each)) return each
-        const { measurement: _, digest: __, ...line } = each as Record<string, unknown>
+        const { facts: _, digest: __, ...line } = each as Record<string, unknown>
         return line
       })
     : answer

@@ -4,7 +4,7 @@ import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import type { DayTotal, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
-import { type Cell, type Dimension, groupKey, groupOf, isMeant, isSameCell } from '#model/cell.ts'
+import { type Cell, createCellTest, DIMENSIONS, type Dimension, groupKey, groupOf, isSameCell } from '#model/cell.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import { compareIds, compareLines, type LineOrder, TIME_ORDER } from '#model/line-order.ts'
 import { type BillingCalendar, CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
@@ -54,8 +54,7 @@ const hashOf = async ({ inTime }: Listing): Promise<string> => {
   const hash = createHash('sha256')
   for (let start = 0; start < inTime.length; start += CHARGES_PER_TURN) {
     const lines = inTime.slice(start, start + CHARGES_PER_TURN).map(({ messageId, timestamp, credits, cell }) => {
-      const { member, reportId, reportName, rateCard } = cell
-      return [messageId, timestamp, credits, member, reportId, reportName, rateCard]
+      return [messageId, timestamp, credits ?? null, groupKey(cell, DIMENSIONS), cell.reportName]
     })
     hash.update(JSON.stringify(lines))
     await letOthersRun()
@@ -78,10 +77,12 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
   const within = ({ from, to }: Range): readonly Priced[] =>
     inTime.slice(indexFrom(inTime, from), indexFrom(inTime, to))
 
-  const dayTotals = async ({ from, to, group }: GroupedRange) => {
+  const dayTotals = async ({ from, to, group, ...filter }: GroupedRange) => {
+    const isMeant = createCellTest(filter)
     const days = new Map<EpochMs, Sums>()
     let count = 0
     for (const charge of within({ from, to })) {
+      if (!isMeant(charge.cell)) continue
       const dayStart = dayOf(charge.at).start
       const sums = days.get(dayStart) ?? createSums(group, dayStartOf)
       days.set(dayStart, sums)
@@ -96,23 +97,25 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
     return start === at ? at : end
   }
 
-  const sumOfRange = async (range: GroupedRange): Promise<readonly GroupTotal[]> => {
-    const sums = createSums(range.group, dayStartOf)
-    for (const charge of within(range)) sums.add(charge)
+  const sumOfRange = async ({ from, to, group, ...filter }: GroupedRange): Promise<readonly GroupTotal[]> => {
+    const isMeant = createCellTest(filter)
+    const sums = createSums(group, dayStartOf)
+    for (const charge of within({ from, to })) if (isMeant(charge.cell)) sums.add(charge)
     await letOthersRun()
     return sums.totals()
   }
 
   return {
-    page: async ({ from, to, order = TIME_ORDER, after, limit, ...filter }) => {
+    page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, ...filter }) => {
       const charges = inOrder(listing, order)
       const compare = compareLines(order)
+      const isMeant = createCellTest(filter)
       const start = after === undefined ? 0 : firstThat(charges, (charge) => compare(charge, after) > 0)
       const found: Priced[] = []
       for (let index = start; index < charges.length && found.length < limit; index++) {
         const charge = charges[index]
-        const isWanted = charge !== undefined && charge.at >= from && charge.at < to && isMeant(charge.cell, filter)
-        if (isWanted) found.push(charge)
+        const isWanted = charge !== undefined && charge.at >= from && charge.at < to && isMeant(charge.cell)
+        if (isWanted && !(unpriced && charge.credits !== undefined)) found.push(charge)
         if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }
       return found
@@ -123,11 +126,11 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
     },
     dayTotals,
     // A day that starts in the range can end after it.
-    totals: ({ from, to, group }) => sumOfRange({ from: firstDayFrom(from), to: firstDayFrom(to), group }),
-    rangeTotals: async ({ ranges, group }) => {
+    totals: ({ from, to, ...which }) => sumOfRange({ from: firstDayFrom(from), to: firstDayFrom(to), ...which }),
+    rangeTotals: async ({ ranges, ...which }) => {
       const totals = []
       for (const [range, bounds] of ranges.entries()) {
-        for (const total of await sumOfRange({ ...bounds, group })) totals.push({ range, ...total })
+        for (const total of await sumOfRange({ ...bounds, ...which })) totals.push({ range, ...total })
       }
       return totals
     },
@@ -177,7 +180,7 @@ const firstThat = (charges: readonly Priced[], isBehind: (charge: Priced) => boo
 
 type Sums = { readonly add: (charge: Priced) => void; readonly totals: () => readonly GroupTotal[] }
 
-type Sum = { readonly of: Cell; messages: number; credits: bigint }
+type Sum = { readonly of: Cell; messages: number; unpriced: number; credits: bigint }
 
 /** Sums by the dimensions, in their order. */
 const createSums = (group: readonly Dimension[], dayOf: (at: EpochMs) => EpochMs): Sums => {
@@ -196,21 +199,22 @@ const createSums = (group: readonly Dimension[], dayOf: (at: EpochMs) => EpochMs
     add: ({ at, cell, credits }) => {
       const { reportName } = cell
       const key = groupKey(cell, group)
-      const sum = sums.get(key) ?? { of: cell, messages: 0, credits: 0n }
+      const sum = sums.get(key) ?? { of: cell, messages: 0, unpriced: 0, credits: 0n }
       sums.set(key, sum)
       sum.messages++
-      sum.credits += BigInt(credits)
+      if (credits === undefined) sum.unpriced++
+      else sum.credits += BigInt(credits)
       if (reportName !== undefined && group.includes('report')) name(key, at, reportName)
     },
     totals: () =>
       [...sums]
         .sort(([one], [other]) => compareIds(one, other))
-        .map(([key, { of, messages, credits }]) => {
+        .map(([key, { of, messages, unpriced, credits }]) => {
           const name = names.get(key)?.name
           const cell = name === undefined ? of : { ...of, reportName: name }
-          return { ...groupOf(cell, group), messages, credits: creditsSum(credits) }
+          return { ...groupOf(cell, group), messages, unpriced, credits: creditsSum(credits) }
         }),
   }
 }
 
-export type UsageSum = { readonly messages: number; readonly credits: CreditsSum }
+export type UsageSum = { readonly messages: number; readonly unpriced: number; readonly credits: CreditsSum }

@@ -25,7 +25,7 @@ const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Pr
   timestamp: new Date(at).toISOString(),
   credits: credits(messageId),
   cell: CELL,
-  measurement: Uint8Array.of(0, 1, 0),
+  facts: Uint8Array.of(0, 1, 0),
   digest: new Uint8Array(16),
   ...more,
 })
@@ -60,8 +60,8 @@ test('a charge that the listing lacks is not listed, and one that the ledger lac
 test('lines are compared one by one: two prices that were swapped differ although the sums are equal', async () => {
   const [one, two] = [chargeOf(1, MAY), chargeOf(2, MAY + 1)]
   const swapped = [
-    { ...one, credits: two.credits },
-    { ...two, credits: one.credits },
+    { ...two, messageId: one.messageId, at: one.at, timestamp: one.timestamp },
+    { ...one, messageId: two.messageId, at: two.at, timestamp: two.timestamp },
   ]
   const { differing } = await createComparison(ORGANIZATION)(ledgerOf(1, one, two), listingOf(...swapped), NOW)
   assert.deepEqual(differing, swapped)

@@ -7,7 +7,7 @@ import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import type { LedgerView, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
-import { type CellFilter, isMeant, isSameCell } from '#model/cell.ts'
+import { type CellFilter, createCellTest, isSameCell } from '#model/cell.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
@@ -45,14 +45,17 @@ export const idsNotListed = ({ notListed }: Comparison, { from, to }: Range): re
 
 /** Sums up a range, optionally of one member or report. */
 export const notListedIn = ({ notListed }: Comparison, { from, to, ...filter }: Range & CellFilter): UsageSum => {
+  const isMeant = createCellTest(filter)
   let messages = 0
+  let unpriced = 0
   let credits = 0n
   for (const line of notListed) {
-    if (line.at < from || line.at >= to || !isMeant(line.cell, filter)) continue
+    if (line.at < from || line.at >= to || !isMeant(line.cell)) continue
     messages++
-    credits += BigInt(line.credits)
+    if (line.credits === undefined) unpriced++
+    else credits += BigInt(line.credits)
   }
-  return { messages, credits: creditsSum(credits) }
+  return { messages, unpriced, credits: creditsSum(credits) }
 }
 
 /** The days from the first to the last message of the listing, and the current period: a single range if they touch. */

@@ -15,7 +15,7 @@ const chargeOf = (messageId: Id, micros = 1_000_000): Priced => ({
   timestamp: '2024-05-01T00:00:00.000Z',
   cell: { rateCard: 'standard-2024' },
   credits: credits(micros),
-  measurement: Uint8Array.of(0, 1, 0),
+  facts: Uint8Array.of(0, 1, 0),
   digest: new Uint8Array(16),
 })
 

@@ -182,7 +182,8 @@ export const createUpstreamRecorder = (needs: UpstreamRecorderNeeds): UpstreamRe
 
 const widened = (gap: Gap | undefined, { at, credits }: Priced): Gap => ({
   messages: (gap?.messages ?? 0) + 1,
-  credits: creditsSum((gap?.credits ?? 0n) + BigInt(credits)),
+  unpriced: (gap?.unpriced ?? 0) + Number(credits === undefined),
+  credits: creditsSum((gap?.credits ?? 0n) + BigInt(credits ?? 0)),
   from: Math.min(gap?.from ?? at, at),
   to: Math.max(gap?.to ?? at, at),
 })

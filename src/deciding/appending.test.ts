@@ -57,7 +57,7 @@ test('whatever is amended and closed, a message costs what was reported last, an
           ]
         }
         assert.equal(
-          counted.reduce((sum, each) => sum + each.credits, 0),
+          counted.reduce((sum, each) => sum + (each.credits ?? 0), 0),
           credits,
         )
         assert.deepEqual(

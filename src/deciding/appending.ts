@@ -6,8 +6,8 @@ import type { EpochMs } from '#model/organization.ts'
 /** A charge that counts. A message has one, unless its charge was adjusted after its period was closed. */
 export type Counted = {
   readonly revision: number
-  /** Negative if an adjustment lowered what the message costs. */
-  readonly credits: number
+  /** Negative if an adjustment lowered what the message costs; undefined if the message was unpriced. */
+  readonly credits: number | undefined
   readonly dayStart: EpochMs
   readonly timestamp: string
   readonly cell: Cell
@@ -18,18 +18,20 @@ export type Counted = {
 export type Reported = Omit<Counted, 'revision'>
 
 export type Settled =
-  | { readonly status: 'duplicate' | 'conflict'; readonly credits: Credits }
-  | {
+  | ({ readonly status: 'duplicate' | 'conflict' } & Cost)
+  | ({
       readonly status: 'accepted' | 'amended'
-      readonly credits: Credits
       readonly revision: number
       /** Revisions that no longer count. */
       readonly supersedes: readonly number[]
-      /** The credits to record: the difference to what stays charged in closed periods. */
-      readonly charged: number
+      /** The credits to record: the difference to what stays charged in closed periods. Undefined if there is no price. */
+      readonly charged: number | undefined
       /** Whether it is recorded as an adjustment, at the start of the open period. */
       readonly isAdjustment: boolean
-    }
+    } & Cost)
+
+/** What the message costs now; absent if it is unpriced. */
+type Cost = { readonly credits?: Credits }
 
 /**
  * `counted` holds the charges of the message that count, in order of their revisions.
@@ -37,6 +39,9 @@ export type Settled =
  * A charge whose period is closed stays. For example, a message was charged 5 in October, October was closed, and the upstream
  * now lists it with a report of 3: it is amended by an adjustment of −2 in November. If the upstream corrects the report to 4
  * before November is closed, that adjustment is superseded by one of −1.
+ *
+ * A message that cannot be priced any more keeps what is charged in closed periods: its adjustment has no credits and changes no
+ * sum. Once it has a price again, the difference is charged.
  */
 export const settle = (
   counted: readonly Counted[],
@@ -46,27 +51,30 @@ export const settle = (
   const latest = counted.at(-1)
   const isLate = reported.dayStart < closedUntil
   if (latest === undefined) {
-    const amount = credits(reported.credits)
-    return { status: 'accepted', credits: amount, revision: 0, supersedes: [], charged: amount, isAdjustment: isLate }
+    const cost = costOf(reported.credits)
+    return { status: 'accepted', ...cost, revision: 0, supersedes: [], charged: cost.credits, isAdjustment: isLate }
   }
-  const present = credits(counted.reduce((sum, each) => sum + each.credits, 0))
+  const present = costOf(latest.credits === undefined ? undefined : sumOf(counted))
   const isSameContent = Buffer.compare(latest.digest, reported.digest) === 0
-  if (isSameContent && (onChange === 'refuse' || isSameCharge(latest, present, reported))) {
-    return { status: 'duplicate', credits: present }
+  if (isSameContent && (onChange === 'refuse' || isSameCharge(latest, present.credits, reported))) {
+    return { status: 'duplicate', ...present }
   }
-  if (onChange === 'refuse') return { status: 'conflict', credits: present }
+  if (onChange === 'refuse') return { status: 'conflict', ...present }
   const kept = counted.filter(({ dayStart }) => dayStart < closedUntil)
-  const keptCredits = kept.reduce((sum, each) => sum + each.credits, 0)
   return {
     status: 'amended',
-    credits: credits(reported.credits),
+    ...costOf(reported.credits),
     revision: latest.revision + 1,
     supersedes: counted.filter(({ dayStart }) => dayStart >= closedUntil).map(({ revision }) => revision),
-    charged: reported.credits - keptCredits,
+    charged: reported.credits === undefined ? undefined : reported.credits - sumOf(kept),
     isAdjustment: isLate || kept.length > 0,
   }
 }
 
+const costOf = (amount: number | undefined): Cost => (amount === undefined ? {} : { credits: credits(amount) })
+
+const sumOf = (charges: readonly Counted[]): number => charges.reduce((sum, each) => sum + (each.credits ?? 0), 0)
+
 /** Whether everything that is shown of the charge is the same. */
-const isSameCharge = (latest: Counted, present: Credits, reported: Reported): boolean =>
+const isSameCharge = (latest: Counted, present: Credits | undefined, reported: Reported): boolean =>
   present === reported.credits && latest.timestamp === reported.timestamp && isSameCell(latest.cell, reported.cell)

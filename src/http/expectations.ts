@@ -1,5 +1,6 @@
 /** Turns validation errors into phrases that complete "must be". */
 import type { FastifySchemaValidationError } from 'fastify'
+import { DIMENSIONS } from '#model/cell.ts'
 import { GROUP_BY_PATTERN, SLUG_PATTERN } from './schemas/common.ts'
 
 export type Expectation = {
@@ -65,7 +66,7 @@ const EXPECTED: Readonly<Record<string, (params: Params) => string>> = {
 /** Patterns in words: nobody should have to read a regular expression to correct a request. */
 const PATTERNS: Readonly<Record<string, string>> = {
   [SLUG_PATTERN]: 'a string of lowercase letters, digits and hyphens that does not start or end with a hyphen',
-  [GROUP_BY_PATTERN]: 'report, member, or both separated by a comma',
+  [GROUP_BY_PATTERN]: `one or more of ${DIMENSIONS.join(', ')}, separated by commas`,
 }
 
 const TYPES: Readonly<Record<string, string>> = {

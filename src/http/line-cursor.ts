@@ -29,7 +29,7 @@ export const toLineCursor = (order: OrderName, { at, messageId, credits, cell }:
   const place = {
     time: [],
     id: [],
-    credits: [credits],
+    credits: [credits ?? null],
     member: [cell.member ?? null],
     report: [cell.reportName ?? null],
   }
@@ -47,7 +47,7 @@ export const readLineCursor = (order: OrderName, cursor: string): PagePosition =
       'a next_cursor from a previous page in the same order, unchanged',
     )
   }
-  return { at, messageId, credits: credits(0), cell: NO_CELL, ...placed }
+  return { at, messageId, cell: NO_CELL, ...placed }
 }
 
 const NO_CELL = { rateCard: '' }
@@ -57,6 +57,7 @@ const placedBy = (by: LineOrder['by'], place: readonly unknown[]): Partial<PageP
   if (by === 'time' || by === 'id') return place.length === 0 ? {} : undefined
   const [value] = place
   if (place.length !== 1) return undefined
+  if (by === 'credits' && value === null) return {}
   if (by === 'credits') return Number.isSafeInteger(value) ? { credits: credits(Number(value)) } : undefined
   if (value === null) return { cell: NO_CELL }
   if (typeof value !== 'string' || !isPlainText(value)) return undefined

@@ -36,6 +36,7 @@ export const createUsageWriter = ({ now, isClosing }: UsageAnswerOptions): Write
     // Node.js writes a flat list of names and values as it is.
     const head = [...fixed, 'X-Request-Id', requestId, 'Cache-Status', CACHE_STATUS[from], 'Age', String(age)]
     head.push('ETag', `"${usage.tag}${ENCODING_MARKS[encoding]}"`)
+    if (usage.unpriced > 0) head.push('Usage-Unpriced', String(usage.unpriced))
     for (const [name, note] of Object.entries(notes)) head.push(name, note)
     if (isClosing()) head.push('Connection', 'close')
     if (isNamed(headers['if-none-match'], usage.tag)) {

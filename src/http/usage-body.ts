@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { constants, createBrotliCompress, createGzip } from 'node:zlib'
-import { toUsageText, type UsageLine } from '#model/usage-line.ts'
+import { isCharged, toUsageText, type UsageLine } from '#model/usage-line.ts'
 
 export type Encoding = 'identity' | 'gzip' | 'br'
 
@@ -14,6 +14,8 @@ export type UsageBody = {
   /** Changes if and only if the bytes change. Without quotes and without a suffix for the encoding. */
   readonly tag: string
   readonly byteLength: number
+  /** How many messages have no line because they have no price. */
+  readonly unpriced: number
   /** Bytes in memory now, including the encodings that were requested so far. */
   readonly bytesHeld: () => number
   /** The bytes in an encoding. The first request starts compressing; later ones share its output as it is produced. */
@@ -40,6 +42,7 @@ const createBodyWriter = () => {
   const nameOf = quoted()
   let text = '{"usage":['
   let separator = ''
+  let unpriced = 0
   const write = (): void => {
     const bytes = Buffer.from(text)
     hash.update(bytes)
@@ -49,6 +52,10 @@ const createBodyWriter = () => {
   return {
     /** True if a chunk is complete, so that the caller can yield to the event loop. */
     add: (line: UsageLine): boolean => {
+      if (!isCharged(line)) {
+        unpriced++
+        return false
+      }
       text += separator + toUsageText(line, nameOf)
       separator = ','
       if (text.length < PIECE_CHARACTERS) return false
@@ -59,18 +66,19 @@ const createBodyWriter = () => {
       text += ']}'
       write()
       identity.end()
-      return usageBody(identity, hash.digest('base64url').slice(0, 27))
+      return usageBody(identity, hash.digest('base64url').slice(0, 27), unpriced)
     },
   }
 }
 
 const PIECE_CHARACTERS = 64 * 1024
 
-const usageBody = (identity: SharedBytes, tag: string): UsageBody => {
+const usageBody = (identity: SharedBytes, tag: string, unpriced: number): UsageBody => {
   const encoded = new Map<Encoding, SharedBytes>([['identity', identity]])
   return {
     tag,
     byteLength: identity.byteLength,
+    unpriced,
     bytesHeld: () => encoded.values().reduce((sum, { byteLength }) => sum + byteLength, 0),
     in: (encoding) => {
       const bytes = encoded.get(encoding) ?? compress(identity, encoding, () => encoded.delete(encoding))

@@ -1,22 +1,34 @@
 /** What became of the entries of a request: columns, from which each result is put together when it is written. */
 import type { AppendOutcome } from '#ledger/ledger.ts'
-import { creditsAt, type PricedBatch } from '#ledger/priced-batch.ts'
+import { acceptedAt, creditsAt, type PricedBatch, pricedAt } from '#ledger/priced-batch.ts'
 import type { Credits } from '#model/credits.ts'
 import type { Id } from '#model/report.ts'
+import type { ReasonOf } from '#model/usage-record.ts'
 import type { Rejection } from './incoming-message.ts'
 
-/** The outcome of a message. `credits` is what it costs now. */
+/** The outcome of a message. `credits` is what it costs now, `unpriced` the reason if it has no price. */
 export type IntakeResult =
-  | {
+  | (TakenAs & {
       readonly id: Id
-      readonly status: AppendOutcome['status']
-      readonly credits: Credits
       /** The catalogue does not have the report that the message asks for: the text set the price. */
       readonly unknownReport?: true
-    }
+    })
   | ({ readonly status: 'rejected' } & Rejection)
 
-export type IntakeCounts = { accepted: number; duplicate: number; conflict: number; rejected: number }
+type TakenAs = {
+  readonly status: AppendOutcome['status'] | 'unpriced'
+  readonly credits?: Credits
+  readonly unpriced?: string
+}
+
+/** `unpriced` is present if there are any. */
+export type IntakeCounts = {
+  accepted: number
+  duplicate: number
+  conflict: number
+  rejected: number
+  unpriced?: number
+}
 
 type Parts = {
   readonly length: number
@@ -28,6 +40,7 @@ type Parts = {
   readonly outcomes: readonly AppendOutcome[] | undefined
   /** Rows whose report the catalogue does not have. */
   readonly unknownReports: ReadonlySet<number>
+  readonly reasonOf: ReasonOf
 }
 
 export class IntakeResults implements Iterable<IntakeResult> {
@@ -41,7 +54,7 @@ export class IntakeResults implements Iterable<IntakeResult> {
 
   /** In the order of the entries. */
   *[Symbol.iterator](): Generator<IntakeResult, void, undefined> {
-    const { length, rejections, priced, outcomes, unknownReports } = this.#parts
+    const { length, rejections, priced, unknownReports } = this.#parts
     let row = 0
     for (let index = 0; index < length; index++) {
       const rejection = rejections.get(index)
@@ -49,24 +62,39 @@ export class IntakeResults implements Iterable<IntakeResult> {
         yield { status: 'rejected', ...rejection }
         continue
       }
-      const { status, credits } = outcomes?.[row] ?? { status: 'accepted' as const, credits: creditsAt(priced, row) }
-      const result = { id: priced.messageIds[row] as Id, status, credits }
+      const result = { id: priced.messageIds[row] as Id, ...this.#outcomeAt(row) }
       yield unknownReports.has(row) ? { ...result, unknownReport: true } : result
       row++
     }
   }
 
+  #outcomeAt(row: number): TakenAs {
+    const { priced, outcomes, reasonOf } = this.#parts
+    const outcome = outcomes?.[row] ?? acceptedAt(priced, row)
+    // Of a conflict, this content is not the one that has no price.
+    if (outcome.credits !== undefined || outcome.status === 'conflict') return outcome
+    const status = outcome.status === 'accepted' ? 'unpriced' : outcome.status
+    return { status, unpriced: reasonOf(pricedAt(priced, row)) }
+  }
+
   get counts(): Readonly<IntakeCounts> {
     const { rejections, priced, outcomes } = this.#parts
     const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: rejections.size }
-    if (outcomes === undefined) counts.accepted = priced.count
-    else for (const { status } of outcomes) if (status !== 'amended') counts[status]++
+    for (let row = 0; row < priced.count; row++) {
+      const { status, credits } = outcomes?.[row] ?? { status: 'accepted', credits: creditsAt(priced, row) }
+      addTo(counts, status === 'accepted' && credits === undefined ? 'unpriced' : status)
+    }
     return counts
   }
 }
 
 export const countsOf = (results: Iterable<IntakeResult>): IntakeCounts => {
   const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
-  for (const { status } of results) if (status !== 'amended') counts[status]++
+  for (const { status } of results) addTo(counts, status)
   return counts
+}
+
+/** What clients report is never amended. */
+const addTo = (counts: IntakeCounts, status: IntakeResult['status']): void => {
+  if (status !== 'amended') counts[status] = (counts[status] ?? 0) + 1
 }

@@ -9,7 +9,7 @@ import { type CountedDay, type PricedBatch, PricedBatchBuilder } from '#ledger/p
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
-import type { Priced } from '#model/usage-record.ts'
+import type { Priced, ReasonOf } from '#model/usage-record.ts'
 import {
   type IncomingMessage,
   type IntakeLimits,
@@ -42,13 +42,14 @@ export type IntakeNeeds = {
   /** Every report, or undefined if the catalogue does not have it. Throws UpstreamError or StoreError. */
   readonly reportsOf: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly pricer: Pricer
+  readonly reasonOf: ReasonOf
   readonly limits: IntakeLimits
   readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportsOf, pricer, limits, clock, observe } = needs
+  const { ledger, reportsOf, pricer, reasonOf, limits, clock, observe } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => CountedDay>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => CountedDay) => {
@@ -99,7 +100,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     messages.length = 0
     const priced = batch.build()
     const outcomes = await append(organization, priced, 'refuse')
-    const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports })
+    const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports, reasonOf })
     observe(results.counts)
     return results
   }

@@ -44,7 +44,7 @@ export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
       timestamp: message.timestamp,
       cell: cellFor(message.member, report),
       credits: creditsOf(report === undefined ? { measurement } : { measurement, report: factsOf(report) }),
-      measurement: packMeasurement(measurement),
+      facts: packMeasurement(measurement),
       digest: ownDigest,
     }
   }

@@ -20,7 +20,7 @@ export type Ledger = {
   /**
    * Charges messages of one organization, each once and permanently. One transaction writes the records and their totals.
    * Resolves to an outcome for each row, in order, or to undefined if all were accepted; of two rows with the same id, the first
-   * counts. The organization must exist. Repeating a failed call is safe: whatever it had written is then a duplicate.
+   * counts. A message without a price is accepted like any other, and an amendment can add or remove the price. The organization must exist. Repeating a failed call is safe: whatever it had written is then a duplicate.
    *
    * A message from a closed period is charged at the start of the open one, as an adjustment. If a message is amended whose
    * charge is in a closed period, that charge stays and the difference is an adjustment.
@@ -82,8 +82,8 @@ export type AppendAnswer = readonly AppendOutcome[] | 'other-cards' | undefined
 
 export type AppendOutcome = {
   readonly status: 'accepted' | 'duplicate' | 'conflict' | 'amended'
-  /** What the message costs now. */
-  readonly credits: Credits
+  /** What the message costs now; absent if it is unpriced. */
+  readonly credits?: Credits
 }
 
 /** Only charges that count are returned; `charges` also returns superseded ones. Ranges are `[from, to)`. */
@@ -111,6 +111,8 @@ export type Range = { readonly from: EpochMs; readonly to: EpochMs }
 
 export type PageQuery = Range &
   CellFilter & {
+    /** Only unpriced lines. */
+    readonly unpriced?: true
     /** By time, if absent. */
     readonly order?: LineOrder
     /** The last line of the previous page. */
@@ -118,18 +120,24 @@ export type PageQuery = Range &
     readonly limit: number
   }
 
-export type GroupedRange = Range & { readonly group: readonly Dimension[] }
+/** Totals of the cells that are meant, by the dimensions of `group`. */
+export type GroupedCells = CellFilter & { readonly group: readonly Dimension[] }
 
 export type PricedOtherwise = { readonly since: EpochMs; readonly rateCard: string }
 
-export type RangeTotalsQuery = { readonly ranges: readonly Range[]; readonly group: readonly Dimension[] }
+export type GroupedRange = Range & GroupedCells
+
+export type RangeTotalsQuery = GroupedCells & { readonly ranges: readonly Range[] }
 
 /**
  * The dimensions are present if the totals are grouped by them and the messages have one. `reportName` is the report's name on its
  * latest day; of several on that day, the greatest by code point.
  */
 export type GroupTotal = Grouped & {
+  /** All that are kept. */
   readonly messages: number
+  /** Those without a price. */
+  readonly unpriced: number
   readonly credits: CreditsSum
 }
 

@@ -19,16 +19,16 @@ const pricedArbitrary = fc
     isAsWritten: fc.boolean(),
     cell: fc.nat(2),
     micros: fc.oneof(fc.nat(), fc.constant((2 ** 33 - 1) * 1_000_000)),
-    measurement: fc.oneof(fc.uint8Array({ maxLength: 24 }), fc.uint8Array({ minLength: 60, maxLength: 90 })),
+    facts: fc.oneof(fc.uint8Array({ maxLength: 24 }), fc.uint8Array({ minLength: 60, maxLength: 90 })),
     digest: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   })
-  .map(({ id, at, isAsWritten, cell, micros, measurement, digest }): Priced => {
+  .map(({ id, at, isAsWritten, cell, micros, facts, digest }): Priced => {
     const timestamp = new Date(START + at).toISOString()
     return {
       ...recordOf(id, { at: START + at, timestamp: isAsWritten ? timestamp.replace('Z', '+00:00') : timestamp }),
       cell: cells[cell] as (typeof cells)[number],
       credits: credits(micros),
-      measurement,
+      facts,
       digest,
     }
   })
@@ -46,8 +46,8 @@ test('every row comes back as it was added, also from another thread', () => {
       for (const each of [batch, structuredClone(batch)]) {
         const found = rows.map((_, row) => pricedAt(each, row))
         assert.deepEqual(
-          found.map((row) => ({ ...row, measurement: [...row.measurement], digest: [...row.digest] })),
-          rows.map((row) => ({ ...row, measurement: [...row.measurement], digest: [...row.digest] })),
+          found.map((row) => ({ ...row, facts: [...row.facts], digest: [...row.digest] })),
+          rows.map((row) => ({ ...row, facts: [...row.facts], digest: [...row.digest] })),
         )
       }
     }),
@@ -63,7 +63,7 @@ test('sums by day and cell are those of the rows that count, exactly', () => {
         if (!counts(row)) continue
         const key = `${dayOf(at).start} ${cells.indexOf(cell as never)}`
         const [messages, sum] = named.get(key) ?? [0, 0n]
-        named.set(key, [messages + 1, sum + BigInt(amount)])
+        named.set(key, [messages + 1, sum + BigInt(amount ?? 0)])
       }
       const found = sumsOf(batch, counts).map(
         ({ day, cell, messages, credits: sum }) =>

@@ -20,6 +20,7 @@ export type PricedBatch = {
   readonly at: Float64Array
   /** Undefined if the timestamp is the canonical form of `at`. */
   readonly timestamps: readonly (string | undefined)[]
+  /** NaN if the message is unpriced. */
   readonly credits: Float64Array
   /** The cells of the batch, no two the same object, and the index of each row's. */
   readonly cells: readonly Cell[]
@@ -27,9 +28,9 @@ export type PricedBatch = {
   /** The days of the batch, and the index of each row's. */
   readonly days: readonly CountedDay[]
   readonly dayOf: Uint32Array
-  /** Concatenated; `measurementEnds` holds where each one ends. */
-  readonly measurements: Uint8Array
-  readonly measurementEnds: Uint32Array
+  /** Concatenated; `factsEnds` holds where each one ends. */
+  readonly facts: Uint8Array
+  readonly factsEnds: Uint32Array
   /** Concatenated, `DIGEST_BYTES` each. */
   readonly digests: Uint8Array
 }
@@ -37,32 +38,43 @@ export type PricedBatch = {
 /** One row of a batch. */
 export const pricedAt = (batch: PricedBatch, row: number): Priced => {
   const at = batch.at[row] as EpochMs
+  const amount = creditsAt(batch, row)
   return {
     messageId: batch.messageIds[row] as Id,
     at,
     timestamp: batch.timestamps[row] ?? canonicalTimestamp(at),
     cell: cellAt(batch, row),
-    credits: creditsAt(batch, row),
-    measurement: measurementAt(batch, row),
+    ...(amount !== undefined && { credits: amount }),
+    facts: factsAt(batch, row),
     digest: digestAt(batch, row),
   }
 }
 
-export const creditsAt = (batch: PricedBatch, row: number): Credits => credits(batch.credits[row] as number)
+/** Undefined if the message is unpriced. */
+export const creditsAt = (batch: PricedBatch, row: number): Credits | undefined => {
+  const amount = batch.credits[row] as number
+  return Number.isNaN(amount) ? undefined : credits(amount)
+}
+
+/** The outcome of a row that is accepted. */
+export const acceptedAt = (batch: PricedBatch, row: number) => {
+  const amount = creditsAt(batch, row)
+  return { status: 'accepted', ...(amount !== undefined && { credits: amount }) } as const
+}
 
 export const cellAt = (batch: PricedBatch, row: number): Cell => batch.cells[batch.cellOf[row] as number] as Cell
 
 export const dayAt = (batch: PricedBatch, row: number): CountedDay =>
   batch.days[batch.dayOf[row] as number] as CountedDay
 
-export const measurementAt = ({ measurements, measurementEnds }: PricedBatch, row: number): Uint8Array =>
-  measurements.subarray(row === 0 ? 0 : measurementEnds[row - 1], measurementEnds[row])
+export const factsAt = ({ facts, factsEnds }: PricedBatch, row: number): Uint8Array =>
+  facts.subarray(row === 0 ? 0 : factsEnds[row - 1], factsEnds[row])
 
 export const digestAt = ({ digests }: PricedBatch, row: number): Uint8Array =>
   digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
 
-/** Most measurements are shorter. If they are not, the column grows. */
-const MEASUREMENT_BYTES = 24
+/** Most facts take less. If they do not, the column grows. */
+const FACTS_BYTES = 24
 
 /** Puts a batch together, row by row. `capacity` is the maximum number of rows. */
 export class PricedBatchBuilder {
@@ -70,9 +82,9 @@ export class PricedBatchBuilder {
   readonly #credits: Float64Array
   readonly #cellOf: Uint32Array
   readonly #dayOf: Uint32Array
-  readonly #measurementEnds: Uint32Array
+  readonly #factsEnds: Uint32Array
   readonly #digests: Uint8Array
-  #measurements: Uint8Array
+  #facts: Uint8Array
   readonly #messageIds: Id[] = []
   readonly #timestamps: (string | undefined)[] = []
   readonly #cells = new Map<Cell, number>()
@@ -81,35 +93,35 @@ export class PricedBatchBuilder {
   #latestDay: CountedDay | undefined
   #latestDayIndex = 0
   #count = 0
-  #measured = 0
+  #factsBytes = 0
 
   constructor(capacity: number) {
-    const bytes = (8 + 8 + 4 + 4 + 4 + DIGEST_BYTES + MEASUREMENT_BYTES) * capacity
+    const bytes = (8 + 8 + 4 + 4 + 4 + DIGEST_BYTES + FACTS_BYTES) * capacity
     const buffer = new ArrayBuffer(bytes)
     this.#at = new Float64Array(buffer, 0, capacity)
     this.#credits = new Float64Array(buffer, 8 * capacity, capacity)
     this.#cellOf = new Uint32Array(buffer, 16 * capacity, capacity)
     this.#dayOf = new Uint32Array(buffer, 20 * capacity, capacity)
-    this.#measurementEnds = new Uint32Array(buffer, 24 * capacity, capacity)
+    this.#factsEnds = new Uint32Array(buffer, 24 * capacity, capacity)
     this.#digests = new Uint8Array(buffer, 28 * capacity, DIGEST_BYTES * capacity)
-    this.#measurements = new Uint8Array(buffer, (28 + DIGEST_BYTES) * capacity)
+    this.#facts = new Uint8Array(buffer, (28 + DIGEST_BYTES) * capacity)
   }
 
   /** Adds a row. The caller keeps no reference to the bytes of `priced`, which are copied. */
-  add({ messageId, at, timestamp, cell, credits: amount, measurement, digest }: Priced, day: CountedDay): void {
+  add({ messageId, at, timestamp, cell, credits: amount, facts, digest }: Priced, day: CountedDay): void {
     const row = this.#count++
     this.#messageIds.push(messageId)
     this.#timestamps.push(isCanonicalTimestamp(timestamp, at) ? undefined : timestamp)
     this.#at[row] = at
-    this.#credits[row] = amount
+    this.#credits[row] = amount ?? Number.NaN
     this.#cellOf[row] = this.#indexOfCell(cell)
     this.#dayOf[row] = this.#indexOfDay(day)
     this.#digests.set(digest, row * DIGEST_BYTES)
-    const end = this.#measured + measurement.length
-    if (end > this.#measurements.length) this.#growTo(end)
-    this.#measurements.set(measurement, this.#measured)
-    this.#measurementEnds[row] = end
-    this.#measured = end
+    const end = this.#factsBytes + facts.length
+    if (end > this.#facts.length) this.#growTo(end)
+    this.#facts.set(facts, this.#factsBytes)
+    this.#factsEnds[row] = end
+    this.#factsBytes = end
   }
 
   build(): PricedBatch {
@@ -123,8 +135,8 @@ export class PricedBatchBuilder {
       cellOf: this.#cellOf,
       days: this.#daysInOrder,
       dayOf: this.#dayOf,
-      measurements: this.#measurements,
-      measurementEnds: this.#measurementEnds,
+      facts: this.#facts,
+      factsEnds: this.#factsEnds,
       digests: this.#digests,
     }
   }
@@ -152,9 +164,9 @@ export class PricedBatchBuilder {
   }
 
   #growTo(bytes: number): void {
-    const grown = new Uint8Array(Math.max(bytes, this.#measurements.length * 2))
-    grown.set(this.#measurements.subarray(0, this.#measured))
-    this.#measurements = grown
+    const grown = new Uint8Array(Math.max(bytes, this.#facts.length * 2))
+    grown.set(this.#facts.subarray(0, this.#factsBytes))
+    this.#facts = grown
   }
 }
 
@@ -164,6 +176,7 @@ export type BatchSum = {
   /** The index of the cell in `cells`. */
   readonly cell: number
   readonly messages: number
+  readonly unpriced: number
   readonly credits: number | bigint
 }
 
@@ -173,6 +186,7 @@ export const sumsOf = (batch: PricedBatch, counts: (row: number) => boolean = ()
   const byKey = new Map<number, number>()
   const rows: number[] = []
   const messages: number[] = []
+  const unpriced: number[] = []
   const sums: (number | bigint)[] = []
   for (let row = 0; row < count; row++) {
     if (!counts(row)) continue
@@ -183,15 +197,19 @@ export const sumsOf = (batch: PricedBatch, counts: (row: number) => boolean = ()
       byKey.set(key, index)
       rows.push(row)
       messages.push(0)
+      unpriced.push(0)
       sums.push(0)
     }
     messages[index] = (messages[index] as number) + 1
-    sums[index] = exactSum(sums[index] as number | bigint, amounts[row] as number)
+    const amount = amounts[row] as number
+    if (Number.isNaN(amount)) unpriced[index] = (unpriced[index] as number) + 1
+    else sums[index] = exactSum(sums[index] as number | bigint, amount)
   }
   return rows.map((row, index) => ({
     day: dayAt(batch, row),
     cell: cellOf[row] as number,
     messages: messages[index] as number,
+    unpriced: unpriced[index] as number,
     credits: sums[index] as number | bigint,
   }))
 }

@@ -3,8 +3,8 @@ import type { Id } from './report.ts'
 import type { RecordedLine } from './usage-record.ts'
 
 /**
- * Lines that are equal by it are in order of time, then of id. Texts are ordered by code point, and lines without one come last
- * in either direction. Descending time also reverses the ids.
+ * Lines that are equal by it are in order of time, then of id. Texts are ordered by code point, and lines without one, like
+ * unpriced lines by credits, come last in either direction. Descending time also reverses the ids.
  */
 export type LineOrder = {
   /** `report` is the name of the report. */
@@ -26,7 +26,7 @@ export const compareLines = ({ by, isDescending }: LineOrder): ((one: PagePositi
     case 'id':
       return (one, other) => direction * compareIds(one.messageId, other.messageId)
     case 'credits':
-      return (one, other) => direction * (one.credits - other.credits) || inTime(one, other)
+      return (one, other) => compareCredits(one.credits, other.credits, direction) || inTime(one, other)
     case 'member':
       return (one, other) => compareTexts(one.cell.member, other.cell.member, direction) || inTime(one, other)
     case 'report':
@@ -36,6 +36,11 @@ export const compareLines = ({ by, isDescending }: LineOrder): ((one: PagePositi
 
 const inTime = (one: PagePosition, other: PagePosition): number =>
   one.at - other.at || compareIds(one.messageId, other.messageId)
+
+const compareCredits = (one: number | undefined, other: number | undefined, direction: number): number => {
+  if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined)
+  return direction * (one - other)
+}
 
 const compareTexts = (one: string | undefined, other: string | undefined, direction: number): number => {
   if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined)

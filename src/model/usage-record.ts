@@ -11,7 +11,10 @@ export type RecordedLine = {
   /** The timestamp of the message, exactly as received. It may be more precise than `at`. */
   readonly timestamp: string
   readonly cell: Cell
-  readonly credits: Credits
+  /** Absent if no rate card in force could price the message: it is kept and counted, and not charged. */
+  readonly credits?: Credits
+  /** Present on an unpriced line: what tells why it is. */
+  readonly facts?: Uint8Array
   /**
    * Present on an adjustment: the instant of the message, whose period was closed when this was charged. An adjustment counts at
    * the start of the open period, and its credits can be negative.
@@ -23,12 +26,15 @@ export type RecordedLine = {
  * A message with its price and without its text: enough to explain what it cost. Made once from a message, then passed on by the
  * listing, the recorder and the ledger.
  */
-export type Priced = RecordedLine & {
-  /** The packed measurement of the text: `#rating/packed-measurement.ts`. */
-  readonly measurement: Uint8Array
+export type Priced = Omit<RecordedLine, 'facts'> & {
+  /** What is known of the message, packed: `#rating/packed-measurement.ts`. */
+  readonly facts: Uint8Array
   /** Keyed digest of the content, `DIGEST_BYTES` long: `#intake/content-digest.ts`. */
   readonly digest: Uint8Array
 }
+
+/** Says why a message is unpriced, by pricing its facts again: the reason is not kept. */
+export type ReasonOf = (unpriced: Pick<Priced, 'at' | 'cell' | 'facts'>) => string
 
 export const DIGEST_BYTES = 16
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { credits } from '#model/credits.ts'
-import type { UsageLine } from '#model/usage-line.ts'
+import type { ChargedLine } from '#model/usage-line.ts'
 import { periodTotals } from './totals.ts'
 
-const line = (timestamp: string, micros: number, reportName?: string): UsageLine => ({
+const line = (timestamp: string, micros: number, reportName?: string): ChargedLine => ({
   messageId: timestamp,
   timestamp,
   credits: credits(micros),

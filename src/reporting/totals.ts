@@ -1,6 +1,6 @@
 /** The totals of a period, by day and by report. */
 import { type Credits, credits } from '#model/credits.ts'
-import type { UsageLine } from '#model/usage-line.ts'
+import type { ChargedLine } from '#model/usage-line.ts'
 
 export type Total = { readonly messages: number; readonly credits: Credits }
 
@@ -12,7 +12,7 @@ export type PeriodTotals = Total & {
 }
 
 /** `timeZone` is an IANA name, such as `Europe/London`. Throws a RangeError if the name is unknown or a sum overflows. */
-export const periodTotals = (lines: readonly UsageLine[], timeZone: string): PeriodTotals => {
+export const periodTotals = (lines: readonly ChargedLine[], timeZone: string): PeriodTotals => {
   const days = new Map<string, Tally>()
   const reports = new Map<string | undefined, Tally>()
   const all = tally()
@@ -47,7 +47,7 @@ const at = <K>(tallies: Map<K, Tally>, key: K): Tally => {
   return found
 }
 
-const add = (sum: Tally, line: UsageLine): void => {
+const add = (sum: Tally, line: ChargedLine): void => {
   sum.messages++
   sum.micros = credits(sum.micros + line.credits)
 }

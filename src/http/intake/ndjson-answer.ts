@@ -54,7 +54,9 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     const { numbers, rejections, bytes } = batch
     share.letGo(bytes)
     bytesUnderWay -= bytes
-    for (const [status, count] of Object.entries(taken.counts)) counts[status as keyof IntakeCounts] += count
+    for (const [status, count] of Object.entries(taken.counts) as [keyof IntakeCounts, number][]) {
+      counts[status] = (counts[status] ?? 0) + count
+    }
     counts.rejected += rejections.size
     let text = ''
     const entries = taken[Symbol.iterator]()
@@ -63,7 +65,8 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
       const result: IntakeResult = rejection
         ? { status: 'rejected', ...rejection }
         : (entries.next().value as IntakeResult)
-      if (isMinimal && (result.status === 'accepted' || result.status === 'duplicate')) continue
+      const isUsual = (result.status === 'accepted' || result.status === 'duplicate') && result.unpriced === undefined
+      if (isMinimal && isUsual) continue
       text += `${toResultText(result, `"line":${line},`)}\n`
     }
     await write(text)

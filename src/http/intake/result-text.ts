@@ -7,7 +7,9 @@ export const toResultText = (result: IntakeResult, extra = ''): string => {
   if (result.status !== 'rejected') {
     const id = typeof result.id === 'number' ? result.id : JSON.stringify(result.id)
     const unknown = result.unknownReport === true ? ',"unknown_report":true' : ''
-    return `{${extra}"id":${id},"status":"${result.status}","credits":${toDecimal(result.credits)}${unknown}}`
+    const credits = result.credits === undefined ? '' : `,"credits":${toDecimal(result.credits)}`
+    const unpriced = result.unpriced === undefined ? '' : `,"unpriced":${JSON.stringify(result.unpriced)}`
+    return `{${extra}"id":${id},"status":"${result.status}"${credits}${unpriced}${unknown}}`
   }
   const { id, field, reason } = result
   const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`

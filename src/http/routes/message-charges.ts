@@ -12,6 +12,7 @@ import { toMeasurementResponse } from '#model/measurement.ts'
 import type { Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { StoredCharge } from '#model/usage-record.ts'
 import { ruleText } from '#rating/rules.ts'
 import { entityTagsOf } from '../entity-tags.ts'
 import { pathParameter } from '../fields.ts'
@@ -21,17 +22,19 @@ import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/respo
 import { MessageIdSchema } from '../schemas/usage.ts'
 import {
   count,
+  dimensions,
   rateCard,
   receivedTimestamp,
-  reportAndMember,
-  toReportAndMember,
+  toDimensions,
+  unpricedReason,
   version,
 } from '../schemas/usage-fields.ts'
 
 export const ChargeSchema = Type.Object(
   {
-    state: Type.Union([Type.Literal('charged'), Type.Literal('superseded')], {
-      description: '`charged`: in effect. `superseded`: replaced by a later charge because the message changed.',
+    state: oneOf(['charged', 'unpriced', 'superseded'], {
+      description:
+        '`charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge because the message changed.',
       examples: ['charged'],
     }),
     revision: count('0 for the first charge of the message, increased by one with each change.'),
@@ -44,8 +47,13 @@ export const ChargeSchema = Type.Object(
       }),
     ),
     timestamp: receivedTimestamp,
-    ...reportAndMember,
-    credits: creditsSchema('Total of the charge, in credits: an exact decimal with at most six decimal places.'),
+    ...dimensions,
+    credits: Type.Optional(
+      creditsSchema(
+        'Total of the charge, in credits: an exact decimal with at most six decimal places. Absent if there is no price.',
+      ),
+    ),
+    unpriced: unpricedReason,
     lines: Type.Array(
       Type.Object({
         rule: Type.String({ description: 'The pricing rule.', examples: ['words'] }),
@@ -179,18 +187,19 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
   message_id: messageId,
-  charges: charges.map(({ stored, charge, measurement }, index) => {
+  charges: charges.map(({ stored, charge, measurement, unpriced }, index) => {
     const period = periodAt(calendar, stored.at)
     const next = charges[index - 1]?.stored
     return {
-      state: stored.supersededBy === undefined ? ('charged' as const) : ('superseded' as const),
+      state: stateOf(stored),
       revision: stored.revision,
       ...(stored.supersededBy === undefined || next === undefined
         ? {}
         : { superseded_by: stored.supersededBy, changed: [...changesBetween(stored, next)] }),
       timestamp: stored.timestamp,
-      ...toReportAndMember(stored.cell),
-      credits: plainNumber(stored.credits),
+      ...toDimensions(stored.cell),
+      ...(stored.credits !== undefined && { credits: plainNumber(stored.credits) }),
+      ...(unpriced !== undefined && { unpriced }),
       lines: charge.lines.map(toChargeLine),
       rate_card: stored.cell.rateCard,
       measurement: toMeasurementResponse(measurement),
@@ -199,6 +208,11 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
     }
   }),
 })
+
+const stateOf = ({ supersededBy, credits }: StoredCharge): 'charged' | 'unpriced' | 'superseded' => {
+  if (supersededBy !== undefined) return 'superseded'
+  return credits === undefined ? 'unpriced' : 'charged'
+}
 
 const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
   rule,

@@ -3,7 +3,6 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox'
 import type { PeriodTotals } from '#answering/queries.ts'
 import { nameOfPeriod } from '#calendar/periods.ts'
-import { plainNumber } from '#model/credits.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { toCursor } from '../cursor.ts'
 import { entityTagsOf } from '../entity-tags.ts'
@@ -20,6 +19,7 @@ import {
   provenance,
   toProvenance,
   toSum,
+  unpricedCount,
   version,
 } from '../schemas/usage-fields.ts'
 
@@ -37,6 +37,7 @@ const periodFields = {
     examples: ['open'],
   }),
   messages: messageCount,
+  unpriced: unpricedCount,
   credits: CreditsSchema,
 }
 
@@ -138,12 +139,11 @@ export const periodRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (app, 
   done()
 }
 
-const toPeriod = ({ start, end, messages, credits, notListed }: PeriodTotals, name: string) => ({
+const toPeriod = ({ start, end, notListed, ...sum }: PeriodTotals, name: string) => ({
   name,
   start: canonicalTimestamp(start),
   end: canonicalTimestamp(end),
   state: 'open' as const,
-  messages,
-  credits: plainNumber(credits),
+  ...toSum(sum),
   ...(notListed && { not_listed: toSum(notListed) }),
 })

@@ -1,8 +1,8 @@
 /** `GET /v1/usage`: usage lines, in pages. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import type { ExplainedLine } from '#answering/queries.ts'
 import { plainNumber } from '#model/credits.ts'
-import type { RecordedLine } from '#model/usage-record.ts'
 import { entityTagsOf } from '../entity-tags.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { ORDER_NAMES, ORDERS, readLineCursor, toLineCursor } from '../line-cursor.ts'
@@ -13,13 +13,16 @@ import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/respo
 import { MessageIdSchema } from '../schemas/usage.ts'
 import {
   cursorQuery,
+  dimensions,
+  filterIn,
+  filterQuery,
   nextCursor,
   provenance,
   rateCard,
   receivedTimestamp,
-  reportAndMember,
+  toDimensions,
   toProvenance,
-  toReportAndMember,
+  unpricedReason,
   version,
 } from '../schemas/usage-fields.ts'
 
@@ -27,11 +30,16 @@ export const DetailedUsageLineSchema = Type.Object(
   {
     message_id: MessageIdSchema,
     timestamp: receivedTimestamp,
-    ...reportAndMember,
-    credits_used: creditsSchema('What the message cost, in credits: an exact decimal with at most six decimal places.'),
+    ...dimensions,
+    credits_used: Type.Optional(
+      creditsSchema(
+        'What the message cost, in credits: an exact decimal with at most six decimal places. Absent if it has no price.',
+      ),
+    ),
+    unpriced: unpricedReason,
     rate_card: rateCard,
   },
-  { $id: 'DetailedUsageLine', description: 'What one message cost, with its report, member and rate card.' },
+  { $id: 'DetailedUsageLine', description: 'What one message cost, with its dimensions.' },
 )
 
 export const UsagePageSchema = Type.Object(
@@ -40,6 +48,13 @@ export const UsagePageSchema = Type.Object(
     usage: Type.Array(ref(DetailedUsageLineSchema), {
       description: 'Usage lines, by time and id unless `order` says otherwise.',
     }),
+    unpriced: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'How many lines of this page have no price. Absent if none.',
+        examples: [1],
+      }),
+    ),
     next_cursor: nextCursor,
     ...provenance,
   },
@@ -50,23 +65,16 @@ const LinesQuery = Type.Object(
   {
     ...organizationQuery,
     ...rangeQuery,
-    user_id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Only lines of this member.', examples: ['ada'] }),
-    ),
-    report_id: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description: 'Only lines that this report priced.',
-        examples: ['5392'],
-      }),
+    ...filterQuery,
+    unpriced: Type.Optional(
+      Type.Literal('true', { description: 'Only messages without a price.', examples: ['true'] }),
     ),
     order: Type.Optional(
       oneOf(ORDER_NAMES, {
         default: 'time',
         description:
           'Order of the lines; a leading `-` reverses it. Equal ones come in order of time, then of id, and lines without a ' +
-          'member or report last. By time, a page takes about a millisecond; any other order looks at every line of the range.',
+          'member, report or price last. By time, a page takes about a millisecond; any other order looks at every line of the range.',
         examples: ['-credits'],
       }),
     ),
@@ -100,7 +108,7 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
       },
     },
     async (request, reply) => {
-      const { limit = 100, cursor, user_id: member, report_id: reportId, order = 'time' } = request.query
+      const { limit = 100, cursor, order = 'time', unpriced } = request.query
       const reading = await readingFor(options, request, request.query)
       const { organization, queries } = reading
       const after = cursor === undefined ? undefined : readLineCursor(order, cursor)
@@ -111,8 +119,8 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
           ...rangeIn(reading, request.query),
           order: ORDERS[order],
           limit,
-          ...(member !== undefined && { member }),
-          ...(reportId !== undefined && { reportId }),
+          ...filterIn(request.query),
+          ...(unpriced !== undefined && { unpriced: true }),
           ...(after !== undefined && { after }),
         },
         { signal: signalOfLeaving(reply.raw), knows },
@@ -120,9 +128,11 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
       reply.header('etag', tagOf(version))
       if (answer === undefined) return reply.code(304).send(undefined)
       const last = answer.lines.at(-1)
+      const without = answer.lines.filter(({ credits }) => credits === undefined).length
       return {
         version,
         usage: answer.lines.map(toLine),
+        ...(without > 0 && { unpriced: without }),
         ...(answer.hasMore && last !== undefined ? { next_cursor: toLineCursor(order, last) } : {}),
         ...toProvenance(answer),
       }
@@ -132,10 +142,11 @@ export const usageLineRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (ap
   done()
 }
 
-const toLine = (line: RecordedLine) => ({
+const toLine = (line: ExplainedLine) => ({
   message_id: line.messageId,
   timestamp: line.timestamp,
-  ...toReportAndMember(line.cell),
-  credits_used: plainNumber(line.credits),
+  ...toDimensions(line.cell),
+  ...(line.credits !== undefined && { credits_used: plainNumber(line.credits) }),
+  ...(line.unpriced !== undefined && { unpriced: line.unpriced }),
   rate_card: line.cell.rateCard,
 })

@@ -5,8 +5,7 @@ import type { Bucket } from '#answering/queries.ts'
 import type { BucketWidth } from '#calendar/buckets.ts'
 import { entryAt } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
-import type { Dimension } from '#model/cell.ts'
-import { plainNumber } from '#model/credits.ts'
+import { DIMENSIONS, type Dimension } from '#model/cell.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
@@ -27,13 +26,15 @@ import {
 } from '../schemas/common.ts'
 import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import {
+  filterIn,
+  filterQuery,
+  groupDimensions,
   messageCount,
   provenance,
-  reportId,
-  reportName,
+  toDimensions,
   toProvenance,
-  toReportAndMember,
-  userId,
+  toSum,
+  unpricedCount,
   version,
 } from '../schemas/usage-fields.ts'
 
@@ -42,14 +43,14 @@ export const BucketSchema = Type.Object(
     start: TimestampSchema('Start of the bucket, inclusive.'),
     end: TimestampSchema('End of the bucket, exclusive.', '2024-05-02T00:00:00.000Z'),
     messages: messageCount,
+    unpriced: unpricedCount,
     credits: CreditsSchema,
     groups: Type.Optional(
       Type.Array(
         Type.Object({
-          report_id: reportId('Id of the report. Absent if not grouped by report, or if the text was priced.'),
-          report_name: reportName('Name of the report.'),
-          user_id: userId('The member. Absent if not grouped by member, or if unknown.'),
+          ...groupDimensions,
           messages: messageCount,
+          unpriced: unpricedCount,
           credits: CreditsSchema,
         }),
         { description: 'Only with `group_by`: the groups that have usage. They add up to the bucket.' },
@@ -80,6 +81,7 @@ const TotalsQuery = Type.Object(
   {
     ...organizationQuery,
     ...rangeQuery,
+    ...filterQuery,
     bucket: Type.Optional(
       oneOf(WIDTHS, {
         description: 'Width of a bucket; `day` by default. `none` returns a single bucket.',
@@ -89,8 +91,8 @@ const TotalsQuery = Type.Object(
     group_by: Type.Optional(
       Type.String({
         pattern: GROUP_BY_PATTERN,
-        description: 'Splits each bucket by `report`, by `member`, or by both, separated by a comma.',
-        examples: ['report'],
+        description: `Splits each bucket by one or more of \`${DIMENSIONS.join('`, `')}\`, separated by commas.`,
+        examples: ['report,member'],
       }),
     ),
     time_zone: Type.Optional(
@@ -159,6 +161,7 @@ export const usageTotalsRoutes: FastifyPluginCallbackTypebox<ReadingOptions> = (
           width,
           timeZone,
           group,
+          ...filterIn(request.query),
           limit,
         },
         { signal: signalOfLeaving(reply.raw), knows },
@@ -189,18 +192,16 @@ const startIn = (page: string, { from, to }: { readonly from: EpochMs; readonly 
   return at
 }
 
-const toBucket = ({ from, to, messages, credits, groups }: Bucket, group: readonly Dimension[]) => ({
+const toBucket = ({ from, to, groups, ...sum }: Bucket, group: readonly Dimension[]) => ({
   start: canonicalTimestamp(from),
   end: canonicalTimestamp(to),
-  messages,
-  credits: plainNumber(credits),
+  ...toSum(sum),
   ...(group.length === 0
     ? {}
     : {
         groups: groups.map((each) => ({
-          ...toReportAndMember(each),
-          messages: each.messages,
-          credits: plainNumber(each.credits),
+          ...toDimensions(each),
+          ...toSum(each),
         })),
       }),
 })

@@ -35,7 +35,7 @@ export const usageRoute: FastifyPluginCallbackTypebox<UsageRouteOptions> = (app,
         tags: ['Usage'],
         summary: 'Get the usage of a billing period',
         description:
-          'Returns one line per message of a billing period or range (the current period by default) in a single response. If ' +
+          'Returns one line per charged message of a billing period or range (the current period by default) in a single response. If ' +
           '`UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in ' +
           'its order. Everything else comes from the ledger, ordered by time and id.\n\n' +
           'The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the ' +
@@ -102,6 +102,13 @@ const usageHeaders = {
     type: 'string',
     description: 'Present only if the usage is the bundled sample period.',
     examples: ['bundled-sample'],
+  },
+  'Usage-Unpriced': {
+    type: 'integer',
+    description:
+      'Number of messages that have no line because no rate card could price them. Present only if there are any. ' +
+      '`GET /v1/usage?unpriced=true` lists them.',
+    examples: [2],
   },
   'Usage-Not-Listed': {
     type: 'string',

@@ -1,5 +1,6 @@
 /** Schemas that many routes share. */
 import Type, { type Static, type TSchema, type TSchemaOptions } from 'typebox'
+import { DIMENSIONS } from '#model/cell.ts'
 import type { PlainNumber } from '#model/credits.ts'
 
 /** A reference to a schema in `shared-schemas.ts`. Unlike `Type.Ref`, it keeps the type of what it refers to. */
@@ -15,7 +16,10 @@ export const oneOf = <Name extends string>(names: readonly Name[], options?: TSc
 }
 
 export const SLUG_PATTERN = '^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$'
-export const GROUP_BY_PATTERN = '^(?:report|member|report,member|member,report)$'
+const DIMENSION = `(?:${DIMENSIONS.join('|')})`
+
+/** Any of them, none twice. */
+export const GROUP_BY_PATTERN = `^(?!(?:.*,)?(\\w+),(?:.*,)?\\1(?:,|$))${DIMENSION}(?:,${DIMENSION})*$`
 
 const slug = { minLength: 1, maxLength: 63, pattern: SLUG_PATTERN }
 

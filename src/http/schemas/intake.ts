@@ -1,9 +1,10 @@
 /** What clients report, and the results that they get back. */
 import Type from 'typebox'
 import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
-import { creditsSchema, ref } from './common.ts'
+import { creditsSchema, oneOf, ref } from './common.ts'
 import { ProblemSchema } from './problem.ts'
 import { MessageIdSchema } from './usage.ts'
+import { unpricedReason } from './usage-fields.ts'
 
 /** `null` means absent, in every optional field of a message. */
 const broughtProperties = Object.fromEntries(
@@ -118,18 +119,18 @@ export const CloudEventSchema = Type.Object(
 export const MessageResultSchema = Type.Object(
   {
     id: Type.Optional(MessageIdSchema),
-    status: Type.Union(
-      [Type.Literal('accepted'), Type.Literal('duplicate'), Type.Literal('conflict'), Type.Literal('rejected')],
-      {
-        description:
-          '`accepted`: charged now. `duplicate`: already charged with the same content, no effect. `conflict`: already charged ' +
-          'with different content, no effect. `rejected`: invalid, see `field` and `reason`.',
-        examples: ['accepted'],
-      },
-    ),
+    status: oneOf(['accepted', 'unpriced', 'duplicate', 'conflict', 'rejected'], {
+      description:
+        '`accepted`: charged now. `unpriced`: kept, but no rate card could price it. `duplicate`: already kept with the same ' +
+        'content, no effect. `conflict`: already kept with different content, no effect. `rejected`: invalid, see `field` and `reason`.',
+      examples: ['accepted'],
+    }),
     credits: Type.Optional(
-      creditsSchema('What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected.'),
+      creditsSchema(
+        'What the message costs, in credits; for a conflict, the charge that stays. Absent if rejected or without a price.',
+      ),
     ),
+    unpriced: unpricedReason,
     unknown_report: Type.Optional(
       Type.Literal(true, {
         description: 'The catalogue does not have the requested report, so the text was priced.',
@@ -154,6 +155,7 @@ const count = (description: string) => Type.Integer({ minimum: 0, description, e
 export const ReportedMessagesSchema = Type.Object(
   {
     accepted: count('Messages that were charged.'),
+    unpriced: Type.Optional(count('Messages that no rate card could price. Absent if none.')),
     duplicate: count('Messages that had already been charged, with the same content.'),
     conflict: count('Messages that had already been charged, with different content.'),
     rejected: count('Messages that are invalid.'),
@@ -180,6 +182,7 @@ export const StreamEndSchema = Type.Object(
       examples: [true],
     }),
     accepted: count('Messages that were charged.'),
+    unpriced: Type.Optional(count('Messages that no rate card could price. Absent if none.')),
     duplicate: count('Messages that had already been charged, with the same content.'),
     conflict: count('Messages that had already been charged, with different content.'),
     rejected: count('Lines that are invalid.'),

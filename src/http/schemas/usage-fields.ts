@@ -2,27 +2,82 @@
 import Type from 'typebox'
 import type { Provenance } from '#answering/queries.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { GroupTotal } from '#ledger/ledger.ts'
+import { type Cell, type CellFilter, DIMENSIONS, type Dimension, FIELD_OF, type Grouped } from '#model/cell.ts'
 import { plainNumber } from '#model/credits.ts'
+import { OUTCOMES } from '#model/facts.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import { CreditsSchema, TimestampSchema } from './common.ts'
+import { CreditsSchema, oneOf, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] })
 
 export const messageCount = count('Number of messages.')
 
+export const unpricedCount = Type.Optional(
+  Type.Integer({ minimum: 1, description: 'How many of the messages have no price. Absent if none.', examples: [1] }),
+)
+
+/** In place of the credits. */
+export const unpricedReason = Type.Optional(
+  Type.String({ description: 'Why the message has no price. Present only if it has none.', examples: ['no price'] }),
+)
+
 export const reportId = (description: string) =>
   Type.Optional(Type.Union([...MessageIdSchema.anyOf], { description, examples: [5392] }))
 export const reportName = (description: string) =>
   Type.Optional(Type.String({ description, examples: ['Tenant Obligations Report'] }))
-export const userId = (description: string) => Type.Optional(Type.String({ description, examples: ['ada'] }))
+const text = (description: string, example: string) => Type.Optional(Type.String({ description, examples: [example] }))
+
+/** The name of each dimension on the wire. */
+const NAME_OF = {
+  report: 'report_id',
+  member: 'user_id',
+  team: 'team_id',
+  model: 'model',
+  feature: 'feature',
+  outcome: 'outcome',
+  rate_card: 'rate_card',
+} as const satisfies Readonly<Record<Dimension, string>>
+
+/** All but the rate card. `orElse` completes when one is absent. */
+const dimensionsWith = (orElse: string) => ({
+  report_id: reportId(`Id of the report that set the price. Absent if none did${orElse}.`),
+  report_name: reportName('Name of that report at the time of the charge.'),
+  user_id: text(`The member who sent the message. Absent if unknown${orElse}.`, 'ada'),
+  team_id: text(`The part of the organization for which it was sent. Absent if unknown${orElse}.`, 'legal'),
+  model: text(`The model, as reported. Absent if none was${orElse}.`, 'gpt-5.4'),
+  feature: text(`The attribute \`feature\` of the message. Absent if it has none${orElse}.`, 'chat'),
+  outcome: Type.Optional(
+    oneOf(UNSUCCESSFUL, {
+      description: `How the message ended. Absent if it succeeded${orElse}.`,
+      examples: ['failed'],
+    }),
+  ),
+})
+
+const UNSUCCESSFUL = OUTCOMES.filter((outcome) => outcome !== 'succeeded')
 
 /** Of a message. */
-export const reportAndMember = {
-  report_id: reportId('Id of the report that priced the message. Absent if the text was priced.'),
-  report_name: reportName('Name of that report at the time of the charge.'),
-  user_id: userId('The member who sent the message. Absent if unknown.'),
+export const dimensions = dimensionsWith('')
+
+/** Of a group of messages. */
+export const groupDimensions = {
+  ...dimensionsWith(', or if not grouped by it'),
+  rate_card: text('Version of the rate card. Absent if not grouped by it.', 'standard-2024'),
+}
+
+const only = (description: string, example: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 200, description, examples: [example] }))
+
+/** Which messages are meant. */
+export const filterQuery = {
+  user_id: only('Only messages of this member.', 'ada'),
+  report_id: only('Only messages that this report priced.', '5392'),
+  team_id: only('Only messages of this part of the organization.', 'legal'),
+  model: only('Only messages that report this model.', 'gpt-5.4'),
+  feature: only('Only messages with this attribute `feature`.', 'chat'),
+  outcome: Type.Optional(oneOf(OUTCOMES, { description: 'Only messages that ended so.', examples: ['failed'] })),
+  rate_card: only('Only messages that were priced by this version of a rate card.', 'standard-2024'),
 }
 
 export const rateCard = Type.String({ description: 'Version of the rate card.', examples: ['standard-2024'] })
@@ -43,7 +98,9 @@ export const nextCursor = Type.Optional(
 )
 
 const sumOf = (description: string) =>
-  Type.Optional(Type.Object({ messages: messageCount, credits: CreditsSchema }, { description }))
+  Type.Optional(
+    Type.Object({ messages: messageCount, unpriced: unpricedCount, credits: CreditsSchema }, { description }),
+  )
 
 export const notListed = sumOf(
   'Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present ' +
@@ -79,15 +136,29 @@ export const cursorQuery = {
   ),
 }
 
-export const toReportAndMember = ({
-  reportId,
-  reportName,
-  member,
-}: Pick<GroupTotal, 'reportId' | 'reportName' | 'member'>) => ({
-  ...(reportId === undefined ? {} : { report_id: reportId }),
-  ...(reportName === undefined ? {} : { report_name: reportName }),
-  ...(member === undefined ? {} : { user_id: member }),
+type Names = typeof NAME_OF
+type Dimensions = { -readonly [D in Dimension as Names[D]]?: Exclude<Cell[(typeof FIELD_OF)[D]], undefined> }
+
+/** Those that a cell or a group has. */
+export const toDimensions = (cell: Grouped): Dimensions & { report_name?: string } => ({
+  ...Object.fromEntries(
+    DIMENSIONS.flatMap((dimension) => {
+      const value = cell[FIELD_OF[dimension]]
+      return value === undefined ? [] : [[NAME_OF[dimension], value]]
+    }),
+  ),
+  ...(cell.reportName !== undefined && { report_name: cell.reportName }),
 })
+
+type Filter = Readonly<Partial<Record<Names[Dimension], string>>>
+
+export const filterIn = (query: Filter): CellFilter =>
+  Object.fromEntries(
+    DIMENSIONS.flatMap((dimension) => {
+      const value = query[NAME_OF[dimension]]
+      return value === undefined ? [] : [[FIELD_OF[dimension], value]]
+    }),
+  )
 
 /** Where the data comes from, with an upstream: its listing, or the ledger and what that has beyond the listing. */
 export const toProvenance = ({ listing, notListed, notRecorded }: Provenance) => ({
@@ -96,4 +167,8 @@ export const toProvenance = ({ listing, notListed, notRecorded }: Provenance) =>
   ...(notRecorded && { not_recorded: toSum(notRecorded) }),
 })
 
-export const toSum = ({ messages, credits }: UsageSum) => ({ messages, credits: plainNumber(credits) })
+export const toSum = ({ messages, unpriced, credits }: UsageSum) => ({
+  messages,
+  ...(unpriced > 0 && { unpriced }),
+  credits: plainNumber(credits),
+})

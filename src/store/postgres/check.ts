@@ -40,7 +40,7 @@ const instant = (column: string): string =>
   `to_char(to_timestamp(${column} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
 const sumsText = (of: string): string =>
-  `coalesce(${of}.messages, 0) || ' messages and ' || coalesce(${of}.credits, 0) || ' micro-credits'`
+  `coalesce(${of}.messages, 0) || ' messages' || coalesce(', ' || nullif(${of}.unpriced, 0) || ' of them unpriced,', '') || ' and ' || coalesce(${of}.credits, 0) || ' micro-credits'`
 
 /** Compares stored totals with what they should be, both with the columns `keys`, `messages` and `credits`. */
 const differences = (keys: string, of: string, kept: string, counted: string, addUp: string): string => `
@@ -48,28 +48,34 @@ const differences = (keys: string, of: string, kept: string, counted: string, ad
     || ${sumsText('counted')} AS finding
   FROM (${kept}) AS kept FULL JOIN (${counted}) AS counted USING (${keys})
     ${keys.includes('cell_id') ? 'LEFT JOIN cell USING (organization_id, cell_id)' : ''}
-  WHERE (coalesce(kept.messages, 0), coalesce(kept.credits, 0))
-    IS DISTINCT FROM (coalesce(counted.messages, 0), coalesce(counted.credits, 0))
+  WHERE (coalesce(kept.messages, 0), coalesce(kept.unpriced, 0), coalesce(kept.credits, 0))
+    IS DISTINCT FROM (coalesce(counted.messages, 0), coalesce(counted.unpriced, 0), coalesce(counted.credits, 0))
   ORDER BY ${keys} LIMIT 100`
 
-const CELL = `', report ' || coalesce(nullif(report_id, ''), 'none') || ', member ' || coalesce(nullif(member, ''), 'none')`
+const OLD_CELL = `', report ' || coalesce(nullif(report_id, ''), 'none') || ', member ' || coalesce(nullif(member, ''), 'none')`
+
+const CELL = [
+  OLD_CELL,
+  ...['team', 'model', 'feature', 'outcome'].map((column) => `coalesce(', ${column} ' || nullif(${column}, ''), '')`),
+].join(' || ')
 
 const ofRecords = (keys: string, records = 'record'): string => `
-  SELECT ${keys}, count(*) AS messages, sum(credits_micros) AS credits FROM ${records} WHERE superseded_by IS NULL
+  SELECT ${keys}, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
+    coalesce(sum(credits_micros), 0) AS credits FROM ${records} WHERE superseded_by IS NULL
   GROUP BY ${keys}`
 
 const OLD_DAYS = differences(
   'organization_id, day_start',
   `'day starting ' || ${instant('day_start')}`,
-  'SELECT organization_id, day_start, messages, credits_micros AS credits FROM daily_total',
+  'SELECT organization_id, day_start, messages, 0 AS unpriced, credits_micros AS credits FROM daily_total',
   ofRecords('organization_id, day_start', 'usage_record'),
   'the records add up to',
 )
 
 const OLD_GROUPS = differences(
   'organization_id, day_start, report_id, member',
-  `'day starting ' || ${instant('day_start')} || ${CELL}`,
-  'SELECT organization_id, day_start, report_id, member, messages, credits_micros AS credits FROM daily_group_total',
+  `'day starting ' || ${instant('day_start')} || ${OLD_CELL}`,
+  'SELECT organization_id, day_start, report_id, member, messages, 0 AS unpriced, credits_micros AS credits FROM daily_group_total',
   ofRecords(
     'organization_id, day_start, report_id, member',
     `(SELECT organization_id, day_start, coalesce(report_id, '') AS report_id, coalesce(member, '') AS member, credits_micros,
@@ -81,7 +87,7 @@ const OLD_GROUPS = differences(
 const DAYS = differences(
   'organization_id, day_start',
   `'day starting ' || ${instant('day_start')}`,
-  'SELECT organization_id, day_start, messages, credits_micros AS credits FROM day',
+  'SELECT organization_id, day_start, messages, unpriced, credits_micros AS credits FROM day',
   ofRecords('organization_id, day_start'),
   'the records add up to',
 )
@@ -89,7 +95,7 @@ const DAYS = differences(
 const DAY_CELLS = differences(
   'organization_id, day_start, cell_id',
   `'day starting ' || ${instant('day_start')} || ${CELL}`,
-  'SELECT organization_id, day_start, cell_id, messages, credits_micros AS credits FROM day_cell',
+  'SELECT organization_id, day_start, cell_id, messages, unpriced, credits_micros AS credits FROM day_cell',
   ofRecords('organization_id, day_start, cell_id'),
   'the records add up to',
 )
@@ -97,8 +103,9 @@ const DAY_CELLS = differences(
 const PERIOD_CELLS = differences(
   'organization_id, period_start, cell_id',
   `'period starting ' || ${instant('period_start')} || ${CELL}`,
-  'SELECT organization_id, period_start, cell_id, messages, credits_micros AS credits FROM period_cell',
-  `SELECT organization_id, period_start, cell_id, sum(day_cell.messages) AS messages, sum(day_cell.credits_micros) AS credits
+  'SELECT organization_id, period_start, cell_id, messages, unpriced, credits_micros AS credits FROM period_cell',
+  `SELECT organization_id, period_start, cell_id, sum(day_cell.messages) AS messages, sum(day_cell.unpriced) AS unpriced,
+     sum(day_cell.credits_micros) AS credits
    FROM day_cell JOIN day USING (organization_id, day_start) GROUP BY 1, 2, 3`,
   'its days add up to',
 )

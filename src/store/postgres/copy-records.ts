@@ -9,12 +9,14 @@ import type { MigrationObserver } from '#ledger/notices.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { findOrganization } from '../shared/catalogue.ts'
-import { cellValues, toCell } from '../shared/rows.ts'
+import { toCell } from '../shared/rows.ts'
 import { runStepsAsync } from '../shared/steps.ts'
 import { bigints, texts } from './binary-arrays.ts'
 import { Cells } from './cells.ts'
 
 const PIECE_ROWS = 20_000
+/** The dimensions of version 1. */
+const OLD_COLUMNS = ['report_id', 'report_name', 'member', 'rate_card']
 const PROGRESS = 'records_copied'
 
 /** What has been copied: everything of earlier organizations, and of this one everything up to a key. */
@@ -88,13 +90,11 @@ const copyPiece = async (
      FROM usage_record_v1 JOIN rate_card_v1 USING (rate_card_id) WHERE ${within}`,
     range,
   )
-  const found = rows.map(toCell)
-  const ids = await cells.learn(client, organizationId, found)
-  const columns = found.map(cellValues)
+  const ids = await cells.learn(client, organizationId, rows.map(toCell))
   const parameter = (index: number): string => `$${range.length + 1 + index}`
   const { rowCount } = await client.query(
     `INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-       recorded_at, superseded_by, timestamp, measurement, digest)
+       recorded_at, superseded_by, timestamp, facts, digest)
      SELECT organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
        recorded_at, superseded_by, timestamp, measurement, digest
      FROM usage_record_v1 JOIN rate_card_v1 USING (rate_card_id)
@@ -103,7 +103,7 @@ const copyPiece = async (
        ON coalesce(report_id, '') = of_report AND coalesce(report_name, '') = named AND coalesce(member, '') = of_member
          AND version = card
      WHERE ${within}`,
-    [...range, bigints(ids), ...([0, 1, 2, 3] as const).map((column) => texts(columns.map((each) => each[column])))],
+    [...range, bigints(ids), ...OLD_COLUMNS.map((column) => texts(rows.map((row) => row[column])))],
   )
   const now = copied + (rowCount ?? 0)
   if (until !== undefined) {
@@ -141,8 +141,8 @@ const keyAfter = async (client: ClientBase, organizationId: string, after: Key):
 
 const addUp = async (client: ClientBase, organizationId: string): Promise<void> => {
   await client.query(
-    `INSERT INTO day_cell (organization_id, day_start, cell_id, messages, credits_micros)
-     SELECT organization_id, day_start, cell_id, count(*), sum(credits_micros)
+    `INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
+     SELECT organization_id, day_start, cell_id, count(*), 0, sum(credits_micros)
      FROM record WHERE organization_id = $1 AND superseded_by IS NULL GROUP BY organization_id, day_start, cell_id`,
     [organizationId],
   )
@@ -157,8 +157,8 @@ const addUp = async (client: ClientBase, organizationId: string): Promise<void> 
   ])
   const starts = rows.map((row): EpochMs => Number(row.day_start))
   await client.query(
-    `INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-     SELECT $1, daily_total_v1.day_start, of_day.period_start, coalesce(sums.messages, 0), coalesce(sums.credits_micros, 0), version
+    `INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
+     SELECT $1, daily_total_v1.day_start, of_day.period_start, coalesce(sums.messages, 0), 0, coalesce(sums.credits_micros, 0), version
      FROM daily_total_v1 JOIN unnest($2::bigint[], $3::bigint[]) AS of_day (day_start, period_start) USING (day_start)
        LEFT JOIN (
          SELECT day_start, sum(messages)::bigint AS messages, sum(credits_micros)::bigint AS credits_micros
@@ -167,8 +167,8 @@ const addUp = async (client: ClientBase, organizationId: string): Promise<void> 
     [organizationId, bigints(starts), bigints(starts.map((start) => periodAt(organization.calendar, start).start))],
   )
   await client.query(
-    `INSERT INTO period_cell (organization_id, period_start, cell_id, messages, credits_micros)
-     SELECT organization_id, period_start, cell_id, sum(day_cell.messages), sum(day_cell.credits_micros)
+    `INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
+     SELECT organization_id, period_start, cell_id, sum(day_cell.messages), 0, sum(day_cell.credits_micros)
      FROM day JOIN day_cell USING (organization_id, day_start) WHERE organization_id = $1
      GROUP BY organization_id, period_start, cell_id`,
     [organizationId],

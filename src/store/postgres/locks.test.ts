@@ -87,7 +87,7 @@ test('an append that PostgreSQL aborts because of a deadlock with another progra
   while ((await client.query(waiting)).rowCount === 0);
   await client.query(`
     INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-      recorded_at, measurement, digest)
+      recorded_at, facts, digest)
     VALUES ('default', 5, '', 0, 0, 0, 1, 1, 0, '', '')`)
   await client.query('ROLLBACK')
   assert.equal(await appended, undefined)

@@ -204,7 +204,7 @@ const HELD = `
 
 const toHeld = (row: Row): Held => ({
   revision: row['revision'] as number,
-  credits: wholeNumber(row['credits_micros']),
+  credits: row['credits_micros'] === null ? undefined : wholeNumber(row['credits_micros']),
   dayStart: wholeNumber(row['day_start']),
   timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(wholeNumber(row['own_at_ms'] ?? row['at_ms'])),
   cell: toCell(row),

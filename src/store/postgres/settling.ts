@@ -1,7 +1,7 @@
 /** What an append writes, and what becomes of each message. Pure. */
 import { type Counted, settle } from '#deciding/appending.ts'
 import type { AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
-import { cellAt, creditsAt, dayAt, digestAt, measurementAt, type PricedBatch } from '#ledger/priced-batch.ts'
+import { cellAt, creditsAt, dayAt, digestAt, factsAt, type PricedBatch } from '#ledger/priced-batch.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
@@ -42,7 +42,7 @@ export const firstCharges = (
     revision: 0,
     at: place.priced.at[place.row] as EpochMs,
     day: dayAt(place.priced, place.row),
-    credits: place.priced.credits[place.row] as number,
+    credits: creditsAt(place.priced, place.row),
     supersededBy: undefined,
     ownAt: undefined,
   }))
@@ -64,7 +64,7 @@ export const settleAll = (
     const reported = reportedAt(place)
     const settled = settle(counted, reported, { onChange: group.onChange, closedUntil })
     if (!('charged' in settled)) return settled
-    const { status, credits, revision, supersedes, charged, isAdjustment } = settled
+    const { revision, supersedes, charged, isAdjustment, ...outcome } = settled
     const at = priced.at[row] as EpochMs
     const record: Draft = {
       ...asReported(place),
@@ -85,7 +85,7 @@ export const settleAll = (
       ...kept,
       { ...reported, revision, credits: charged, dayStart: record.day.start, cellId, record },
     ])
-    return { status, credits }
+    return outcome
   })
   return { records, superseded, outcomes: byBatch(group, outcomes) }
 }
@@ -110,7 +110,7 @@ const asReported = (place: Place) => ({
   cellId: place.cellId,
   recordedAt: place.recordedAt,
   timestamp: place.priced.timestamps[place.row],
-  measurement: measurementAt(place.priced, place.row),
+  facts: factsAt(place.priced, place.row),
   digest: digestAt(place.priced, place.row),
 })
 

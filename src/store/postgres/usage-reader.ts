@@ -1,10 +1,25 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
-import type { GroupedRange, LedgerView, PageQuery, PricedOtherwise, RangeTotalsQuery } from '#ledger/ledger.ts'
-import { type Cell, isFilter } from '#model/cell.ts'
+import type {
+  GroupedCells,
+  GroupedRange,
+  LedgerView,
+  PageQuery,
+  PricedOtherwise,
+  RangeTotalsQuery,
+} from '#ledger/ledger.ts'
+import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
-import { groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge, wholeNumber } from '../shared/rows.ts'
+import {
+  columnOf,
+  groupColumns,
+  type NamedTotal,
+  toLine,
+  toNamedTotal,
+  toStoredCharge,
+  wholeNumber,
+} from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { mergeDays, mergeRanges, mergeTotals } from '../shared/totals.ts'
 import type { Cells } from './cells.ts'
@@ -12,6 +27,7 @@ import { readStatement } from './connection.ts'
 import { messageIdOf, numberAndName } from './rows.ts'
 
 const LINE = 'message_number, message_name, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros'
+const FACTS_IF_UNPRICED = 'CASE WHEN credits_micros IS NULL THEN facts END AS facts'
 
 export const createView = (
   client: PoolClient,
@@ -35,20 +51,18 @@ export const createView = (
   const cellsOf = (rows: readonly Row[]): Promise<(row: Row) => Cell> => cells.cellsOf(organizationId, rows, query)
 
   return {
-    page: async ({ from, to, order = TIME_ORDER, after, limit, ...filter }: PageQuery) => {
+    page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, ...filter }: PageQuery) => {
       const { needsCell, sorted, isAfter, position } = orderOf(order)
-      const { member, reportId } = filter
-      const isFiltered = isFilter(filter)
+      const meant = conditionsOf(filter, 5)
       const rows = await query(
-        `SELECT ${LINE} FROM record ${needsCell || isFiltered ? 'JOIN cell USING (organization_id, cell_id)' : ''}
-         WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3
-           ${isFiltered ? 'AND ($5::text IS NULL OR member = $5) AND ($6::text IS NULL OR report_id = $6)' : ''}
-           ${after === undefined ? '' : `AND ${isAfter(isFiltered ? 7 : 5)}`}
+        `SELECT ${LINE}, ${FACTS_IF_UNPRICED} FROM record ${needsCell || meant.sql !== '' ? 'JOIN cell USING (organization_id, cell_id)' : ''}
+         WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3 ${unpriced ? 'AND credits_micros IS NULL' : ''}
+           ${meant.sql} ${after === undefined ? '' : `AND ${isAfter(5 + meant.values.length)}`}
          ORDER BY ${sorted} LIMIT $4`,
         from,
         to,
         limit,
-        ...(isFiltered ? [member ?? null, reportId === undefined ? null : String(reportId)] : []),
+        ...meant.values,
         ...(after === undefined ? [] : position(after)),
       )
       const cellOf = await cellsOf(rows)
@@ -57,7 +71,7 @@ export const createView = (
 
     charges: async (messageId) => {
       const rows = await query(
-        `SELECT ${LINE}, measurement, digest, revision, recorded_at, superseded_by FROM record
+        `SELECT ${LINE}, facts, digest, revision, recorded_at, superseded_by FROM record
          WHERE organization_id = $1 AND message_number = $2 AND message_name = $3 ORDER BY revision DESC`,
         ...numberAndName(messageId),
       )
@@ -65,24 +79,28 @@ export const createView = (
       return rows.map((row) => toStoredCharge(row, cellOf(row), messageIdOf))
     },
 
-    dayTotals: async ({ from, to, group }: GroupedRange) => {
+    dayTotals: async ({ from, to, ...which }: GroupedRange) => {
+      const { group } = which
+      const meant = conditionsOf(which, 4)
       const rows = await query(
-        group.length === 0
-          ? `SELECT day_start, messages, credits_micros FROM day
+        isOfAll(which)
+          ? `SELECT day_start, messages, unpriced, credits_micros FROM day
              WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 AND messages > 0`
           : `SELECT ${['day_start', ...groupColumns(group)].join(', ')}, ${SUMS}
              FROM day_cell JOIN cell USING (organization_id, cell_id)
-             WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3
+             WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 ${meant.sql}
              GROUP BY ${['day_start', ...groupColumns(group)].join(', ')} HAVING sum(messages) > 0`,
         from,
         to,
+        ...meant.values,
       )
       const days = rows.map((row) => ({ dayStart: wholeNumber(row['day_start']), ...toNamedTotal(row) }))
       return mergeDays(days, group)
     },
 
-    totals: async ({ from, to, group }: GroupedRange) => {
-      if (group.length === 0) {
+    totals: async ({ from, to, ...which }: GroupedRange) => {
+      const { group } = which
+      if (isOfAll(which)) {
         const rows = await query(
           `SELECT ${SUMS} FROM day WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 HAVING sum(messages) > 0`,
           from,
@@ -100,6 +118,7 @@ export const createView = (
       )
       const [whole, others] = [periods.filter((row) => row['is_whole']), periods.filter((row) => !row['is_whole'])]
       const daysOf = (rows: readonly Row[]): readonly unknown[] => rows.flatMap((row) => row['days'] ?? [])
+      const meant = conditionsOf(which, 4)
       const partsOf = async (
         of: 'period' | 'day',
         starts: readonly unknown[],
@@ -112,10 +131,11 @@ export const createView = (
                 `SELECT ${[...groupColumns(group), `${of}_start`].join(', ')}, ${of}_start AS latest, ${SUMS}
                  FROM ${of}_cell JOIN cell USING (organization_id, cell_id)
                  WHERE organization_id = $1 AND ${of}_start = ANY($2::bigint[])
-                   AND ($3::text[] IS NULL OR report_id = ANY($3))
+                   AND ($3::text[] IS NULL OR report_id = ANY($3)) ${meant.sql}
                  GROUP BY ${[...groupColumns(group), `${of}_start`].join(', ')} HAVING sum(messages) > 0`,
                 starts,
                 reportIds,
+                ...meant.values,
               )
             ).map(toNamedTotal)
       const ofPeriods = await partsOf(
@@ -134,9 +154,12 @@ export const createView = (
       )
     },
 
-    rangeTotals: async ({ ranges, group }: RangeTotalsQuery) => {
+    rangeTotals: async ({ ranges, ...which }: RangeTotalsQuery) => {
+      const { group } = which
+      const meant = conditionsOf(which, 4)
       const sums = `
-        SELECT ranges.number AS range, record.cell_id, count(*) AS messages, sum(record.credits_micros) AS credits_micros,
+        SELECT ranges.number AS range, record.cell_id, count(*) AS messages,
+          count(*) - count(record.credits_micros) AS unpriced, coalesce(sum(record.credits_micros), 0) AS credits_micros,
           max(record.day_start) AS latest
         FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS ranges (range_from, range_to, number)
         JOIN record ON record.organization_id = $1 AND record.superseded_by IS NULL
@@ -145,9 +168,11 @@ export const createView = (
       const columns = ['range', ...groupColumns(group)].join(', ')
       const rows = await query(
         `SELECT ${columns}, ${SUMS}, max(latest) AS latest
-         FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id GROUP BY ${columns}`,
+         FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id ${meant.sql}
+         GROUP BY ${columns}`,
         ranges.map(({ from }) => from),
         ranges.map(({ to }) => to),
+        ...meant.values,
       )
       const parts = rows.map((row) => ({ range: wholeNumber(row['range']) - 1, ...toNamedTotal(row) }))
       return mergeRanges(parts, group)
@@ -200,7 +225,23 @@ export const createView = (
   }
 }
 
-const SUMS = 'sum(messages)::bigint AS messages, sum(credits_micros)::bigint AS credits_micros'
+const SUMS =
+  'sum(messages)::bigint AS messages, sum(unpriced)::bigint AS unpriced, sum(credits_micros)::bigint AS credits_micros'
+
+/** Whether the totals are those of days. */
+const isOfAll = (query: GroupedCells): boolean => query.group.length === 0 && !isFilter(query)
+
+/** The condition that a joined cell is meant. Its values start at a number. */
+const conditionsOf = (
+  filter: CellFilter,
+  first: number,
+): { readonly sql: string; readonly values: readonly string[] } => {
+  const texts = filterTexts(filter)
+  return {
+    sql: texts.map(([dimension], index) => `AND cell.${columnOf(dimension)} = $${first + index}`).join(' '),
+    values: texts.map(([, text]) => text),
+  }
+}
 
 /** The reports that have several names in the same period. */
 const renamedIn = (totals: readonly NamedTotal[]): ReadonlySet<string> => {
@@ -220,7 +261,7 @@ type SqlOrder = {
   readonly sorted: string
   /** The condition that a line comes after a position, whose values start at a number. */
   readonly isAfter: (first: number) => string
-  readonly position: (after: PagePosition) => readonly (string | number)[]
+  readonly position: (after: PagePosition) => readonly (string | number | null)[]
 }
 
 const TIME = 'at_ms, message_number, message_name'
@@ -259,11 +300,11 @@ const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
     case 'credits':
       return {
         needsCell: false,
-        sorted: `credits_micros ${direction}, ${TIME}`,
+        sorted: `credits_micros ${direction} NULLS LAST, ${TIME}`,
         isAfter: (first) =>
-          `(credits_micros ${isBehind} $${first}::bigint
-             OR credits_micros = $${first} AND (${TIME}) > ${time(first + 1)})`,
-        position: (after) => [after.credits, ...timeOf(after)],
+          `($${first}::bigint IS NOT NULL AND (credits_micros IS NULL OR credits_micros ${isBehind} $${first})
+             OR credits_micros IS NOT DISTINCT FROM $${first} AND (${TIME}) > ${time(first + 1)})`,
+        position: ({ credits = null, ...after }) => [credits, ...timeOf(after)],
       }
     case 'member':
       return byText('member', ({ cell }) => cell.member)

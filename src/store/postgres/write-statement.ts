@@ -12,11 +12,11 @@
  *
  * Versions grow by random steps: after a backup is restored, other records do not arrive at a version that a client has seen.
  */
-import { exactSum } from '#ledger/priced-batch.ts'
 import { compareIds } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
+import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import { bigints, byteStrings, integers, texts } from './binary-arrays.ts'
 import { numberAndName } from './rows.ts'
 
@@ -29,12 +29,13 @@ export type NewRecord = {
   readonly at: EpochMs
   readonly day: Day
   readonly cellId: bigint
-  readonly credits: number
+  /** Undefined if the message is unpriced. */
+  readonly credits: number | undefined
   readonly recordedAt: EpochMs
   readonly supersededBy: number | undefined
   readonly ownAt: EpochMs | undefined
   readonly timestamp: string | undefined
-  readonly measurement: Uint8Array
+  readonly facts: Uint8Array
   readonly digest: Uint8Array
 }
 
@@ -67,15 +68,17 @@ export const writeValues = (
     integers(records.map(({ supersededBy }) => supersededBy)),
     bigints(records.map(({ ownAt }) => ownAt)),
     texts(records.map(({ timestamp }) => timestamp)),
-    byteStrings(records.map(({ measurement }) => measurement)),
+    byteStrings(records.map(({ facts }) => facts)),
     byteStrings(records.map(({ digest }) => digest)),
     bigints(days.map(({ day }) => day.start)),
     bigints(days.map(({ day }) => day.periodStart)),
     bigints(days.map(({ messages }) => messages)),
+    bigints(days.map(({ unpriced }) => unpriced)),
     bigints(days.map(({ credits }) => credits)),
     bigints(cells.map(({ dayStart }) => dayStart)),
     bigints(cells.map(({ cellId }) => cellId)),
     bigints(cells.map(({ messages }) => messages)),
+    bigints(cells.map(({ unpriced }) => unpriced)),
     bigints(cells.map(({ credits }) => credits)),
     ...idColumns(superseded.map(({ messageId }) => messageId)),
     integers(superseded.map(({ revision }) => revision)),
@@ -97,7 +100,6 @@ const inOrder = (records: readonly NewRecord[]): readonly NewRecord[] =>
     ? records
     : records.toSorted(comesBefore)
 
-type Sum = { messages: number; credits: number | bigint }
 type DaySum = Sum & { readonly day: Day; readonly cells: Map<bigint, CellSum> }
 type CellSum = Sum & { readonly dayStart: EpochMs; readonly cellId: bigint }
 
@@ -107,26 +109,26 @@ const totalsOf = (
   superseded: readonly Superseded[],
 ): { readonly days: readonly DaySum[]; readonly cells: readonly CellSum[] } => {
   const byDay = new Map<EpochMs, DaySum>()
-  const add = (day: Day, cellId: bigint, messages: number, credits: number): void => {
+  const add = (day: Day, cellId: bigint, added: Readonly<Sum>): void => {
     let sum = byDay.get(day.start)
     if (sum === undefined) {
-      sum = { day, messages: 0, credits: 0, cells: new Map() }
+      sum = { day, ...emptySum(), cells: new Map() }
       byDay.set(day.start, sum)
     }
-    addTo(sum, messages, credits)
+    addTo(sum, added)
     let cell = sum.cells.get(cellId)
     if (cell === undefined) {
-      cell = { dayStart: day.start, cellId, messages: 0, credits: 0 }
+      cell = { dayStart: day.start, cellId, ...emptySum() }
       sum.cells.set(cellId, cell)
     }
-    addTo(cell, messages, credits)
+    addTo(cell, added)
   }
   for (const { day, cellId, credits, supersededBy } of records) {
-    if (supersededBy === undefined) add(day, cellId, 1, credits)
+    if (supersededBy === undefined) add(day, cellId, sumOfOne(credits))
   }
   for (const { dayStart, cellId, credits } of superseded) {
     // The day is there already, so its period is not used.
-    add({ start: dayStart, periodStart: dayStart }, cellId, -1, -credits)
+    add({ start: dayStart, periodStart: dayStart }, cellId, negated(sumOfOne(credits)))
   }
   const days = [...byDay.values()].sort((one, other) => one.day.start - other.day.start)
   const cells = days.flatMap((day) =>
@@ -135,67 +137,66 @@ const totalsOf = (
   return { days, cells }
 }
 
-const addTo = (sum: Sum, messages: number, credits: number): void => {
-  sum.messages += messages
-  sum.credits = exactSum(sum.credits, credits)
-}
-
 /** Parts read only what an earlier part returned, never a table that the statement changes. */
 const write = (cardsVersion: string, supersede: string): string => `
   WITH open AS (
     SELECT 1 FROM account WHERE organization_id = $1 AND closed_until = $2
       AND (${cardsVersion}::bigint IS NULL OR ${cardsVersion} = ${CARDS_VERSION})
   ), days AS (
-    INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-    SELECT $1, day_start, period_start, messages, credits_micros, 1 + floor(random() * 1048576)::bigint
-    FROM open, unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
-      AS input (day_start, period_start, messages, credits_micros)
+    INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
+    SELECT $1, day_start, period_start, messages, unpriced, credits_micros, 1 + floor(random() * 1048576)::bigint
+    FROM open, unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+      AS input (day_start, period_start, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
+      unpriced = day.unpriced + excluded.unpriced,
       credits_micros = day.credits_micros + excluded.credits_micros,
       version = day.version + excluded.version
     RETURNING day_start, period_start
   ), period_cells AS (
-    INSERT INTO period_cell (organization_id, period_start, cell_id, messages, credits_micros)
-    SELECT $1, days.period_start, input.cell_id, sum(input.messages)::bigint, sum(input.credits_micros)::bigint
-    FROM days JOIN unnest($20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[])
-      AS input (day_start, cell_id, messages, credits_micros) USING (day_start)
+    INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
+    SELECT $1, days.period_start, input.cell_id, sum(input.messages)::bigint, sum(input.unpriced)::bigint,
+      sum(input.credits_micros)::bigint
+    FROM days JOIN unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
+      AS input (day_start, cell_id, messages, unpriced, credits_micros) USING (day_start)
     GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (organization_id, period_start, cell_id) DO UPDATE SET
       messages = period_cell.messages + excluded.messages,
+      unpriced = period_cell.unpriced + excluded.unpriced,
       credits_micros = period_cell.credits_micros + excluded.credits_micros
   ), day_cells AS (
-    INSERT INTO day_cell (organization_id, day_start, cell_id, messages, credits_micros)
-    SELECT $1, day_start, cell_id, messages, credits_micros
-    FROM open, unnest($20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[])
-      AS input (day_start, cell_id, messages, credits_micros)
+    INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
+    SELECT $1, day_start, cell_id, messages, unpriced, credits_micros
+    FROM open, unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
+      AS input (day_start, cell_id, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start, cell_id) DO UPDATE SET
       messages = day_cell.messages + excluded.messages,
+      unpriced = day_cell.unpriced + excluded.unpriced,
       credits_micros = day_cell.credits_micros + excluded.credits_micros
   )${supersede}
   INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-    recorded_at, superseded_by, own_at_ms, timestamp, measurement, digest)
+    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest)
   SELECT $1, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-    own_at_ms, timestamp, measurement, digest
+    own_at_ms, timestamp, facts, digest
   FROM open, unnest($3::bigint[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
     $10::bigint[], $11::integer[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[])
     AS input (message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-      own_at_ms, timestamp, measurement, digest)`
+      own_at_ms, timestamp, facts, digest)`
 
 /** `values`: how many of `writeValues` it has. After them comes the version of the rate cards, or null. */
 type WriteStatement = { readonly name: string; readonly text: string; readonly values: number }
 
-export const WRITE: WriteStatement = { name: 'write', text: write('$24', ''), values: 23 }
+export const WRITE: WriteStatement = { name: 'write', text: write('$26', ''), values: 25 }
 
 export const WRITE_AND_SUPERSEDE: WriteStatement = {
   name: 'write-and-supersede',
-  values: 27,
+  values: 29,
   // Found by its key and then changed by its place: joined with the input, all records of the organization could be read.
   text: write(
-    '$28',
+    '$30',
     `, superseded AS (
     UPDATE record SET superseded_by = input.superseded_by
-    FROM open, unnest($24::bigint[], $25::text[], $26::integer[], $27::integer[])
+    FROM open, unnest($26::bigint[], $27::text[], $28::integer[], $29::integer[])
       AS input (message_number, message_name, revision, superseded_by)
     CROSS JOIN LATERAL (
       SELECT ctid AS place FROM record
@@ -211,6 +212,6 @@ export const WRITE_AND_SUPERSEDE: WriteStatement = {
 /** The same, as one call that a node of a Citus cluster runs as a whole. Returns whether it was written. */
 export const CALL: WriteStatement = {
   name: 'call',
-  values: 27,
-  text: `SELECT append_usage($1, ${Array.from({ length: 27 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
+  values: 29,
+  text: `SELECT append_usage($1, ${Array.from({ length: 29 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
 }

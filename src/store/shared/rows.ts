@@ -5,7 +5,7 @@
 import type { ApiKey, Scope } from '#ledger/commands.ts'
 import type { GroupTotal, StoredCard } from '#ledger/ledger.ts'
 import type { CardAssignment } from '#model/cards-in-force.ts'
-import type { Cell, Dimension, Grouped } from '#model/cell.ts'
+import { type Cell, DIMENSIONS, type Dimension, FIELD_OF, type Grouped, textOf } from '#model/cell.ts'
 import { credits, creditsSum } from '#model/credits.ts'
 import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'
@@ -22,47 +22,44 @@ export const wholeNumber = (value: unknown): number => {
 
 const isPresent = (value: unknown): boolean => value !== null && value !== undefined && value !== ''
 
-/** The dimensions of the table `cell`. '' means none. */
-export const CELL_COLUMNS = ['report_id', 'report_name', 'member', 'rate_card'] as const
-type CellColumn = (typeof CELL_COLUMNS)[number]
+export const columnOf = (dimension: Dimension): string => (dimension === 'report' ? 'report_id' : dimension)
 
-const VALUE_OF: { readonly [Column in CellColumn]: (cell: Cell) => string } = {
-  report_id: ({ reportId }) => (reportId === undefined ? '' : String(reportId)),
-  report_name: ({ reportName }) => reportName ?? '',
-  member: ({ member }) => member ?? '',
-  rate_card: ({ rateCard }) => rateCard,
-}
+/** The dimensions in the table `cell`. '' means none. */
+export const CELL_COLUMNS: readonly string[] = [...DIMENSIONS.map(columnOf), 'report_name']
 
 /** In the order of `CELL_COLUMNS`. */
-export const cellValues = (cell: Cell): readonly string[] => CELL_COLUMNS.map((column) => VALUE_OF[column](cell))
-
-const COLUMN_OF: { readonly [D in Dimension]: CellColumn } = { report: 'report_id', member: 'member' }
-
-/** The columns by which totals are grouped, and last the name of the report, whose totals `mergeTotals` merges. */
-export const groupColumns = (group: readonly Dimension[]): readonly CellColumn[] => [
-  ...group.map((dimension) => COLUMN_OF[dimension]),
-  ...(group.includes('report') ? (['report_name'] as const) : []),
+export const cellValues = (cell: Cell): readonly string[] => [
+  ...DIMENSIONS.map((dimension) => textOf(cell, dimension)),
+  cell.reportName ?? '',
 ]
 
-export const toCell = (row: Row): Cell => ({ ...dimensionsOf(row), rateCard: row['rate_card'] as string })
+/** The columns by which totals are grouped, and last the name of the report, whose totals `mergeTotals` merges. */
+export const groupColumns = (group: readonly Dimension[]): readonly string[] => [
+  ...group.map(columnOf),
+  ...(group.includes('report') ? ['report_name'] : []),
+]
 
-/** `messageIdOf` reads the id, which each database keeps in columns of its own. */
+/** Every cell has a rate card. */
+export const toCell = (row: Row): Cell => dimensionsOf(row) as Cell
+
+/** Of an unpriced line, `facts` must be there. `messageIdOf` reads the id, which each database keeps in columns of its own. */
 export const toLine = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): RecordedLine => {
   const at = wholeNumber(row['at_ms'])
   const adjusts = isPresent(row['own_at_ms']) ? wholeNumber(row['own_at_ms']) : undefined
+  const isPriced = isPresent(row['credits_micros'])
   const line = {
     messageId: messageIdOf(row),
     at,
     timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(adjusts ?? at),
     cell,
-    credits: credits(wholeNumber(row['credits_micros'])),
+    ...(isPriced ? { credits: credits(wholeNumber(row['credits_micros'])) } : { facts: bytesOf(row['facts']) }),
   }
   return adjusts === undefined ? line : { ...line, adjusts }
 }
 
 export const toStoredCharge = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): StoredCharge => ({
   ...toLine(row, cell, messageIdOf),
-  measurement: bytesOf(row['measurement']),
+  facts: bytesOf(row['facts']),
   digest: bytesOf(row['digest']),
   revision: wholeNumber(row['revision']),
   recordedAt: wholeNumber(row['recorded_at']),
@@ -77,17 +74,23 @@ export type NamedTotal = GroupTotal & { readonly latest: EpochMs }
 export const toNamedTotal = (row: Row): NamedTotal => ({
   ...dimensionsOf(row),
   messages: wholeNumber(row['messages']),
+  unpriced: wholeNumber(row['unpriced']),
   credits: creditsSum(BigInt(row['credits_micros'] as string | bigint)),
   latest: wholeNumber(row['latest'] ?? 0),
 })
 
-const dimensionsOf = (row: Row): Grouped => {
-  const reportId = isPresent(row['report_id']) ? canonicalReportId(row['report_id'] as string) : undefined
-  return {
-    ...(reportId !== undefined && { reportId, reportName: row['report_name'] as string }),
-    ...(isPresent(row['member']) && { member: row['member'] as string }),
-  }
-}
+const dimensionsOf = (row: Row): Grouped =>
+  Object.fromEntries(
+    DIMENSIONS.flatMap((dimension): readonly (readonly [keyof Cell, unknown])[] => {
+      const text = row[columnOf(dimension)]
+      if (!isPresent(text)) return []
+      if (dimension !== 'report') return [[FIELD_OF[dimension], text]]
+      return [
+        ['reportId', canonicalReportId(text as string)],
+        ['reportName', row['report_name']],
+      ]
+    }),
+  )
 
 export const toReport = (row: Row): Report => ({
   id: canonicalReportId(row['report_id'] as string),

@@ -32,12 +32,13 @@ export const mergeTotals = (parts: readonly NamedTotal[], group: readonly Dimens
   return [...merged]
     .filter(([, { messages }]) => messages > 0)
     .sort(([one], [other]) => compareIds(one, other))
-    .map(([, { messages, credits, ...cell }]) => ({ ...groupOf(cell, group), messages, credits }))
+    .map(([, { messages, unpriced, credits, ...cell }]) => ({ ...groupOf(cell, group), messages, unpriced, credits }))
 }
 
 const add = (one: NamedTotal, other: NamedTotal): NamedTotal => ({
   ...(isNamedLater(one, other) ? other : one),
   messages: one.messages + other.messages,
+  unpriced: one.unpriced + other.unpriced,
   credits: creditsSum(one.credits + other.credits),
   latest: Math.max(one.latest, other.latest),
 })

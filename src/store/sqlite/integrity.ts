@@ -1,5 +1,6 @@
 /** Checks whether the file is intact and the totals equal the sums of the records. No findings means no damage. */
 import type { DatabaseSync } from 'node:sqlite'
+import type { Dimension } from '#model/cell.ts'
 import { StoreError } from '#model/errors.ts'
 
 export const FINDINGS_MAX = 100
@@ -116,7 +117,7 @@ function* checkPeriods(database: DatabaseSync, organizationId: string): Generato
   }
 }
 
-type Sum = { readonly messages: bigint; readonly credits: bigint }
+type Sum = { readonly messages: bigint; readonly unpriced: bigint; readonly credits: bigint }
 type CellSum = Sum & { readonly cell: bigint }
 
 const sums = (database: DatabaseSync, sql: string, ...values: readonly (string | number)[]): readonly CellSum[] => {
@@ -129,7 +130,9 @@ const sums = (database: DatabaseSync, sql: string, ...values: readonly (string |
 const compareDay = (database: DatabaseSync, organizationId: string, from: number, to: number): readonly string[] => {
   const records = sums(
     database,
-    `SELECT cell_id AS cell, count(*) AS messages, sum(credits_micros) AS credits FROM record
+    `SELECT cell_id AS cell, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
+       coalesce(sum(credits_micros), 0) AS credits
+     FROM record
      WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL GROUP BY cell_id`,
     organizationId,
     from,
@@ -137,19 +140,19 @@ const compareDay = (database: DatabaseSync, organizationId: string, from: number
   )
   const cells = sums(
     database,
-    'SELECT cell_id AS cell, messages, credits_micros AS credits FROM day_cell WHERE organization_id = ? AND day_start = ?',
+    'SELECT cell_id AS cell, messages, unpriced, credits_micros AS credits FROM day_cell WHERE organization_id = ? AND day_start = ?',
     organizationId,
     from,
   )
   const [total = NOTHING] = sums(
     database,
-    'SELECT 0 AS cell, messages, credits_micros AS credits FROM day WHERE organization_id = ? AND day_start = ?',
+    'SELECT 0 AS cell, messages, unpriced, credits_micros AS credits FROM day WHERE organization_id = ? AND day_start = ?',
     organizationId,
     from,
   )
   const misplaced = sums(
     database,
-    `SELECT 0 AS cell, count(*) AS messages, 0 AS credits FROM record
+    `SELECT 0 AS cell, count(*) AS messages, 0 AS unpriced, 0 AS credits FROM record
      WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND day_start <> ?`,
     organizationId,
     from,
@@ -170,7 +173,8 @@ const compareDay = (database: DatabaseSync, organizationId: string, from: number
 const comparePeriod = (database: DatabaseSync, organizationId: string, start: number): readonly string[] => {
   const days = sums(
     database,
-    `SELECT cell_id AS cell, sum(day_cell.messages) AS messages, sum(day_cell.credits_micros) AS credits
+    `SELECT cell_id AS cell, sum(day_cell.messages) AS messages, sum(day_cell.unpriced) AS unpriced,
+       sum(day_cell.credits_micros) AS credits
      FROM day JOIN day_cell USING (organization_id, day_start)
      WHERE organization_id = ? AND period_start = ? GROUP BY cell_id`,
     organizationId,
@@ -178,7 +182,7 @@ const comparePeriod = (database: DatabaseSync, organizationId: string, start: nu
   )
   const kept = sums(
     database,
-    `SELECT cell_id AS cell, messages, credits_micros AS credits FROM period_cell
+    `SELECT cell_id AS cell, messages, unpriced, credits_micros AS credits FROM period_cell
      WHERE organization_id = ? AND period_start = ?`,
     organizationId,
     start,
@@ -213,25 +217,33 @@ const differences = (
 }
 
 const cellText = (database: DatabaseSync, organizationId: string, cell: bigint): string => {
-  const row = database
-    .prepare('SELECT report_id, member FROM cell WHERE organization_id = ? AND cell_id = ?')
-    .get(organizationId, cell)
+  const row = database.prepare('SELECT * FROM cell WHERE organization_id = ? AND cell_id = ?').get(organizationId, cell)
   if (row === undefined) return `cell ${cell}, which does not exist`
   const name = (value: unknown): string => (value === '' ? 'none' : JSON.stringify(value))
-  return `report ${name(row['report_id'])}, member ${name(row['member'])}`
+  const others = OTHERS.filter((column) => row[column]).map((column) => `, ${column} ${name(row[column])}`)
+  return `report ${name(row['report_id'])}, member ${name(row['member'])}${others.join('')}`
 }
 
-const NOTHING: Sum = { messages: 0n, credits: 0n }
+/** Few cells have these, and none of version 1. */
+const OTHERS = ['team', 'model', 'feature', 'outcome'] as const satisfies readonly Dimension[]
+
+const NOTHING: Sum = { messages: 0n, unpriced: 0n, credits: 0n }
 
 const sumOf = (all: readonly Sum[]): Sum =>
   all.reduce(
-    (sum, { messages, credits }) => ({ messages: sum.messages + messages, credits: sum.credits + credits }),
+    (sum, { messages, unpriced, credits }) => ({
+      messages: sum.messages + messages,
+      unpriced: sum.unpriced + unpriced,
+      credits: sum.credits + credits,
+    }),
     NOTHING,
   )
 
-const isSame = (one: Sum, other: Sum): boolean => one.messages === other.messages && one.credits === other.credits
+const isSame = (one: Sum, other: Sum): boolean =>
+  one.messages === other.messages && one.unpriced === other.unpriced && one.credits === other.credits
 
-const text = ({ messages, credits }: Sum): string => `${messages} messages and ${credits} micro-credits`
+const text = ({ messages, unpriced, credits }: Sum): string =>
+  `${messages} messages${unpriced === 0n ? '' : `, ${unpriced} of them unpriced,`} and ${credits} micro-credits`
 
 const dayText = (start: number): string =>
   start === Number.MIN_SAFE_INTEGER ? 'before its first day' : `day starting ${new Date(start).toISOString()}`

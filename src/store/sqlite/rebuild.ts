@@ -239,7 +239,7 @@ class RecordCopy {
       FROM old.usage_record JOIN old.rate_card USING (rate_card_id)
       WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?`)
     this.#copy = database.prepare(`
-      INSERT INTO record (organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, measurement,
+      INSERT INTO record (organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, facts,
         digest, recorded_at, timestamp, superseded_by)
       SELECT usage_record.organization_id, at_ms, message_id, revision, ?4, cell_id, credits_micros, measurement,
         digest, recorded_at, timestamp, superseded_by
@@ -250,8 +250,8 @@ class RecordCopy {
       WHERE usage_record.organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3
       ORDER BY at_ms, message_id, revision`)
     this.#addUp = database.prepare(`
-      INSERT INTO day_cell (organization_id, day_start, cell_id, messages, credits_micros)
-      SELECT organization_id, ?4, cell_id, count(*), sum(credits_micros) FROM record
+      INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
+      SELECT organization_id, ?4, cell_id, count(*), 0, sum(credits_micros) FROM record
       WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL GROUP BY cell_id
       ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
         credits_micros = credits_micros + excluded.credits_micros`)
@@ -273,8 +273,8 @@ class RecordCopy {
       .prepare('SELECT day_start, version FROM old.daily_total WHERE organization_id = ? ORDER BY day_start')
       .all(id)
     const addDay = this.#database.prepare(`
-      INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-      SELECT ?1, ?2, ?3, coalesce(sum(messages), 0), coalesce(sum(credits_micros), 0), ?4
+      INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
+      SELECT ?1, ?2, ?3, coalesce(sum(messages), 0), 0, coalesce(sum(credits_micros), 0), ?4
       FROM day_cell WHERE organization_id = ?1 AND day_start = ?2`)
     // A record does not say its day: it is the latest that starts at or before it. Days have no gaps, and a day with records has a
     // total.
@@ -285,8 +285,8 @@ class RecordCopy {
     })
     this.#database
       .prepare(`
-        INSERT INTO period_cell (organization_id, period_start, cell_id, messages, credits_micros)
-        SELECT organization_id, period_start, cell_id, sum(day_cell.messages), sum(day_cell.credits_micros)
+        INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
+        SELECT organization_id, period_start, cell_id, sum(day_cell.messages), 0, sum(day_cell.credits_micros)
         FROM day JOIN day_cell USING (organization_id, day_start)
         WHERE organization_id = ? GROUP BY period_start, cell_id`)
       .run(id)

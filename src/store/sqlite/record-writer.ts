@@ -3,25 +3,26 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { type Counted, settle } from '#deciding/appending.ts'
 import type { AppendAnswer, AppendBatch, AppendOutcome } from '#ledger/ledger.ts'
 import {
+  acceptedAt,
   type CountedDay,
   cellAt,
   creditsAt,
   dayAt,
   digestAt,
-  exactSum,
-  measurementAt,
+  factsAt,
   type PricedBatch,
   sumsOf,
 } from '#ledger/priced-batch.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
+import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import type { Cells } from './cells.ts'
 
 /** How many rows one INSERT writes. */
 const ROWS_PER_INSERT = 50
 
-const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, measurement, digest,
+const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, facts, digest,
   recorded_at, timestamp, own_at_ms`
 const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
@@ -30,7 +31,8 @@ type Entry = {
   readonly revision: number
   readonly at: EpochMs
   readonly dayStart: EpochMs
-  readonly credits: number
+  /** Undefined if the message is unpriced. */
+  readonly credits: number | undefined
   readonly ownAt: EpochMs | null
 }
 
@@ -71,12 +73,11 @@ export class RecordWriter {
     const cellIds = priced.cells.map((cell) => this.#cells.idOf(organizationId, cell))
     const batch: Batch = { ...appended, cellIds, closedUntil }
     const inserted = this.#insertNew(batch)
-    for (const { day, cell, messages, credits } of sumsOf(priced, (row) => inserted?.[row] !== false)) {
-      this.#totals.add(day, cellIds[cell] as number, messages, credits)
+    for (const { day, cell, ...sum } of sumsOf(priced, (row) => inserted?.[row] !== false)) {
+      this.#totals.add(day, cellIds[cell] as number, sum)
     }
     const outcomes = inserted?.map(
-      (isInserted, row): AppendOutcome =>
-        isInserted ? { status: 'accepted', credits: creditsAt(priced, row) } : this.#settle(batch, row),
+      (isInserted, row): AppendOutcome => (isInserted ? acceptedAt(priced, row) : this.#settle(batch, row)),
     )
     this.#totals.write(organizationId)
     return outcomes
@@ -133,7 +134,7 @@ export class RecordWriter {
     }
     const settled = settle(counted, reported, batch)
     if (!('charged' in settled)) return settled
-    const { status, credits, revision, supersedes, charged, isAdjustment } = settled
+    const { revision, supersedes, charged, isAdjustment, ...outcome } = settled
     const day = isAdjustment ? { start: closedUntil, periodStart: closedUntil } : dayAt(priced, row)
     const entry = {
       revision,
@@ -143,13 +144,13 @@ export class RecordWriter {
       ownAt: isAdjustment ? at : null,
     }
     if (!this.#insertRow(batch, row, entry)) throw new Error('a revision of the message exists already')
-    this.#totals.add(day, batch.cellIds[priced.cellOf[row] as number] as number, 1, charged)
+    this.#totals.add(day, batch.cellIds[priced.cellOf[row] as number] as number, sumOfOne(charged))
     for (const old of counted) {
       if (!supersedes.includes(old.revision)) continue
       this.#supersede.run(revision, organizationId, idAt(priced, row), old.revision)
-      this.#totals.add({ start: old.dayStart, periodStart: old.dayStart }, old.cellId, -1, -old.credits)
+      this.#totals.add({ start: old.dayStart, periodStart: old.dayStart }, old.cellId, negated(sumOfOne(old.credits)))
     }
-    return { status, credits }
+    return outcome
   }
 
   #countedOf({ organizationId, priced }: Batch, row: number): readonly (Counted & { readonly cellId: number })[] {
@@ -158,7 +159,7 @@ export class RecordWriter {
       const at = (found['own_at_ms'] ?? found['at_ms']) as EpochMs
       return {
         revision: found['revision'] as number,
-        credits: found['credits_micros'] as number,
+        credits: (found['credits_micros'] ?? undefined) as number | undefined,
         dayStart: found['day_start'] as EpochMs,
         timestamp: (found['timestamp'] as string | null) ?? canonicalTimestamp(at),
         cell: this.#cells.cellOf(organizationId, cellId),
@@ -179,7 +180,7 @@ const entryOf = ({ priced }: Batch, row: number): Entry => ({
   revision: 0,
   at: priced.at[row] as EpochMs,
   dayStart: dayAt(priced, row).start,
-  credits: priced.credits[row] as number,
+  credits: creditsAt(priced, row),
   ownAt: null,
 })
 
@@ -193,8 +194,8 @@ const pushValues = (values: SQLInputValue[], batch: Batch, row: number, entry: E
     entry.revision,
     entry.dayStart,
     cellIds[priced.cellOf[row] as number] as number,
-    entry.credits,
-    measurementAt(priced, row),
+    entry.credits ?? null,
+    factsAt(priced, row),
     digestAt(priced, row),
     recordedAt,
     priced.timestamps[row] ?? null,
@@ -216,7 +217,6 @@ const isTaken = (error: unknown): boolean => {
   return code === CONSTRAINT_PRIMARY_KEY || code === CONSTRAINT_UNIQUE
 }
 
-type Sum = { messages: number; credits: number | bigint }
 type CellSum = Sum & { readonly cellId: number }
 type DaySum = Sum & { readonly day: CountedDay; readonly cells: Map<number, CellSum> }
 
@@ -231,51 +231,52 @@ class Totals {
     // The first record of a day fixes its period. Versions grow by random steps: after a backup is restored, other records do not
     // arrive at a version that a client has seen.
     this.#addToDay = database.prepare(`
-      INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-      VALUES (?, ?, ?, ?, ?, 1 + (random() & 0xfffff))
-      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+      INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
+      VALUES (?, ?, ?, ?, ?, ?, 1 + (random() & 0xfffff))
+      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, unpriced = unpriced + excluded.unpriced,
         credits_micros = credits_micros + excluded.credits_micros, version = version + excluded.version
       RETURNING period_start`)
     const addToCell = (table: string, start: string) => `
-      INSERT INTO ${table} (organization_id, ${start}, cell_id, messages, credits_micros) VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+      INSERT INTO ${table} (organization_id, ${start}, cell_id, messages, unpriced, credits_micros) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, unpriced = unpriced + excluded.unpriced,
         credits_micros = credits_micros + excluded.credits_micros`
     this.#addToDayCell = database.prepare(addToCell('day_cell', 'day_start'))
     this.#addToPeriodCell = database.prepare(addToCell('period_cell', 'period_start'))
   }
 
-  add(day: CountedDay, cellId: number, messages: number, credits: number | bigint): void {
+  add(day: CountedDay, cellId: number, added: Sum): void {
     let sum = this.#days.get(day.start)
     if (sum === undefined) {
-      sum = { day, messages: 0, credits: 0, cells: new Map() }
+      sum = { day, ...emptySum(), cells: new Map() }
       this.#days.set(day.start, sum)
     }
-    addTo(sum, messages, credits)
+    addTo(sum, added)
     let cell = sum.cells.get(cellId)
     if (cell === undefined) {
-      cell = { cellId, messages: 0, credits: 0 }
+      cell = { cellId, ...emptySum() }
       sum.cells.set(cellId, cell)
     }
-    addTo(cell, messages, credits)
+    addTo(cell, added)
   }
 
   write(organizationId: string): void {
     const periods = new Map<EpochMs, Map<number, CellSum>>()
-    for (const { day, messages, credits, cells } of this.#days.values()) {
-      const row = this.#addToDay.get(organizationId, day.start, day.periodStart, messages, credits)
+    for (const { day, messages, unpriced, credits, cells } of this.#days.values()) {
+      const row = this.#addToDay.get(organizationId, day.start, day.periodStart, messages, unpriced, credits)
       const periodStart = row?.['period_start'] as EpochMs
       const period = periods.get(periodStart)
-      for (const { cellId, messages, credits } of cells.values()) {
-        this.#addToDayCell.run(organizationId, day.start, cellId, messages, credits)
+      for (const cell of cells.values()) {
+        const { cellId, messages, unpriced, credits } = cell
+        this.#addToDayCell.run(organizationId, day.start, cellId, messages, unpriced, credits)
         const sum = period?.get(cellId)
-        if (sum !== undefined) addTo(sum, messages, credits)
-        else period?.set(cellId, { cellId, messages, credits })
+        if (sum !== undefined) addTo(sum, cell)
+        else period?.set(cellId, { ...cell })
       }
       if (period === undefined) periods.set(periodStart, cells)
     }
     for (const [periodStart, cells] of periods) {
-      for (const { cellId, messages, credits } of cells.values()) {
-        this.#addToPeriodCell.run(organizationId, periodStart, cellId, messages, credits)
+      for (const { cellId, messages, unpriced, credits } of cells.values()) {
+        this.#addToPeriodCell.run(organizationId, periodStart, cellId, messages, unpriced, credits)
       }
     }
     this.clear()
@@ -284,9 +285,4 @@ class Totals {
   clear(): void {
     this.#days.clear()
   }
-}
-
-const addTo = (sum: Sum, messages: number, credits: number | bigint): void => {
-  sum.messages += messages
-  sum.credits = exactSum(sum.credits, credits)
 }

@@ -1,12 +1,12 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { GroupedRange, PageQuery, PricedOtherwise, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
-import { type CellFilter, type Dimension, isFilter } from '#model/cell.ts'
+import type { GroupedCells, GroupedRange, PageQuery, PricedOtherwise, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import { type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import { groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
+import { columnOf, groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import type { DayPart, RangePart } from '../shared/totals.ts'
 import { Cells } from './cells.ts'
@@ -48,7 +48,7 @@ export class UsageReader {
   page(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
     const { limit, order = TIME_ORDER } = query
     if (order.by !== 'time') return this.#orderedPage(organizationId, query)
-    if (isFilter(query)) return this.#filteredPage(organizationId, query)
+    if (isSearch(query)) return this.#filteredPage(organizationId, query)
     const found = this.#pageOf(organizationId, { ...query, limit: Math.min(limit, PIECE_LINES) })
     const after = found.at(-1)
     if (found.length < PIECE_LINES || after === undefined || limit === found.length) return { found }
@@ -75,8 +75,7 @@ export class UsageReader {
     const { limit, order = TIME_ORDER } = query
     const endsAt = performance.now() + PIECE_MS
     const compare = compareLines(order)
-    const isFiltered = isFilter(query)
-    const days = [...(query.days ?? (isFiltered ? this.#daysOf(organizationId, query) : [query]))]
+    const days = [...(query.days ?? (isSearch(query) ? this.#daysOf(organizationId, query) : [query]))]
     let best: readonly RecordedLine[] = query.best ?? []
     for (let day = days.shift(); day !== undefined; day = days.shift()) {
       const [piece, rest] = this.#split(organizationId, day, false)
@@ -103,22 +102,23 @@ export class UsageReader {
     return fromEnd ? [last, first] : [first, last]
   }
 
-  /** The totals show on which days a member or report has messages. Only those days are searched. */
+  /** The totals show on which days the cells that are meant have messages. Only those days are searched. */
   #daysOf(organizationId: string, query: PageQuery): readonly Range[] {
     const { from, to, order = TIME_ORDER } = query
+    const cells = cellsOf('cell_id', organizationId, query)
     const days = this.#prepare(`
       SELECT day_start, coalesce(lead, 9e15) AS day_end FROM (
         SELECT day_start, lead(day_start) OVER (ORDER BY day_start) AS lead FROM day WHERE organization_id = ?1
       ) AS days
       WHERE day_start < ?3 AND coalesce(lead, 9e15) > ?2 AND EXISTS (
         SELECT 1 FROM day_cell
-        WHERE day_cell.organization_id = ?1 AND day_cell.day_start = days.day_start ${cellsOf('cell_id', query, '?1', '?4', '?5')})
+        WHERE day_cell.organization_id = ?1 AND day_cell.day_start = days.day_start ${cells.sql}
+          ${query.unpriced ? 'AND unpriced > 0' : ''})
       ORDER BY day_start ${order.by === 'time' && order.isDescending ? 'DESC' : ''}`).all(
       organizationId,
       from,
       to,
-      query.member ?? null,
-      ...(query.reportId === undefined ? [] : [String(query.reportId)]),
+      ...cells.values,
     )
     return days.map((day) => ({
       from: Math.max(from, day['day_start'] as number),
@@ -127,7 +127,8 @@ export class UsageReader {
   }
 
   #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
-    const { from, to, member, reportId, after, limit, order = TIME_ORDER } = query
+    const { from, to, after, limit, order = TIME_ORDER } = query
+    const cells = cellsOf('record.cell_id', organizationId, query)
     const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
     const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     if (order.by === 'time' && isPassed) return []
@@ -140,18 +141,19 @@ export class UsageReader {
       ...(isBeyond === undefined ? [] : [isAfter]),
     ]
     const rows = this.#prepare(`
-      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros FROM record
+      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros,
+        CASE WHEN credits_micros IS NULL THEN facts END AS facts
+      FROM record
       ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
       WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
-        ${cellsOf('record.cell_id', query, '?', '?', '?')}
+        ${query.unpriced ? 'AND credits_micros IS NULL' : ''}
+        ${cells.sql}
       ORDER BY ${sorted} LIMIT ?`).all(
       organizationId,
       ...(entersAt && !order.isDescending ? [] : [from]),
       ...(entersAt && order.isDescending ? [] : [to]),
       ...(isBeyond === undefined ? [] : valuesOf(isBeyond)),
-      ...(isFilter(query) ? [organizationId] : []),
-      ...(member === undefined ? [] : [member]),
-      ...(reportId === undefined ? [] : [String(reportId)]),
+      ...cells.values,
       limit,
     )
     return rows.map((row) => toLine(row, this.#cellOf(organizationId, row), messageIdOf))
@@ -159,7 +161,7 @@ export class UsageReader {
 
   charges(organizationId: string, messageId: Id): readonly StoredCharge[] {
     return this.#prepare(`
-      SELECT message_id, at_ms, own_at_ms, timestamp, cell_id, credits_micros, measurement, digest, revision, recorded_at,
+      SELECT message_id, at_ms, own_at_ms, timestamp, cell_id, credits_micros, facts, digest, revision, recorded_at,
         superseded_by
       FROM record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
       .all(organizationId, toSqlId(messageId))
@@ -171,8 +173,8 @@ export class UsageReader {
   }
 
   dayTotals(organizationId: string, query: GroupedRange): Part<DayPart, GroupedRange> {
-    const { to, group } = query
-    if (group.length === 0) return { found: this.#dayTotalsOf(organizationId, query) }
+    const { to } = query
+    if (isOfAll(query)) return { found: this.#dayTotalsOf(organizationId, query) }
     const endsAt = performance.now() + PIECE_MS
     const found: DayPart[] = []
     for (let from = query.from; from < to; ) {
@@ -180,33 +182,34 @@ export class UsageReader {
         SELECT day_start FROM day_cell WHERE organization_id = ? AND day_start >= ? AND day_start < ?
         ORDER BY day_start LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
       const cut = typeof row?.['day_start'] === 'number' ? Math.max(row['day_start'], from + 1) : to
-      for (const total of this.#dayTotalsOf(organizationId, { from, to: cut, group })) found.push(total)
+      for (const total of this.#dayTotalsOf(organizationId, { ...query, from, to: cut })) found.push(total)
       from = cut
       if (from < to && performance.now() > endsAt) return { found, rest: { ...query, from } }
     }
     return { found }
   }
 
-  #dayTotalsOf(organizationId: string, { from, to, group }: GroupedRange): readonly DayPart[] {
-    const sql =
-      group.length === 0
-        ? `SELECT day_start, messages, credits_micros, day_start AS latest FROM day
+  #dayTotalsOf(organizationId: string, query: GroupedRange): readonly DayPart[] {
+    const { from, to, group } = query
+    const columns = ['day_start', ...groupColumns(group)].join(', ')
+    const meant = conditionsOf(query)
+    const sql = isOfAll(query)
+      ? `SELECT day_start, messages, unpriced, credits_micros, day_start AS latest FROM day
            WHERE organization_id = ? AND day_start >= ? AND day_start < ? AND messages > 0 ORDER BY day_start`
-        : `SELECT day_start, ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros,
-             day_start AS latest
+      : `SELECT ${columns}, ${SUMS}, day_start AS latest
            FROM day_cell JOIN cell USING (organization_id, cell_id)
-           WHERE organization_id = ? AND day_start >= ? AND day_start < ?
-           GROUP BY day_start, ${columnsOf(group)} HAVING sum(messages) > 0 ORDER BY day_start, ${columnsOf(group)}`
+           WHERE organization_id = ? AND day_start >= ? AND day_start < ? ${meant.sql}
+           GROUP BY ${columns} HAVING sum(messages) > 0 ORDER BY ${columns}`
     return this.#prepare(sql, { bigints: true })
-      .all(organizationId, from, to)
+      .all(organizationId, from, to, ...meant.values)
       .map((row) => ({ dayStart: Number(row['day_start']), ...toNamedTotal(row) }))
   }
 
   totals(organizationId: string, query: TotalsRest): Part<NamedTotal, TotalsRest> {
     const { from, to, group } = query
-    if (group.length === 0) {
+    if (isOfAll(query)) {
       const sum = this.#prepare(
-        `SELECT sum(messages) AS messages, sum(credits_micros) AS credits_micros FROM day
+        `SELECT ${SUMS} FROM day
          WHERE organization_id = ? AND day_start >= ? AND day_start < ? HAVING sum(messages) > 0`,
         { bigints: true },
       )
@@ -215,6 +218,7 @@ export class UsageReader {
     const endsAt = performance.now() + PIECE_MS
     const left = [...(query.left ?? this.#partsOf(organizationId, query))]
     let afterCell = query.afterCell ?? -1
+    const meant = conditionsOf(query)
     const found: NamedTotal[] = []
     for (let part = left[0]; part !== undefined; part = left[0]) {
       const last = this.#prepare(`
@@ -222,12 +226,12 @@ export class UsageReader {
         ORDER BY cell_id LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, part.start, afterCell)
       const upTo = typeof last?.['cell_id'] === 'number' ? last['cell_id'] : Number.MAX_SAFE_INTEGER
       const rows = this.#prepare(
-        `SELECT ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros
+        `SELECT ${[...groupColumns(group), SUMS].join(', ')}
          FROM ${part.of}_cell JOIN cell USING (organization_id, cell_id)
-         WHERE organization_id = ? AND ${part.of}_start = ? AND cell_id > ? AND cell_id <= ?
-         GROUP BY ${columnsOf(group)} HAVING sum(messages) > 0`,
+         WHERE organization_id = ? AND ${part.of}_start = ? AND cell_id > ? AND cell_id <= ? ${meant.sql}
+         ${groupedBy(groupColumns(group))} HAVING sum(messages) > 0`,
         { bigints: true },
-      ).all(organizationId, part.start, afterCell, upTo)
+      ).all(organizationId, part.start, afterCell, upTo, ...meant.values)
       for (const row of rows) found.push({ ...toNamedTotal(row), latest: part.start })
       if (upTo === Number.MAX_SAFE_INTEGER) {
         left.shift()
@@ -280,15 +284,17 @@ export class UsageReader {
   rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangePart, RangeTotalsRest> {
     const { ranges, group } = query
     const endsAt = performance.now() + PIECE_MS
+    const meant = conditionsOf(query)
     const sums = `
-      SELECT cell_id, count(*) AS messages, sum(credits_micros) AS credits_micros, max(day_start) AS latest
+      SELECT cell_id, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
+        coalesce(sum(credits_micros), 0) AS credits_micros, max(day_start) AS latest
       FROM record WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL`
     const sum = this.#prepare(
-      group.length === 0
+      isOfAll(query)
         ? `${sums} HAVING count(*) > 0`
-        : `SELECT ${columnsOf(group)}, sum(messages) AS messages, sum(credits_micros) AS credits_micros, max(latest) AS latest
-           FROM (${sums} GROUP BY cell_id) AS sums JOIN cell ON organization_id = ?1 AND cell.cell_id = sums.cell_id
-           GROUP BY ${columnsOf(group)}`,
+        : `SELECT ${[...groupColumns(group), SUMS].join(', ')}, max(latest) AS latest
+           FROM (${sums} GROUP BY cell_id) AS sums JOIN cell ON organization_id = ?1 AND cell.cell_id = sums.cell_id ${meant.sql}
+           ${groupedBy(groupColumns(group))} HAVING sum(messages) > 0`,
       { bigints: true },
     )
     const found: RangePart[] = []
@@ -298,7 +304,8 @@ export class UsageReader {
         if (left.from >= left.to) break
         if (performance.now() > endsAt) return { found, rest: { ...query, range, start: left.from } }
         const [piece, rest]: readonly [Range, Range | undefined] = this.#split(organizationId, left, false)
-        for (const row of sum.all(organizationId, piece.from, piece.to)) found.push({ range, ...toNamedTotal(row) })
+        const rows = sum.all(organizationId, piece.from, piece.to, ...(isOfAll(query) ? [] : meant.values))
+        for (const row of rows) found.push({ range, ...toNamedTotal(row) })
         left = rest
       }
     }
@@ -389,22 +396,35 @@ const toSqlId = (id: Id): bigint | string => (typeof id === 'number' ? BigInt(id
 
 const messageIdOf = (row: Row): Id => row['message_id'] as Id
 
-const columnsOf = (group: readonly Dimension[]): string => groupColumns(group).join(', ')
+const SUMS = 'sum(messages) AS messages, sum(unpriced) AS unpriced, sum(credits_micros) AS credits_micros'
 
-/** The condition that a column names a cell of this member and report. */
-const cellsOf = (
-  column: string,
-  filter: CellFilter,
-  organization: string,
-  memberValue: string,
-  reportValue: string,
-): string => {
-  if (!isFilter(filter)) return ''
-  const { member, reportId } = filter
-  return `AND ${column} IN (
-    SELECT cell_id FROM cell WHERE organization_id = ${organization}
-      ${member === undefined ? '' : `AND member = ${memberValue}`}
-      ${reportId === undefined ? '' : `AND report_id = ${reportValue}`})`
+const isSearch = (query: PageQuery): boolean => query.unpriced === true || isFilter(query)
+
+/** Whether the totals are those of days. */
+const isOfAll = (query: GroupedCells): boolean => query.group.length === 0 && !isFilter(query)
+
+const groupedBy = (columns: readonly string[]): string => (columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`)
+
+type Condition = { readonly sql: string; readonly values: readonly string[] }
+
+/** The condition that a joined cell is meant. */
+const conditionsOf = (filter: CellFilter): Condition => {
+  const texts = filterTexts(filter)
+  return {
+    sql: texts.map(([dimension]) => `AND cell.${columnOf(dimension)} = ?`).join(' '),
+    values: texts.map(([, text]) => text),
+  }
+}
+
+/** The condition that a column names a cell that is meant. */
+const cellsOf = (column: string, organizationId: string, filter: CellFilter): Condition => {
+  const { sql, values } = conditionsOf(filter)
+  return sql === ''
+    ? { sql, values }
+    : {
+        sql: `AND ${column} IN (SELECT cell_id FROM cell WHERE organization_id = ? ${sql})`,
+        values: [organizationId, ...values],
+      }
 }
 
 type SqlOrder = {
@@ -449,9 +469,10 @@ const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
     case 'credits':
       return {
         needsCell: false,
-        sorted: `credits_micros ${direction}, ${IN_TIME}`,
-        isAfter: `(credits_micros ${isBehind} ? OR credits_micros = ? AND (${IN_TIME}) > (?, ?))`,
-        valuesOf: (after) => [after.credits, after.credits, ...timeOf(after)],
+        sorted: `credits_micros IS NULL, credits_micros ${direction}, ${IN_TIME}`,
+        isAfter: `(? IS NOT NULL AND (credits_micros IS NULL OR credits_micros ${isBehind} ?)
+          OR credits_micros IS ? AND (${IN_TIME}) > (?, ?))`,
+        valuesOf: ({ credits = null, ...after }) => [credits, credits, credits, ...timeOf(after)],
       }
     case 'member':
       return byText('member', ({ cell }) => cell.member)

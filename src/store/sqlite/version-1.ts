@@ -12,14 +12,15 @@ export const readAsCells = (database: DatabaseSync): void => {
     FROM main.usage_record;
 
     CREATE TEMP VIEW day AS
-    SELECT organization_id, day_start, NULL AS period_start, messages, credits_micros FROM main.daily_total;
+    SELECT organization_id, day_start, NULL AS period_start, messages, 0 AS unpriced, credits_micros FROM main.daily_total;
 
     CREATE TEMP VIEW day_cell AS
-    SELECT organization_id, day_start, report_id || char(0) || member AS cell_id, messages, credits_micros
+    SELECT organization_id, day_start, report_id || char(0) || member AS cell_id, messages, 0 AS unpriced,
+      credits_micros
     FROM main.daily_group_total;
 
     CREATE TEMP VIEW period_cell AS
-    SELECT '' AS organization_id, 0 AS period_start, 0 AS cell_id, 0 AS messages, 0 AS credits_micros WHERE false;
+    SELECT '' AS organization_id, 0 AS period_start, 0 AS cell_id, 0 AS messages, 0 AS unpriced, 0 AS credits_micros WHERE false;
 
     CREATE TEMP VIEW cell AS
     SELECT organization_id, report_id || char(0) || member AS cell_id, report_id, member FROM main.daily_group_total

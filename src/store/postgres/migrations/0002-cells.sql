@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS cell (
   report_id text COLLATE "C" NOT NULL,
   report_name text COLLATE "C" NOT NULL,
   member text COLLATE "C" NOT NULL,
+  team text COLLATE "C" NOT NULL,
+  model text COLLATE "C" NOT NULL,
+  feature text COLLATE "C" NOT NULL,
+  -- '' is a message that succeeded.
+  outcome text COLLATE "C" NOT NULL,
   rate_card text COLLATE "C" NOT NULL,
   CONSTRAINT cell_pkey PRIMARY KEY (organization_id, cell_id)
 );
@@ -59,8 +64,8 @@ CREATE TABLE IF NOT EXISTS record (
   -- The usage day to which it counts.
   day_start bigint NOT NULL,
   cell_id bigint NOT NULL,
-  -- Negative if an adjustment lowers the charge of a closed period.
-  credits_micros bigint NOT NULL,
+  -- Negative if an adjustment lowers the charge of a closed period; NULL if no rate card could price the message.
+  credits_micros bigint,
   recorded_at bigint NOT NULL,
   -- The only column that is written later, and only once: the revision that superseded this one.
   superseded_by integer,
@@ -68,7 +73,7 @@ CREATE TABLE IF NOT EXISTS record (
   own_at_ms bigint,
   -- As received, unless it is the canonical form of the message's instant.
   timestamp text,
-  measurement bytea NOT NULL,
+  facts bytea NOT NULL,
   digest bytea NOT NULL,
   CONSTRAINT record_pkey PRIMARY KEY (organization_id, message_number, message_name, revision),
   CONSTRAINT record_id CHECK ((message_number = 9007199254740992) = (message_name <> ''))
@@ -76,12 +81,16 @@ CREATE TABLE IF NOT EXISTS record (
 
 CREATE INDEX IF NOT EXISTS record_time ON record (organization_id, at_ms, message_number);
 
+CREATE INDEX IF NOT EXISTS record_unpriced ON record (organization_id, at_ms, message_number) WHERE credits_micros IS NULL;
+
 CREATE TABLE IF NOT EXISTS day (
   organization_id text COLLATE "C" NOT NULL,
   day_start bigint NOT NULL,
   -- The billing period of the day, fixed by its first record.
   period_start bigint NOT NULL,
   messages bigint NOT NULL,
+  -- How many of them have no price.
+  unpriced bigint NOT NULL,
   credits_micros bigint NOT NULL,
   -- Increases with every change of the day's total.
   version bigint NOT NULL,
@@ -93,6 +102,7 @@ CREATE TABLE IF NOT EXISTS day_cell (
   day_start bigint NOT NULL,
   cell_id bigint NOT NULL,
   messages bigint NOT NULL,
+  unpriced bigint NOT NULL,
   credits_micros bigint NOT NULL,
   CONSTRAINT day_cell_pkey PRIMARY KEY (organization_id, day_start, cell_id)
 );
@@ -103,6 +113,7 @@ CREATE TABLE IF NOT EXISTS period_cell (
   period_start bigint NOT NULL,
   cell_id bigint NOT NULL,
   messages bigint NOT NULL,
+  unpriced bigint NOT NULL,
   credits_micros bigint NOT NULL,
   CONSTRAINT period_cell_pkey PRIMARY KEY (organization_id, period_start, cell_id)
 );
@@ -151,9 +162,9 @@ ON CONFLICT (name) DO NOTHING;
 CREATE OR REPLACE FUNCTION append_usage(
   of_organization text, mark bigint,
   numbers bigint[], names text[], revisions integer[], instants bigint[], on_days bigint[], in_cells bigint[], amounts bigint[],
-  times_recorded bigint[], successors integer[], own_instants bigint[], texts text[], measurements bytea[], digests bytea[],
-  days bigint[], periods bigint[], messages_of_days bigint[], amounts_of_days bigint[],
-  days_of_cells bigint[], cells bigint[], messages_of_cells bigint[], amounts_of_cells bigint[],
+  times_recorded bigint[], successors integer[], own_instants bigint[], texts text[], all_facts bytea[], digests bytea[],
+  days bigint[], periods bigint[], messages_of_days bigint[], unpriced_of_days bigint[], amounts_of_days bigint[],
+  days_of_cells bigint[], cells bigint[], messages_of_cells bigint[], unpriced_of_cells bigint[], amounts_of_cells bigint[],
   old_numbers bigint[], old_names text[], old_revisions integer[], old_successors integer[],
   priced_by bigint
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -171,10 +182,10 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-    recorded_at, superseded_by, own_at_ms, timestamp, measurement, digest)
+    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest)
   SELECT of_organization, input.*
   FROM unnest(numbers, names, revisions, instants, on_days, in_cells, amounts, times_recorded, successors, own_instants, texts,
-    measurements, digests) AS input;
+    all_facts, digests) AS input;
   FOR written IN SELECT * FROM unnest(old_numbers, old_names, old_revisions, old_successors)
     AS input (number, name, revision, successor)
   LOOP
@@ -182,16 +193,20 @@ BEGIN
     WHERE record.organization_id = of_organization AND record.message_number = written.number
       AND record.message_name = written.name AND record.revision = written.revision;
   END LOOP;
-  INSERT INTO day_cell (organization_id, day_start, cell_id, messages, credits_micros)
-  SELECT of_organization, input.* FROM unnest(days_of_cells, cells, messages_of_cells, amounts_of_cells) AS input
+  INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
+  SELECT of_organization, input.*
+  FROM unnest(days_of_cells, cells, messages_of_cells, unpriced_of_cells, amounts_of_cells) AS input
   ON CONFLICT (organization_id, day_start, cell_id) DO UPDATE SET
     messages = day_cell.messages + excluded.messages,
+    unpriced = day_cell.unpriced + excluded.unpriced,
     credits_micros = day_cell.credits_micros + excluded.credits_micros;
   FOR written IN
-    INSERT INTO day (organization_id, day_start, period_start, messages, credits_micros, version)
-    SELECT of_organization, input.*, step FROM unnest(days, periods, messages_of_days, amounts_of_days) AS input
+    INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
+    SELECT of_organization, input.*, step
+    FROM unnest(days, periods, messages_of_days, unpriced_of_days, amounts_of_days) AS input
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
+      unpriced = day.unpriced + excluded.unpriced,
       credits_micros = day.credits_micros + excluded.credits_micros,
       version = day.version + excluded.version
     RETURNING day_start, period_start
@@ -199,13 +214,16 @@ BEGIN
     written_days := written_days || written.day_start;
     written_periods := written_periods || written.period_start;
   END LOOP;
-  INSERT INTO period_cell (organization_id, period_start, cell_id, messages, credits_micros)
-  SELECT of_organization, period.start, input.cell, sum(input.messages)::bigint, sum(input.amount)::bigint
+  INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
+  SELECT of_organization, period.start, input.cell, sum(input.messages)::bigint, sum(input.unpriced)::bigint,
+    sum(input.amount)::bigint
   FROM unnest(written_days, written_periods) AS period (day, start)
-  JOIN unnest(days_of_cells, cells, messages_of_cells, amounts_of_cells) AS input (day, cell, messages, amount) USING (day)
+  JOIN unnest(days_of_cells, cells, messages_of_cells, unpriced_of_cells, amounts_of_cells)
+    AS input (day, cell, messages, unpriced, amount) USING (day)
   GROUP BY 2, 3 ORDER BY 2, 3
   ON CONFLICT (organization_id, period_start, cell_id) DO UPDATE SET
     messages = period_cell.messages + excluded.messages,
+    unpriced = period_cell.unpriced + excluded.unpriced,
     credits_micros = period_cell.credits_micros + excluded.credits_micros;
   RETURN true;
 END

@@ -17,11 +17,16 @@ CREATE TABLE cell (
   report_id TEXT NOT NULL,
   report_name TEXT NOT NULL,
   member TEXT NOT NULL,
+  team TEXT NOT NULL,
+  model TEXT NOT NULL,
+  feature TEXT NOT NULL,
+  -- '' is a message that succeeded.
+  outcome TEXT NOT NULL,
   rate_card TEXT NOT NULL,
   PRIMARY KEY (organization_id, cell_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX cell_dimensions ON cell (organization_id, member, report_id, report_name, rate_card);
+CREATE UNIQUE INDEX cell_dimensions ON cell (organization_id, member, report_id, report_name, rate_card, team, model, feature, outcome);
 
 -- Clustered by time, because it is mostly written and read in that order. `message_id` is an integer or a text.
 CREATE TABLE record (
@@ -33,9 +38,9 @@ CREATE TABLE record (
   -- The usage day to which it counts.
   day_start INTEGER NOT NULL,
   cell_id INTEGER NOT NULL,
-  -- Negative if an adjustment lowers the charge of a closed period.
-  credits_micros INTEGER NOT NULL,
-  measurement BLOB NOT NULL,
+  -- Negative if an adjustment lowers the charge of a closed period; NULL if no rate card could price the message.
+  credits_micros INTEGER,
+  facts BLOB NOT NULL,
   digest BLOB NOT NULL,
   recorded_at INTEGER NOT NULL,
   -- As received, unless it is the canonical form of the message's instant.
@@ -56,6 +61,8 @@ CREATE TABLE day (
   -- The billing period of the day, fixed by its first record.
   period_start INTEGER NOT NULL,
   messages INTEGER NOT NULL,
+  -- How many of them have no price.
+  unpriced INTEGER NOT NULL,
   credits_micros INTEGER NOT NULL,
   -- Increases with every change of the day's total.
   version INTEGER NOT NULL,
@@ -67,6 +74,7 @@ CREATE TABLE day_cell (
   day_start INTEGER NOT NULL,
   cell_id INTEGER NOT NULL,
   messages INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
   credits_micros INTEGER NOT NULL,
   PRIMARY KEY (organization_id, day_start, cell_id)
 ) STRICT, WITHOUT ROWID;
@@ -77,6 +85,7 @@ CREATE TABLE period_cell (
   period_start INTEGER NOT NULL,
   cell_id INTEGER NOT NULL,
   messages INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
   credits_micros INTEGER NOT NULL,
   PRIMARY KEY (organization_id, period_start, cell_id)
 ) STRICT, WITHOUT ROWID;
