@@ -1,0 +1,65 @@
+/** Rate cards ready to price, by version. A stored card never changes, so each is read and compiled once, and remembered. */
+import type { RateCardStore } from '#ledger/ledger.ts'
+import { StoreError } from '#model/errors.ts'
+import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
+import { parseCard } from '#rating/parse-card.ts'
+import { standardCard } from '#rating/standard-card.ts'
+
+export type CompiledCards = {
+  /** Undefined if there is no such card. Concurrent callers share one read. Throws StoreError. */
+  readonly byVersion: (version: string) => Promise<CompiledCard | undefined>
+}
+
+/** A card of 4 MiB takes several times as much when it is compiled. */
+const REMEMBERED_MAX = 32
+
+export const createCompiledCards = ({
+  rateCards,
+}: {
+  readonly rateCards: Pick<RateCardStore, 'find'>
+}): CompiledCards => {
+  /** The one used last is at the end. */
+  const known = new Map<string, Promise<CompiledCard | undefined>>()
+
+  const load = async (version: string): Promise<CompiledCard | undefined> => {
+    const stored = await rateCards.find(version)
+    return stored && compileStored(stored.version, stored.body)
+  }
+
+  const remember = (version: string, card: Promise<CompiledCard | undefined>): void => {
+    known.delete(version)
+    known.set(version, card)
+    const [oldest] = known.keys()
+    if (known.size > REMEMBERED_MAX && oldest !== undefined) known.delete(oldest)
+  }
+
+  const forget = (version: string, card: Promise<CompiledCard | undefined>): void => {
+    if (known.get(version) === card) known.delete(version)
+  }
+
+  const byVersion = (version: string): Promise<CompiledCard | undefined> => {
+    if (version === standardCard.version) return Promise.resolve(standardCard)
+    const found = known.get(version)
+    const card = found ?? load(version)
+    remember(version, card)
+    if (found === undefined) {
+      // A card that is missing now can be stored at any time.
+      card.then(
+        (loaded) => loaded === undefined && forget(version, card),
+        () => forget(version, card),
+      )
+    }
+    return card
+  }
+
+  return { byVersion }
+}
+
+/** A card was checked before it was stored, so whoever asks for it has done nothing wrong. */
+const compileStored = (version: string, body: string): CompiledCard => {
+  try {
+    return compileCard(parseCard(JSON.parse(body)))
+  } catch (error) {
+    throw new StoreError(`The stored rate card "${version}" cannot be used.`, { cause: error })
+  }
+}
