@@ -2,9 +2,9 @@
 
 import { createListing, type Listing } from '../src/current-period/listing.ts'
 import { createListingBuilder } from '../src/current-period/listing-builder.ts'
+import { STANDARD_ONLY } from '../src/intake/compiled-cards.ts'
 import { createContentDigest } from '../src/intake/content-digest.ts'
 import { createPricer } from '../src/intake/pricing.ts'
-import { standardCard } from '../src/rating/standard-card.ts'
 import type { Report } from './report.ts'
 import { benchTexts } from './texts.ts'
 import { compareInTurns } from './turns.ts'
@@ -20,15 +20,16 @@ export const benchUnchangedCharges = async (report: Report): Promise<void> => {
     text: texts[id % texts.length] as string,
     timestamp: new Date(start + id * 20).toISOString(),
   }))
-  const pricer = createPricer({ rateCard: standardCard, digest: createContentDigest('k'.repeat(43)) })
+  const pricer = createPricer(createContentDigest('k'.repeat(43)))
   const refreshing = (isKept: boolean) => {
     let listing: Listing | undefined
     return async () => {
-      const before = process.cpuUsage()
-      const builder = createListingBuilder({ pricer, wantReport: () => {}, before: isKept ? listing?.byId : undefined })
+      const usedBefore = process.cpuUsage()
+      const before = isKept ? listing?.byId : undefined
+      const builder = createListingBuilder({ pricer, cards: STANDARD_ONLY, wantReport: () => {}, before })
       for (let from = 0; from < MESSAGES; from += 500) builder.take(messages.slice(from, from + 500))
       listing = createListing(await builder.charges(new Map()))
-      const { user, system } = process.cpuUsage(before)
+      const { user, system } = process.cpuUsage(usedBefore)
       return (user + system) / MESSAGES
     }
   }

@@ -17,7 +17,10 @@ const MAY_IMPORT: Readonly<
   ledger: { rooms: ['model'], packages: [] },
   deciding: { rooms: ['model', 'calendar', 'ledger'], packages: [] },
   intake: { rooms: ['model', 'rating', 'calendar', 'ledger'], packages: ['node'] },
-  'current-period': { rooms: ['model', 'calendar', 'ledger', 'intake'], packages: ['node'] },
+  'current-period': {
+    rooms: ['model', 'rating/amounts', 'rating/charged-facts', 'calendar', 'ledger', 'intake'],
+    packages: ['node'],
+  },
   identity: { rooms: ['model', 'ledger'], packages: ['node'] },
   answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: ['node'] },
   store: { rooms: ['model', 'ledger', 'deciding', 'calendar'], packages: ['node', 'pg'] },
@@ -62,7 +65,6 @@ const MAY_IMPORT: Readonly<
   compose: {
     rooms: [
       'model',
-      'rating',
       'ledger',
       'intake',
       'current-period',

@@ -507,17 +507,35 @@ export interface components {
         /** @description What a message cost, with one line per pricing rule. */
         readonly Charge: {
             /**
+             * @description The case of the rate card that priced the message. Absent if there is no price.
+             * @example text
+             */
+            readonly case?: string;
+            /**
              * @description Only if superseded: what the replacing revision changed. `content` means a different text with the same measurement.
              * @example [
              *       "price"
              *     ]
              */
-            readonly changed?: readonly ("text" | "timestamp" | "user_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
+            readonly changed?: readonly ("text" | "facts" | "timestamp" | "user_id" | "team_id" | "report" | "report_name" | "price" | "rate_card" | "content")[];
             /**
              * @description Total of the charge, in credits: an exact decimal with at most six decimal places. Absent if there is no price.
              * @example 11.25
              */
             readonly credits?: number;
+            /** @description What the message brought besides its text and report. Absent if it brought nothing else. */
+            readonly facts?: {
+                readonly attributes?: {
+                    readonly [key: string]: string | boolean;
+                };
+                readonly quantities?: {
+                    readonly [key: string]: number;
+                };
+                /** @description Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and `cache_write_1h_tokens` of `cache_write_tokens`. */
+                readonly usage?: {
+                    readonly [key: string]: number;
+                };
+            };
             /**
              * @description The attribute `feature` of the message. Absent if it has none.
              * @example chat
@@ -561,8 +579,8 @@ export interface components {
                  */
                 readonly why: string;
             }[];
-            /** @description What the charge was calculated from. Stored instead of the text. */
-            readonly measurement: {
+            /** @description What is stored of the text, instead of the text. Absent if there was none. */
+            readonly measurement?: {
                 /**
                  * @description Number of characters (Unicode code points).
                  * @example 3
@@ -611,6 +629,11 @@ export interface components {
                  */
                 readonly start: string;
             };
+            /**
+             * @description The model as the rate card names it.
+             * @example gpt-5.4
+             */
+            readonly priced_model?: string;
             /**
              * @description Version of the rate card.
              * @example standard-2024
@@ -663,6 +686,13 @@ export interface components {
              * @example no price
              */
             readonly unpriced?: string;
+            /**
+             * @description Quantities and kinds of tokens above 0 that no line used. Absent if there are none.
+             * @example [
+             *       "web_searches"
+             *     ]
+             */
+            readonly unused?: readonly string[];
             /**
              * @description The member who sent the message. Absent if unknown.
              * @example ada

@@ -11,8 +11,9 @@ import type { Priced, StoredCharge } from '#model/usage-record.ts'
 import { measure } from '#rating/measure.ts'
 import { packMeasurement } from '#rating/packed-measurement.ts'
 import { chargeOfText, standardCard } from '#rating/standard-card.ts'
+import { type CardOf, changesBetween } from './explaining.ts'
 import { LongReadings } from './long-readings.ts'
-import { changesBetween, createQueries } from './queries.ts'
+import { createQueries } from './queries.ts'
 import type { Versioned } from './versions.ts'
 
 const BERLIN: Organization = {
@@ -43,8 +44,8 @@ const chargeOf = (messageId: number, at: number, more: Partial<Priced> = {}): Pr
 const startQueries = (charges: readonly Priced[], longReadings = new LongReadings(8, () => {})) => {
   const view = listingView(createListing(new Map(charges.map((each) => [each.messageId, each]))), BERLIN.calendar)
   const ledger: Pick<Ledger, 'read'> = { read: (_, reading) => reading(view) }
-  const rateCards = new Map([[standardCard.version, standardCard]])
-  return createQueries({ ledger, rateCards, longReadings, reasonOf: () => 'no price' })
+  const cardOf: CardOf = async (version) => (version === standardCard.version ? standardCard : undefined)
+  return createQueries({ ledger, cardOf, longReadings })
 }
 
 /** The answer to a query whose caller knows no version. */
@@ -140,12 +141,13 @@ test('a charge is explained by lines that add up to what was charged, and one th
   for (const id of [1, 2]) {
     const [explained] = await queries.charges(BERLIN, id)
     assert.ok(explained)
-    const { stored, charge } = explained
+    const { stored, pricing } = explained
+    assert.ok(pricing.status === 'priced')
     assert.equal(
-      charge.lines.reduce((sum, line) => sum + line.credits, 0),
+      pricing.lines.reduce((sum, line) => sum + line.credits, 0),
       stored.credits,
     )
-    assert.deepEqual(explained.measurement, measurement)
+    assert.deepEqual(explained.facts.measurement, measurement)
   }
   assert.deepEqual(await queries.charges(BERLIN, 99), [])
   await assert.rejects(queries.charges(BERLIN, 3), /add up/)

@@ -6,16 +6,13 @@ import type { UsageSum } from '#current-period/listing.ts'
 import type { DayTotal, GroupedCells, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
 import { type CellFilter, groupKey, isFilter } from '#model/cell.ts'
-import type { Charge } from '#model/charge.ts'
-import { credits, creditsSum } from '#model/credits.ts'
+import { creditsSum } from '#model/credits.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
-import type { Measurement } from '#model/measurement.ts'
 import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
-import type { ReasonOf, RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import type { CompiledCard } from '#rating/compile-card.ts'
-import { unpackMeasurement } from '#rating/packed-measurement.ts'
+import type { RecordedLine } from '#model/usage-record.ts'
 import { comparePage, LineTally } from './agreement.ts'
+import { type CardOf, type ExplainedCharge, type ExplainedLine, explainCharge, explainLine } from './explaining.ts'
 import type { LongReadings } from './long-readings.ts'
 import { type Known, type Versioned, versionOf } from './versions.ts'
 
@@ -36,18 +33,6 @@ export type TotalsQuery = Range &
     /** Maximum number of buckets. */
     readonly limit: number
   }
-
-/** A charge, its lines, and the measurement from which they were computed. */
-export type ExplainedCharge = {
-  readonly stored: StoredCharge
-  readonly charge: Charge
-  readonly measurement: Measurement
-  /** Why there is no price, if there is none. */
-  readonly unpriced?: string
-}
-
-/** `unpriced` says why there is no price, if there is none. */
-export type ExplainedLine = RecordedLine & { readonly unpriced?: string }
 
 /** Where an answer comes from, if there is an upstream. */
 export type Provenance = {
@@ -71,9 +56,7 @@ export type Queries = ReturnType<typeof createQueries>
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
-  /** Every rate card that has ever priced a message, by version. */
-  readonly rateCards: ReadonlyMap<string, CompiledCard>
-  readonly reasonOf: ReasonOf
+  readonly cardOf: CardOf
   readonly longReadings: LongReadings
   readonly provenanceOf?: FindProvenance
 }
@@ -87,7 +70,7 @@ export type Asking = {
   readonly knows?: Known | undefined
 }
 
-export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
+export const createQueries = ({ ledger, cardOf, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
   /** Answers about a range, with its version: that of its days, and of everything else that an answer depends on. */
   const answer = async <T extends object>(
     view: LedgerView,
@@ -125,11 +108,6 @@ export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, prove
     await tally.compare(view)
   }
 
-  const explainLine = (line: RecordedLine): ExplainedLine =>
-    line.facts === undefined || line.credits !== undefined
-      ? line
-      : { ...line, unpriced: reasonOf({ ...line, facts: line.facts }) }
-
   /** One page, and whether more follow. */
   const page = async (
     organization: Organization,
@@ -144,11 +122,11 @@ export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, prove
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
       await comparePage(view, calendar, query, lines, hasMore)
-      return { lines: lines.map(explainLine), hasMore }
+      return { lines, hasMore }
     }
     const isForward = order.by === 'time' && !order.isDescending
     const left = { from: isForward ? (after?.at ?? from) : from, to }
-    return ledger.read(
+    const { version, answer: found } = await ledger.read(
       id,
       (view) =>
         answer(view, organization, query, asking, () =>
@@ -156,6 +134,10 @@ export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, prove
         ),
       asking,
     )
+    if (found === undefined) return { version }
+    // After the reading, because cards are read on a connection of their own.
+    const lines = await Promise.all(found.lines.map((line) => explainLine(line, cardOf)))
+    return { version, answer: { ...found, lines } }
   }
 
   /** The buckets of a range, ascending, and the start of the next page if there are more. */
@@ -233,69 +215,10 @@ export const createQueries = ({ ledger, rateCards, reasonOf, longReadings, prove
   /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
-    return stored.map((each) => explain(each, rateCards, reasonOf))
+    return Promise.all(stored.map((each) => explainCharge(each, cardOf)))
   }
 
   return { read: ledger.read, pages, page, totals, periods, period, charges }
-}
-
-export const CHANGES = [
-  'text',
-  'timestamp',
-  'user_id',
-  'report',
-  'report_name',
-  'price',
-  'rate_card',
-  'content',
-] as const
-export type Change = (typeof CHANGES)[number]
-
-/**
- * What differs between one charge of a message and the next. Texts are not kept: `text` means that the measurement differs, and
- * `content` that only the digest does, which is a different text with the same measurement.
- */
-export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
-  const [old, now] = [before.cell, after.cell]
-  const isSameReport = old.reportId === now.reportId
-  const changes: Record<Exclude<Change, 'content'>, boolean> = {
-    text: Buffer.compare(before.facts, after.facts) !== 0,
-    timestamp: before.timestamp !== after.timestamp,
-    user_id: old.member !== now.member,
-    report: !isSameReport,
-    report_name: isSameReport && old.reportName !== now.reportName,
-    price:
-      before.credits !== after.credits &&
-      (before.credits === undefined || after.credits === undefined || (isSameReport && old.reportId !== undefined)),
-    rate_card: old.rateCard !== now.rateCard,
-  }
-  const found = CHANGES.filter((name) => name !== 'content' && changes[name])
-  const isOtherContent = Buffer.compare(before.digest, after.digest) !== 0
-  const isExplained = changes.text || changes.timestamp || changes.user_id || changes.report
-  return isOtherContent && !isExplained ? [...found, 'content'] : found
-}
-
-const NOTHING: Charge = { credits: credits(0), lines: [] }
-
-const explain = (
-  stored: StoredCharge,
-  rateCards: ReadonlyMap<string, CompiledCard>,
-  reasonOf: ReasonOf,
-): ExplainedCharge => {
-  const measurement = unpackMeasurement(stored.facts)
-  const { credits } = stored
-  if (credits === undefined) return { stored, charge: NOTHING, measurement, unpriced: reasonOf(stored) }
-  const { reportId, rateCard } = stored.cell
-  const card = rateCards.get(rateCard)
-  if (card === undefined) throw new Error(`unknown rate card ${rateCard}`)
-  const charge = card.price(
-    reportId === undefined ? { measurement } : { measurement, report: { id: reportId, credits } },
-  )
-  if (charge.status === 'unpriced') throw new Error(charge.reason)
-  if (charge.credits !== credits) {
-    throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
-  }
-  return { stored, charge, measurement }
 }
 
 /** Waits for all of them even if one fails: a view must not be used once its reading has ended. */

@@ -17,8 +17,7 @@ import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
-import type { ReasonOf } from '#model/usage-record.ts'
-import type { CompiledCard } from '#rating/compile-card.ts'
+import type { CardOf } from './explaining.ts'
 import { LongReadings } from './long-readings.ts'
 import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
 import type { RenderingObserver } from './renderings.ts'
@@ -66,14 +65,13 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
-  readonly rateCards: ReadonlyMap<string, CompiledCard>
-  readonly reasonOf: ReasonOf
+  readonly cardOf: CardOf
   readonly clock: () => EpochMs
   readonly observeNotListed: (sum: UsageSum) => void
 }
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
-  const { ledger, listingCache, recorder, hasUpstream, isSample, rateCards, reasonOf, clock, now } = needs
+  const { ledger, listingCache, recorder, hasUpstream, isSample, cardOf, clock, now } = needs
   const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeRenderings.longReadings)
   const createRenderings = () =>
     new Renderings<T>({
@@ -83,7 +81,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       observe: needs.observeRenderings,
     })
   const rendering = { renderings: createRenderings(), render: needs.render, now }
-  const ledgerQueries = createQueries({ ledger, rateCards, reasonOf, longReadings })
+  const ledgerQueries = createQueries({ ledger, cardOf, longReadings })
   const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
@@ -174,7 +172,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     }
     return {
       ...ofLedger(situation),
-      queries: createQueries({ ledger, rateCards, reasonOf, longReadings, provenanceOf }),
+      queries: createQueries({ ledger, cardOf, longReadings, provenanceOf }),
       usage: (range, signal) => ledgerRenderer.read(organization, range, signal, provenanceOf),
     }
   }
@@ -184,8 +182,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     const view = listingView(listing, organization.calendar)
     const queries = createQueries({
       ledger: { read: (_, reading) => reading(view) },
-      rateCards,
-      reasonOf,
+      cardOf,
       longReadings,
       provenanceOf: async () => ({
         ...provenance,

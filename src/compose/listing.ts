@@ -4,11 +4,11 @@ import type { Config } from '#config.ts'
 import type { CopilotService, ListingObserver, Progress } from '#current-period/copilot-service.ts'
 import type { Listing } from '#current-period/listing.ts'
 import { createListingCache, type ListingCache } from '#current-period/listing-cache.ts'
+import { type ReadyCards, STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import { createContentDigest } from '#intake/content-digest.ts'
 import { createPricer, type Pricer } from '#intake/pricing.ts'
 import type { MonotonicClock } from '#model/clock.ts'
 import type { UsageLine } from '#model/usage-line.ts'
-import { standardCard } from '#rating/standard-card.ts'
 import { createFileSource, type PeriodFiles } from '#upstream/file-source.ts'
 import type { CallAttempt } from '#upstream/http-client.ts'
 import { samplePeriod } from '#upstream/sample/sample.ts'
@@ -35,7 +35,10 @@ export const openListing = <T>(
   const copilot = createCopilot(needs)
   // Digests are compared only within this process, so any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
-  return { listing: listingCacheOf(needs, { copilot, pricer }), close: () => copilot.close() }
+  return {
+    listing: listingCacheOf(needs, { copilot, pricer, cards: async () => STANDARD_ONLY }),
+    close: () => copilot.close(),
+  }
 }
 
 export const createCopilot = ({ config, files, observeCall, now }: CopilotNeeds): CopilotService => {
@@ -55,22 +58,23 @@ export const createCopilot = ({ config, files, observeCall, now }: CopilotNeeds)
   })
 }
 
-export const pricerOf = (contentKey: string): Pricer =>
-  createPricer({ rateCard: standardCard, digest: createContentDigest(contentKey) })
+export const pricerOf = (contentKey: string): Pricer => createPricer(createContentDigest(contentKey))
 
 export type ListingParts = {
   readonly copilot: CopilotService
   readonly pricer: Pricer
+  readonly cards: () => Promise<ReadyCards>
   readonly seen?: ((listing: Listing) => void) | undefined
 }
 
 export const listingCacheOf = <T>(
   { config, render, observer, now, progress }: ListingNeeds<T>,
-  { copilot, pricer, seen }: ListingParts,
+  { copilot, pricer, cards, seen }: ListingParts,
 ): ListingCache<T> =>
   createListingCache({
     copilot,
     pricer,
+    cards,
     render,
     observer,
     now,

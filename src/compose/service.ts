@@ -5,18 +5,19 @@ import type { RenderingObserver } from '#answering/renderings.ts'
 import type { Config } from '#config.ts'
 import type { Listing, UsageSum } from '#current-period/listing.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
+import { createListingCards } from '#current-period/listing-cards.ts'
 import { createUpstreamRecorder, type UpstreamRecorderNeeds } from '#current-period/upstream-recorder.ts'
 import { type Access, createAccess } from '#identity/access.ts'
 import { createHostCheck } from '#identity/host-names.ts'
 import type { Organizations } from '#identity/organizations.ts'
+import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Ledger } from '#ledger/ledger.ts'
+import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
-import { standardCard } from '#rating/standard-card.ts'
 import { createStoreCheck } from '#store/store-check.ts'
 import { type ListingNeeds, listingCacheOf } from './listing.ts'
-import { reasonOf } from './reason.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
 
 export type ServiceNeeds<T> = StoreNeeds &
@@ -54,7 +55,7 @@ export type Service<T> = {
 export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
   const { config, now, clock } = needs
   const store = await openStoreParts(needs)
-  const { ledger, copilot, pricer, intake, organizations } = store
+  const { ledger, copilot, pricer, cards, compiledCards, intake, organizations } = store
   const hasUpstream = config.upstreamUrl !== undefined
   const recorder = createUpstreamRecorder({
     intake,
@@ -89,7 +90,18 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     // The recorder logs failures, and requests to the ledger get them.
     readings.compare(listing).catch(() => {})
   }
-  const listingCache = listingCacheOf(needs, { copilot, pricer, seen: hasUpstream ? seen : undefined })
+  const listingCards = createListingCards({
+    read: async () => compiledCards.ready(await cards.inForce(DEFAULT_ORGANIZATION)),
+    staleLimitMs: config.upstreamStaleLimitMs,
+    now,
+  })
+  const listingCache = listingCacheOf(needs, {
+    copilot,
+    pricer,
+    // The sample is no organization's, and nobody else is to see its prices change.
+    cards: hasUpstream ? listingCards : async () => STANDARD_ONLY,
+    seen: hasUpstream ? seen : undefined,
+  })
   const readings = createReadings({
     ledger,
     listingCache,
@@ -97,8 +109,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     findOrganization: organizations.find,
     hasUpstream,
     isSample,
-    rateCards: new Map([[standardCard.version, standardCard]]),
-    reasonOf,
+    cardOf: compiledCards.byVersion,
     render: needs.renderPages,
     sizeOf: needs.sizeOf,
     clock,

@@ -3,6 +3,8 @@ import type { Config } from '#config.ts'
 import type { CopilotService } from '#current-period/copilot-service.ts'
 import { createAccess } from '#identity/access.ts'
 import { createOrganizations } from '#identity/organizations.ts'
+import { createCards } from '#intake/cards-in-force.ts'
+import { createCompiledCards } from '#intake/compiled-cards.ts'
 import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
@@ -14,7 +16,6 @@ import type { PostgresLedger } from '#store/postgres/ledger.ts'
 import { checkFile } from '#store/sqlite/backup.ts'
 import { createSqliteLedger } from '#store/sqlite/ledger.ts'
 import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
-import { reasonOf } from './reason.ts'
 
 /** The store and its use cases without a server. Throws StoreError. */
 export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
@@ -52,11 +53,14 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
   const reports = createOwnReports({ store: ledger.reports, now })
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
+  const cards = createCards({ ledger, now })
+  const compiledCards = createCompiledCards({ rateCards: ledger.rateCards })
   const intake = createIntake({
     ledger,
     pricer,
+    cards,
+    compiledCards,
     reportsOf: config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now),
-    reasonOf,
     clock,
     observe: observeIntake,
     limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },
@@ -70,6 +74,8 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
     reports,
     contentKey,
     pricer,
+    cards,
+    compiledCards,
     intake,
     close: async (): Promise<void> => {
       await copilot.close()

@@ -4,12 +4,15 @@
  * besides its charge.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
-import { isTextMessage, type Pricer, TEXT_ONLY } from '#intake/pricing.ts'
+import type { ReadyCards } from '#intake/compiled-cards.ts'
+import type { Pricer } from '#intake/pricing.ts'
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
 import type { Id, Report } from '#model/report.ts'
 import { instantOf } from '#model/timestamp.ts'
 import type { Priced } from '#model/usage-record.ts'
+import { AmountTooLarge } from '#rating/amounts.ts'
+import { TOO_LARGE } from '#rating/charged-facts.ts'
 import { isSameCharge } from './listing.ts'
 
 export type ListingBuilder = {
@@ -21,8 +24,8 @@ export type ListingBuilder = {
   readonly charges: (reports: ReadonlyMap<Id, Report | undefined>) => Promise<ReadonlyMap<Id, Priced>>
 }
 
-export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuilderNeeds): ListingBuilder => {
-  /** By text, until the catalogue has answered. A map iterates in insertion order, which is that of the listing. */
+export const createListingBuilder = ({ pricer, cards, wantReport, before }: ListingBuilderNeeds): ListingBuilder => {
+  /** Without reports, until the catalogue has answered. A map iterates in insertion order, which is that of the listing. */
   const byId = new Map<Id, Priced>()
   /** The report that each message asks for, if it does. */
   const reportIds = new Map<Id, Id>()
@@ -40,11 +43,11 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
   const takeOne = (message: Message): void => {
     const index = listed++
     const { id, reportId } = message
-    if (!isTextMessage(message)) throw new UnbillableListing(`messages[${index}] must ${TEXT_ONLY}`)
-    const byText = pricer.priceText(message, instantOf(message.timestamp), before?.get(id))
+    const at = instantOf(message.timestamp)
+    const priced = billable(id, () => pricer.priceListed(message, at, before?.get(id), cards.at(at)))
     const known = byId.get(id)
     if (known !== undefined) {
-      const field = differingField(known, byText, reportIds.get(id) === reportId)
+      const field = differingField(known, priced, reportIds.get(id) === reportId)
       if (field !== undefined) {
         const both = `messages[${indexes[[...byId.keys()].indexOf(id)]}] and messages[${index}]`
         throw new UnbillableListing(`${both} have the same id ${JSON.stringify(id)} and differ in ${field}`)
@@ -52,7 +55,7 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
       duplicates.push(id)
       return
     }
-    byId.set(id, byText)
+    byId.set(id, priced)
     indexes.push(index)
     if (reportId === undefined) return
     reportIds.set(id, reportId)
@@ -67,8 +70,11 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
     charges: async (reports) => {
       let count = 0
       for (const [id, reportId] of reportIds) {
-        const [byText, report] = [byId.get(id), reports.get(reportId)]
-        if (byText !== undefined && report !== undefined) byId.set(id, unlessKnown(pricer.withReport(byText, report)))
+        const [priced, report] = [byId.get(id), reports.get(reportId)]
+        if (priced !== undefined && report !== undefined) {
+          const withReport = billable(id, () => pricer.withReport(priced, report, cards.at(priced.at)))
+          byId.set(id, unlessKnown(withReport))
+        }
         if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
       }
       return byId
@@ -78,8 +84,18 @@ export const createListingBuilder = ({ pricer, wantReport, before }: ListingBuil
 
 const CHARGES_PER_TURN = 5000
 
+const billable = (id: Id, price: () => Priced): Priced => {
+  try {
+    return price()
+  } catch (error) {
+    if (!(error instanceof AmountTooLarge)) throw error
+    throw new UnbillableListing(`the message ${JSON.stringify(id)} has no price: ${TOO_LARGE}`)
+  }
+}
+
 type ListingBuilderNeeds = {
   readonly pricer: Pricer
+  readonly cards: ReadyCards
   /** Called with each report id as it arrives, so that lookups start while the listing is still arriving. */
   readonly wantReport: (id: Id) => void
   /** The charges of the previous listing. */

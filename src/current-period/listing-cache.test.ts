@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import { createContentDigest } from '#intake/content-digest.ts'
 import { createPricer } from '#intake/pricing.ts'
 import { monotonicMs } from '#model/clock.ts'
 import { UpstreamError } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
-import { standardCard } from '#rating/standard-card.ts'
 import type { CopilotService } from './copilot-service.ts'
 import type { Listing } from './listing.ts'
 import { createListingCache } from './listing-cache.ts'
@@ -38,7 +38,8 @@ const startCache = ({ maxAgeMs = 1000, staleLimitMs = 10_000 } = {}) => {
   }
   const cache = createListingCache({
     copilot,
-    pricer: createPricer({ rateCard: standardCard, digest: createContentDigest('k'.repeat(32)) }),
+    pricer: createPricer(createContentDigest('k'.repeat(32))),
+    cards: async () => STANDARD_ONLY,
     render: async (lines) => {
       state.renderings++
       return [...lines].map(({ messageId, credits }) => `${messageId}: ${credits}`)

@@ -7,6 +7,7 @@
  * which it is sent, and the charges, from which every other query of the listing is answered.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
+import type { ReadyCards } from '#intake/compiled-cards.ts'
 import type { Pricer } from '#intake/pricing.ts'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -46,6 +47,8 @@ export type ListingCache<T> = {
 export type ListingCacheNeeds<T> = {
   readonly copilot: CopilotService
   readonly pricer: Pricer
+  /** The rate cards in force. Throws StoreError if they are not known. */
+  readonly cards: () => Promise<ReadyCards>
   /** Renders the lines into what is cached and served. Reads them once, in order, and may let other work run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: ListingObserver
@@ -184,6 +187,8 @@ type CacheEntry<T> = {
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly listing: Listing
   readonly duplicates: readonly Id[]
+  /** The version of the rate cards that priced it. */
+  readonly cards: number
 }
 
 const bringUpToDate = async <T>(
@@ -192,20 +197,22 @@ const bringUpToDate = async <T>(
   deadline: Deadline,
   how: Freshness,
 ): Promise<CacheEntry<T>> => {
-  if (cached?.validators !== undefined) {
-    const fetched = await fetchListing(needs, cached, cached.validators, deadline, how)
+  const cards = await needs.cards()
+  if (cached?.validators !== undefined && cached.cards === cards.version) {
+    const fetched = await fetchListing(needs, cards, cached, cached.validators, deadline, how)
     if (fetched !== 'unchanged') return renderListing(needs, cached, fetched)
     const lastConfirmed = needs.now()
     const reports = await lookUpAll(needs.copilot, cached.reports.keys(), deadline, how)
     if (await areSame(reports, cached.reports)) return { ...cached, lastConfirmed }
   }
-  // Nothing is cached to compare with, or a report has changed although the listing has not.
-  const fetched = await fetchListing(needs, cached, undefined, deadline, how)
+  // Nothing is cached to compare with, or a report or a rate card has changed although the listing has not.
+  const fetched = await fetchListing(needs, cards, cached, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('the upstream answered "unchanged" to an unconditional request')
   return renderListing(needs, cached, fetched)
 }
 
 type Fetched = {
+  readonly cards: number
   readonly builder: ListingBuilder
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly validators: Validators | undefined
@@ -214,6 +221,7 @@ type Fetched = {
 
 const fetchListing = async <T>(
   { copilot, pricer, now, progress }: ListingCacheNeeds<T>,
+  cards: ReadyCards,
   cached: CacheEntry<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
@@ -225,7 +233,7 @@ const fetchListing = async <T>(
     latest?.cancel()
     const lookup = copilot.lookUpReports(deadline, how)
     latest = lookup
-    const builder = createListingBuilder({ pricer, wantReport: lookup.want, before: cached?.listing.byId })
+    const builder = createListingBuilder({ pricer, cards, wantReport: lookup.want, before: cached?.listing.byId })
     return { take: builder.take, finish: () => ({ builder, lookup }) }
   }
   const listing = await copilot.list({ start, since, deadline, ...(progress && { progress }) }).catch((error) => {
@@ -236,20 +244,21 @@ const fetchListing = async <T>(
   const lastConfirmed = now()
   const { builder, lookup } = listing.value
   const reports = await lookup.reports()
-  return { builder, reports, validators: listing.validators, lastConfirmed }
+  return { cards: cards.version, builder, reports, validators: listing.validators, lastConfirmed }
 }
 
 const renderListing = async <T>(
   { render }: ListingCacheNeeds<T>,
   cached: CacheEntry<T> | undefined,
-  { builder, reports, validators, lastConfirmed }: Fetched,
+  { cards, builder, reports, validators, lastConfirmed }: Fetched,
 ): Promise<CacheEntry<T>> => {
   const byId = await builder.charges(reports)
   // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
   if (cached !== undefined && areSameCharges(cached.listing.byId, byId))
-    return { ...cached, lastConfirmed, validators, reports }
+    return { ...cached, cards, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
-  return { usage, lastConfirmed, validators, reports, listing: createListing(byId), duplicates: builder.duplicates }
+  const listing = createListing(byId)
+  return { usage, cards, lastConfirmed, validators, reports, listing, duplicates: builder.duplicates }
 }
 
 /** The same objects in the same order: the builder reuses those that have not changed. */

@@ -1,6 +1,8 @@
 /** Rate cards ready to price, by version. A stored card never changes, so each is read and compiled once, and remembered. */
 import type { RateCardStore } from '#ledger/ledger.ts'
+import { type CardsInForce, cardAt, FIRST_CARD } from '#model/cards-in-force.ts'
 import { StoreError } from '#model/errors.ts'
+import type { EpochMs } from '#model/organization.ts'
 import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
 import { parseCard } from '#rating/parse-card.ts'
 import { standardCard } from '#rating/standard-card.ts'
@@ -8,7 +10,19 @@ import { standardCard } from '#rating/standard-card.ts'
 export type CompiledCards = {
   /** Undefined if there is no such card. Concurrent callers share one read. Throws StoreError. */
   readonly byVersion: (version: string) => Promise<CompiledCard | undefined>
+  /** The cards in force. Throws StoreError. */
+  readonly ready: (cards: CardsInForce) => Promise<ReadyCards>
 }
+
+/** The cards in force, ready to price. */
+export type ReadyCards = {
+  /** That of `CardsInForce`. */
+  readonly version: number
+  readonly at: (instant: EpochMs) => CompiledCard
+}
+
+/** Where no other card can be in force. */
+export const STANDARD_ONLY: ReadyCards = { version: 0, at: () => standardCard }
 
 /** A card of 4 MiB takes several times as much when it is compiled. */
 const REMEMBERED_MAX = 32
@@ -52,7 +66,19 @@ export const createCompiledCards = ({
     return card
   }
 
-  return { byVersion }
+  const present = async (version: string): Promise<readonly [string, CompiledCard]> => {
+    const card = await byVersion(version)
+    if (card === undefined) throw new StoreError(`The rate card "${version}" is in force but is not stored.`)
+    return [version, card]
+  }
+
+  const ready = async (cards: CardsInForce): Promise<ReadyCards> => {
+    const assigned = [...cards.own, ...cards.byDefault].map(({ version }) => version)
+    const compiled = new Map(await Promise.all([...new Set([FIRST_CARD, ...assigned])].map(present)))
+    return { version: cards.version, at: (instant) => compiled.get(cardAt(cards, instant)) ?? standardCard }
+  }
+
+  return { byVersion, ready }
 }
 
 /** A card was checked before it was stored, so whoever asks for it has done nothing wrong. */

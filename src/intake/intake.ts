@@ -5,11 +5,15 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
-import { type CountedDay, type PricedBatch, PricedBatchBuilder } from '#ledger/priced-batch.ts'
+import { type CountedDay, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { Priced, ReasonOf } from '#model/usage-record.ts'
+import { AmountTooLarge } from '#rating/amounts.ts'
+import { factsOfCharge, pricingOf, TOO_LARGE } from '#rating/charged-facts.ts'
+import type { Cards } from './cards-in-force.ts'
+import type { CompiledCards, ReadyCards } from './compiled-cards.ts'
 import {
   type IncomingMessage,
   type IntakeLimits,
@@ -18,7 +22,7 @@ import {
   type Rejection,
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
-import { isTextMessage, type Pricer, TEXT_ONLY, type TextMessage } from './pricing.ts'
+import type { Pricer } from './pricing.ts'
 
 export type Intake = {
   /**
@@ -42,14 +46,15 @@ export type IntakeNeeds = {
   /** Every report, or undefined if the catalogue does not have it. Throws UpstreamError or StoreError. */
   readonly reportsOf: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly pricer: Pricer
-  readonly reasonOf: ReasonOf
+  readonly cards: Pick<Cards, 'appendBy'>
+  readonly compiledCards: Pick<CompiledCards, 'ready'>
   readonly limits: IntakeLimits
   readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportsOf, pricer, reasonOf, limits, clock, observe } = needs
+  const { ledger, reportsOf, pricer, cards, compiledCards, limits, clock, observe } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => CountedDay>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => CountedDay) => {
@@ -58,14 +63,20 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return known
   }
 
-  const append = async (
+  /** Prices a batch by the cards in force and appends it; prices it again if others are in force by then. */
+  const append = (
     { id: organizationId }: Organization,
-    priced: PricedBatch,
     onChange: AppendBatch['onChange'],
-  ): Promise<readonly AppendOutcome[] | undefined> => {
-    const answer = await ledger.append({ organizationId, priced, onChange, recordedAt: clock() })
-    if (answer === 'other-cards') throw new Error('the batch does not say which rate cards priced it')
-    return answer
+    priceBy: (cards: ReadyCards) => Promise<PricedBatch>,
+  ): Promise<readonly AppendOutcome[] | undefined> =>
+    cards.appendBy(organizationId, async (inForce) => {
+      const priced = await priceBy(await compiledCards.ready(inForce))
+      return ledger.append({ organizationId, priced, onChange, recordedAt: clock(), cardsVersion: inForce.version })
+    })
+
+  const pricedBy = (charge: Priced, { at }: ReadyCards): Priced => {
+    const card = at(charge.at)
+    return charge.cell.rateCard === card.version ? charge : pricer.priceAgain(charge, card)
   }
 
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
@@ -77,29 +88,59 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
   const take = async (organization: Organization, entries: unknown[]): Promise<IntakeResults> => {
     const time = clock()
     const { length } = entries
-    const messages: (IncomingMessage & TextMessage)[] = []
+    const messages: IncomingMessage[] = []
+    const indexes: number[] = []
     const rejections = new Map<number, Rejection>()
     for (const [index, entry] of entries.entries()) {
       const parsed = parseIncoming(entry, limits, time)
       if (isRejection(parsed)) rejections.set(index, parsed)
-      else if (isTextMessage(parsed)) messages.push(parsed)
-      else rejections.set(index, { id: parsed.id, field: '', reason: `must ${TEXT_ONLY}` })
+      else {
+        messages.push(parsed)
+        indexes.push(index)
+      }
     }
     const reports = await findReports(messages)
     const dayOf = dayFinderOf(organization.calendar)
-    const batch = new PricedBatchBuilder(messages.length)
     const unknownReports = new Set<number>()
-    const isTurnOver = createTurns()
-    for (const [row, message] of messages.entries()) {
-      const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
-      if (message.reportId !== undefined && report === undefined) unknownReports.add(row)
-      batch.add(pricer.price(message, message.at, report), dayOf(message.at))
-      if (isTurnOver(message.text.length)) await letOthersRun()
+
+    const priceMessages = async ({ at }: ReadyCards): Promise<PricedBatch> => {
+      const batch = new PricedBatchBuilder(messages.length)
+      const isTurnOver = createTurns()
+      let row = 0
+      for (const [number, message] of messages.entries()) {
+        const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
+        const priced = priceOr(rejections, indexes[number] as number, message, () =>
+          pricer.price(message, message.at, report, at(message.at)),
+        )
+        if (isTurnOver(message.text?.length ?? 0)) await letOthersRun()
+        if (priced === undefined) continue
+        batch.add(priced, dayOf(message.at))
+        if (message.reportId !== undefined && report === undefined) unknownReports.add(row)
+        row++
+      }
+      entries.length = 0
+      messages.length = 0
+      return batch.build()
     }
-    entries.length = 0
-    messages.length = 0
-    const priced = batch.build()
-    const outcomes = await append(organization, priced, 'refuse')
+
+    const priceAgain = (batch: PricedBatch, ready: ReadyCards): PricedBatch => {
+      const again = new PricedBatchBuilder(batch.count)
+      for (let row = 0; row < batch.count; row++) {
+        const priced = pricedBy(pricedAt(batch, row), ready)
+        again.add(priced, dayOf(priced.at))
+      }
+      return again.build()
+    }
+
+    let latest: { readonly priced: PricedBatch; readonly ready: ReadyCards } | undefined
+    const outcomes = await append(organization, 'refuse', async (ready) => {
+      const priced = latest === undefined ? await priceMessages(ready) : priceAgain(latest.priced, ready)
+      latest = { priced, ready }
+      return priced
+    })
+    if (latest === undefined) throw new Error('a batch was appended before it was priced')
+    const { priced, ready } = latest
+    const reasonOf: ReasonOf = (unpriced) => reasonIn(unpriced, ready)
     const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports, reasonOf })
     observe(results.counts)
     return results
@@ -107,9 +148,11 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
 
   const record: Intake['record'] = async (organization, charges) => {
     const dayOf = dayFinderOf(organization.calendar)
-    const batch = new PricedBatchBuilder(charges.length)
-    for (const charge of charges) batch.add(charge, dayOf(charge.at))
-    const outcomes = await append(organization, batch.build(), 'amend')
+    const outcomes = await append(organization, 'amend', async (ready) => {
+      const batch = new PricedBatchBuilder(charges.length)
+      for (const charge of charges) batch.add(pricedBy(charge, ready), dayOf(charge.at))
+      return batch.build()
+    })
     const countOf = (wanted: AppendOutcome['status']): number =>
       outcomes?.reduce((count, { status }) => count + Number(status === wanted), 0) ?? 0
     return { accepted: outcomes === undefined ? charges.length : countOf('accepted'), amended: countOf('amended') }
@@ -117,6 +160,30 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
 
   return { take, record, parse: (entry) => parseIncoming(entry, limits, clock()) }
 }
+
+/** A message whose amount does not fit a charge is rejected, and the others of the batch are not. */
+const priceOr = (
+  rejections: Map<number, Rejection>,
+  index: number,
+  { id }: IncomingMessage,
+  price: () => Priced,
+): Priced | undefined => {
+  try {
+    return price()
+  } catch (error) {
+    if (!(error instanceof AmountTooLarge)) throw error
+    rejections.set(index, { id, field: '', reason: `must cost less: ${TOO_LARGE}` })
+    return undefined
+  }
+}
+
+const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {
+  const pricing = pricingOf(factsOfCharge(unpriced), at(unpriced.at))
+  return pricing.status === 'unpriced' ? pricing.reason : NO_PRICE_THEN
+}
+
+/** Of a message that was sent again and would have a price now. */
+const NO_PRICE_THEN = 'it had no price when it was reported first'
 
 const NO_REPORTS: ReadonlyMap<Id, Report | undefined> = new Map()
 

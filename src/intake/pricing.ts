@@ -1,82 +1,127 @@
 /** Message → Priced: the only place that measures and prices a message, and the last one that has its text. */
-import { type Cell, createCells } from '#model/cell.ts'
+import { type CellFinder, createCells } from '#model/cell.ts'
 import type { Credits } from '#model/credits.ts'
 import type { Facts } from '#model/facts.ts'
 import type { Message } from '#model/message.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { canonicalReportId, type Report } from '#model/report.ts'
 import type { Priced } from '#model/usage-record.ts'
+import { AmountTooLarge } from '#rating/amounts.ts'
+import { factsOfCharge } from '#rating/charged-facts.ts'
 import type { CompiledCard } from '#rating/compile-card.ts'
 import { measure } from '#rating/measure.ts'
-import { packMeasurement } from '#rating/packed-measurement.ts'
+import { packFacts } from '#rating/packed-facts.ts'
 import type { ContentDigest } from './content-digest.ts'
 
-/** A message that is priced by its text, or by a report in place of it. */
-export type TextMessage = Message & { readonly text: string }
-
-/** Whether the rate card of this pricer has all that it takes to price the message. It knows texts and reports only. */
-export const isTextMessage = (message: Message): message is TextMessage =>
-  message.text !== undefined && message.team === undefined && message.brought === undefined
-
-/** Completes "a message must". */
-export const TEXT_ONLY =
-  'have a text, and neither team, model, usage, quantities, attributes nor outcome: no rate card prices them yet'
-
 export type Pricer = {
-  /** `at` is the instant of the message's timestamp; `report` is the report that it asks for, if the catalogue has it. */
-  readonly price: (message: TextMessage, at: EpochMs, report: Report | undefined) => Priced
-  /** Prices by the text. If `known`, a charge of the same id, has the same content, returns it and measures nothing. */
-  readonly priceText: (message: TextMessage, at: EpochMs, known: Priced | undefined) => Priced
-  /** Replaces the price of the text with the cost of the report, once the catalogue has answered. */
-  readonly withReport: (priced: Priced, report: Report) => Priced
+  /**
+   * `at` is the instant of the message's timestamp; `report` is the report that it asks for, if the catalogue has it. Throws
+   * AmountTooLarge.
+   */
+  readonly price: (message: Message, at: EpochMs, report: Report | undefined, card: CompiledCard) => Priced
+  /**
+   * Prices as if the catalogue had no report. If `known`, a charge of the same id, is that already, returns it and measures
+   * nothing. Throws AmountTooLarge.
+   */
+  readonly priceListed: (message: Message, at: EpochMs, known: Priced | undefined, card: CompiledCard) => Priced
+  /** Prices again with the report, once the catalogue has answered. Throws AmountTooLarge. */
+  readonly withReport: (priced: Priced, report: Report, card: CompiledCard) => Priced
+  /** Prices what was kept of a message by another card. What would not fit a charge is unpriced, because it was accepted before. */
+  readonly priceAgain: (priced: Priced, card: CompiledCard) => Priced
 }
 
-export type PricerNeeds = { readonly rateCard: CompiledCard; readonly digest: ContentDigest }
+export const createPricer = (digest: ContentDigest): Pricer => {
+  const cellsOf = new Map<string, CellFinder>()
 
-export const createPricer = ({ rateCard, digest }: PricerNeeds): Pricer => {
-  const cells = createCells(rateCard.version)
-
-  const priceAs = (message: TextMessage, at: EpochMs, report: Report | undefined, ownDigest: Uint8Array): Priced => {
-    const measurement = measure(message.text)
-    return {
-      messageId: message.id,
-      at,
-      timestamp: message.timestamp,
-      cell: cellFor(message.member, report),
-      credits: creditsOf(report === undefined ? { measurement } : { measurement, report: factsOf(report) }),
-      facts: packMeasurement(measurement),
-      digest: ownDigest,
+  const cellFor = ({ version }: CompiledCard, ...of: Parameters<CellFinder>) => {
+    let cells = cellsOf.get(version)
+    if (cells === undefined) {
+      if (cellsOf.size >= CARDS_MAX) cellsOf.clear()
+      cells = createCells(version)
+      cellsOf.set(version, cells)
     }
+    return cells(...of)
   }
 
-  const creditsOf = (facts: Facts): Credits => {
-    const total = rateCard.total(facts)
-    if (typeof total !== 'number') throw new Error(total.reason)
-    return total
+  const priceAs = (
+    message: Message,
+    at: EpochMs,
+    report: Report | undefined,
+    card: CompiledCard,
+    ownDigest: Uint8Array,
+  ): Priced => {
+    const { id: messageId, timestamp, member, team, brought } = message
+    const facts = factsOf(message, report)
+    const credits = card.total(facts)
+    const cell = cellFor(card, member, report && nameOf(report), team, brought)
+    const kept = packFacts(facts)
+    return typeof credits === 'number'
+      ? { messageId, at, timestamp, cell, credits, facts: kept, digest: ownDigest }
+      : { messageId, at, timestamp, cell, facts: kept, digest: ownDigest }
   }
 
-  const cellFor = (member: string | undefined, report: Report | undefined): Cell =>
-    cells(member, report && { id: canonicalReportId(report.id), name: report.name })
-
-  const isTextPriceOf = (known: Priced, { timestamp }: TextMessage, ownDigest: Uint8Array): boolean =>
+  const isSamePrice = (known: Priced, { timestamp }: Message, card: CompiledCard, ownDigest: Uint8Array): boolean =>
     known.cell.reportId === undefined &&
     known.timestamp === timestamp &&
-    known.cell.rateCard === rateCard.version &&
+    known.cell.rateCard === card.version &&
     Buffer.compare(known.digest, ownDigest) === 0
 
   return {
-    price: (message, at, report) => priceAs(message, at, report, digest(message)),
-    priceText: (message, at, known) => {
+    price: (message, at, report, card) => priceAs(message, at, report, card, digest(message)),
+
+    priceListed: (message, at, known, card) => {
       const ownDigest = digest(message)
-      const isSame = known !== undefined && isTextPriceOf(known, message, ownDigest)
-      return isSame ? known : priceAs(message, at, undefined, ownDigest)
+      const isSame = known !== undefined && isSamePrice(known, message, card, ownDigest)
+      return isSame ? known : priceAs(message, at, undefined, card, ownDigest)
     },
-    withReport: (priced, report) => ({
-      ...priced,
-      cell: cellFor(priced.cell.member, report),
-      credits: creditsOf({ report: factsOf(report) }),
-    }),
+
+    withReport: ({ credits: _, ...priced }, report, card) => {
+      const facts = {
+        ...factsOfCharge(priced),
+        report: { id: canonicalReportId(report.id), credits: report.creditCost },
+      }
+      const { member, team } = priced.cell
+      const cell = cellFor(card, member, nameOf(report), team, facts)
+      return { ...priced, ...cost(card.total(facts)), cell, facts: packFacts(facts) }
+    },
+
+    priceAgain: (priced, card) => {
+      const facts = factsOfCharge(priced)
+      const { credits: _, ...kept } = priced
+      const { member, team, reportId, reportName = '' } = priced.cell
+      const report = reportId === undefined ? undefined : { id: reportId, name: reportName }
+      const cell = cellFor(card, member, report, team, facts)
+      return { ...kept, ...cost(totalIfAny(facts, card)), cell, facts: packFacts(facts) }
+    },
   }
 }
 
-const factsOf = ({ id, creditCost }: Report): Facts['report'] & object => ({ id, credits: creditCost })
+/** Cards whose cells are remembered. */
+const CARDS_MAX = 100
+
+const nameOf = ({ id, name }: Report) => ({ id: canonicalReportId(id), name })
+
+const cost = (total: ReturnType<CompiledCard['total']> | undefined): { readonly credits?: Credits } =>
+  typeof total === 'number' ? { credits: total } : {}
+
+const totalIfAny = (facts: Facts, card: CompiledCard): ReturnType<CompiledCard['total']> | undefined => {
+  try {
+    return card.total(facts)
+  } catch (error) {
+    if (error instanceof AmountTooLarge) return undefined
+    throw error
+  }
+}
+
+const factsOf = ({ text, reportId, brought }: Message, report: Report | undefined): Facts => {
+  const measurement = text === undefined ? undefined : measure(text)
+  // Most messages are a text and nothing else.
+  if (measurement !== undefined && reportId === undefined && brought === undefined) return { measurement }
+  return {
+    ...(measurement !== undefined && { measurement }),
+    ...(reportId !== undefined && {
+      report: { id: canonicalReportId(reportId), ...(report !== undefined && { credits: report.creditCost }) },
+    }),
+    ...brought,
+  }
+}

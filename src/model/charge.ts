@@ -58,3 +58,5 @@ export type UnpricedCode =
   | 'no-row'
   /** The model has prices, but not the one that a line names. */
   | 'no-column'
+  /** The amount does not fit a charge. */
+  | 'too-large'

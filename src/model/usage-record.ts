@@ -34,7 +34,7 @@ export type Priced = Omit<RecordedLine, 'facts'> & {
 }
 
 /** Says why a message is unpriced, by pricing its facts again: the reason is not kept. */
-export type ReasonOf = (unpriced: Pick<Priced, 'at' | 'cell' | 'facts'>) => string
+export type ReasonOf = (unpriced: Pick<Priced, 'at' | 'cell' | 'facts' | 'credits'>) => string
 
 export const DIGEST_BYTES = 16
 

@@ -1,13 +1,14 @@
 /** `GET /v1/messages/:id`: what a message cost, and why. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { CHANGES, changesBetween, type ExplainedCharge } from '#answering/queries.ts'
+import { CHANGES, changesBetween, type ExplainedCharge } from '#answering/explaining.ts'
 import { versionOf } from '#answering/versions.ts'
 import { periodAt } from '#calendar/periods.ts'
 import { isId } from '#intake/incoming-message.ts'
-import type { ChargeLine } from '#model/charge.ts'
+import type { ChargeLine, Pricing } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
+import type { Facts, TokenCounts } from '#model/facts.ts'
 import { toMeasurementResponse } from '#model/measurement.ts'
 import type { Organization } from '#model/organization.ts'
 import { type Id, parseId } from '#model/report.ts'
@@ -77,20 +78,59 @@ export const ChargeSchema = Type.Object(
       { description: 'One line per rule that applied. They add up to `credits`, exactly.' },
     ),
     rate_card: rateCard,
-    measurement: Type.Object(
-      {
-        code_points: count('Number of characters (Unicode code points).'),
-        word_lengths: Type.Array(count('Number of words.'), {
-          description: 'Number of words with 1, 2, 3, … 32 characters. Longer words count as 32.',
-        }),
-        third_vowels: count('Number of vowels among the 3rd, 6th, 9th, … characters.'),
-        words_differ: Type.Boolean({ description: 'Whether no word occurs more than once.', examples: [true] }),
-        palindrome: Type.Boolean({
-          description: 'Whether the letters and digits of the text read the same in both directions, ignoring case.',
-          examples: [false],
-        }),
-      },
-      { description: 'What the charge was calculated from. Stored instead of the text.' },
+    case: Type.Optional(
+      Type.String({
+        description: 'The case of the rate card that priced the message. Absent if there is no price.',
+        examples: ['text'],
+      }),
+    ),
+    priced_model: Type.Optional(
+      Type.String({ description: 'The model as the rate card names it.', examples: ['gpt-5.4'] }),
+    ),
+    unused: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Quantities and kinds of tokens above 0 that no line used. Absent if there are none.',
+        examples: [['web_searches']],
+      }),
+    ),
+    facts: Type.Optional(
+      Type.Object(
+        {
+          usage: Type.Optional(
+            Type.Record(Type.String(), count('Number of tokens.'), {
+              description:
+                'Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and `cache_write_1h_tokens` of `cache_write_tokens`.',
+            }),
+          ),
+          quantities: Type.Optional(
+            Type.Record(Type.String(), Type.Number({ description: 'A quantity that the sender named.' })),
+          ),
+          attributes: Type.Optional(
+            Type.Record(
+              Type.String(),
+              Type.Union([Type.String(), Type.Boolean()], { description: 'An attribute that the sender named.' }),
+            ),
+          ),
+        },
+        { description: 'What the message brought besides its text and report. Absent if it brought nothing else.' },
+      ),
+    ),
+    measurement: Type.Optional(
+      Type.Object(
+        {
+          code_points: count('Number of characters (Unicode code points).'),
+          word_lengths: Type.Array(count('Number of words.'), {
+            description: 'Number of words with 1, 2, 3, … 32 characters. Longer words count as 32.',
+          }),
+          third_vowels: count('Number of vowels among the 3rd, 6th, 9th, … characters.'),
+          words_differ: Type.Boolean({ description: 'Whether no word occurs more than once.', examples: [true] }),
+          palindrome: Type.Boolean({
+            description: 'Whether the letters and digits of the text read the same in both directions, ignoring case.',
+            examples: [false],
+          }),
+        },
+        { description: 'What is stored of the text, instead of the text. Absent if there was none.' },
+      ),
     ),
     period: Type.Object(
       {
@@ -187,7 +227,7 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
   message_id: messageId,
-  charges: charges.map(({ stored, charge, measurement, unpriced }, index) => {
+  charges: charges.map(({ stored, facts, pricing }, index) => {
     const period = periodAt(calendar, stored.at)
     const next = charges[index - 1]?.stored
     return {
@@ -199,14 +239,46 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       timestamp: stored.timestamp,
       ...toDimensions(stored.cell),
       ...(stored.credits !== undefined && { credits: plainNumber(stored.credits) }),
-      ...(unpriced !== undefined && { unpriced }),
-      lines: charge.lines.map(toChargeLine),
+      ...toPricing(pricing),
       rate_card: stored.cell.rateCard,
-      measurement: toMeasurementResponse(measurement),
+      ...toFacts(facts),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),
     }
   }),
+})
+
+const toPricing = (pricing: Pricing) => {
+  if (pricing.status === 'unpriced') return { unpriced: pricing.reason, lines: [] }
+  const { case: name, lines, unused, model } = pricing
+  return {
+    lines: lines.map(toChargeLine),
+    case: name,
+    ...(model !== undefined && { priced_model: model.priced }),
+    ...(unused.length > 0 && { unused: [...unused] }),
+  }
+}
+
+const toFacts = ({ measurement, tokens, quantities, attributes }: Facts) => {
+  const facts = {
+    ...(tokens !== undefined && { usage: toUsage(tokens) }),
+    ...(quantities !== undefined && { quantities }),
+    ...(attributes !== undefined && { attributes }),
+  }
+  return {
+    ...(Object.keys(facts).length > 0 && { facts }),
+    ...(measurement !== undefined && { measurement: toMeasurementResponse(measurement) }),
+  }
+}
+
+/** Parts are shown only if there are any. */
+const toUsage = ({ input, cacheRead, cacheWrite, output, reasoning, cacheWrite1h }: TokenCounts) => ({
+  input_tokens: input,
+  cache_read_tokens: cacheRead,
+  cache_write_tokens: cacheWrite,
+  output_tokens: output,
+  ...(reasoning > 0 && { reasoning_tokens: reasoning }),
+  ...(cacheWrite1h > 0 && { cache_write_1h_tokens: cacheWrite1h }),
 })
 
 const stateOf = ({ supersededBy, credits }: StoredCharge): 'charged' | 'unpriced' | 'superseded' => {

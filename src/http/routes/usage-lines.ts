@@ -1,7 +1,7 @@
 /** `GET /v1/usage`: usage lines, in pages. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { ExplainedLine } from '#answering/queries.ts'
+import type { ExplainedLine } from '#answering/explaining.ts'
 import { plainNumber } from '#model/credits.ts'
 import { entityTagsOf } from '../entity-tags.ts'
 import { signalOfLeaving } from '../leaving.ts'

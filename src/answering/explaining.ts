@@ -1,0 +1,85 @@
+/** Why a message cost what it did: its facts are priced again by the card that priced them, and the result must be the same. */
+import type { Pricing } from '#model/charge.ts'
+import { StoreError } from '#model/errors.ts'
+import type { Facts } from '#model/facts.ts'
+import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import { factsOfCharge, pricingOf } from '#rating/charged-facts.ts'
+import type { CompiledCard } from '#rating/compile-card.ts'
+
+/** Finds a card that has ever priced a message, by its version. Throws StoreError. */
+export type CardOf = (version: string) => Promise<CompiledCard | undefined>
+
+/** A charge, the facts from which it was computed, and how. */
+export type ExplainedCharge = { readonly stored: StoredCharge; readonly facts: Facts; readonly pricing: Pricing }
+
+/** `unpriced` says why there is no price, if there is none. */
+export type ExplainedLine = RecordedLine & { readonly unpriced?: string }
+
+export const explainCharge = async (stored: StoredCharge, cardOf: CardOf): Promise<ExplainedCharge> => {
+  const facts = factsOfCharge(stored)
+  const pricing = pricingOf(facts, await cardNamed(stored.cell.rateCard, cardOf))
+  const amount = pricing.status === 'priced' ? pricing.credits : undefined
+  if (amount !== stored.credits) {
+    throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
+  }
+  return { stored, facts, pricing }
+}
+
+/** Only a line without a price has its facts. */
+export const explainLine = async (line: RecordedLine, cardOf: CardOf): Promise<ExplainedLine> => {
+  if (line.facts === undefined || line.credits !== undefined) return line
+  const { facts, cell } = line
+  const pricing = pricingOf(factsOfCharge({ facts, cell }), await cardNamed(cell.rateCard, cardOf))
+  return pricing.status === 'priced' ? line : { ...line, unpriced: pricing.reason }
+}
+
+const cardNamed = async (version: string, cardOf: CardOf): Promise<CompiledCard> => {
+  const card = await cardOf(version)
+  if (card === undefined) throw new StoreError(`The rate card "${version}" has priced messages but is not stored.`)
+  return card
+}
+
+export const CHANGES = [
+  'text',
+  'facts',
+  'timestamp',
+  'user_id',
+  'team_id',
+  'report',
+  'report_name',
+  'price',
+  'rate_card',
+  'content',
+] as const
+export type Change = (typeof CHANGES)[number]
+
+/**
+ * What differs between one charge of a message and the next. Texts are not kept: `text` means that the measurement differs, and
+ * `content` that only the digest does, which is a different text with the same measurement.
+ */
+export const changesBetween = (before: StoredCharge, after: StoredCharge): readonly Change[] => {
+  const [old, now] = [before.cell, after.cell]
+  const [oldFacts, newFacts] = [factsOfCharge(before), factsOfCharge(after)]
+  const isSameReport = old.reportId === now.reportId
+  const changes: Record<Exclude<Change, 'content'>, boolean> = {
+    text: JSON.stringify(oldFacts.measurement) !== JSON.stringify(newFacts.measurement),
+    facts: broughtIn(oldFacts) !== broughtIn(newFacts),
+    timestamp: before.timestamp !== after.timestamp,
+    user_id: old.member !== now.member,
+    team_id: old.team !== now.team,
+    report: !isSameReport,
+    report_name: isSameReport && old.reportName !== now.reportName,
+    price:
+      before.credits !== after.credits &&
+      (before.credits === undefined || after.credits === undefined || (isSameReport && old.reportId !== undefined)),
+    rate_card: old.rateCard !== now.rateCard,
+  }
+  const found = CHANGES.filter((name) => name !== 'content' && changes[name])
+  const isOtherContent = Buffer.compare(before.digest, after.digest) !== 0
+  const isExplained =
+    changes.text || changes.facts || changes.timestamp || changes.user_id || changes.team_id || changes.report
+  return isOtherContent && !isExplained ? [...found, 'content'] : found
+}
+
+/** Packed facts are in the order of their names, so equal facts give equal texts. */
+const broughtIn = ({ measurement, report, ...brought }: Facts): string => JSON.stringify(brought)
