@@ -70,6 +70,7 @@ export const ChargeSchema = Type.Object(
         quantity: Type.Number({
           description:
             'How often the rule applied; for a report, the credits that it costs. At most six decimal places.',
+          examples: [4],
         }),
         rate: creditsSchema('Credits per unit; negative for a discount.'),
         credits: creditsSchema('`quantity` × `rate`, exactly.'),
@@ -99,17 +100,22 @@ export const ChargeSchema = Type.Object(
           usage: Type.Optional(
             Type.Record(Type.String(), count('Number of tokens.'), {
               description:
-                'Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and `cache_write_1h_tokens` of `cache_write_tokens`.',
+                'Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and ' +
+                '`cache_write_1h_tokens` of `cache_write_tokens`.',
+              examples: [{ input_tokens: 1200, cache_read_tokens: 0, cache_write_tokens: 0, output_tokens: 300 }],
             }),
           ),
           quantities: Type.Optional(
-            Type.Record(Type.String(), Type.Number({ description: 'A quantity that the sender named.' })),
+            Type.Record(Type.String(), Type.Number(), {
+              description: 'The quantities that the sender named.',
+              examples: [{ pages: 3 }],
+            }),
           ),
           attributes: Type.Optional(
-            Type.Record(
-              Type.String(),
-              Type.Union([Type.String(), Type.Boolean()], { description: 'An attribute that the sender named.' }),
-            ),
+            Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean()]), {
+              description: 'The attributes that the sender named.',
+              examples: [{ feature: 'search' }],
+            }),
           ),
         },
         { description: 'What the message brought besides its text and report. Absent if it brought nothing else.' },
