@@ -63,17 +63,7 @@ const MAY_IMPORT: Readonly<
   },
   'exit-codes.ts': { rooms: [], packages: [] },
   compose: {
-    rooms: [
-      'model',
-      'ledger',
-      'intake',
-      'current-period',
-      'answering',
-      'identity',
-      'store',
-      'upstream',
-      'config.ts',
-    ],
+    rooms: ['model', 'ledger', 'intake', 'current-period', 'answering', 'identity', 'store', 'upstream', 'config.ts'],
     packages: ['node'],
   },
   'main.ts': {

@@ -525,13 +525,33 @@ export interface components {
             readonly credits?: number;
             /** @description What the message brought besides its text and report. Absent if it brought nothing else. */
             readonly facts?: {
+                /**
+                 * @description The attributes that the sender named.
+                 * @example {
+                 *       "feature": "search"
+                 *     }
+                 */
                 readonly attributes?: {
                     readonly [key: string]: string | boolean;
                 };
+                /**
+                 * @description The quantities that the sender named.
+                 * @example {
+                 *       "pages": 3
+                 *     }
+                 */
                 readonly quantities?: {
                     readonly [key: string]: number;
                 };
-                /** @description Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and `cache_write_1h_tokens` of `cache_write_tokens`. */
+                /**
+                 * @description Tokens by kind. The kinds are disjoint, except that `reasoning_tokens` are part of `output_tokens` and `cache_write_1h_tokens` of `cache_write_tokens`.
+                 * @example {
+                 *       "input_tokens": 1200,
+                 *       "cache_read_tokens": 0,
+                 *       "cache_write_tokens": 0,
+                 *       "output_tokens": 300
+                 *     }
+                 */
                 readonly usage?: {
                     readonly [key: string]: number;
                 };
@@ -543,7 +563,7 @@ export interface components {
             readonly feature?: string;
             /** @description One line per rule that applied. They add up to `credits`, exactly. */
             readonly lines: readonly {
-                /** @description Only for the rule `words`: the word lengths that this line covers. */
+                /** @description Only for lines of words: the word lengths that this line covers. */
                 readonly band?: {
                     /**
                      * @description Shortest word length, in characters.
@@ -557,14 +577,27 @@ export interface components {
                     readonly to?: number;
                 };
                 /**
-                 * @description `quantity` × `rate`, exactly.
+                 * @description `quantity` × `rate` ÷ `per`, or `packages` × `rate`, rounded half to even to six decimal places.
                  * @example 11.25
                  */
                 readonly credits: number;
-                /** @description How often the rule applied; for a report, the credits that it costs. At most six decimal places. */
+                /**
+                 * @description Only if every `per` that was started costs as much as a whole one: how many were started.
+                 * @example 3
+                 */
+                readonly packages?: number;
+                /**
+                 * @description The quantity that costs `rate`, such as 1000000 tokens. Absent if it is 1.
+                 * @example 1000000
+                 */
+                readonly per?: number;
+                /**
+                 * @description How much the rule counted; for a report, the credits that it costs. At most six decimal places.
+                 * @example 1200
+                 */
                 readonly quantity: number;
                 /**
-                 * @description Credits per unit; negative for a discount.
+                 * @description Credits for each `per` of the quantity; negative for a discount.
                  * @example 11.25
                  */
                 readonly rate: number;

@@ -18,6 +18,7 @@ import { ruleText } from '#rating/rules.ts'
 import { entityTagsOf } from '../entity-tags.ts'
 import { pathParameter } from '../fields.ts'
 import { BY_DATE, type ReadingOptions, readingFor } from '../reading.ts'
+import { chargeLineProperties, toLineResponse } from '../schemas/charge-line.ts'
 import { creditsSchema, oneOf, organizationQuery, ref, TimestampSchema } from '../schemas/common.ts'
 import { ifNoneMatch, problemResponses, taggedResponses } from '../schemas/responses.ts'
 import { MessageIdSchema } from '../schemas/usage.ts'
@@ -57,23 +58,7 @@ export const ChargeSchema = Type.Object(
     unpriced: unpricedReason,
     lines: Type.Array(
       Type.Object({
-        rule: Type.String({ description: 'The pricing rule.', examples: ['words'] }),
-        band: Type.Optional(
-          Type.Object(
-            {
-              from: count('Shortest word length, in characters.'),
-              to: Type.Optional(count('Longest word length, in characters. Absent if unlimited.')),
-            },
-            { description: 'Only for the rule `words`: the word lengths that this line covers.' },
-          ),
-        ),
-        quantity: Type.Number({
-          description:
-            'How often the rule applied; for a report, the credits that it costs. At most six decimal places.',
-          examples: [4],
-        }),
-        rate: creditsSchema('Credits per unit; negative for a discount.'),
-        credits: creditsSchema('`quantity` × `rate`, exactly.'),
+        ...chargeLineProperties,
         why: Type.String({ description: 'Explanation of the rule.', examples: ['Charged per word of this length.'] }),
       }),
       { description: 'One line per rule that applied. They add up to `credits`, exactly.' },
@@ -292,11 +277,4 @@ const stateOf = ({ supersededBy, credits }: StoredCharge): 'charged' | 'unpriced
   return credits === undefined ? 'unpriced' : 'charged'
 }
 
-const toChargeLine = ({ rule, quantity, rate, credits, band }: ChargeLine) => ({
-  rule,
-  ...(band && { band }),
-  quantity,
-  rate: plainNumber(rate),
-  credits: plainNumber(credits),
-  why: ruleText(rule).why,
-})
+const toChargeLine = (line: ChargeLine) => ({ ...toLineResponse(line), why: ruleText(line.rule).why })

@@ -2,9 +2,7 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyError, FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify'
-import Type, { type TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import Type from 'typebox'
 import type { Rejection } from '#intake/incoming-message.ts'
 import type { Intake } from '#intake/intake.ts'
 import { countsOf, type IntakeResult, type IntakeResults } from '#intake/intake-results.ts'
@@ -16,6 +14,7 @@ import { BATCH, eventOfHeaders, STRUCTURED, toEntry, toEventRejection } from '..
 import { answerNdjson } from '../intake/ndjson-answer.ts'
 import { toAnswerText } from '../intake/result-text.ts'
 import type { IntakeGate } from '../intake-gate.ts'
+import { checkQueryOnly, keepBodiesAsTheyAre, sendersOf } from '../large-bodies.ts'
 import { isGzip, isNdjson, JSON_TYPE, mediaTypeOf, NDJSON, NDJSON_TYPES } from '../media-types.ts'
 import { organizationQuery, ref } from '../schemas/common.ts'
 import {
@@ -190,35 +189,8 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
-/** The names under which a request counts: key or session and organization, or the address if no key is required. */
-const sendersOf = ({ principal }: Caller, { headers, socket }: FastifyRequest): readonly string[] => {
-  if (principal.by === 'nobody') return [`address ${socket.remoteAddress}`]
-  const shown = principal.by === 'key' ? headers.authorization : headers.cookie
-  return [`key ${shown}`, `organization ${principal.organizationId}`]
-}
-
-/** Schemas check the query only. The routes check the body, message by message. */
-const checkQueryOnly: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  if (httpPart !== 'querystring') return () => true
-  const check = Compile(schema)
-  return (query: unknown) => check.Check(query) || { error: check.Errors(query).flatMap(asAjvSaysIt) }
-}
-
-type Finding = NonNullable<FastifyError['validation']>[number]
-
-const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
-  const { additionalProperties: unknown } = finding.params
-  if (Array.isArray(unknown)) return [{ ...finding, params: { additionalProperty: String(unknown[0]) } }]
-  return finding.keyword === 'boolean' ? [] : [finding]
-}
 
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
-
-/** Passes bodies to the routes as streams. */
-const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) => done(null, payload))
-}
 
 const MESSAGES_DESCRIPTION =
   'Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of ' +
