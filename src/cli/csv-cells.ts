@@ -2,6 +2,7 @@
  * Ids as spreadsheets and data frames write them. An id that a program has rewritten (5392.0, 1E+15, NaN, 005392) is
  * rejected, because the original can no longer be known.
  */
+import { exactNumber } from '#formats/json-numbers.ts'
 import { type Id, parseId } from '#model/report.ts'
 
 /** `expected` completes "must be". */
@@ -25,12 +26,21 @@ export const idOfCell = (cell: string, isText: boolean): Id | NotAnId => {
 export const reportIdOfCell = (cell: string, isText: boolean): Id | NotAnId =>
   idOfCell(cell, isText && !INTEGER.test(cell))
 
-/** The name of a member: any text that is not a placeholder. */
+/** The name of a member, a team or a model: any text that is not a placeholder. */
 export const nameOfCell = (cell: string): string | NotAnId => {
   if (PLAIN_NAME.test(cell) && !MISSING.has(cell.toLowerCase())) return cell
   const expected = aroundProblemOf(cell)
   return expected === undefined ? cell : new NotAnId(expected)
 }
+
+/** The value of an attribute. Python and spreadsheets write flags as `True` and `TRUE`. */
+export const flagOrNameOfCell = (cell: string): boolean | string | NotAnId => {
+  if (cell === 'true' || cell === 'True' || cell === 'TRUE') return true
+  return cell === 'false' || cell === 'False' || cell === 'FALSE' ? false : nameOfCell(cell)
+}
+
+/** A number that would lose a digit, or is in another notation, stays a text, which is no number for any field. */
+export const numberOfCell = (cell: string): number | string => exactNumber(cell) ?? cell
 
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 /** Most ids that are not integers. A fast path: no rewritten number starts with a letter. */
@@ -47,7 +57,7 @@ const MISSING: ReadonlySet<string> = new Set(
 const aroundProblemOf = (cell: string): string | undefined => {
   if (cell !== cell.trim() || INVISIBLE.test(cell)) return 'free of surrounding spaces and invisible characters'
   if (MISSING.has(cell.toLowerCase()) || /^#+$/.test(cell)) {
-    return 'an id, not a placeholder for a missing value or an error; leave the field empty if there is no value'
+    return 'a value, not a placeholder for a missing value or an error; leave the field empty if there is no value'
   }
   return undefined
 }

@@ -1,18 +1,25 @@
 /** CSV → messages. The header row decides once which column holds which field. */
 import { type CsvProblem, CsvReader, type CsvRecord } from '#formats/csv.ts'
 import { idOfCell, NotAnId, nameOfCell, reportIdOfCell } from './csv-cells.ts'
+import {
+  BASE_FIELDS,
+  type BaseField,
+  type FactColumn,
+  type Field,
+  factColumn,
+  factsOfRow,
+  fieldNamed,
+  isSubject,
+} from './csv-columns.ts'
 import { WrongPlace } from './failure.ts'
 import type { FileEntries, FileEntry } from './file-entry.ts'
-
-export const FIELDS = ['id', 'text', 'timestamp', 'report_id', 'user_id'] as const
-export type Field = (typeof FIELDS)[number]
 
 export type CsvNeeds = {
   /** Ids stay strings, even if they are integers. */
   readonly stringIds: boolean
   /** Names of columns that differ from the names of their fields. */
   readonly columns: ReadonlyMap<Field, string>
-  /** Columns to ignore; `*` means all unknown ones. */
+  /** Columns to ignore, even if they are known; `*` means all unknown ones. */
   readonly ignored: ReadonlySet<string>
 }
 
@@ -40,11 +47,13 @@ type Layout = {
   /** The header row, and the line `sep=;` if there is one. */
   readonly recordsBefore: number
   readonly width: number
-  readonly indexOf: Readonly<Record<Field, number>>
+  /** Of the columns that every message may have; -1 if there is none. */
+  readonly indexOf: Readonly<Record<BaseField, number>>
+  readonly facts: readonly FactColumn[]
 }
 
 const DELIMITERS = [',', ';', '\t', '|']
-const REQUIRED = ['id', 'text', 'timestamp'] as const
+const REQUIRED = ['id', 'text', 'timestamp']
 
 const readLayout = (head: string, isWhole: boolean, needs: CsvNeeds): Layout => {
   const [, sep] = /^\s*"?sep=(\\t|[^\r\n"])"?[,;\t]*(?:\r\n?|\n)/i.exec(head) ?? []
@@ -59,12 +68,21 @@ const readLayout = (head: string, isWhole: boolean, needs: CsvNeeds): Layout => 
   const { delimiter, record } = best
   if (!('fields' in record))
     throw new WrongPlace({ ...record.problem, reason: `${record.problem.reason} (in the header row)` })
-  const indexOf = readNames(record, delimiter, needs)
+  const named = readNames(record, delimiter, needs)
+  const isBase = (field: Field): boolean => BASE_FIELDS.some((each) => each === field)
+  const at = (field: BaseField): number => named.get(field) ?? -1
   return {
     delimiter,
     recordsBefore: sep === undefined ? 1 : 2,
     width: record.fields.findLastIndex((name) => name !== '') + 1,
-    indexOf,
+    indexOf: {
+      id: at('id'),
+      text: at('text'),
+      timestamp: at('timestamp'),
+      report_id: at('report_id'),
+      user_id: at('user_id'),
+    },
+    facts: [...named].filter(([field]) => !isBase(field)).map(([field, index]) => factColumn(field, index)),
   }
 }
 
@@ -79,41 +97,44 @@ const HEAD_CHARACTERS = 64 * 1024
 
 const widthOf = (record: CsvRecord): number => ('fields' in record ? record.fields.length : 0)
 
-const knownIn = (record: CsvRecord, { columns }: CsvNeeds): number =>
-  'fields' in record ? record.fields.filter((name) => fieldNamed(name.trim(), columns) !== undefined).length : 0
+const knownIn = (record: CsvRecord, needs: CsvNeeds): number =>
+  'fields' in record ? record.fields.filter((name) => fieldOf(name.trim(), needs) !== undefined).length : 0
 
-/** Recognizes `ID`, `Report ID`, `report-id` and `reportId`. Other names need `--column`: a guess could be a wrong charge. */
-const fieldNamed = (name: string, columns: CsvNeeds['columns']): Field | undefined => {
+const fieldOf = (name: string, { columns, ignored }: CsvNeeds): Field | undefined => {
   for (const [field, mapped] of columns) if (mapped === name) return field
-  if (name !== name.trim()) return undefined
-  const simple = name.toLowerCase().replace(/[ _.-]/g, '')
-  return FIELDS.find((field) => field.replace('_', '') === simple && !columns.has(field))
+  if (name !== name.trim() || ignored.has(name)) return undefined
+  const field = fieldNamed(name)
+  return field === undefined || columns.has(field) ? undefined : field
 }
 
 const readNames = (
   { line, fields }: Extract<CsvRecord, { fields: unknown }>,
   delimiter: string,
-  { columns, ignored }: CsvNeeds,
-): Layout['indexOf'] => {
-  const indexOf: Record<Field, number> = { id: -1, text: -1, timestamp: -1, report_id: -1, user_id: -1 }
+  needs: CsvNeeds,
+): ReadonlyMap<Field, number> => {
+  const { columns, ignored } = needs
+  const indexOf = new Map<Field, number>()
   const last = fields.findLastIndex((name) => name !== '')
   const names = fields.slice(0, last + 1)
   const problems: string[] = []
   const unknown: string[] = []
-  if (names.some((name) => fieldNamed(name, columns) === undefined && fieldNamed(name.trim(), columns) !== undefined)) {
+  if (names.some((name) => fieldOf(name, needs) === undefined && fieldOf(name.trim(), needs) !== undefined)) {
     problems.push('column names have spaces around them, so fields may too, and spaces in a text are charged')
   }
   for (const [index, name] of names.entries()) {
-    const field = fieldNamed(name, columns)
+    const field = fieldOf(name, needs)
     if (field === undefined && !ignored.has(name) && !ignored.has('*')) unknown.push(shownName(name, index))
     if (field === undefined) continue
-    if (indexOf[field] >= 0) problems.push(`columns ${indexOf[field] + 1} and ${index + 1} both map to ${field}`)
-    indexOf[field] = index
+    const before = indexOf.get(field)
+    if (before !== undefined) problems.push(`columns ${before + 1} and ${index + 1} both map to ${field}`)
+    indexOf.set(field, index)
   }
   for (const [field, name] of columns) {
     if (!names.includes(name)) problems.push(`no column ${JSON.stringify(name)} (from --column ${field}=…)`)
   }
-  const missing = REQUIRED.filter((field) => indexOf[field] < 0)
+  const missing = REQUIRED.filter((field) =>
+    field === 'text' ? ![...indexOf.keys()].some(isSubject) : !indexOf.has(field),
+  )
   const isOfNames =
     missing.length < REQUIRED.length || (names.length > 1 && names.every((name) => IDENTIFIER.test(name.trim())))
   if (!isOfNames) {
@@ -137,8 +158,8 @@ const DELIMITER_NAMES: Readonly<Record<string, string>> = {
 }
 
 const WANTED =
-  'Required: id, text, timestamp. Optional: report_id, user_id. Map a column with --column text=prompt; ignore one with ' +
-  '--ignore-column NAME'
+  'Required: id, timestamp and text, or in place of a text report_id, model, usage.NAME or quantities.NAME. Optional: user_id, ' +
+  'team_id, outcome, usage_format, attributes.NAME. Map a column with --column text=prompt; ignore one with --ignore-column NAME'
 
 /** Shows only what looks like a name: a first row that is not a header can hold a message. */
 const IDENTIFIER = /^[A-Za-z_]\w{0,39}$/
@@ -150,7 +171,7 @@ const shownName = (name: string, index: number): string =>
       : `column ${index + 1}`
 const NAME = /^\s?[\p{L}_][\p{L}\p{N}_.:/()-]{0,39}(?: [\p{L}\p{N}_.:/()-]{1,20}){0,2}\s?$/u
 
-const createToEntry = ({ width, indexOf }: Layout, stringIds: boolean) => {
+const createToEntry = ({ width, indexOf, facts }: Layout, stringIds: boolean) => {
   const { id: idAt, text: textAt, timestamp: timestampAt, report_id: reportAt, user_id: userAt } = indexOf
   return (record: CsvRecord): FileEntry | undefined => {
     const { line } = record
@@ -170,20 +191,27 @@ const createToEntry = ({ width, indexOf }: Layout, stringIds: boolean) => {
     if (id instanceof NotAnId) return { line, field: 'id', problem: `must be ${id.expected}` }
     if (reportId instanceof NotAnId) return { line, id, field: 'report_id', problem: `must be ${reportId.expected}` }
     if (userId instanceof NotAnId) return { line, id, field: 'user_id', problem: `must be ${userId.expected}` }
+    const brought = facts.length === 0 ? NOTHING : factsOfRow(facts, fields)
+    if ('wrong' in brought) return { line, id, field: brought.field, problem: `must be ${brought.wrong.expected}` }
     const text = fields[textAt] ?? ''
+    // An empty text is a text that is charged, unless the row is about something else.
+    const hasText = text !== '' || (textAt >= 0 && !brought.hasCounted)
     const timestamp = fields[timestampAt] ?? ''
     return {
       line,
       entry: {
         id,
-        text,
+        ...(hasText && { text }),
         timestamp,
         ...(reportId !== undefined && { report_id: reportId }),
         ...(userId !== undefined && { user_id: userId }),
+        ...brought.fields,
       },
     }
   }
 }
+
+const NOTHING = { fields: {}, hasCounted: false }
 
 const malformed = ({ line, column, reason }: CsvProblem, firstLine: number, lastLine: number): FileEntry => {
   const lost = lastLine > firstLine ? `; lines ${firstLine} to ${lastLine} were not imported` : ''

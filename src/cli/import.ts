@@ -5,7 +5,7 @@ import { EXIT_CODES } from '#exit-codes.ts'
 import { encodingNamed } from '#formats/text-encoding.ts'
 import { elapsedMs, type MonotonicMs, monotonicNow } from '#model/clock.ts'
 import { ServiceError } from '#model/errors.ts'
-import { FIELDS, type Field } from './csv-messages.ts'
+import { FIELDS_SHOWN, type Field, isField } from './csv-columns.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
 import type { FileEntry } from './file-entry.ts'
 import { takeAll } from './import-batches.ts'
@@ -39,7 +39,8 @@ export const addImportCommand = (
     .description(
       'Charge messages from JSON, NDJSON or CSV files, plain or gzip, in UTF-8 or with a byte order mark.\n\n' +
         'JSON is {"messages":[…]}, […] or a sequence of objects. CSV has a header row with id, text, timestamp and, ' +
-        'optionally, report_id and user_id, separated by commas, semicolons, tabs or vertical bars.\n\n' +
+        'optionally, report_id, user_id, model, usage.input_tokens, quantities.pages and the like, separated by commas, ' +
+        'semicolons, tabs or vertical bars.\n\n' +
         'An invalid message is rejected with its line number; the others are charged. You can repeat or resume an import: ' +
         'messages that were charged before count as duplicates. The exit code is 1 if any message was rejected, in ' +
         'conflict or without a price, or if a file could not be read.',
@@ -84,10 +85,8 @@ const readEncoding = (label: string): string => {
 }
 
 const readColumn = (text: string, before: ReadonlyMap<Field, string>): ReadonlyMap<Field, string> => {
-  const [, name, column = ''] = /^([^=]+)=(.+)$/s.exec(text) ?? []
-  const field = FIELDS.find((each) => each === name)
-  if (field === undefined)
-    throw new InvalidArgumentError(`Must be FIELD=NAME, where FIELD is one of ${FIELDS.join(', ')}.`)
+  const [, field = '', column = ''] = /^([^=]+)=(.+)$/s.exec(text) ?? []
+  if (!isField(field)) throw new InvalidArgumentError(`Must be FIELD=NAME, where FIELD is one of ${FIELDS_SHOWN}.`)
   return new Map([...before, [field, column]])
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { deflateRawSync, gzipSync } from 'node:zlib'
-import type { Field } from './csv-messages.ts'
+import type { Field } from './csv-columns.ts'
 import { WrongFile } from './failure.ts'
 import type { FileEntry } from './file-entry.ts'
 import { type FileNeeds, openMessageFile } from './message-files.ts'
@@ -184,6 +184,137 @@ describe('CSV', () => {
     assert.match(
       await refused(content, 'a.csv', { columns: { ...columns, user_id: 'user' }, ignored: ['*'] }),
       /no column "user"/,
+    )
+  })
+})
+
+describe('CSV of more than texts', () => {
+  test('reads a column for each field and for each member of usage, quantities and attributes', async () => {
+    const content = [
+      'id,timestamp,Model,teamId,outcome,usage format,usage.prompt_tokens,usage.prompt_tokens_details.cached_tokens,usage.cost,' +
+        'quantities.pages,quantities.voice_minutes,attributes.tier,attributes.licensed',
+      `1,${T},gpt-5.4,research,failed,openai,12033.0,11904,1.4e-05,3,1.50,basic,TRUE`,
+      `2,${T},,,,,,,,0,,,`,
+      `3,${T},m,,,,,,,,,false,False`,
+      `4,${T},m,,,,,,,,,True,true`,
+    ].join('\n')
+    assert.deepEqual(await messagesOf(content), [
+      {
+        id: 1,
+        timestamp: T,
+        model: 'gpt-5.4',
+        team_id: 'research',
+        outcome: 'failed',
+        usage_format: 'openai',
+        usage: { prompt_tokens: 12_033, prompt_tokens_details: { cached_tokens: 11_904 }, cost: 0.000014 },
+        quantities: { pages: 3, voice_minutes: 1.5 },
+        attributes: { tier: 'basic', licensed: true },
+      },
+      { id: 2, timestamp: T, quantities: { pages: 0 } },
+      { id: 3, timestamp: T, model: 'm', attributes: { tier: false, licensed: false } },
+      { id: 4, timestamp: T, model: 'm', attributes: { tier: true, licensed: true } },
+    ])
+  })
+
+  test("every name of usage, the service's own and the vendors', may be a column", async () => {
+    const names = [
+      ...['input_tokens', 'cache_write_1h_tokens', 'input_tokens_details.cached_tokens', 'total_tokens'],
+      ...['cache_creation.ephemeral_1h_input_tokens', 'thoughtsTokenCount', 'inputTokenDetails.noCacheTokens'],
+    ]
+    for (const name of names) {
+      const [message] = await messagesOf(`id,timestamp,usage.${name}\n1,${T},7`)
+      const usage = name.split('.').reduceRight((inner: unknown, each) => ({ [each]: inner }), 7)
+      assert.deepEqual(message, { id: 1, timestamp: T, usage })
+    }
+  })
+
+  test('an empty text is absent if the row brings a model, usage or quantities, and otherwise the empty text', async () => {
+    const head = 'id,text,timestamp,report_id,team_id,model,usage.input_tokens,quantities.pages,attributes.tier'
+    const rows = ['m,,,basic', ',0,,', ',,1,', ',,,basic', 'm,,,'].map((cells, index) => {
+      return `${index},${index === 4 ? ' ' : ''},${T},5,a,${cells}`
+    })
+    const texts = (await messagesOf(`${head}\n${rows.join('\n')}`)).map((each) => (each as { text?: string }).text)
+    assert.deepEqual(texts, [undefined, undefined, undefined, '', ' '])
+  })
+
+  test('a file needs no text if something else can price its messages', async () => {
+    for (const name of ['report_id', 'model', 'usage.output_tokens', 'quantities.pages']) {
+      const [message] = await messagesOf(`id,timestamp,${name}\n1,${T},5`)
+      assert.ok(!('text' in (message as object)), name)
+    }
+    for (const name of ['user_id', 'team_id', 'outcome', 'usage_format', 'attributes.tier']) {
+      assert.match(
+        await refused(`id,timestamp,${name}\n1,${T},5`),
+        /: missing text\. .*in place of a text report_id, model/,
+      )
+    }
+  })
+
+  test('a number that would lose a digit, or is in another notation, is left for the parser to reject', async () => {
+    for (const cell of [
+      ...[
+        '9007199254740993',
+        '1.00000000000000000001',
+        '1E+15',
+        '1e5',
+        '1,200',
+        '1.200,5',
+        '007',
+        '+3',
+        ' 3',
+        '3 ',
+        '.5',
+        '5.',
+      ],
+      ...['NaN', 'true', '3%', '-', '0x10', '３'],
+    ]) {
+      const [message] = await messagesOf(`id;timestamp;quantities.pages\n1;${T};${cell}`)
+      assert.deepEqual(message, { id: 1, timestamp: T, quantities: { pages: cell } }, cell)
+    }
+  })
+
+  test('rejects a placeholder for a missing value and names its column', async () => {
+    const head = 'id,timestamp,text,team_id,model,outcome,attributes.tier'
+    const { found } = await read(`${head}\n1,${T},a,NULL,,,\n2,${T},a,,nan,,\n3,${T},a,,,#N/A,\n4,${T},a,,,,None\n`)
+    assert.deepEqual(
+      found.map((each) => ('entry' in each ? each.line : [each.line, each.id, each.field])),
+      [
+        [2, 1, 'team_id'],
+        [3, 2, 'model'],
+        [4, 3, 'outcome'],
+        [5, 4, 'attributes.tier'],
+      ],
+    )
+  })
+
+  for (const name of [
+    ...[
+      'usage',
+      'usage.',
+      'usage.tokens',
+      'usage.prompt_tokens_details',
+      'Usage.input_tokens',
+      'quantities',
+      'quantities.Pages',
+    ],
+    ...['quantities.a.b', 'attributes.', 'attributes.2', 'usage.prompt_tokens_details.audio_tokens', 'brought'],
+  ]) {
+    test(`a column ${JSON.stringify(name)} is unknown`, async () => {
+      assert.match(await refused(`id,text,timestamp,${name}\n1,${SECRET},${T},5`), /: unknown column /)
+      const ignored = await messagesOf(`id,text,timestamp,${name}\n1,a,${T},5`, 'a.csv', { ignored: [name] })
+      assert.deepEqual(ignored, [{ id: 1, text: 'a', timestamp: T }])
+    })
+  }
+
+  test('a column can be mapped to a member, twice the same is an error, and a known one can be ignored', async () => {
+    const content = `id,text,timestamp,model,tokens_in,tier\n1,a,${T},m,5,basic`
+    const columns = { 'usage.input_tokens': 'tokens_in', 'attributes.tier': 'tier' }
+    assert.deepEqual(await messagesOf(content, 'a.csv', { columns, ignored: ['model'] }), [
+      { id: 1, text: 'a', timestamp: T, usage: { input_tokens: 5 }, attributes: { tier: 'basic' } },
+    ])
+    assert.match(
+      await refused(`id,timestamp,quantities.a,quantities.a\n1,${T},1,1`),
+      /columns 3 and 4 both map to quantities.a/,
     )
   })
 })

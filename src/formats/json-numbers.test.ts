@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { roundedAmong } from './json-numbers.ts'
+import { exactNumber, roundedAmong } from './json-numbers.ts'
 
 const roundedIn = (text: string): string | undefined =>
   roundedAmong(Buffer.from(text), JSON.parse(text), ['id', 'cost'])
@@ -53,4 +53,32 @@ test('no number that JavaScript itself writes is reported', () => {
       (id) => roundedIn(JSON.stringify({ id })) === undefined,
     ),
   )
+})
+
+test('a number in plain digits is read if a double holds it exactly', () => {
+  for (const [text, number] of [
+    ['0', 0],
+    ['-5', -5],
+    ['1200.0', 1200],
+    ['1.50', 1.5],
+    ['1.4e-05', 0.000014],
+    ['9007199254740991', 9_007_199_254_740_991],
+  ] as const) {
+    assert.equal(exactNumber(text), number)
+  }
+  for (const text of [
+    '9007199254740993',
+    '0.10000000000000000001',
+    '1e-400',
+    '1e5',
+    '1E-5',
+    '007',
+    '.5',
+    '5.',
+    '',
+    ' 1',
+    'NaN',
+  ]) {
+    assert.equal(exactNumber(text), undefined, text)
+  }
 })

@@ -58,6 +58,13 @@ const numbersWritten = (text: string): ReadonlyMap<string, string> => {
   return found
 }
 
+/** The number that a text writes in plain digits or as `1.4e-05`. Undefined if a double cannot hold it exactly. */
+export const exactNumber = (text: string): number | undefined => {
+  if (!/^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e-\d{1,3})?$/.test(text)) return undefined
+  const number = Number(text)
+  return isSame(text, String(number)) ? number : undefined
+}
+
 const isSame = (written: string, read: string): boolean => {
   const [a, b] = [decimalOf(written), decimalOf(read)]
   return a !== undefined && b !== undefined && a.digits === b.digits && a.power === b.power

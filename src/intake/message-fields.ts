@@ -9,7 +9,7 @@ import { OUTCOMES, type Outcome } from '#model/facts.ts'
 import type { BroughtFacts, Message } from '#model/message.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { BadField } from './bad-field.ts'
-import { OWN_COUNTS, readUsage, USAGE_FORMATS, type UsageFormatName } from './usage-formats.ts'
+import { isUsageMember, OWN_COUNTS, readUsage, USAGE_FORMATS, type UsageFormatName } from './usage-formats.ts'
 
 export type MessageField = {
   readonly name: string
@@ -17,6 +17,8 @@ export type MessageField = {
   readonly schema: JsonSchema
   /** How CSV says it: in a column of its own, or in one for each member, such as `quantities.pages`. */
   readonly cells: 'name' | 'numbers' | 'texts and flags'
+  /** Whether there may be a column for this member; a name in it may have dots. */
+  readonly isMember?: (name: string) => boolean
   /** Adds what the value says. Throws BadField. */
   readonly read: (value: NonNullable<unknown>, into: Draft, message: Fields) => void
 }
@@ -85,6 +87,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       examples: [{ input_tokens: 1200, cache_read_tokens: 30_000, output_tokens: 350 }],
     },
     cells: 'numbers',
+    isMember: isUsageMember,
     read: (value, into, { usage_format: format }) => {
       const { tokens, costNanoUsd } = readUsage(value, isUsageFormat(format) ? format : undefined)
       into.tokens = tokens
@@ -104,6 +107,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       examples: [{ pages: 3, voice_minutes: 1.5 }],
     },
     cells: 'numbers',
+    isMember: (name) => NAME_OF_MEMBER.test(name),
     read: (value, into) => {
       const quantities = membersOf('quantities', value, quantityIn)
       if (into.quantities !== undefined && PROVIDER_COST in quantities) {
@@ -127,6 +131,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       examples: [{ feature: 'chat', licensed: true }],
     },
     cells: 'texts and flags',
+    isMember: (name) => NAME_OF_MEMBER.test(name),
     read: (value, into) => {
       const attributes = membersOf('attributes', value, attributeIn)
       refuseMore('attributes', attributes, ATTRIBUTES_MAX)

@@ -93,6 +93,16 @@ const membersOf = (format: UsageFormat): readonly Member[] => {
 
 export const OWN_COUNTS = membersOf(OWN).flat()
 
+const MEMBERS: ReadonlySet<string> = new Set(
+  [OWN, ...Object.values<UsageFormat>(FORMATS)].flatMap((format) => [
+    ...membersOf(format).flat(),
+    ...[format.uncached, format.total, format.cost].flatMap((member) => member ?? []),
+  ]),
+)
+
+/** Whether any format has this member, such as `prompt_tokens_details.cached_tokens`. */
+export const isUsageMember = (path: string): boolean => MEMBERS.has(path)
+
 export const USAGE_FORMATS = Object.keys(FORMATS) as readonly UsageFormatName[]
 export type UsageFormatName = keyof typeof FORMATS
 
