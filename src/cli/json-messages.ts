@@ -3,6 +3,7 @@ import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
 import { roundedAmong } from '#formats/json-numbers.ts'
 import { type Line, LineSplitter } from '#formats/lines.ts'
+import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
 import { WrongPlace, wrong } from './failure.ts'
 import type { Chunks, FileEntries, FileEntry } from './file-entry.ts'
 
@@ -73,10 +74,12 @@ const parsed = (bytes: Uint8Array, at: Place): FileEntry => {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
   const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
   if (rounded === undefined) return { ...at, entry }
-  return { ...at, field: rounded, problem: 'does not fit a 64-bit float without losing digits; write it as a string' }
+  const remedy = IDS.includes(rounded) ? '; write it as a string' : ''
+  return { ...at, field: rounded, problem: `does not fit a 64-bit float without losing digits${remedy}` }
 }
 
-const NUMBERS = ['id', 'report_id']
+const IDS = ['id', 'report_id']
+const NUMBERS = [...IDS, ...MESSAGE_FIELDS.filter(({ cells }) => cells === 'numbers').map(({ name }) => name)]
 
 /** Fails with one error for the file, rather than one per message, if it contains something else. */
 const checkShape = (first: FileEntry, line: number): void => {
@@ -89,7 +92,7 @@ const checkShape = (first: FileEntry, line: number): void => {
   throw new WrongPlace({
     line,
     column: 1,
-    reason: `${reason}; expected {"messages":[…]}, […] or objects with id, text, timestamp, report_id and user_id`,
+    reason: `${reason}; expected {"messages":[…]}, […] or objects with id, timestamp and text, report_id, model, usage or quantities`,
   })
 }
 

@@ -474,6 +474,21 @@ describe('JSON', () => {
       const report = `{"id":1,"report_id" : ${id},"text":"a","timestamp":"${T}"}`
       assert.deepEqual(await outcomesOf(report, /without losing digits/, 'a.ndjson'), [[1, 'rejected']], id)
     }
+    for (const [usage, field] of [
+      ['"usage":{"input_tokens":9007199254740993}', 'usage.input_tokens'],
+      ['"usage":{"prompt_tokens":5,"cost_details":{"upstream": 0.1234567890123456789}}', 'usage.cost_details.upstream'],
+      ['"quantities":{"a":1,"pages":1.00000000000000000001}', 'quantities.pages'],
+    ] as const) {
+      const content = `{"id":1,"timestamp":"${T}",${usage}}`
+      for (const [text, name] of [
+        [content, 'a.ndjson'],
+        [`[${content}]`, 'a.json'],
+      ] as const) {
+        const [found] = (await read(text, name)).found
+        assert.ok(found !== undefined && 'problem' in found)
+        assert.deepEqual([found.field, found.problem], [field, 'does not fit a 64-bit float without losing digits'])
+      }
+    }
     const [message] = await messagesOf(`{"id":1e3,"report_id":5392.0,"text":"a","timestamp":"${T}"}`, 'a.ndjson')
     assert.deepEqual(message, { id: 1000, report_id: 5392, text: 'a', timestamp: T })
   })

@@ -46,11 +46,39 @@ test('a number that loses a digit is reported', () => {
   }
 })
 
+test('a number that loses a digit is found at any depth of the named keys, and nowhere else', () => {
+  const roundedWithin = (text: string): string | undefined =>
+    roundedAmong(Buffer.from(text), JSON.parse(text), ['usage', 'quantities'])
+  const bad = '9007199254740993'
+  for (const [text, path] of [
+    [`{"usage":{"input_tokens":${bad}}}`, 'usage.input_tokens'],
+    [`{"usage": {"a": 1, "b": {"c": [0, {"d": 5}, ${bad}]}}}`, 'usage.b.c[2]'],
+    [`{"usage":{"a":{"b":1},"c":[],"d":{},"e":1e400}}`, 'usage.e'],
+    [`{"usage":{"a" :["x",${bad}]}}`, 'usage.a[1]'],
+    [`{"quantities":{"a\\u0062":0.1000000000000000055}}`, 'quantities.ab'],
+    [`{"text":"\\\\","x":{"usage":${bad}},"quantities":{"p":1.00000000000000000001}}`, 'quantities.p'],
+    [
+      `{"text":"{\\"usage\\":[${bad},","id":${bad},"other":{"usage":{"a":${bad}}},"usage":{"a":1},"quantities":{}}`,
+      undefined,
+    ],
+    [`{"usage":{"a":"${bad}","b":[true,null,0.1,10000000000000000000000]},"quantities":{"p":1E+3}}`, undefined],
+    [`{"usage":null,"quantities":[0.30000000000000004,1.4e-05,1000.0000000000000000]}`, undefined],
+  ] as const) {
+    assert.equal(roundedWithin(text), path, text)
+  }
+  const text = JSON.stringify({ text: '"\\\n'.repeat(2_000_000), usage: { a: 0.30000000000000004 } })
+  assert.equal(roundedWithin(text), undefined)
+  const deep = `{"usage":${'['.repeat(50_000)}${bad}${']'.repeat(50_000)}}`
+  assert.match(roundedWithin(deep) ?? '', /^usage\[0\]/)
+})
+
 test('no number that JavaScript itself writes is reported', () => {
   fc.assert(
     fc.property(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
-      (id) => roundedIn(JSON.stringify({ id })) === undefined,
+      (id) =>
+        roundedIn(JSON.stringify({ id })) === undefined &&
+        roundedIn(JSON.stringify({ cost: { a: [id] } })) === undefined,
     ),
   )
 })

@@ -1,20 +1,27 @@
 /** Finds JSON numbers that a double cannot hold exactly: an id or a price must not silently become another one. */
+import { toPathText } from './json.ts'
 
 /**
- * Returns the first of `keys` whose number changed when it was parsed, such as 9007199254740993 or 1e-400. `bytes` must be
- * the object's own, valid JSON without duplicate keys.
+ * Returns the path of a number that changed when it was parsed, such as 9007199254740993 or 1e-400: the value of one of `keys`,
+ * or anywhere within it. `bytes` must be the object's own, valid JSON without duplicate keys.
  */
 export const roundedAmong = (
   bytes: Uint8Array,
   value: Readonly<Record<string, unknown>>,
   keys: readonly string[],
 ): string | undefined => {
-  const isDoubtful = (key: string): boolean =>
-    typeof value[key] === 'number' && !isWritten(bytes, key, String(value[key]))
+  const isDoubtful = (key: string): boolean => {
+    const each = value[key]
+    if (typeof each === 'number') return !isWritten(bytes, key, String(each))
+    return typeof each === 'object' && each !== null
+  }
   if (!keys.some(isDoubtful)) return undefined
-  const written = numbersWritten(new TextDecoder().decode(bytes))
-  return keys.find((key) => isDoubtful(key) && !isSame(written.get(key) ?? '', String(value[key])))
+  const text = new TextDecoder().decode(bytes)
+  return MAY_BE_ROUNDED.test(text) ? firstRounded(text, keys) : undefined
 }
+
+/** A double holds any 15 digits. */
+const MAY_BE_ROUNDED = /[\s:,[]-?(?:[\d.]{16}|[\d.]+[eE])/
 
 /** Fast path: whether `"key":digits` occurs literally before any nested object, as it does for most numbers. */
 const isWritten = (bytes: Uint8Array, key: string, digits: string): boolean => {
@@ -44,18 +51,41 @@ const afterKey = (bytes: Uint8Array, key: string): number => {
 
 const [SPACE, QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE] = [0x20, 0x22, 0x2c, 0x3a, 0x7b, 0x7d]
 
-/** The numbers at the top level of an object, exactly as written. */
-const numbersWritten = (text: string): ReadonlyMap<string, string> => {
-  const found = new Map<string, string>()
-  let depth = 0
-  for (const [token, number] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*:\s*(-?\d[\d.eE+-]*)?|"(?:[^"\\]|\\.)*"|[[{}\]]/g)) {
-    if (token === '{' || token === '[') depth++
-    else if (token === '}' || token === ']') depth--
-    else if (depth === 1 && number !== undefined) {
-      found.set(JSON.parse(token.slice(0, token.lastIndexOf('"') + 1)), number)
-    }
+const firstRounded = (text: string, keys: readonly string[]): string | undefined => {
+  /** Where the token is: in an object, its last key; in an array, the index. */
+  const path: (string | number)[] = []
+  const tokens = new RegExp(TOKEN)
+  for (let found = tokens.exec(text); found !== null; found = tokens.exec(text)) {
+    const { 0: token, index } = found
+    const last = path.length - 1
+    if (token === '"') {
+      tokens.lastIndex = endOfString(text, index)
+      if (isKey(text, tokens.lastIndex)) path[last] = JSON.parse(text.slice(index, tokens.lastIndex))
+    } else if (token === '{') path.push('')
+    else if (token === '[') path.push(0)
+    else if (token === '}' || token === ']') path.pop()
+    else if (token === ',') path[last] = typeof path[last] === 'number' ? path[last] + 1 : ''
+    else if (keys.includes(`${path[0]}`) && !isSame(token, String(Number(token)))) return toPathText(path)
   }
-  return found
+  return undefined
+}
+
+/** The start of a string, a number, or a mark of structure. */
+const TOKEN = /-?\d[\d.eE+-]*|["{}[\],]/g
+
+/** Not an expression, which would need a stack as long as the string. */
+const endOfString = (text: string, start: number): number => {
+  for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at + 1
+  }
+}
+
+const isKey = (text: string, end: number): boolean => {
+  const colon = /\s*:/y
+  colon.lastIndex = end
+  return colon.test(text)
 }
 
 /** The number that a text writes in plain digits or as `1.4e-05`. Undefined if a double cannot hold it exactly. */
