@@ -17,39 +17,53 @@ const tokens = (some: Partial<TokenCounts>): TokenCounts => ({
   ...some,
 })
 
-/** Usage objects as the vendors' documentation and services show them. */
+/**
+ * Usage objects. The first ones are literal, copied in 2026 from what is named beside them; those "as quoted" were read in copies
+ * of the page that other projects keep. The others are made up, with the members that the vendor documents.
+ */
 const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<TokenCounts>])[] = [
   [
-    'OpenAI, Chat Completions',
+    // The guide https://developers.openai.com/api/docs/guides/prompt-caching, as quoted.
+    'OpenAI, Chat Completions, literal',
     'openai',
     {
-      prompt_tokens: 1486,
-      completion_tokens: 651,
-      total_tokens: 2137,
-      prompt_tokens_details: { cached_tokens: 1408, audio_tokens: 0 },
-      completion_tokens_details: {
-        reasoning_tokens: 512,
-        audio_tokens: 0,
-        accepted_prediction_tokens: 0,
-        rejected_prediction_tokens: 0,
-      },
+      prompt_tokens: 2006,
+      completion_tokens: 300,
+      total_tokens: 2306,
+      prompt_tokens_details: { cached_tokens: 1920 },
+      completion_tokens_details: { reasoning_tokens: 0 },
     },
-    { input: 78, cacheRead: 1408, output: 651, reasoning: 512 },
+    { input: 86, cacheRead: 1920, output: 300 },
   ],
   [
-    'OpenAI, Responses',
+    // The reference https://platform.openai.com/docs/api-reference/responses, as quoted.
+    'OpenAI, Responses, literal',
     'openai',
     {
-      input_tokens: 12_033,
-      input_tokens_details: { cached_tokens: 11_904 },
-      output_tokens: 44,
+      input_tokens: 36,
+      input_tokens_details: { cached_tokens: 0 },
+      output_tokens: 87,
       output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: 12_077,
+      total_tokens: 123,
     },
-    { input: 129, cacheRead: 11_904, output: 44 },
+    { input: 36, output: 87 },
   ],
   [
-    'Anthropic, with a cache of one hour and one of five minutes',
+    // https://docs.x.ai/developers/advanced-api-usage/prompt-caching/usage-and-pricing
+    'xAI, Responses, which has the shape of OpenAI, literal',
+    'openai',
+    {
+      input_tokens: 125,
+      output_tokens: 48,
+      total_tokens: 173,
+      input_tokens_details: { cached_tokens: 98 },
+      output_tokens_details: { reasoning_tokens: 0 },
+    },
+    { input: 27, cacheRead: 98, output: 48 },
+  ],
+  [
+    // The guide https://platform.claude.com/docs/en/build-with-claude/prompt-caching, as quoted.
+    'Anthropic, with a cache of one hour and one of five minutes, literal',
     'anthropic',
     {
       input_tokens: 2048,
@@ -57,9 +71,57 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
       cache_creation_input_tokens: 248,
       output_tokens: 503,
       cache_creation: { ephemeral_5m_input_tokens: 148, ephemeral_1h_input_tokens: 100 },
-      service_tier: 'standard',
     },
     { input: 2048, cacheRead: 1800, cacheWrite: 248, output: 503, cacheWrite1h: 100 },
+  ],
+  [
+    // https://firebase.google.com/docs/ai-logic/server-prompt-templates/get-started, as quoted.
+    'Gemini, with thoughts, literal',
+    'gemini',
+    {
+      promptTokenCount: 34,
+      candidatesTokenCount: 418,
+      totalTokenCount: 890,
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 34 }],
+      thoughtsTokenCount: 438,
+    },
+    { input: 34, output: 856, reasoning: 438 },
+  ],
+  [
+    // https://www.aihero.dev/workshops/ai-sdk-v5-crash-course/tracking-token-usage~2u9a4/solution
+    'AI SDK 5, literal',
+    'ai-sdk',
+    {
+      inputTokens: 13,
+      outputTokens: 127,
+      totalTokens: 140,
+      reasoningTokens: undefined,
+      cachedInputTokens: undefined,
+    },
+    { input: 13, output: 127 },
+  ],
+  [
+    // The beginning of the object in https://github.com/pydantic/genai-prices/issues/334.
+    'AI SDK 6, literal',
+    'ai-sdk',
+    {
+      inputTokens: 4740,
+      inputTokenDetails: { noCacheTokens: 5, cacheReadTokens: 0, cacheWriteTokens: 4735 },
+      outputTokens: 255,
+    },
+    { input: 5, cacheWrite: 4735, output: 255 },
+  ],
+  [
+    'OpenAI, with reasoning',
+    'openai',
+    {
+      prompt_tokens: 1486,
+      completion_tokens: 651,
+      total_tokens: 2137,
+      prompt_tokens_details: { cached_tokens: 1408, audio_tokens: 0 },
+      completion_tokens_details: { reasoning_tokens: 512, accepted_prediction_tokens: 0 },
+    },
+    { input: 78, cacheRead: 1408, output: 651, reasoning: 512 },
   ],
   [
     'Anthropic, without caching',
@@ -75,6 +137,27 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
     { input: 10, output: 12 },
   ],
   [
+    'Anthropic, with the parts of what was cached and no total',
+    'anthropic',
+    { output_tokens: 1, cache_creation: { ephemeral_5m_input_tokens: 148, ephemeral_1h_input_tokens: 100 } },
+    { cacheWrite: 248, cacheWrite1h: 100, output: 1 },
+  ],
+  [
+    'Anthropic, with one part and nothing else',
+    'anthropic',
+    { cache_creation_input_tokens: null, cache_creation: { ephemeral_5m_input_tokens: 5 } },
+    { cacheWrite: 5 },
+  ],
+  [
+    'Anthropic, with a part that this service does not know',
+    'anthropic',
+    {
+      cache_creation_input_tokens: 10,
+      cache_creation: { ephemeral_1h_input_tokens: 4, ephemeral_24h_input_tokens: 6 },
+    },
+    { cacheWrite: 10, cacheWrite1h: 4 },
+  ],
+  [
     'Gemini, with thoughts, tools and a cache',
     'gemini',
     {
@@ -84,13 +167,12 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
       toolUsePromptTokenCount: 50,
       thoughtsTokenCount: 80,
       totalTokenCount: 1250,
-      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 1000 }],
       trafficType: 'ON_DEMAND',
     },
     { input: 650, cacheRead: 400, output: 200, reasoning: 80 },
   ],
   [
-    'AI SDK 5',
+    'AI SDK 5, with its cache and its reasoning',
     'ai-sdk',
     { inputTokens: 13, outputTokens: 127, totalTokens: 140, reasoningTokens: 64, cachedInputTokens: 5 },
     { input: 8, cacheRead: 5, output: 127, reasoning: 64 },
@@ -109,18 +191,6 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
       raw: { anything: [1] },
     },
     { input: 300, cacheRead: 2000, cacheWrite: 200, output: 90, reasoning: 30 },
-  ],
-  [
-    'OpenRouter',
-    'openrouter',
-    {
-      completion_tokens: 2,
-      completion_tokens_details: { reasoning_tokens: 0 },
-      prompt_tokens: 194,
-      prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 100, audio_tokens: 0 },
-      total_tokens: 196,
-    },
-    { input: 94, cacheWrite: 100, output: 2 },
   ],
   [
     "this service's own names",
@@ -225,6 +295,33 @@ const REFUSED: readonly (readonly [Format, usage: unknown, field: string, reason
     'cachedInputTokens',
     /equal inputTokenDetails.cacheReadTokens/,
   ],
+  [
+    'anthropic',
+    {
+      cache_creation_input_tokens: 9,
+      cache_creation: { ephemeral_5m_input_tokens: 6, ephemeral_1h_input_tokens: 4 },
+    },
+    'cache_creation_input_tokens',
+    /at least the sum of cache_creation.ephemeral_5m_input_tokens and cache_creation.ephemeral_1h_input_tokens/,
+  ],
+  [
+    'anthropic',
+    { cache_creation_input_tokens: 0, cache_creation: { ephemeral_5m_input_tokens: 1 } },
+    'cache_creation_input_tokens',
+    /at least the sum of cache_creation.ephemeral_5m_input_tokens/,
+  ],
+  [
+    'anthropic',
+    { output_tokens: 1, cache_creation: { ephemeral_5m_input_tokens: 2 ** 52, ephemeral_1h_input_tokens: 2 ** 52 } },
+    '',
+    /at most 9007199254740991 tokens/,
+  ],
+  [
+    'anthropic',
+    { output_tokens: 1, cache_creation: { ephemeral_5m_input_tokens: -1 } },
+    'cache_creation.ephemeral_5m_input_tokens',
+    /a whole number/,
+  ],
   ['ai-sdk', { inputTokens: { total: 5 } }, 'inputTokens', /a whole number/],
   [
     'openrouter',
@@ -273,6 +370,20 @@ test("the cost that OpenRouter states becomes whole billionths of a dollar, from
     assert.equal(readUsage({ prompt_tokens: 1, cost }, 'openrouter').costNanoUsd, nano, String(cost))
   }
   assert.equal(readUsage({ prompt_tokens: 1, cost: 5 }, 'openai').costNanoUsd, undefined)
+  // Literal, from https://openrouter.ai/docs/use-cases/usage-accounting.
+  const literal = {
+    completion_tokens: 2,
+    completion_tokens_details: { reasoning_tokens: 0 },
+    cost: 0.95,
+    cost_details: { upstream_inference_cost: 19 },
+    prompt_tokens: 194,
+    prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 100, audio_tokens: 0 },
+    total_tokens: 196,
+  }
+  assert.deepEqual(readUsage(literal, 'openrouter'), {
+    tokens: tokens({ input: 94, cacheWrite: 100, output: 2 }),
+    costNanoUsd: 950_000_000,
+  })
 })
 
 const NAMES = [
@@ -281,7 +392,14 @@ const NAMES = [
   ...['prompt_tokens_details', 'input_tokens_details', 'completion_tokens_details', 'cache_write_tokens'],
   ...['promptTokenCount', 'cachedContentTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount', 'totalTokenCount'],
   ...['inputTokens', 'inputTokenDetails', 'noCacheTokens', 'cacheReadTokens', 'outputTokens', 'totalTokens'],
-  ...['cache_creation', 'ephemeral_1h_input_tokens', 'cache_creation_input_tokens', 'constructor', '__proto__'],
+  ...[
+    'cache_creation',
+    'ephemeral_1h_input_tokens',
+    'ephemeral_5m_input_tokens',
+    'cache_creation_input_tokens',
+    'constructor',
+    '__proto__',
+  ],
 ]
 
 test('whatever a usage object holds, it is refused by name or read as disjoint counts that add up', () => {

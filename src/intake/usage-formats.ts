@@ -15,6 +15,8 @@ type UsageFormat = {
   readonly isCacheInInput: boolean
   readonly cacheRead?: Member
   readonly cacheWrite?: Member
+  /** Of `cacheWrite`, which is at least their sum, and is their sum if it is absent. */
+  readonly cacheWriteParts?: readonly Member[]
   /** Of `cacheWrite`. */
   readonly cacheWrite1h?: Member
   /** Added up. */
@@ -45,6 +47,7 @@ const FORMATS = {
     isCacheInInput: false,
     cacheRead: ['cache_read_input_tokens'],
     cacheWrite: ['cache_creation_input_tokens'],
+    cacheWriteParts: [['cache_creation.ephemeral_5m_input_tokens'], ['cache_creation.ephemeral_1h_input_tokens']],
     cacheWrite1h: ['cache_creation.ephemeral_1h_input_tokens'],
     output: [['output_tokens']],
   },
@@ -87,8 +90,9 @@ const OWN: UsageFormat = {
 
 /** All counts that make up a kind of tokens, or a part of one. */
 const membersOf = (format: UsageFormat): readonly Member[] => {
-  const { input, cacheRead, cacheWrite, output, reasoning, cacheWrite1h } = format
-  return [...input, cacheRead, cacheWrite, ...output, reasoning, cacheWrite1h].filter((each) => each !== undefined)
+  const { input, cacheRead, cacheWrite, cacheWriteParts = [], output, reasoning, cacheWrite1h } = format
+  const all = [...input, cacheRead, cacheWrite, ...cacheWriteParts, ...output, reasoning, cacheWrite1h]
+  return [...new Set(all.filter((each) => each !== undefined))]
 }
 
 export const OWN_COUNTS = membersOf(OWN).flat()
@@ -126,11 +130,12 @@ export const readUsage = (usage: unknown, name: UsageFormatName | undefined): Us
 }
 
 const toTokens = (usage: object, format: UsageFormat): TokenCounts => {
-  const { cacheRead, cacheWrite, cacheWrite1h, reasoning, uncached, total } = format
+  const { cacheRead, cacheWrite, cacheWriteParts = [], cacheWrite1h, reasoning, uncached, total } = format
+  const writtenInParts = sumOf(usage, cacheWriteParts)
   const counted = {
     input: sumOf(usage, format.input),
     cacheRead: numberOf(usage, cacheRead),
-    cacheWrite: numberOf(usage, cacheWrite),
+    cacheWrite: countOf(usage, cacheWrite) ?? writtenInParts,
     output: sumOf(usage, format.output),
     reasoning: numberOf(usage, reasoning),
     cacheWrite1h: numberOf(usage, cacheWrite1h),
@@ -144,6 +149,9 @@ const toTokens = (usage: object, format: UsageFormat): TokenCounts => {
   if (tokens.input < 0) refuse(format.input[0], `must be at least ${named(cacheRead, cacheWrite)}, which it includes`)
   if (tokens.reasoning > tokens.output) refuse(reasoning, `must be at most ${named(...format.output)}`)
   if (tokens.cacheWrite1h > tokens.cacheWrite) refuse(cacheWrite1h, `must be at most ${named(cacheWrite)}`)
+  if (writtenInParts > tokens.cacheWrite) {
+    refuse(cacheWrite, `must be at least the sum of ${named(...cacheWriteParts)}`)
+  }
   if ((countOf(usage, uncached) ?? tokens.input) !== tokens.input) {
     refuse(uncached, `must be ${named(...format.input)} without ${named(cacheRead, cacheWrite)}`)
   }
