@@ -76,6 +76,36 @@ test('what says nothing beyond a text is a message with a text', () => {
   }
 })
 
+test('the fields that every message may have are checked too', () => {
+  const { at: _, ...usual } = accepted({ text: 'a', report_id: 5, user_id: 'ada' })
+  assert.deepEqual(usual, { ...head, text: 'a', reportId: 5, member: 'ada' })
+  assert.deepEqual(accepted({ text: 'a', report_id: 5, user_id: null }), { ...head, at, text: 'a', reportId: 5 })
+  assert.deepEqual(accepted({ text: 'a', report_id: null, user_id: 'b' }), { ...head, at, text: 'a', member: 'b' })
+  for (const text of ['x'.repeat(1000), 'é'.repeat(500), '日'.repeat(333)]) accepted({ text })
+  for (const [fields, field, reason] of [
+    [{ text: 'x'.repeat(1001) }, 'text', /at most 1000 bytes of UTF-8/],
+    [{ text: 'é'.repeat(501) }, 'text', /at most 1000 bytes of UTF-8/],
+    [{ text: '日'.repeat(334) }, 'text', /at most 1000 bytes of UTF-8/],
+    [{ text: '日'.repeat(334), model: 'm' }, 'text', /at most 1000 bytes of UTF-8/],
+    [{ timestamp: `2024-05-01T00:00:00.${'0'.repeat(44)}Z` }, 'timestamp', /RFC 3339/],
+    [{ timestamp: '2024-05-01T00:00:00.001Z' }, 'timestamp', /at most 0 seconds ahead/],
+    [{ report_id: '.' }, 'report_id', /other than "\." and "\.\."/],
+    [{ report_id: '..', model: 'm' }, 'report_id', /other than "\." and "\.\."/],
+    [{ user_id: 7 }, 'user_id', /a string of 1 to 200 characters/],
+    [{ user_id: 'x'.repeat(201) }, 'user_id', /a string of 1 to 200 characters/],
+    [{ ['y'.repeat(51)]: 1 }, `${'y'.repeat(50)}…`, /no such field/],
+  ] as const) {
+    const [own, why] = refused({ text: 'a', ...fields })
+    assert.equal(own, field)
+    assert.match(why, reason)
+  }
+})
+
+test('a name may be one that every JavaScript object has', () => {
+  const { brought } = accepted({ quantities: { pages: 1 }, attributes: { constructor: true } })
+  assert.deepEqual(brought, { quantities: { pages: 1 }, attributes: { constructor: true } })
+})
+
 test('a message that has nothing with a price is rejected', () => {
   for (const fields of [
     {},

@@ -209,7 +209,7 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
   ['only zeros', 'openai', { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }, {}],
   ['both spellings, equal', 'openai', { prompt_tokens: 5, input_tokens: 5, output_tokens: 1 }, { input: 5, output: 1 }],
   ['one count of several', undefined, { output_tokens: 7 }, { output: 7 }],
-  ['minus zero', undefined, { input_tokens: -0 }, {}],
+  ['minus zero', undefined, { input_tokens: -0, cache_read_tokens: -0, reasoning_tokens: -0 }, {}],
 ]
 
 for (const [what, format, usage, expected] of SEEN) {
@@ -226,6 +226,7 @@ const REFUSED: readonly (readonly [Format, usage: unknown, field: string, reason
   [undefined, [], '', /an object/],
   ['openai', 7, '', /an object/],
   [undefined, { input_tokens: 1, total_tokens: 1 }, 'total_tokens', /absent: usage has input_tokens/],
+  [undefined, { ['x'.repeat(51)]: 1 }, 'x'.repeat(50), /absent: usage has input_tokens/],
   [undefined, { input_tokens: 1.5 }, 'input_tokens', /a whole number from 0/],
   [undefined, { input_tokens: -1 }, 'input_tokens', /a whole number from 0/],
   [undefined, { input_tokens: '1' }, 'input_tokens', /a whole number from 0/],
@@ -330,6 +331,7 @@ const REFUSED: readonly (readonly [Format, usage: unknown, field: string, reason
     /at least prompt_tokens_details.cached_tokens and prompt_tokens_details.cache_write_tokens/,
   ],
   ['openrouter', { prompt_tokens: 5, cost: -1 }, 'cost', /a number of US\$ from 0/],
+  ['openrouter', { prompt_tokens: 5, cost: 9_000_000 }, 'cost', /a number of US\$ from 0 to below 9000000/],
   ['openrouter', { prompt_tokens: 5, cost: 1e10 }, 'cost', /a number of US\$ from 0/],
   ['openrouter', { prompt_tokens: 5, cost: '1' }, 'cost', /a number of US\$ from 0/],
 ]
@@ -363,6 +365,7 @@ test("the cost that OpenRouter states becomes whole billionths of a dollar, from
     [0.1234567895, 123_456_790],
     [0.1234567885, 123_456_788],
     [5e-324, 0],
+    [1.2345678901234567e-30, 0],
     [8_999_999.12345679, 8_999_999_123_456_790],
     [null, undefined],
   ]
