@@ -41,6 +41,13 @@ export const toMillionths = (decimal: number): number => {
   return exact
 }
 
+/** Of an amount on a rate card. */
+export const micros = (decimal: number): number => {
+  const amount = creditsFromDecimal(decimal)
+  if (amount === undefined) throw new RangeError(`not an amount with at most six decimals: ${decimal}`)
+  return amount
+}
+
 /** Throws AmountTooLarge. */
 export const checked = (micros: number): number => {
   if (micros > Number.MAX_SAFE_INTEGER || micros < Number.MIN_SAFE_INTEGER) throw new AmountTooLarge()

@@ -4,10 +4,13 @@ import type { ChargeLine, Pricing, Unpriced } from '#model/charge.ts'
 import type { Credits } from '#model/credits.ts'
 import type { Facts } from '#model/facts.ts'
 import { amountOf, checked, MILLION, packagesOf } from './amounts.ts'
-import type { Test } from './conditions.ts'
+import { toChargeLine } from './charge-line.ts'
+import { hold } from './conditions.ts'
 import { TOKEN_KINDS } from './fact-names.ts'
-import { type CasePlan, type FactorPlan, type LinePlan, type ModelPlan, planCard, type RowPlan } from './plan.ts'
+import type { LinePlan } from './line-plan.ts'
+import { type CasePlan, type FactorPlan, type ModelPlan, planCard, type RowPlan } from './plan.ts'
 import { bitsOf, SlotNames } from './slots.ts'
+import { textSum } from './text-sum.ts'
 
 export type CompiledCard = {
   readonly version: string
@@ -24,16 +27,14 @@ export const compileCard = (card: Card): CompiledCard => {
   const slots = names.createSlots()
   const { values } = slots
 
-  const holds = (when: Test | undefined): boolean => when === undefined || when(values)
-
   const modelOf = ({ model }: Facts): ModelPlan | undefined => (model === undefined ? undefined : models.get(model))
 
   /** The case that prices the message, whose facts are in the slots afterwards. */
   const caseOf = (facts: Facts, known: ModelPlan | undefined): CasePlan | undefined => {
-    slots.load(facts, known?.name ?? facts.model)
+    slots.load(facts, known === undefined ? slots.codeOf(facts.model) : known.code)
     for (let index = 0; index < cases.length; index++) {
       const each = cases[index] as CasePlan
-      if (holds(each.when)) return each
+      if (hold(each.when, slots)) return each
     }
     return undefined
   }
@@ -45,34 +46,48 @@ export const compileCard = (card: Card): CompiledCard => {
     own: CasePlan,
     into: ChargeLine[] | undefined,
   ): Credits | Unpriced => {
-    const { lines, multiply } = own
+    const { lines } = own
     let total = 0
     let isAnyApplied = lines.length === 0
     let reachedKinds = 0
     let row: RowPlan | undefined
     for (let index = 0; index < lines.length; index++) {
       const line = lines[index] as LinePlan
-      const { band } = line
+      if (!hold(line.when, slots)) continue
+      const { constant } = line
+      if (constant !== undefined) {
+        isAnyApplied = true
+        into?.push(constant)
+        total = checked(total + constant.credits)
+        continue
+      }
       const present = values[line.slot] as number
-      if (present < 0 || !holds(line.when)) continue
+      if (present < 0) continue
       isAnyApplied = true
       reachedKinds |= line.reachedKinds
+      const { band } = line
       const quantity = band === undefined ? present : slots.words(band.from, band.to)
       if (quantity === 0) continue
       let { rate } = line
       if (line.column >= 0) {
-        row ??= known?.rows.find(({ when }) => holds(when))
+        row ??= known?.rows.find(({ when }) => hold(when, slots))
         const price = row?.prices[line.column]
         if (price === undefined) return withoutPrice(facts, known, row, line)
         rate = price
       }
       const packages = line.isStarted ? packagesOf(quantity, line.per) : 0
-      const amount = checked(line.isStarted ? amountOf(packages, rate, 1) : amountOf(quantity, rate, line.per))
-      if (into !== undefined) into.push(toChargeLine(line, quantity, rate, packages, amount))
+      const amount = checked(amountOfLine(line, quantity, rate, packages))
+      into?.push(toChargeLine(line, quantity, rate, packages, amount))
       total = checked(total + amount)
     }
     if (!isAnyApplied) return unpriced('no-line', `no line of the case "${own.name}" applies`)
     if (own.pricesTokens && (slots.broughtKinds & ~reachedKinds) !== 0) return withoutLine(own, reachedKinds)
+    return finished(total, facts, own, into)
+  }
+
+  const finished = (sum: number, facts: Facts, own: CasePlan, into: ChargeLine[] | undefined): Credits => {
+    const { multiply } = own
+    let total = sum
     if (total < own.minimum) total = fillUp(total, own.minimum, into)
     for (let index = 0; index < multiply.length; index++) total = multiplied(total, multiply[index], into)
     if (outcomes.size > 0) total = multiplied(total, outcomes.get(facts.outcome ?? 'succeeded'), into)
@@ -86,7 +101,7 @@ export const compileCard = (card: Card): CompiledCard => {
   }
 
   const multiplied = (total: number, factor: FactorPlan | undefined, into: ChargeLine[] | undefined): number => {
-    if (factor === undefined || factor.more === 0 || !holds(factor.when)) return total
+    if (factor === undefined || factor.more === 0 || !hold(factor.when, slots)) return total
     // A negative share of nothing would be -0.
     const amount = (checked(amountOf(factor.more, total, MILLION)) + 0) as Credits
     into?.push({ rule: factor.rule, quantity: factor.more / MILLION, rate: total as Credits, credits: amount })
@@ -121,9 +136,9 @@ export const compileCard = (card: Card): CompiledCard => {
 
   /** Of the facts in the slots. */
   const unusedOf = ({ quantities }: Facts, { lines, pricesTokens }: CasePlan): readonly string[] => {
-    const kinds = pricesTokens ? [] : kindsIn(slots.broughtKinds)
+    const kinds = pricesTokens || slots.broughtKinds === 0 ? NONE : kindsIn(slots.broughtKinds)
     if (quantities === undefined) return kinds
-    const isUsed = (name: string) => lines.some((line) => line.of === name && holds(line.when))
+    const isUsed = (name: string) => lines.some((line) => line.of === name && hold(line.when, slots))
     const names = Object.keys(quantities).filter((name) => (quantities[name] ?? 0) > 0 && !isUsed(name))
     return [...kinds, ...names.sort()]
   }
@@ -137,33 +152,31 @@ export const compileCard = (card: Card): CompiledCard => {
       const lines: ChargeLine[] = []
       const credits = charge(facts, known, own, lines)
       if (typeof credits !== 'number') return credits
-      const priced = { status: 'priced', credits, case: own.name, lines, unused: unusedOf(facts, own) } as const
-      if (facts.model === undefined) return priced
-      return { ...priced, model: { reported: facts.model, priced: known?.name ?? facts.model } }
+      const unused = unusedOf(facts, own)
+      const { model: reported } = facts
+      if (reported === undefined) return { status: 'priced', credits, case: own.name, lines, unused }
+      const model = { reported, priced: known === undefined ? reported : known.name }
+      return { status: 'priced', credits, case: own.name, lines, unused, model }
     },
     total: (facts) => {
       const known = modelOf(facts)
       const own = caseOf(facts, known)
-      return own === undefined ? unpriced('no-case', 'no case holds') : charge(facts, known, own, undefined)
+      if (own === undefined) return unpriced('no-case', 'no case holds')
+      const sum = own.textSum === undefined || facts.measurement === undefined ? undefined : textSum(own.textSum, slots)
+      return sum === undefined ? charge(facts, known, own, undefined) : finished(sum, facts, own, undefined)
     },
   }
 }
 
-const toChargeLine = (
-  { rule, per, band, isStarted }: LinePlan,
+const amountOfLine = (
+  { isProduct, isStarted, per }: LinePlan,
   quantity: number,
   rate: number,
   packages: number,
-  amount: number,
-): ChargeLine => {
-  const line = { rule, quantity, rate: rate as Credits, credits: amount as Credits }
-  if (per === 1 && !isStarted) return band === undefined ? line : { ...line, band: band.shown }
-  return {
-    ...line,
-    ...(per !== 1 && { per }),
-    ...(band !== undefined && { band: band.shown }),
-    ...(isStarted && { packages }),
-  }
+): number => {
+  if (isProduct) return quantity * rate
+  return isStarted ? amountOf(packages, rate, 1) : amountOf(quantity, rate, per)
 }
 
+const NONE: readonly string[] = []
 const kindsIn = (bits: number): readonly string[] => TOKEN_KINDS.filter((kind) => (bits & bitsOf([kind])) !== 0)

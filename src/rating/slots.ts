@@ -1,13 +1,14 @@
 /**
  * The facts of one message as numbers, each in the slot that its name got when the card was compiled. A number is itself, and
- * everything else has a negative code, so a condition compares numbers whatever it is about.
+ * everything else has a negative code, so a condition compares numbers whatever it is about. Flags have bits instead.
  */
 import type { Facts, TokenCounts } from '#model/facts.ts'
-import { LONGEST_WORD, type Measurement } from '#model/measurement.ts'
+import type { Measurement } from '#model/measurement.ts'
 import { checked, MILLION } from './amounts.ts'
 import { FACTS, type FactName, TOKEN_KINDS, type TokenKind } from './fact-names.ts'
 
-export const ABSENT = -1
+/** Below everything else. */
+export const ABSENT = Number.NEGATIVE_INFINITY
 const FALSE = -2
 const TRUE = -3
 /** A string that the card does not mention. Those that it does have the codes below. */
@@ -16,6 +17,21 @@ const OTHER = -4
 const SLOTS = Object.fromEntries(Object.keys(FACTS).map((name, slot) => [name, slot])) as Record<FactName, number>
 /** Always 1: the quantity of a line that counts once. */
 export const ONCE = Object.keys(FACTS).length
+
+/** The numbers of a text: whole, and there if the message has one. */
+export const TEXT_SLOTS: ReadonlySet<number> = new Set([SLOTS.characters, SLOTS.words, SLOTS.third_vowels])
+
+const TEXT = 1
+/** Conditions name them so often that each has a bit. Some are absent from a message without a text. */
+export const FLAGS = {
+  text: { flag: TEXT, present: 0 },
+  report: { flag: 2, present: 0 },
+  any_words: { flag: 4, present: TEXT },
+  words_differ: { flag: 8, present: TEXT },
+  palindrome: { flag: 16, present: TEXT },
+} as const
+
+export const isFlag = (name: string): name is keyof typeof FLAGS => Object.hasOwn(FLAGS, name)
 
 /** Gives names their slots and strings their codes, while a card is compiled. */
 export class SlotNames {
@@ -44,77 +60,97 @@ export class SlotNames {
 
 export class Slots {
   readonly values: Float64Array
+  /** A bit for each of `FLAGS` that is true. */
+  flags = 0
+  /** Of the text, if there is one. */
+  wordLengths: readonly number[] = []
   /** A bit for each of `TOKEN_KINDS` that the message brought above 0. */
   broughtKinds = 0
   readonly #codes: ReadonlyMap<string, number>
   /** Names of quantities and attributes. */
   readonly #chosen: readonly string[]
-  /** Entry `n`: the number of words of at most `n` code points. */
-  readonly #wordsUpTo = new Float64Array(LONGEST_WORD + 1)
-  #longestWord = 0
+  /** Whether the slots have facts of a text, and of tokens, from this message or the one before. */
+  #hasText = false
+  #hasTokens = false
+  readonly #succeeded: number
 
   constructor(codes: ReadonlyMap<string, number>, chosen: readonly string[]) {
     this.#codes = codes
     this.#chosen = chosen
     this.values = new Float64Array(ONCE + 1 + chosen.length)
+    this.values.fill(ABSENT)
     this.values[ONCE] = 1
+    this.#succeeded = this.codeOf('succeeded')
   }
 
-  /** `model` is that of the message by the card's aliases. */
-  load({ measurement, report, tokens, quantities, attributes, outcome }: Facts, model: string | undefined): void {
+  /** `model` is the code of the message's model by the card's aliases. */
+  load({ measurement, report, tokens, quantities, attributes, outcome }: Facts, model: number): void {
     const { values } = this
-    this.#loadText(measurement)
-    this.#loadTokens(tokens)
+    let flags = 0
+    if (measurement === undefined) this.#clearText()
+    else flags = this.#loadText(measurement)
+    if (tokens === undefined) this.#clearTokens()
+    else this.#loadTokens(tokens)
     const cost = report?.credits
-    values[SLOTS.report] = cost === undefined ? FALSE : TRUE
+    if (cost !== undefined) flags |= FLAGS.report.flag
+    this.flags = flags
     values[SLOTS.report_credits] = cost === undefined ? ABSENT : cost / MILLION
-    values[SLOTS.model] = model === undefined ? ABSENT : this.#codeOf(model)
-    values[SLOTS.outcome] = this.#codeOf(outcome ?? 'succeeded')
+    values[SLOTS.model] = model
+    values[SLOTS.outcome] = outcome === undefined ? this.#succeeded : this.codeOf(outcome)
     for (let index = 0; index < this.#chosen.length; index++) {
       const name = this.#chosen[index] as string
       const quantity = quantities?.[name]
-      values[ONCE + 1 + index] = typeof quantity === 'number' ? quantity : this.#codeOf(attributes?.[name])
+      values[ONCE + 1 + index] = typeof quantity === 'number' ? quantity : this.codeOf(attributes?.[name])
     }
+  }
+
+  codeOf(value: string | boolean | undefined): number {
+    if (typeof value === 'string') return this.#codes.get(value) ?? OTHER
+    return typeof value === 'boolean' ? (value ? TRUE : FALSE) : ABSENT
   }
 
   /** The number of words of a length within the band. */
   words(from: number, to: number): number {
-    const longest = this.#longestWord
-    const upTo = this.#wordsUpTo[to < longest ? to : longest] as number
-    return upTo - (this.#wordsUpTo[from - 1 < longest ? from - 1 : longest] as number)
+    const lengths = this.wordLengths
+    const end = to < lengths.length ? to : lengths.length
+    let count = 0
+    for (let index = from - 1; index < end; index++) count += lengths[index] as number
+    return count
   }
 
-  #loadText(measurement: Measurement | undefined): void {
+  #clearText(): void {
+    if (!this.#hasText) return
+    this.#hasText = false
+    this.values.fill(ABSENT, SLOTS.characters, SLOTS.third_vowels + 1)
+  }
+
+  #loadText({ codePoints, wordLengths, thirdVowels, wordsDiffer, palindrome }: Measurement): number {
     const { values } = this
-    if (measurement === undefined) {
-      values[SLOTS.text] = FALSE
-      values.fill(ABSENT, SLOTS.characters, SLOTS.palindrome + 1)
-      return
-    }
-    const { codePoints, wordLengths, thirdVowels, wordsDiffer, palindrome } = measurement
+    this.#hasText = true
     let words = 0
-    for (let index = 0; index < wordLengths.length; index++) {
-      words += wordLengths[index] as number
-      this.#wordsUpTo[index + 1] = words
-    }
-    this.#longestWord = wordLengths.length
-    values[SLOTS.text] = TRUE
+    for (let index = 0; index < wordLengths.length; index++) words += wordLengths[index] as number
+    this.wordLengths = wordLengths
     values[SLOTS.characters] = codePoints
     values[SLOTS.words] = words
     values[SLOTS.third_vowels] = thirdVowels
-    values[SLOTS.any_words] = words > 0 ? TRUE : FALSE
-    values[SLOTS.words_differ] = wordsDiffer ? TRUE : FALSE
-    values[SLOTS.palindrome] = palindrome ? TRUE : FALSE
+    return (
+      TEXT |
+      (words > 0 ? FLAGS.any_words.flag : 0) |
+      (wordsDiffer ? FLAGS.words_differ.flag : 0) |
+      (palindrome ? FLAGS.palindrome.flag : 0)
+    )
   }
 
-  #loadTokens(tokens: TokenCounts | undefined): void {
+  #clearTokens(): void {
+    if (!this.#hasTokens) return
+    this.#hasTokens = false
+    this.broughtKinds = 0
+    this.values.fill(ABSENT, SLOTS.input_tokens, SLOTS.cache_write_1h_tokens + 1)
+  }
+
+  #loadTokens({ input, cacheRead, cacheWrite, output, reasoning, cacheWrite1h }: TokenCounts): void {
     const { values } = this
-    if (tokens === undefined) {
-      this.broughtKinds = 0
-      values.fill(ABSENT, SLOTS.input_tokens, SLOTS.cache_write_1h_tokens + 1)
-      return
-    }
-    const { input, cacheRead, cacheWrite, output, reasoning, cacheWrite1h } = tokens
+    this.#hasTokens = true
     const prompt = input + cacheRead + cacheWrite
     values[SLOTS.input_tokens] = input
     values[SLOTS.cache_read_tokens] = cacheRead
@@ -125,11 +161,6 @@ export class Slots {
     values[SLOTS.reasoning_tokens] = reasoning
     values[SLOTS.cache_write_1h_tokens] = cacheWrite1h
     this.broughtKinds = (input > 0 ? 1 : 0) | (cacheRead > 0 ? 2 : 0) | (cacheWrite > 0 ? 4 : 0) | (output > 0 ? 8 : 0)
-  }
-
-  #codeOf(value: string | boolean | undefined): number {
-    if (typeof value === 'string') return this.#codes.get(value) ?? OTHER
-    return typeof value === 'boolean' ? (value ? TRUE : FALSE) : ABSENT
   }
 }
 
