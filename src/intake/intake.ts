@@ -6,12 +6,13 @@ import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
 import { type CountedDay, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
+import { credits, toDecimal } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { Priced, ReasonOf } from '#model/usage-record.ts'
 import { AmountTooLarge } from '#rating/amounts.ts'
-import { factsOfCharge, pricingOf, TOO_LARGE } from '#rating/charged-facts.ts'
+import { factsOfCharge, pricingOf } from '#rating/charged-facts.ts'
 import type { Cards } from './cards-in-force.ts'
 import type { CompiledCards, ReadyCards } from './compiled-cards.ts'
 import {
@@ -89,12 +90,14 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const time = clock()
     const { length } = entries
     const messages: IncomingMessage[] = []
+    /** Of each message, the index of its entry. */
     const indexes: number[] = []
     const rejections = new Map<number, Rejection>()
     for (const [index, entry] of entries.entries()) {
       const parsed = parseIncoming(entry, limits, time)
-      if (isRejection(parsed)) rejections.set(index, parsed)
-      else {
+      if (isRejection(parsed)) {
+        rejections.set(index, parsed)
+      } else {
         messages.push(parsed)
         indexes.push(index)
       }
@@ -172,10 +175,12 @@ const priceOr = (
     return price()
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    rejections.set(index, { id, field: '', reason: `must cost less: ${TOO_LARGE}` })
+    rejections.set(index, { id, field: '', reason: `must cost at most ${CREDITS_MAX} credits` })
     return undefined
   }
 }
+
+const CREDITS_MAX = toDecimal(credits(Number.MAX_SAFE_INTEGER))
 
 const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {
   const pricing = pricingOf(factsOfCharge(unpriced), at(unpriced.at))
