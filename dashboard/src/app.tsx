@@ -6,6 +6,7 @@ import { Chart } from './chart.tsx'
 import { type Overview, useLines, useOverview, usePeriods } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { Figures } from './figures.tsx'
+import { NO_FILTERS } from './filters.tsx'
 import { focusMain } from './focus.ts'
 import { credits, messagesName } from './format.ts'
 import { Header } from './header.tsx'
@@ -150,6 +151,24 @@ const UpstreamNotices = ({ overview: { notListed, notRecorded } }: { readonly ov
   </>
 )
 
+/** What is not in the sums, and what to do about it. */
+const UnpricedNotice = ({ view, unpriced }: { readonly view: View; readonly unpriced: number }) => (
+  <p className="notice bad">
+    <span>
+      <strong>
+        {messagesName(unpriced)} {unpriced === 1 ? 'has' : 'have'} no price.
+      </strong>{' '}
+      {unpriced === 1 ? 'It is' : 'They are'} not charged, and not part of any sum here. Put a rate card in force that
+      prices {unpriced === 1 ? 'it' : 'them'}.
+    </span>
+    {!view.unpriced && (
+      <button type="button" onClick={() => changeView({ ...NO_FILTERS, unpriced: true })}>
+        Show {unpriced === 1 ? 'it' : 'them'}
+      </button>
+    )}
+  </p>
+)
+
 type ContentProps = { readonly view: View; readonly overview: Overview; readonly isBusy: boolean }
 
 const Content = ({ view, overview, isBusy }: ContentProps) => {
@@ -166,6 +185,7 @@ const Content = ({ view, overview, isBusy }: ContentProps) => {
           </span>
         </p>
       )}
+      {overview.unpriced > 0 && <UnpricedNotice view={view} unpriced={overview.unpriced} />}
       <UpstreamNotices overview={overview} />
       <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
       <Chart group={view.group} overview={overview} chosen={chosen} />

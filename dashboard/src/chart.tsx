@@ -2,7 +2,7 @@ import { scaleBand, scaleLinear } from 'd3-scale'
 import { type KeyboardEvent, memo, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
-import { axisCredits, BUCKET_NAMES, barLabel, barName, count, credits, messagesName } from './format.ts'
+import { axisCredits, BUCKET_NAMES, barLabel, barName, count, credits, messagesName, unpricedName } from './format.ts'
 import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
 import type { Bar } from './usage.ts'
 import { changeView, type Grouping } from './view.ts'
@@ -212,7 +212,7 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
                 </div>
               ))}
             <div className="total">
-              <dt>{messagesName(shown.messages)}</dt>
+              <dt>{messagesName(shown.messages) + unpricedName(shown.unpriced)}</dt>
               <dd>{credits(shown.micros)}</dd>
             </div>
           </dl>
@@ -250,7 +250,7 @@ const labelOf = (bar: Bar, stack: readonly StackPart[], { bucket, timeZone }: Ov
   const parts = stack.filter(({ micros }) => micros > 0)
   const split = parts.map(({ series, micros }) => `${series.name} ${credits(micros)}`).join(', ')
   const name = barName(bar.from, bar.to, bucket, timeZone)
-  return `${name}: ${credits(bar.micros)} credits, ${messagesName(bar.messages)}${split && `; ${split}`}`
+  return `${name}: ${credits(bar.micros)} credits, ${messagesName(bar.messages)}${unpricedName(bar.unpriced)}${split && `; ${split}`}`
 }
 
 type BarTableProps = Pick<BarsProps, 'overview' | 'stacks'> & { readonly series: readonly Series[] }
@@ -276,7 +276,7 @@ const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks }: BarT
         {bars.map((bar, index) => (
           <tr key={bar.from}>
             <th scope="row">{barName(bar.from, bar.to, bucket, timeZone)}</th>
-            <td>{count(bar.messages)}</td>
+            <td>{count(bar.messages) + unpricedName(bar.unpriced)}</td>
             <td>{credits(bar.micros)}</td>
             {stacks[index]?.map(({ series: { style }, micros }) => (
               <td key={style}>{credits(micros)}</td>

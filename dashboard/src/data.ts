@@ -69,6 +69,8 @@ export type Overview = {
   readonly version: string
   readonly bars: readonly Bar[]
   readonly messages: number
+  /** How many of them have no price. */
+  readonly unpriced: number
   readonly micros: number
   /** Every member who sent a message in the range. */
   readonly members: readonly string[]
@@ -238,8 +240,11 @@ export type Lines = {
 /** The lines of the overview's range: all of them, or the pages loaded so far. */
 export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
   const { bars, lines: own } = overview
-  const { organization, report, member } = view
-  const plan = useMemo(() => planFetch(bars, { report, member }, chosen, LIMITS), [bars, report, member, chosen])
+  const { organization, report, member, unpriced } = view
+  const plan = useMemo(
+    () => planFetch(bars, { report, member, unpriced }, chosen, LIMITS),
+    [bars, report, member, unpriced, chosen],
+  )
   const isPaged = own === undefined && plan.messages > LINES_AT_ONCE
   const key = linesKey(plan, overview)
   const query = useMemo(() => linesQuery(view, plan, overview), [view, plan, overview])
@@ -302,7 +307,7 @@ const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization:
 }
 
 const NO_LINES: readonly Line[] = []
-const NO_FILTERS = { report: undefined, member: undefined }
+const NO_FILTERS = { report: undefined, member: undefined, unpriced: false }
 
 const linesKey = ({ filter, slices }: FetchPlan, { session }: Overview): QueryKey => [
   'lines',

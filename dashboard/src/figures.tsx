@@ -28,7 +28,7 @@ const NO_PERIODS: readonly Period[] = []
 
 /** Memoized: a change that affects only the table does not redraw it. */
 export const Figures = memo(({ range, organization, overview, periods = NO_PERIODS }: Props) => {
-  const { from, to, micros, messages, bars, isListing, timeZone } = overview
+  const { from, to, micros, messages, unpriced, bars, isListing, timeZone } = overview
   const comparison = useComparison({ range, organization }, overview, periods)
   const before = comparison.micros
   const now = Date.parse(overview.session.time)
@@ -42,7 +42,11 @@ export const Figures = memo(({ range, organization, overview, periods = NO_PERIO
   return (
     <section aria-label="Figures">
       <dl className="figures">
-        <Figure name={isRange ? 'Credits in this range' : 'Credits this period'} note="all messages" isMain>
+        <Figure
+          name={isRange ? 'Credits in this range' : 'Credits this period'}
+          note={unpriced === 0 ? 'all messages' : 'all messages with a price'}
+          isMain
+        >
           {credits(micros)}
         </Figure>
         <Figure name="Average per day" note={isUnderWay ? 'so far' : `over ${daysName(days)}`}>

@@ -8,7 +8,14 @@ import { changeView, isAmount, type View } from './view.ts'
 
 type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
-const NONE = { bar: undefined, report: undefined, member: undefined, minCredits: undefined, search: undefined }
+export const NO_FILTERS = {
+  bar: undefined,
+  report: undefined,
+  member: undefined,
+  minCredits: undefined,
+  unpriced: false,
+  search: undefined,
+}
 
 export const Filters = ({ view, overview, chosen }: Props) => {
   const { bars, bucket, timeZone } = overview
@@ -18,7 +25,9 @@ export const Filters = ({ view, overview, chosen }: Props) => {
     .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, bucket, timeZone) }))
   const minCredits = useMinCredits(view.minCredits)
   const isFiltered =
-    minCredits.typed !== '' || [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
+    view.unpriced ||
+    minCredits.typed !== '' ||
+    [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
   return (
     <search className="filters" aria-label="Filters">
       <Field name="Message ID contains">
@@ -52,6 +61,14 @@ export const Filters = ({ view, overview, chosen }: Props) => {
           choose={(member) => changeView({ member })}
         />
       )}
+      {(overview.unpriced > 0 || view.unpriced) && (
+        <Choice
+          name="Price"
+          options={[{ value: 'none', name: 'No price' }]}
+          value={view.unpriced ? 'none' : undefined}
+          choose={(price) => changeView({ unpriced: price !== undefined })}
+        />
+      )}
       <Field name="Minimum credits" problem={minCredits.isInvalid ? 'Enter a number such as 2.5' : undefined}>
         {(input) => (
           <input
@@ -72,7 +89,7 @@ export const Filters = ({ view, overview, chosen }: Props) => {
         aria-disabled={!isFiltered}
         onClick={() => {
           minCredits.setTyped('')
-          changeView(NONE)
+          changeView(NO_FILTERS)
         }}
       >
         Clear filters

@@ -22,6 +22,8 @@ export const count = (number: number): string => whole.format(number)
 export const quantity = (number: number): string => decimal.format(number)
 export const messagesName = (messages: number): string =>
   `${count(messages)} ${messages === 1 ? 'message' : 'messages'}`
+/** To follow a number of messages or credits. */
+export const unpricedName = (unpriced: number): string => (unpriced === 0 ? '' : `, ${count(unpriced)} without a price`)
 export const daysName = (days: number): string => `${count(days)} ${days === 1 ? 'day' : 'days'}`
 export const share = (part: number, all: number): string => (all === 0 ? '–' : percent.format(part / all))
 /** `12.0% more`: in words, so that it does not depend on a sign or a color. */

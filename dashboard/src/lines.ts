@@ -3,31 +3,44 @@ import { toMicros } from './format.ts'
 import type { Bar, Line } from './usage.ts'
 import type { SortEntry, View } from './view.ts'
 
-/** Keeps the order. */
+export type LineFilters = Pick<View, 'report' | 'member' | 'minCredits' | 'unpriced' | 'search'>
+
+/** Keeps the order. A line without a price costs no known amount, so it is not among those of a minimum, however low. */
 export const filterLines = (
   lines: readonly Line[],
-  { report, member, minCredits, search }: Pick<View, 'report' | 'member' | 'minCredits' | 'search'>,
+  { report, member, minCredits, unpriced, search }: LineFilters,
   bar: Pick<Bar, 'from' | 'to'> | undefined,
 ): readonly Line[] => {
-  const minMicros = minCredits === undefined ? 0 : toMicros(Number(minCredits))
-  const isFiltered = [report, member, minCredits, search, bar].some((each) => each !== undefined)
+  const minMicros = minCredits === undefined ? undefined : toMicros(Number(minCredits))
+  const isFiltered = unpriced || [report, member, minCredits, search, bar].some((each) => each !== undefined)
   if (!isFiltered) return lines
   return lines.filter(
     (line) =>
       (bar === undefined || (line.at >= bar.from && line.at < bar.to)) &&
       (report === undefined || (line.report ?? '') === report) &&
       (member === undefined || (line.member ?? '') === member) &&
-      line.micros >= minMicros &&
+      (minMicros === undefined || (line.micros !== undefined && line.micros >= minMicros)) &&
+      (!unpriced || line.micros === undefined) &&
       (search === undefined || String(line.id).includes(search)),
   )
+}
+
+/** What the lines cost together, and how many of them have no price. */
+export const sumOfLines = (lines: readonly Line[]): { readonly micros: number; readonly unpriced: number } => {
+  let [micros, unpriced] = [0, 0]
+  for (const line of lines) {
+    if (line.micros === undefined) unpriced++
+    else micros += line.micros
+  }
+  return { micros, unpriced }
 }
 
 /** Sorts `Report 9` before `Report 10`, and treats case as the last difference. */
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
 /**
- * Sorts by several columns. Stable; sorted by report, lines without one come last in either direction. A radix sort, from the
- * last column to the first: most lines share their values, so counting is faster than comparing.
+ * Sorts by several columns. Stable; lines without a report or without a price come last in either direction when sorted by
+ * it. A radix sort, from the last column to the first: most lines share their values, so counting is faster than comparing.
  */
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
   if (sort.length === 0) return lines
@@ -71,13 +84,13 @@ const sortPlaces = (places: Uint32Array<ArrayBuffer>, { ranks, count, last }: Ra
 }
 
 const ranksOfCredits = (lines: readonly Line[]): Ranks => {
-  const rankOf = new Map<number, number>()
-  for (const { micros } of lines) rankOf.set(micros, 0)
-  const amounts = Float64Array.from(rankOf.keys()).sort()
+  const rankOf = new Map<number | undefined, number>()
+  for (const { micros } of lines) if (micros !== undefined) rankOf.set(micros, 0)
+  const amounts = Float64Array.from(rankOf.keys(), Number).sort()
   for (const [rank, micros] of amounts.entries()) rankOf.set(micros, rank)
   const ranks = new Uint32Array(lines.length)
-  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.micros ?? 0) ?? 0
-  return { ranks, count: amounts.length, last: amounts.length - 1 }
+  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.micros) ?? amounts.length
+  return { ranks, count: amounts.length + 1, last: amounts.length - 1 }
 }
 
 const ranksOfReports = (lines: readonly Line[]): Ranks => {
@@ -110,11 +123,12 @@ const cell = (value: string | number): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
-/** The columns have the names of the API's fields. */
+/** The columns have the names of the API's fields. A line without a price has the reason in place of an amount. */
 export const toCsv = (lines: Iterable<Line>): string => {
-  const rows = ['message_id,timestamp,report_name,credits_used,user_id']
-  for (const { id, timestamp, report = '', micros, member = '' } of lines) {
-    rows.push([id, timestamp, report, micros / 1e6, member].map(cell).join(','))
+  const rows = ['message_id,timestamp,report_name,credits_used,user_id,unpriced']
+  for (const { id, timestamp, report = '', micros, member = '', unpriced = '' } of lines) {
+    const amount = micros === undefined ? '' : micros / 1e6
+    rows.push([id, timestamp, report, amount, member, unpriced].map(cell).join(','))
   }
   return `${rows.join('\r\n')}\r\n`
 }

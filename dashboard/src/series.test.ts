@@ -8,9 +8,17 @@ const partOf = (report: string | undefined, micros: number): Part => ({
   reportId: report,
   member: undefined,
   messages: 1,
+  unpriced: 0,
   micros,
 })
-const barOf = (parts: readonly Part[]): Bar => ({ from: 0, to: 1, messages: parts.length, micros: 0, parts })
+const barOf = (parts: readonly Part[]): Bar => ({
+  from: 0,
+  to: 1,
+  messages: parts.length,
+  unpriced: 0,
+  micros: 0,
+  parts,
+})
 
 test('keeps a report named “No report” or “2 others” apart from the series with that label', () => {
   const bar = barOf([partOf(undefined, 8), partOf('No report', 4), partOf('2 others', 2)])

@@ -21,8 +21,8 @@ import {
 import type { Lines, Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { Filters } from './filters.tsx'
-import { count, credits, dateTime, messagesName } from './format.ts'
-import { filterLines, sortLines, toCsv } from './lines.ts'
+import { count, credits, dateTime, messagesName, unpricedName } from './format.ts'
+import { filterLines, sortLines, sumOfLines, toCsv } from './lines.ts'
 import { useMedia } from './media.ts'
 import type { Bar, Line } from './usage.ts'
 import { addressOf, changeView, isSort, type View } from './view.ts'
@@ -40,12 +40,12 @@ type Props = Lines & { readonly view: View; readonly overview: Overview; readonl
 export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
   const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = loaded
   // Depends only on the filters, because opening a row must not filter again. Deferred, because typing has priority.
-  const { report, member, sort } = view
+  const { report, member, unpriced, sort } = view
   const minCredits = useDeferredValue(view.minCredits)
   const search = useDeferredValue(view.search)
   const filtered = useMemo(
-    () => filterLines(lines, { report, member, minCredits, search }, chosen),
-    [lines, report, member, minCredits, search, chosen],
+    () => filterLines(lines, { report, member, minCredits, unpriced, search }, chosen),
+    [lines, report, member, minCredits, unpriced, search, chosen],
   )
   const rows = useMemo(() => (isPaged ? filtered : sortLines(filtered, sort)), [isPaged, filtered, sort])
   useEffect(() => {
@@ -61,14 +61,14 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
       if (idle !== undefined) cancelIdleCallback(idle)
     }
   }, [lines, isPaged, isComplete])
-  const micros = useMemo(() => filtered.reduce((sum, line) => sum + line.micros, 0), [filtered])
+  const sum = useMemo(() => sumOfLines(filtered), [filtered])
   const {
     isBusy: isExporting,
     failure,
     exportCsv,
   } = useExport(async () => {
     if (!isPaged) return rows
-    return filterLines(await fetchAll(), { report, member, minCredits, search }, chosen)
+    return filterLines(await fetchAll(), { report, member, minCredits, unpriced, search }, chosen)
   })
   // `aria-disabled`, because a button that becomes `disabled` loses the focus.
   const canExport = !isExporting && (isComplete ? rows.length > 0 : isPaged)
@@ -78,7 +78,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
       <header className="card-head">
         <h2 id="table-title">Messages</h2>
         <p className="sum" role="status">
-          {`${messagesName(rows.length)}, ${credits(micros)} credits${isComplete ? '' : isPaged || error ? ' so far' : ', loading…'}`}
+          {`${messagesName(rows.length)}, ${credits(sum.micros)} credits${unpricedName(sum.unpriced)}${isComplete ? '' : isPaged || error ? ' so far' : ', loading…'}`}
         </p>
         <button type="button" onClick={canExport ? exportCsv : undefined} aria-disabled={!canExport}>
           {isExporting ? 'Exporting…' : 'Export CSV'}
@@ -167,11 +167,24 @@ const columnsOf = (timeZone: string, hasMembers: boolean) => {
       ),
     }),
     helper.accessor('report', { header: 'Report Name' }),
-    helper.accessor('micros', { id: 'credits', header: 'Credits Used', cell: ({ getValue }) => credits(getValue()) }),
+    helper.accessor('micros', {
+      id: 'credits',
+      header: 'Credits Used',
+      cell: ({ row }) => <Amount line={row.original} />,
+    }),
     helper.accessor('member', { header: 'Member', enableSorting: false }),
   ])
   return hasMembers ? columns : columns.slice(0, -1)
 }
+
+const Amount = ({ line: { micros, unpriced } }: { readonly line: Line }) =>
+  micros === undefined ? (
+    <span className="no-price" title={unpriced}>
+      no price
+    </span>
+  ) : (
+    credits(micros)
+  )
 
 type RowsProps = {
   readonly view: View

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Bar, bucketFor, indexAt, planFetch, sumOf } from './usage.ts'
+import { type Bar, bucketFor, indexAt, lineOf, planFetch, sumOf } from './usage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -13,7 +13,14 @@ test('buckets are hours for up to two days, days for up to two months, weeks for
 })
 
 const emptyBars = (count: number): readonly Bar[] =>
-  Array.from({ length: count }, (_, at) => ({ from: at * DAY, to: (at + 1) * DAY, messages: 0, micros: 0, parts: [] }))
+  Array.from({ length: count }, (_, at) => ({
+    from: at * DAY,
+    to: (at + 1) * DAY,
+    messages: 0,
+    unpriced: 0,
+    micros: 0,
+    parts: [],
+  }))
 
 test('finds the bar that starts at or before an instant and ends after it, or none', () => {
   const bars = emptyBars(3)
@@ -24,11 +31,19 @@ test('finds the bar that starts at or before an instant and ends after it, or no
   assert.equal(indexAt([], 0), -1)
 })
 
+test('a message without a price costs an unknown amount, and one that is free costs 0', () => {
+  const line = { message_id: 1, timestamp: '2024-05-01T00:00:00Z', rate_card: 'tokens-1' }
+  assert.equal(lineOf({ ...line, credits_used: 0 }).micros, 0)
+  const { micros, unpriced } = lineOf({ ...line, unpriced: 'no case holds' })
+  assert.deepEqual({ micros, unpriced }, { micros: undefined, unpriced: 'no case holds' })
+})
+
 const partOf = (report: string | undefined, member: string | undefined, messages: number) => ({
   report,
   reportId: report === undefined ? undefined : `id of ${report}`,
   member,
   messages,
+  unpriced: member === 'ada' ? 2 : 0,
   micros: messages,
 })
 
@@ -42,11 +57,11 @@ const bars: readonly Bar[] = emptyBars(4).map((bar) => {
   ]
   return { ...bar, ...sumOf(parts), parts }
 })
-const NONE = { report: undefined, member: undefined }
+const NONE = { report: undefined, member: undefined, unpriced: false }
 const LIMITS = { linesMax: 100, sliceMax: 120 }
 
 test('fetches all lines up to the limit, whatever the filters, in slices of whole bars', () => {
-  const plan = planFetch(bars, { report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
+  const plan = planFetch(bars, { ...NONE, report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
   assert.deepEqual(plan, {
     filter: {},
     messages: 240,
@@ -64,8 +79,10 @@ test('fetches only the lines that match the filters above the limit, as far as t
   assert.equal(day.messages, 60)
   const report = planFetch(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
   assert.deepEqual([report.filter, report.messages], [{ report_id: 'id of Lease' }, 40])
-  const both = planFetch(bars, { report: 'Lease', member: 'ada' }, bars[0], LIMITS)
+  const both = planFetch(bars, { ...NONE, report: 'Lease', member: 'ada' }, bars[0], LIMITS)
   assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease', user_id: 'ada' }, 5])
+  const unpriced = planFetch(bars, { ...NONE, report: 'Lease', unpriced: true }, undefined, LIMITS)
+  assert.deepEqual([unpriced.filter, unpriced.messages], [{ report_id: 'id of Lease', unpriced: 'true' }, 8])
   // The service cannot filter by “no report”, or by a name that two reports share.
   assert.deepEqual(planFetch(bars, { ...NONE, report: '' }, undefined, LIMITS).filter, {})
   const twice = bars.map((bar) => ({

@@ -11,7 +11,10 @@ export type Line = {
   /** The report's name; undefined if the text set the price. */
   readonly report: string | undefined
   readonly member: string | undefined
-  readonly micros: number
+  /** Undefined if the message has no price, which is not the same as a price of 0. */
+  readonly micros: number | undefined
+  /** Why the message has no price. */
+  readonly unpriced: string | undefined
 }
 
 /** The usage within a bar of one report (or none) and one member (or none). */
@@ -20,6 +23,8 @@ export type Part = {
   readonly reportId: string | undefined
   readonly member: string | undefined
   readonly messages: number
+  /** How many of them have no price. */
+  readonly unpriced: number
   readonly micros: number
 }
 
@@ -28,6 +33,8 @@ export type Bar = {
   readonly from: number
   readonly to: number
   readonly messages: number
+  /** How many of them have no price. */
+  readonly unpriced: number
   readonly micros: number
   readonly parts: readonly Part[]
 }
@@ -48,20 +55,23 @@ export const lineOf = (line: DetailedUsageLine): Line => ({
   timestamp: line.timestamp,
   report: line.report_id === undefined ? undefined : (line.report_name ?? String(line.report_id)),
   member: line.user_id,
-  micros: toMicros(line.credits_used ?? 0),
+  micros: line.credits_used === undefined ? undefined : toMicros(line.credits_used),
+  unpriced: line.unpriced,
 })
 
 export const barsOf = ({ buckets }: Totals): readonly Bar[] =>
-  buckets.map(({ start, end, messages, credits, groups = [] }) => ({
+  buckets.map(({ start, end, messages, unpriced = 0, credits, groups = [] }) => ({
     from: Date.parse(start),
     to: Date.parse(end),
     messages,
+    unpriced,
     micros: toMicros(credits),
     parts: groups.map((group) => ({
       report: group.report_id === undefined ? undefined : (group.report_name ?? String(group.report_id)),
       reportId: group.report_id === undefined ? undefined : String(group.report_id),
       member: group.user_id,
       messages: group.messages,
+      unpriced: group.unpriced ?? 0,
       micros: toMicros(group.credits),
     })),
   }))
@@ -78,8 +88,9 @@ export const indexAt = (bars: readonly Bar[], at: number): number => {
   return found !== undefined && found.from <= at ? low : -1
 }
 
-export const sumOf = (parts: readonly { readonly messages: number; readonly micros: number }[]) => ({
+export const sumOf = (parts: readonly Pick<Part, 'messages' | 'unpriced' | 'micros'>[]) => ({
   messages: parts.reduce((sum, part) => sum + part.messages, 0),
+  unpriced: parts.reduce((sum, part) => sum + part.unpriced, 0),
   micros: parts.reduce((sum, part) => sum + part.micros, 0),
 })
 
@@ -87,7 +98,7 @@ type RangeQuery = { readonly from: string; readonly to: string }
 
 /** Which lines to fetch for the table: those of the whole range, or fewer if that would be too many. */
 export type FetchPlan = {
-  readonly filter: { readonly report_id?: string; readonly user_id?: string }
+  readonly filter: { readonly report_id?: string; readonly user_id?: string; readonly unpriced?: 'true' }
   /** Contiguous parts of the range, each within the slice limit unless a single bar exceeds it. */
   readonly slices: readonly RangeQuery[]
   readonly messages: number
@@ -99,7 +110,7 @@ export type FetchPlan = {
  */
 export const planFetch = (
   bars: readonly Bar[],
-  { report, member }: Pick<View, 'report' | 'member'>,
+  { report, member, unpriced }: Pick<View, 'report' | 'member' | 'unpriced'>,
   chosen: Bar | undefined,
   { linesMax, sliceMax }: { readonly linesMax: number; readonly sliceMax: number },
 ): FetchPlan => {
@@ -111,11 +122,13 @@ export const planFetch = (
     const parts = bar.parts.filter(
       (part) => (reportId === undefined || part.reportId === reportId) && (user === undefined || part.member === user),
     )
-    return { ...bar, ...sumOf(parts) }
+    const sum = sumOf(parts)
+    return { ...bar, ...sum, ...(unpriced && { messages: sum.unpriced }) }
   })
   const filter = {
     ...(reportId !== undefined && { report_id: reportId }),
     ...(user !== undefined && { user_id: user }),
+    ...(unpriced && { unpriced: 'true' as const }),
   }
   return { filter, ...sliced(narrowed, sliceMax) }
 }

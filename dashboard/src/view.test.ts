@@ -26,6 +26,7 @@ const view: fc.Arbitrary<View> = fc
       report: optional(fc.oneof(text, fc.constant(''))),
       member: optional(fc.oneof(text, fc.constant(''))),
       minCredits: optional(fc.constantFrom('0', '7.', '.5', '12.345678')),
+      unpriced: fc.boolean(),
       search: optional(text),
       message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
       isTrying: fc.boolean(),

@@ -21,6 +21,8 @@ export type View = {
   readonly member: string | undefined
   /** As it was typed. */
   readonly minCredits: string | undefined
+  /** Only messages without a price. */
+  readonly unpriced: boolean
   /** Part of an id. */
   readonly search: string | undefined
   /** The message whose charge is open. */
@@ -64,6 +66,7 @@ export const readView = (search: string): View => {
     report: get('report'),
     member: get('member'),
     minCredits: minCredits !== undefined && isAmount(minCredits) ? minCredits : undefined,
+    unpriced: parameters.has('unpriced'),
     search: get('search') || undefined,
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
@@ -103,6 +106,7 @@ export const addressOf = (view: View): string => {
   put('report', view.report)
   put('member', view.member)
   put('min', view.minCredits)
+  put('unpriced', view.unpriced ? '' : undefined)
   put('search', view.search)
   put('message', view.message === undefined ? undefined : writeMessage(view.message))
   put('try', view.isTrying ? '' : undefined)

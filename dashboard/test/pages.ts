@@ -124,6 +124,6 @@ export const exported = async (page: Page): Promise<readonly string[]> => {
   const waiting = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Export CSV' }).click()
   const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
-  assert.equal(head, 'message_id,timestamp,report_name,credits_used,user_id')
+  assert.equal(head, 'message_id,timestamp,report_name,credits_used,user_id,unpriced')
   return lines
 }

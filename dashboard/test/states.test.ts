@@ -679,7 +679,7 @@ describe('the dashboard with too many messages to sort', { skip: noBrowser }, ()
       await exported(page),
       lines
         .toSorted((one, other) => other.credits_used - one.credits_used)
-        .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},`),
+        .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},,`),
     )
   })
 
