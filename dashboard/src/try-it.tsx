@@ -31,7 +31,7 @@ export const TryIt = () => {
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>
       </p>
-      <ChargeLines lines={charge.lines} total={charge.credits} />
+      <ChargeLines lines={charge.lines} total={charge.credits} rateCard={standardCard.version} />
     </Panel>
   )
 }

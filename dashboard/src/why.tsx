@@ -1,9 +1,9 @@
 import { ApiError, type Charge, ConnectionError } from 'copilot-credits-client'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { ChargeLines } from './charge-lines.tsx'
 import { useCharges } from './data.ts'
 import { failureText } from './failure-text.ts'
-import { credits, dateTime, toMicros } from './format.ts'
+import { count, credits, dateTime, quantity, toMicros } from './format.ts'
 import { Panel } from './panel.tsx'
 import { changeView, type View } from './view.ts'
 
@@ -46,57 +46,123 @@ const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly
   return (
     <section aria-label={isSuperseded ? 'Superseded charge' : 'Charge'} className={isSuperseded ? 'superseded' : ''}>
       {isSuperseded && <p className="notice">{whySuperseded(charge)}</p>}
-      <p className="big">
-        {credits(toMicros(charge.credits ?? 0))} <span>credits</span>
-      </p>
+      {charge.credits === undefined ? (
+        <>
+          <p className="big">No price</p>
+          <p className="notice bad">
+            <span>
+              {charge.unpriced ?? 'No rate card prices the message'}.
+              {!isSuperseded && ' It is not charged. Put a rate card in force that prices it.'}
+            </span>
+          </p>
+        </>
+      ) : (
+        <p className="big">
+          {credits(toMicros(charge.credits))} <span>credits</span>
+        </p>
+      )}
       <dl>
         <dt>Sent</dt>
         <dd>
           {dateTime(Date.parse(charge.timestamp), timeZone)} <span className="note">{charge.timestamp}</span>
         </dd>
-        {charge.report_id !== undefined && (
-          <>
-            <dt>Report</dt>
-            <dd>
-              {charge.report_name ?? charge.report_id}, {credits(toMicros(charge.credits ?? 0))} credits
-            </dd>
-          </>
-        )}
-        {charge.user_id !== undefined && (
-          <>
-            <dt>Member</dt>
-            <dd>{charge.user_id}</dd>
-          </>
-        )}
-        <dt>Rate card</dt>
-        <dd>{charge.rate_card}</dd>
+        <Entry name="Report">{reportOf(charge)}</Entry>
+        <Entry name="Member">{charge.user_id}</Entry>
+        <Entry name="Team">{charge.team_id}</Entry>
+        <Entry name="Model">{modelOf(charge)}</Entry>
+        <Entry name="Outcome">{charge.outcome}</Entry>
+        <Entry name="Rate card">
+          {charge.rate_card}
+          {charge.case !== undefined && <span className="note">, case {charge.case}</span>}
+        </Entry>
       </dl>
-      <ChargeLines
-        lines={charge.lines.map((line) => ({
-          ...line,
-          rate: toMicros(line.rate),
-          credits: toMicros(line.credits),
-        }))}
-        total={toMicros(charge.credits ?? 0)}
-      />
+      {charge.credits !== undefined && (
+        <ChargeLines
+          lines={charge.lines.map((line) => ({
+            ...line,
+            rate: toMicros(line.rate),
+            credits: toMicros(line.credits),
+          }))}
+          total={toMicros(charge.credits)}
+          rateCard={charge.rate_card}
+        />
+      )}
+      {charge.unused !== undefined && (
+        <p className="note">
+          No line of the rate card uses {listName(charge.unused.map(factName))}, so{' '}
+          {charge.unused.length === 1 ? 'it' : 'they'} did not change the price.
+        </p>
+      )}
+      <Facts charge={charge} />
     </section>
   )
 }
 
+/** Nothing if there is no value. */
+const Entry = ({ name, children }: { readonly name: string; readonly children: ReactNode }) =>
+  children !== undefined && (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  )
+
+const reportOf = ({ report_id: id, report_name: name, lines }: Charge): string | undefined => {
+  if (id === undefined) return undefined
+  const price = lines.find(({ rule }) => rule === 'report')?.credits
+  return `${name ?? id}${price === undefined ? '' : `, ${credits(toMicros(price))} credits`}`
+}
+
+const modelOf = ({ model, priced_model: priced }: Charge): string | undefined =>
+  model === undefined || priced === undefined || priced === model ? model : `${model}, priced as ${priced}`
+
+/** What the message brought besides its text and report. */
+const Facts = ({ charge: { facts, measurement } }: { readonly charge: Charge }) => {
+  if (facts === undefined && measurement === undefined) return undefined
+  const { usage = {}, quantities = {}, attributes = {} } = facts ?? {}
+  return (
+    <section aria-label="Facts" className="facts">
+      <h3>Facts</h3>
+      <dl>
+        {measurement !== undefined && (
+          <Entry name="text">{`${count(measurement.code_points)} characters; the text itself is not kept`}</Entry>
+        )}
+        {Object.entries({ ...usage, ...quantities }).map(([name, amount]) => (
+          <Entry key={name} name={factName(name)}>
+            {quantity(amount)}
+          </Entry>
+        ))}
+        {Object.entries(attributes).map(([name, value]) => (
+          <Entry key={name} name={factName(name)}>
+            {typeof value === 'boolean' ? (value ? 'yes' : 'no') : value}
+          </Entry>
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+/** `input_tokens` → `input tokens`. */
+const factName = (name: string): string => name.replaceAll('_', ' ')
+
+const listName = (names: readonly string[]): string => new Intl.ListFormat('en').format(names)
+
 const CHANGES: Readonly<Record<NonNullable<Charge['changed']>[number], string>> = {
   text: 'the text',
+  facts: 'the facts',
   timestamp: 'the time',
   user_id: 'the member',
+  team_id: 'the team',
   report: 'the report',
   report_name: 'the report’s name',
-  price: 'the report’s price',
+  price: 'the price',
   rate_card: 'the rate card',
   content: 'the text',
 }
 
 const whySuperseded = ({ changed = [] }: Charge): string => {
   const names = changed.map((change) => CHANGES[change])
-  const what = names.length === 0 ? 'the message' : new Intl.ListFormat('en').format(names)
+  const what = names.length === 0 ? 'the message' : listName(names)
   return `Superseded: ${what} changed, so this charge no longer counts.`
 }
 

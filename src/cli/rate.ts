@@ -53,7 +53,7 @@ const toTable = (out: Terminal['out'], { text, charge }: Rated): string => {
 }
 
 const nameOf = ({ rule, band }: ChargeLine): string => {
-  const name = ruleText(rule).name.toLowerCase()
+  const name = ruleText(rule, standardCard.version).name.toLowerCase()
   if (band === undefined) return name
   const { from, to } = band
   return `${name} of ${to === undefined ? `${from} or more` : `${from} to ${to}`}`

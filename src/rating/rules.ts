@@ -8,49 +8,56 @@ export type RuleText = {
   readonly why: string
 }
 
-/** A rule that is not known here is shown by its own name. */
-export const ruleText = (rule: string): RuleText =>
-  Object.hasOwn(RULES, rule)
-    ? RULES[rule as keyof typeof RULES]
-    : { name: rule, reason: '', why: `Charged by the rule “${rule}” of the rate card.` }
+/** A rule of another card than the standard one is shown by its own name: what it counts, only its author knows. */
+export const ruleText = (rule: string, rateCard: string): RuleText => {
+  const known = rateCard === 'standard-2024' ? STANDARD_RULES : COMMON_RULES
+  return known.get(rule) ?? { name: rule, reason: '', why: `Charged by the rule “${rule}” of the rate card.` }
+}
 
-/** The rules of the standard rate card, in the order in which they apply. */
-const RULES = {
-  report: {
-    name: 'Report',
-    reason: 'fixed price in place of all other rules',
-    why: 'The message requested a report, whose price replaces all other rules.',
-  },
-  base: { name: 'Base', reason: 'every message', why: 'Charged for every message.' },
-  characters: {
-    name: 'Characters',
-    reason: 'including whitespace',
-    why: 'Charged per character (Unicode code point) of the text.',
-  },
-  words: { name: 'Words', reason: 'by length', why: 'Charged per word of this length.' },
-  'third-vowels': {
-    name: 'Third vowels',
-    reason: 'each vowel among the 3rd, 6th, 9th, … characters',
-    why: 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
-  },
-  'length-penalty': {
-    name: 'Length penalty',
-    reason: 'text longer than the rate card’s limit',
-    why: 'Charged because the text is longer than the limit.',
-  },
-  'unique-words': {
-    name: 'Unique words',
-    reason: 'discount: no word occurs twice',
-    why: 'Discount: no word occurs twice in the text.',
-  },
-  minimum: {
-    name: 'Up to the minimum',
-    reason: 'raises the total to the rate card’s minimum',
-    why: 'Raises the total to the minimum cost of a message.',
-  },
-  palindrome: {
-    name: 'Palindrome',
-    reason: 'doubles the total: reads the same in both directions',
-    why: 'Doubles the total: the text reads the same in both directions.',
-  },
-} as const satisfies Readonly<Record<string, RuleText>>
+const MINIMUM: RuleText = {
+  name: 'Up to the minimum',
+  reason: 'raises the total to the rate card’s minimum',
+  why: 'Raises the total to the minimum cost of a message.',
+}
+
+/** Those that the service itself names. */
+const COMMON_RULES: ReadonlyMap<string, RuleText> = new Map([['minimum', MINIMUM]])
+
+/** In the order in which they apply. */
+const STANDARD_RULES: ReadonlyMap<string, RuleText> = new Map(
+  Object.entries({
+    report: {
+      name: 'Report',
+      reason: 'fixed price in place of all other rules',
+      why: 'The message requested a report, whose price replaces all other rules.',
+    },
+    base: { name: 'Base', reason: 'every message', why: 'Charged for every message.' },
+    characters: {
+      name: 'Characters',
+      reason: 'including whitespace',
+      why: 'Charged per character (Unicode code point) of the text.',
+    },
+    words: { name: 'Words', reason: 'by length', why: 'Charged per word of this length.' },
+    'third-vowels': {
+      name: 'Third vowels',
+      reason: 'each vowel among the 3rd, 6th, 9th, … characters',
+      why: 'Charged for each vowel among the 3rd, 6th, 9th, … characters.',
+    },
+    'length-penalty': {
+      name: 'Length penalty',
+      reason: 'text longer than the rate card’s limit',
+      why: 'Charged because the text is longer than the limit.',
+    },
+    'unique-words': {
+      name: 'Unique words',
+      reason: 'discount: no word occurs twice',
+      why: 'Discount: no word occurs twice in the text.',
+    },
+    minimum: MINIMUM,
+    palindrome: {
+      name: 'Palindrome',
+      reason: 'doubles the total: reads the same in both directions',
+      why: 'Doubles the total: the text reads the same in both directions.',
+    },
+  }),
+)

@@ -5,7 +5,7 @@ import { CHANGES, changesBetween, type ExplainedCharge } from '#answering/explai
 import { versionOf } from '#answering/versions.ts'
 import { periodAt } from '#calendar/periods.ts'
 import { isId } from '#intake/incoming-message.ts'
-import type { ChargeLine, Pricing } from '#model/charge.ts'
+import type { Pricing } from '#model/charge.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import type { Facts, TokenCounts } from '#model/facts.ts'
@@ -230,7 +230,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       timestamp: stored.timestamp,
       ...toDimensions(stored.cell),
       ...(stored.credits !== undefined && { credits: plainNumber(stored.credits) }),
-      ...toPricing(pricing),
+      ...toPricing(pricing, stored.cell.rateCard),
       rate_card: stored.cell.rateCard,
       ...toFacts(facts),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
@@ -239,11 +239,11 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
   }),
 })
 
-const toPricing = (pricing: Pricing) => {
+const toPricing = (pricing: Pricing, rateCard: string) => {
   if (pricing.status === 'unpriced') return { unpriced: pricing.reason, lines: [] }
   const { case: name, lines, unused, model } = pricing
   return {
-    lines: lines.map(toChargeLine),
+    lines: lines.map((line) => ({ ...toLineResponse(line), why: ruleText(line.rule, rateCard).why })),
     case: name,
     ...(model !== undefined && { priced_model: model.priced }),
     ...(unused.length > 0 && { unused: [...unused] }),
@@ -276,5 +276,3 @@ const stateOf = ({ supersededBy, credits }: StoredCharge): 'charged' | 'unpriced
   if (supersededBy !== undefined) return 'superseded'
   return credits === undefined ? 'unpriced' : 'charged'
 }
-
-const toChargeLine = (line: ChargeLine) => ({ ...toLineResponse(line), why: ruleText(line.rule).why })
