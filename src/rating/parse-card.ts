@@ -4,6 +4,7 @@ import { creditsFromDecimal, DECIMAL_MAX } from '#model/credits.ts'
 import { ServiceError } from '#model/errors.ts'
 import { OUTCOMES } from '#model/facts.ts'
 import { LONGEST_WORD } from '#model/measurement.ts'
+import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { FACTS, type FactType, isFactName, NAME_PATTERN } from './fact-names.ts'
 
@@ -22,6 +23,8 @@ export class InvalidRateCard extends ServiceError {
   }
 }
 
+/** The path of a fault that is not about a field. */
+export const WHOLE_CARD = 'the card'
 export const CARD_BYTES_MAX = 4 * 1024 * 1024
 export const CARD_MODELS_MAX = 20_000
 const PER_MAX = 10 ** 12
@@ -31,19 +34,33 @@ export const parseCard = (input: unknown): Card => {
   const faults: CardFault[] = []
   const fail: Fail = (path, expected) => faults.push({ path, expected })
   checkCard(input, fail)
+  if (faults.length === 0) checkTexts(input, '', fail)
   // Of a card with faults, anything can be in it.
   if (faults.length === 0 && new TextEncoder().encode(canonicalJson(input)).length > CARD_BYTES_MAX) {
-    fail('the card', `at most ${CARD_BYTES_MAX} bytes of JSON`)
+    fail(WHOLE_CARD, `at most ${CARD_BYTES_MAX} bytes of JSON`)
   }
   if (faults.length > 0) throw new InvalidRateCard(faults)
   return input as Card
+}
+
+/** Texts that no store could keep. Of a card without other faults, so it is not deep. */
+const checkTexts = (input: unknown, path: string, fail: Fail): void => {
+  if (typeof input === 'string' && !isPlainText(input)) fail(path, PLAIN_TEXT)
+  if (Array.isArray(input)) for (const [index, each] of input.entries()) checkTexts(each, `${path}[${index}]`, fail)
+  else if (isFields(input)) {
+    for (const [name, each] of Object.entries(input)) {
+      const own = member(path, name)
+      if (!isPlainText(name)) fail(own, `under a name that is ${PLAIN_TEXT}`)
+      checkTexts(each, own, fail)
+    }
+  }
 }
 
 type Fail = (path: string, expected: string) => void
 type Fields = Readonly<Record<string, unknown>>
 
 const checkCard = (input: unknown, fail: Fail): void => {
-  const card = fieldsAt(input, 'the card', fail)
+  const card = fieldsAt(input, WHOLE_CARD, fail)
   if (card === undefined) return
   refuseOthers(card, '', ['version', 'prices', 'aliases', 'cases', 'outcomes'], fail)
   checkVersion(card['version'], fail)
@@ -70,7 +87,7 @@ const checkPrices = (input: unknown, columns: ReadonlySet<unknown>, fail: Fail):
   const models = Object.entries(prices)
   if (models.length > CARD_MODELS_MAX) fail('prices', `an object with at most ${CARD_MODELS_MAX} models`)
   for (const [model, rows] of models) {
-    const path = `prices[${JSON.stringify(model)}]`
+    const path = `prices[${quoted(model)}]`
     for (const [index, row] of listAt(rows, path, fail, 'a list of at least one row of prices').entries()) {
       checkRow(row, `${path}[${index}]`, columns, fail)
     }
@@ -90,7 +107,7 @@ const checkRow = (input: unknown, path: string, columns: ReadonlySet<unknown>, f
 const checkAliases = (input: unknown, prices: unknown, fail: Fail): void => {
   for (const [alias, model] of Object.entries(optionalFieldsAt(input, 'aliases', fail))) {
     const isKey = typeof model === 'string' && isFields(prices) && Object.hasOwn(prices, model)
-    if (!isKey) fail(`aliases[${JSON.stringify(alias)}]`, 'a model that has prices in this card')
+    if (!isKey) fail(`aliases[${quoted(alias)}]`, 'a model that has prices in this card')
   }
 }
 
@@ -271,6 +288,12 @@ const refuseOthers = (fields: Fields, path: string, known: readonly string[], fa
 }
 
 const member = (path: string, name: string): string => {
-  if (!/^[a-z_][a-z0-9_]*$/i.test(name)) return `${path}[${JSON.stringify(name)}]`
+  if (!/^[a-z_][a-z0-9_]{0,99}$/i.test(name)) return `${path}[${quoted(name)}]`
   return path === '' ? name : `${path}.${name}`
 }
+
+/** Cut off, because a path is repeated in every fault below it, and nothing limits the length of a wrong name. */
+const quoted = (name: string): string =>
+  JSON.stringify(name.length > NAME_SHOWN_MAX ? `${name.slice(0, NAME_SHOWN_MAX)}…` : name)
+
+const NAME_SHOWN_MAX = 200
