@@ -88,6 +88,30 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/default-rate-card": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get the rate cards in force by default
+         * @description Returns the cards of organizations that use none of their own, in order of time. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly get: operations["getDefaultRateCard"];
+        /**
+         * Put a rate card in force by default
+         * @description From the instant on, the card prices the messages of every organization that uses none of its own then. An instant in a period that any organization has closed is a 409. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly put: operations["useRateCardByDefault"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/events": {
         readonly parameters: {
             readonly query?: never;
@@ -242,6 +266,30 @@ export interface paths {
         readonly patch: operations["changeOrganization"];
         readonly trace?: never;
     };
+    readonly "/v1/organizations/{id}/rate-card": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get the rate cards in force for an organization
+         * @description Returns every card that the organization uses, used or will use, in order of time. Requires the scope `usage:read`.
+         */
+        readonly get: operations["getRateCardInForce"];
+        /**
+         * Put a rate card in force for an organization
+         * @description From the instant on, the card prices the messages of the organization, by their timestamps; a card that is already used from exactly then is replaced, and later ones stay. No request that begins after the response is priced by an earlier choice. Messages that are already charged stay as they are. An instant in a closed period is a 409. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly put: operations["useRateCard"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/periods": {
         readonly parameters: {
             readonly query?: never;
@@ -274,6 +322,70 @@ export interface paths {
          * @description Returns the current billing period and its usage so far. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getCurrentPeriod"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/quotes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Quote what messages would cost
+         * @description Prices each message as if it were reported, and records nothing. The response has one quote per message, in the order of the request: `priced` with a line per rule, `unpriced` with the reason, or `rejected` with the invalid field. Each message is priced by the card that the organization uses at the message's timestamp, or all of them by `rate_card`. A whole card that is not valid is a 400 that names every fault. Requires the scope `messages:write` or `usage:read`.
+         */
+        readonly post: operations["quoteMessages"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/rate-cards": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List rate cards
+         * @description Returns every rate card, ordered by version. Requires the scope `usage:read`.
+         */
+        readonly get: operations["listRateCards"];
+        readonly put?: never;
+        /**
+         * Store a rate card
+         * @description Checks the card and stores it under its version, for all organizations. A stored card never changes: the same card again is a 200, another one of the same version a 409. Nothing is priced by it until it is put in force. An invalid card is a 400 that names every fault. At most 4 MiB. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly post: operations["storeRateCard"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/rate-cards/{version}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get a rate card
+         * @description Returns the card as it was stored. Requires the scope `usage:read`.
+         */
+        readonly get: operations["getRateCard"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -503,6 +615,34 @@ export interface components {
              * @example 1
              */
             readonly unpriced?: number;
+        };
+        /** @description The rate cards that an organization uses, and from when on. */
+        readonly CardsInForce: {
+            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp. */
+            readonly in_force: readonly {
+                /**
+                 * @description It is the installation's choice, not the organization's.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly by_default?: true;
+                /**
+                 * Format: date-time
+                 * @description From when on, up to the next one. Absent: since ever.
+                 * @example 2026-06-01T00:00:00.000Z
+                 */
+                readonly from?: string;
+                /**
+                 * @description Version of the rate card.
+                 * @example copilot-2026-06
+                 */
+                readonly version: string;
+            }[];
+            /**
+             * @description Messages of periods that are not closed, charged by another card than the one in force at their timestamp. They were charged before it was put in force, and stay as they are.
+             * @example 3
+             */
+            readonly priced_otherwise: number;
         };
         /** @description What a message cost, with one line per pricing rule. */
         readonly Charge: {
@@ -980,6 +1120,29 @@ export interface components {
              */
             readonly version: string;
         };
+        /** @description The rate cards of organizations that have not chosen one. */
+        readonly DefaultCards: {
+            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp. */
+            readonly in_force: readonly {
+                /**
+                 * @description It is the installation's choice, not the organization's.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly by_default?: true;
+                /**
+                 * Format: date-time
+                 * @description From when on, up to the next one. Absent: since ever.
+                 * @example 2026-06-01T00:00:00.000Z
+                 */
+                readonly from?: string;
+                /**
+                 * @description Version of the rate card.
+                 * @example copilot-2026-06
+                 */
+                readonly version: string;
+            }[];
+        };
         /** @description What one message cost, with its dimensions. */
         readonly DetailedUsageLine: {
             /**
@@ -1308,7 +1471,7 @@ export interface components {
              * @example GET /reports/5392 failed after 3 attempts: the response status was 503.
              */
             readonly detail: string;
-            /** @description Only for 400: the first invalid field that was found. There may be others. */
+            /** @description Only for 400: the first invalid field that was found, and there may be others. Of a rate card, all of them, up to 1,000. */
             readonly errors?: readonly {
                 /**
                  * @description What the field must be.
@@ -1370,6 +1533,389 @@ export interface components {
                  */
                 readonly status?: number;
             };
+        };
+        /** @description What a message would cost. */
+        readonly Quote: {
+            /**
+             * @description Only if priced: the case of the card that applies.
+             * @example text
+             */
+            readonly case?: string;
+            /**
+             * @description Only if priced: what the message costs, in credits.
+             * @example 11.25
+             */
+            readonly credits?: number;
+            /**
+             * @description Only if rejected: the invalid field, or an empty string if the message as a whole is invalid.
+             * @example timestamp
+             */
+            readonly field?: string;
+            /** @description Only if priced: one line per rule that applies. They add up to `credits`, exactly. */
+            readonly lines?: readonly {
+                /** @description Only for lines of words: the word lengths that this line covers. */
+                readonly band?: {
+                    /**
+                     * @description Shortest word length, in characters.
+                     * @example 3
+                     */
+                    readonly from: number;
+                    /**
+                     * @description Longest word length, in characters. Absent if unlimited.
+                     * @example 3
+                     */
+                    readonly to?: number;
+                };
+                /**
+                 * @description `quantity` × `rate` ÷ `per`, or `packages` × `rate`, rounded half to even to six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Only if every `per` that was started costs as much as a whole one: how many were started.
+                 * @example 3
+                 */
+                readonly packages?: number;
+                /**
+                 * @description The quantity that costs `rate`, such as 1000000 tokens. Absent if it is 1.
+                 * @example 1000000
+                 */
+                readonly per?: number;
+                /**
+                 * @description How much the rule counted; for a report, the credits that it costs. At most six decimal places.
+                 * @example 1200
+                 */
+                readonly quantity: number;
+                /**
+                 * @description Credits for each `per` of the quantity; negative for a discount.
+                 * @example 11.25
+                 */
+                readonly rate: number;
+                /**
+                 * @description The pricing rule.
+                 * @example words
+                 */
+                readonly rule: string;
+            }[];
+            /**
+             * @description Version of the card that was asked. Absent if rejected.
+             * @example standard-2024
+             */
+            readonly rate_card?: string;
+            /**
+             * @description If unpriced: why there is no price. If rejected: what is wrong with the field.
+             * @example the model "gpt-6" has no price in the card copilot-2026-06
+             */
+            readonly reason?: string;
+            /**
+             * @description `priced`: what the message costs. `unpriced`: the card has no price for it. `rejected`: invalid, see `field` and `reason`.
+             * @example priced
+             */
+            readonly status: "priced" | "unpriced" | "rejected";
+            /**
+             * @description The catalogue does not have the requested report.
+             * @example true
+             * @enum {boolean}
+             */
+            readonly unknown_report?: true;
+            /**
+             * @description Quantities and kinds of tokens above 0 that no line uses. Absent if there are none.
+             * @example [
+             *       "pages"
+             *     ]
+             */
+            readonly unused?: readonly string[];
+        };
+        /** @description What messages would cost. */
+        readonly Quotes: {
+            /** @description One quote per message, in the order of the request. */
+            readonly quotes: readonly components["schemas"]["Quote"][];
+        };
+        /**
+         * @description What messages cost, as data. Amounts are credits with at most six decimal places.
+         * @example {
+         *       "version": "copilot-2026-06",
+         *       "prices": {
+         *         "gpt-5.4": [
+         *           {
+         *             "input": 250,
+         *             "output": 1500
+         *           }
+         *         ]
+         *       },
+         *       "cases": [
+         *         {
+         *           "name": "tokens",
+         *           "when": {
+         *             "model": "*"
+         *           },
+         *           "lines": [
+         *             {
+         *               "rule": "input",
+         *               "of": "input_tokens",
+         *               "per": 1000000,
+         *               "price": "input"
+         *             },
+         *             {
+         *               "rule": "output",
+         *               "of": "output_tokens",
+         *               "per": 1000000,
+         *               "price": "output"
+         *             }
+         *           ],
+         *           "minimum": 0.01,
+         *           "multiply": [
+         *             {
+         *               "rule": "fast",
+         *               "by": 2,
+         *               "when": {
+         *                 "speed": "fast"
+         *               }
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "outcomes": {
+         *         "failed": 0
+         *       }
+         *     }
+         */
+        readonly RateCard: {
+            /**
+             * @description Other names of models that have prices.
+             * @example {
+             *       "gpt-5.4-2026-03-05": "gpt-5.4"
+             *     }
+             */
+            readonly aliases?: {
+                readonly [key: string]: string;
+            };
+            /** @description In order: the first that holds prices the message. */
+            readonly cases: readonly {
+                /** @description What is charged. An empty list makes the message free. */
+                readonly lines: readonly {
+                    /**
+                     * @description Only of `words`: the shortest word that counts, in characters.
+                     * @example 4
+                     */
+                    readonly from?: number;
+                    /**
+                     * @description The fact that is the quantity: a count of the service, or a quantity of the sender. Absent: once.
+                     * @example input_tokens
+                     */
+                    readonly of?: string;
+                    /**
+                     * @description The quantity that costs the rate; 1 if absent.
+                     * @example 1000000
+                     */
+                    readonly per?: number;
+                    /**
+                     * @description The column of `prices` that has the rate.
+                     * @example input
+                     */
+                    readonly price?: string;
+                    /**
+                     * @description Credits for `per` of the quantity. Negative only with `when`. Either `rate` or `price`.
+                     * @example 0.05
+                     */
+                    readonly rate?: number;
+                    /**
+                     * @description Name of the line, as charges show it.
+                     * @example input
+                     */
+                    readonly rule: string;
+                    /**
+                     * @description Whether every `per` that is started costs as much as a whole one.
+                     * @example true
+                     */
+                    readonly started?: boolean;
+                    /**
+                     * @description Only of `words`: the longest word that counts. Absent: no limit.
+                     * @example 7
+                     */
+                    readonly to?: number;
+                    /**
+                     * @description Conditions on facts of the message, all of which must hold: a value, a list of values of which it must be one, `"*"` if the fact must be present, or a range. None holds on an absent fact. If `when` is absent, it always holds.
+                     * @example {
+                     *       "prompt_tokens": {
+                     *         "above": 272000
+                     *       }
+                     *     }
+                     */
+                    readonly when?: {
+                        readonly [key: string]: (string | number | boolean) | readonly (string | number | boolean)[] | {
+                            /**
+                             * @description More than this.
+                             * @example 272000
+                             */
+                            readonly above?: number;
+                            /**
+                             * @description At most this.
+                             * @example 272000
+                             */
+                            readonly upto?: number;
+                        };
+                    };
+                }[];
+                /**
+                 * @description The least that a message costs; 0 if absent.
+                 * @example 1
+                 */
+                readonly minimum?: number;
+                /** @description Applied after the minimum, in order. */
+                readonly multiply?: readonly {
+                    /**
+                     * @description The factor.
+                     * @example 2
+                     */
+                    readonly by: number;
+                    /**
+                     * @description Name of the factor, as charges show it.
+                     * @example palindrome
+                     */
+                    readonly rule: string;
+                    /**
+                     * @description Conditions on facts of the message, all of which must hold: a value, a list of values of which it must be one, `"*"` if the fact must be present, or a range. None holds on an absent fact. If `when` is absent, it always holds.
+                     * @example {
+                     *       "prompt_tokens": {
+                     *         "above": 272000
+                     *       }
+                     *     }
+                     */
+                    readonly when?: {
+                        readonly [key: string]: (string | number | boolean) | readonly (string | number | boolean)[] | {
+                            /**
+                             * @description More than this.
+                             * @example 272000
+                             */
+                            readonly above?: number;
+                            /**
+                             * @description At most this.
+                             * @example 272000
+                             */
+                            readonly upto?: number;
+                        };
+                    };
+                }[];
+                /**
+                 * @description Name of the case, different from the others.
+                 * @example tokens
+                 */
+                readonly name: string;
+                /**
+                 * @description Conditions on facts of the message, all of which must hold: a value, a list of values of which it must be one, `"*"` if the fact must be present, or a range. None holds on an absent fact. If `when` is absent, it always holds.
+                 * @example {
+                 *       "prompt_tokens": {
+                 *         "above": 272000
+                 *       }
+                 *     }
+                 */
+                readonly when?: {
+                    readonly [key: string]: (string | number | boolean) | readonly (string | number | boolean)[] | {
+                        /**
+                         * @description More than this.
+                         * @example 272000
+                         */
+                        readonly above?: number;
+                        /**
+                         * @description At most this.
+                         * @example 272000
+                         */
+                        readonly upto?: number;
+                    };
+                };
+            }[];
+            /** @description The share of the total that is charged, by outcome; 1 if absent. */
+            readonly outcomes?: {
+                /**
+                 * @description If the outcome is cancelled.
+                 * @example 0
+                 */
+                readonly cancelled?: number;
+                /**
+                 * @description If the outcome is failed.
+                 * @example 0
+                 */
+                readonly failed?: number;
+                /**
+                 * @description If the outcome is retried.
+                 * @example 0
+                 */
+                readonly retried?: number;
+                /**
+                 * @description If the outcome is succeeded.
+                 * @example 0
+                 */
+                readonly succeeded?: number;
+                /**
+                 * @description If the outcome is utility.
+                 * @example 0
+                 */
+                readonly utility?: number;
+            };
+            /**
+             * @description By model: rows of prices, of which the first that holds applies. At most 20,000 models.
+             * @example {
+             *       "gpt-5.4": [
+             *         {
+             *           "input": 250,
+             *           "output": 1500
+             *         }
+             *       ]
+             *     }
+             */
+            readonly prices?: {
+                readonly [key: string]: readonly ({
+                    /**
+                     * @description Conditions on facts of the message, all of which must hold: a value, a list of values of which it must be one, `"*"` if the fact must be present, or a range. None holds on an absent fact. If `when` is absent, it always holds.
+                     * @example {
+                     *       "prompt_tokens": {
+                     *         "above": 272000
+                     *       }
+                     *     }
+                     */
+                    readonly when?: {
+                        readonly [key: string]: (string | number | boolean) | readonly (string | number | boolean)[] | {
+                            /**
+                             * @description More than this.
+                             * @example 272000
+                             */
+                            readonly above?: number;
+                            /**
+                             * @description At most this.
+                             * @example 272000
+                             */
+                            readonly upto?: number;
+                        };
+                    };
+                } & {
+                    readonly [key: string]: unknown;
+                })[];
+            };
+            /**
+             * @description Name of the card, forever.
+             * @example copilot-2026-06
+             */
+            readonly version: string;
+        };
+        /** @description A rate card of the catalogue. */
+        readonly RateCardEntry: {
+            /**
+             * Format: date-time
+             * @description When the card was stored. Absent if it is built in.
+             * @example 2026-06-01T00:00:00.000Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description Identifies the content of the card: SHA-256 of its canonical JSON (RFC 8785), in hexadecimal.
+             * @example 5b0c3e0a6a5d4c0f8a1f0e2d9b7c6a5f4e3d2c1b0a998877665544332211ffee
+             */
+            readonly hash: string;
+            /**
+             * @description Name of the card.
+             * @example copilot-2026-06
+             */
+            readonly version: string;
         };
         /** @description A report and its price. */
         readonly Report: {
@@ -1492,6 +2038,68 @@ export interface components {
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly time: string;
+        };
+        /** @description A rate card of the catalogue, and what senders must bring. */
+        readonly StoredRateCard: {
+            /**
+             * Format: date-time
+             * @description When the card was stored. Absent if it is built in.
+             * @example 2026-06-01T00:00:00.000Z
+             */
+            readonly created_at?: string;
+            /** @description The fields of a message that the card reads. Senders must bring what it needs to price their messages. */
+            readonly expects: {
+                /**
+                 * @description Attributes.
+                 * @example [
+                 *       "feature"
+                 *     ]
+                 */
+                readonly attributes?: readonly string[];
+                /**
+                 * @description The model.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly model?: true;
+                /**
+                 * @description Quantities.
+                 * @example [
+                 *       "pages"
+                 *     ]
+                 */
+                readonly quantities?: readonly string[];
+                /**
+                 * @description The report.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly report_id?: true;
+                /**
+                 * @description The text.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly text?: true;
+                /**
+                 * @description Kinds of tokens.
+                 * @example [
+                 *       "input_tokens",
+                 *       "output_tokens"
+                 *     ]
+                 */
+                readonly usage?: readonly string[];
+            };
+            /**
+             * @description Identifies the content of the card: SHA-256 of its canonical JSON (RFC 8785), in hexadecimal.
+             * @example 5b0c3e0a6a5d4c0f8a1f0e2d9b7c6a5f4e3d2c1b0a998877665544332211ffee
+             */
+            readonly hash: string;
+            /**
+             * @description Name of the card.
+             * @example copilot-2026-06
+             */
+            readonly version: string;
         };
         /** @description The result for the message in one line of the request. */
         readonly StreamedResult: {
@@ -1756,6 +2364,69 @@ export interface components {
         readonly UsageResponse: {
             /** @description One line per message: in the order of the Copilot service for its current period, otherwise by time and id. */
             readonly usage: readonly components["schemas"]["UsageLine"][];
+        };
+        /** @description A rate card of the catalogue, with its content. */
+        readonly WholeRateCard: {
+            readonly card: components["schemas"]["RateCard"];
+            /**
+             * Format: date-time
+             * @description When the card was stored. Absent if it is built in.
+             * @example 2026-06-01T00:00:00.000Z
+             */
+            readonly created_at?: string;
+            /** @description The fields of a message that the card reads. Senders must bring what it needs to price their messages. */
+            readonly expects: {
+                /**
+                 * @description Attributes.
+                 * @example [
+                 *       "feature"
+                 *     ]
+                 */
+                readonly attributes?: readonly string[];
+                /**
+                 * @description The model.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly model?: true;
+                /**
+                 * @description Quantities.
+                 * @example [
+                 *       "pages"
+                 *     ]
+                 */
+                readonly quantities?: readonly string[];
+                /**
+                 * @description The report.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly report_id?: true;
+                /**
+                 * @description The text.
+                 * @example true
+                 * @enum {boolean}
+                 */
+                readonly text?: true;
+                /**
+                 * @description Kinds of tokens.
+                 * @example [
+                 *       "input_tokens",
+                 *       "output_tokens"
+                 *     ]
+                 */
+                readonly usage?: readonly string[];
+            };
+            /**
+             * @description Identifies the content of the card: SHA-256 of its canonical JSON (RFC 8785), in hexadecimal.
+             * @example 5b0c3e0a6a5d4c0f8a1f0e2d9b7c6a5f4e3d2c1b0a998877665544332211ffee
+             */
+            readonly hash: string;
+            /**
+             * @description Name of the card.
+             * @example copilot-2026-06
+             */
+            readonly version: string;
         };
     };
     responses: never;
@@ -2189,6 +2860,362 @@ export interface operations {
                      *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getDefaultRateCard: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What is in force by default. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DefaultCards"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly useRateCardByDefault: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent.
+                     * @example 2026-06-01T00:00:00.000Z
+                     */
+                    readonly from?: string;
+                    /**
+                     * @description Version of a stored rate card, or of the built-in one.
+                     * @example copilot-2026-06
+                     */
+                    readonly version: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description What is in force by default now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DefaultCards"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request conflicts with an existing resource. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:conflict",
+                     *       "status": 409,
+                     *       "title": "Conflict with an existing resource",
+                     *       "detail": "The organization \"acme\" already exists.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
@@ -4150,6 +5177,362 @@ export interface operations {
             };
         };
     };
+    readonly getRateCardInForce: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Id of the organization.
+                 * @example acme
+                 */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What is in force. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CardsInForce"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly useRateCard: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path: {
+                /**
+                 * @description Id of the organization.
+                 * @example acme
+                 */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent.
+                     * @example 2026-06-01T00:00:00.000Z
+                     */
+                    readonly from?: string;
+                    /**
+                     * @description Version of a stored rate card, or of the built-in one.
+                     * @example copilot-2026-06
+                     */
+                    readonly version: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description What is in force now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CardsInForce"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request conflicts with an existing resource. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:conflict",
+                     *       "status": 409,
+                     *       "title": "Conflict with an existing resource",
+                     *       "detail": "The organization \"acme\" already exists.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listPeriods: {
         readonly parameters: {
             readonly query?: {
@@ -4529,6 +5912,859 @@ export interface operations {
                      *         "reason": "no complete response arrived in time",
                      *         "attempts": 3
                      *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly quoteMessages: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /** @description The messages; at most `INTAKE_MAX_BATCH` (10,000 by default). */
+                    readonly messages: readonly {
+                        /**
+                         * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                         * @example {
+                         *       "feature": "chat",
+                         *       "licensed": true
+                         *     }
+                         */
+                        readonly attributes?: {
+                            readonly [key: string]: string | boolean | null;
+                        } | null;
+                        /**
+                         * @description Id of the message, which a quote does not need.
+                         * @example 1000
+                         */
+                        readonly id?: number | string | null;
+                        /**
+                         * @description The model that answered, as its provider calls it. `null` means absent.
+                         * @example gpt-5.4
+                         */
+                        readonly model?: string | null;
+                        /**
+                         * @description The final outcome of the call; `succeeded` if absent. `retried` is an attempt that another message replaces, `utility` a call that the user did not ask for, such as one for a title. `null` means absent.
+                         * @example succeeded
+                         */
+                        readonly outcome?: ("succeeded" | "failed" | "cancelled" | "retried" | "utility") | null;
+                        /**
+                         * @description Amounts under names that you choose, at most 32: numbers of at least 0 with at most six decimals. A name of 1 to 63 lowercase letters, digits and underscores starts with a letter. `null` means absent.
+                         * @example {
+                         *       "pages": 3,
+                         *       "voice_minutes": 1.5
+                         *     }
+                         */
+                        readonly quantities?: {
+                            readonly [key: string]: number | null;
+                        } | null;
+                        /**
+                         * @description Id of the report that the message requested. If the catalogue has the report, its price replaces the price of the text. `null` means absent.
+                         * @example 5392
+                         */
+                        readonly report_id?: number | string | null;
+                        /**
+                         * @description Id of the team that the member belonged to when the message was sent. `null` means absent.
+                         * @example research
+                         */
+                        readonly team_id?: string | null;
+                        /**
+                         * @description Text of the message, at most `INTAKE_MAX_TEXT` bytes of UTF-8 (1 MiB by default). It is measured but not stored. The empty text is one; `null` means absent.
+                         * @example What is the lease term?
+                         */
+                        readonly text?: string | null;
+                        /**
+                         * @description When the message would be sent: RFC 3339 with an offset, at most `INTAKE_MAX_AHEAD` (5 minutes by default) in the future. Now, if absent or `null`.
+                         * @example 2024-04-29T02:08:29.375Z
+                         */
+                        readonly timestamp?: string | null;
+                        /**
+                         * @description Tokens, in disjoint kinds: `input_tokens` are those that were neither read from a cache nor written to one, `reasoning_tokens` are part of `output_tokens`, `cache_write_1h_tokens` of `cache_write_tokens`. Or, with `usage_format`, the usage object that the provider returned, unchanged: it is made disjoint, a total that it states must be the sum, and members that are not about tokens are ignored. `null` means absent.
+                         * @example {
+                         *       "input_tokens": 1200,
+                         *       "cache_read_tokens": 30000,
+                         *       "output_tokens": 350
+                         *     }
+                         */
+                        readonly usage?: ({
+                            /**
+                             * @description Count of cache read tokens.
+                             * @example 350
+                             */
+                            readonly cache_read_tokens?: number | null;
+                            /**
+                             * @description Count of cache write 1h tokens.
+                             * @example 350
+                             */
+                            readonly cache_write_1h_tokens?: number | null;
+                            /**
+                             * @description Count of cache write tokens.
+                             * @example 350
+                             */
+                            readonly cache_write_tokens?: number | null;
+                            /**
+                             * @description Count of input tokens.
+                             * @example 350
+                             */
+                            readonly input_tokens?: number | null;
+                            /**
+                             * @description Count of output tokens.
+                             * @example 350
+                             */
+                            readonly output_tokens?: number | null;
+                            /**
+                             * @description Count of reasoning tokens.
+                             * @example 350
+                             */
+                            readonly reasoning_tokens?: number | null;
+                        } & {
+                            readonly [key: string]: unknown;
+                        }) | null;
+                        /**
+                         * @description The shape of `usage` if it is the object that a provider returned. Absent for the names of this service. `null` means absent.
+                         * @example openai
+                         */
+                        readonly usage_format?: ("openai" | "anthropic" | "gemini" | "ai-sdk" | "openrouter") | null;
+                        /**
+                         * @description Id of the member of the organization who sent the message. `null` means absent.
+                         * @example ada
+                         */
+                        readonly user_id?: string | null;
+                    }[];
+                    /**
+                     * @description The card to price by: the version of a stored card, or a whole card, which is not stored. Absent: for each message the card that is in force at its timestamp.
+                     * @example standard-2024
+                     */
+                    readonly rate_card?: string | components["schemas"]["RateCard"];
+                };
+            };
+        };
+        readonly responses: {
+            /** @description One quote per message, in the order of the request. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Quotes"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listRateCards: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The rate cards. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /** @description Rate cards, ordered by version. */
+                        readonly rate_cards: readonly components["schemas"]["RateCardEntry"][];
+                    };
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly storeRateCard: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RateCard"];
+            };
+        };
+        readonly responses: {
+            /** @description The card was stored before. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StoredRateCard"];
+                };
+            };
+            /** @description The card was stored. */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StoredRateCard"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request conflicts with an existing resource. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:conflict",
+                     *       "status": 409,
+                     *       "title": "Conflict with an existing resource",
+                     *       "detail": "The organization \"acme\" already exists.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getRateCard: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Version of the rate card.
+                 * @example standard-2024
+                 */
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The rate card. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WholeRateCard"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

@@ -10,9 +10,12 @@ import { createUpstreamRecorder, type UpstreamRecorderNeeds } from '#current-per
 import { type Access, createAccess } from '#identity/access.ts'
 import { createHostCheck } from '#identity/host-names.ts'
 import type { Organizations } from '#identity/organizations.ts'
+import type { CardUses } from '#intake/card-uses.ts'
 import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
+import type { Quotes } from '#intake/quotes.ts'
+import type { StoredCards } from '#intake/stored-cards.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
@@ -44,6 +47,9 @@ export type Service<T> = {
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
+  readonly rateCards: StoredCards
+  readonly cardUses: CardUses
+  readonly quotes: Quotes
   /** Whether any organization ever had an API key. */
   readonly hasKey: () => Promise<boolean>
   /** Tries a write, at most once a second. Resolves to the ids of the nodes that cannot be reached. Throws StoreError if it fails. */
@@ -128,6 +134,9 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     organizations,
     access,
     reports: store.reports,
+    rateCards: store.rateCards,
+    cardUses: store.cardUses,
+    quotes: store.quotes,
     hasKey: () => ledger.keys.any(),
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {

@@ -3,8 +3,6 @@ import type { Config } from '#config.ts'
 import type { CopilotService } from '#current-period/copilot-service.ts'
 import { createAccess } from '#identity/access.ts'
 import { createOrganizations } from '#identity/organizations.ts'
-import { createCards } from '#intake/cards-in-force.ts'
-import { createCompiledCards } from '#intake/compiled-cards.ts'
 import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
@@ -15,13 +13,14 @@ import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import type { PostgresLedger } from '#store/postgres/ledger.ts'
 import { checkFile } from '#store/sqlite/backup.ts'
 import { createSqliteLedger } from '#store/sqlite/ledger.ts'
+import { createCardParts } from './cards.ts'
 import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
 
 /** The store and its use cases without a server. Throws StoreError. */
 export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
   const [clock, now] = [() => Date.now(), monotonicNow]
   const ignore = (): void => {}
-  const { ledger, distribute, organizations, reports, intake, close } = await openStoreParts({
+  const { ledger, distribute, organizations, reports, rateCards, cardUses, intake, close } = await openStoreParts({
     config,
     observeCall: ignore,
     observeIntake: ignore,
@@ -31,7 +30,7 @@ export const openStore = async (config: Config, observeMigration: MigrationObser
     now,
   })
   const access = createAccess({ ledger, demand: 'none', answersTo: () => true, clock, now })
-  return { organizations, access, intake, reports, distribute, close }
+  return { organizations, access, intake, reports, rateCards, cardUses, distribute, close }
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
@@ -53,18 +52,10 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
   const reports = createOwnReports({ store: ledger.reports, now })
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
-  const cards = createCards({ ledger, now })
-  const compiledCards = createCompiledCards({ rateCards: ledger.rateCards })
-  const intake = createIntake({
-    ledger,
-    pricer,
-    cards,
-    compiledCards,
-    reportsOf: config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now),
-    clock,
-    observe: observeIntake,
-    limits: { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs },
-  })
+  const reportsOf = config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now)
+  const limits = { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs }
+  const cardParts = createCardParts({ ledger, reportsOf, limits, clock, now })
+  const intake = createIntake({ ledger, pricer, ...cardParts, reportsOf, clock, observe: observeIntake, limits })
   return {
     ledger,
     /** Undefined if the store cannot be distributed. */
@@ -72,10 +63,9 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
     copilot,
     organizations: createOrganizations({ ledger, clock, now }),
     reports,
+    ...cardParts,
     contentKey,
     pricer,
-    cards,
-    compiledCards,
     intake,
     close: async (): Promise<void> => {
       await copilot.close()

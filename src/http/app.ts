@@ -10,8 +10,11 @@ import type { Readings } from '#answering/readings.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import { type Access, mayDo } from '#identity/access.ts'
 import type { Organizations } from '#identity/organizations.ts'
+import type { CardUses } from '#intake/card-uses.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
+import type { Quotes } from '#intake/quotes.ts'
+import type { StoredCards } from '#intake/stored-cards.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
@@ -24,6 +27,7 @@ import { createIntakeGate } from './intake-gate.ts'
 import type { Metrics } from './metrics.ts'
 import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
+import { cardUseRoutes } from './routes/card-uses.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
@@ -31,6 +35,8 @@ import { messageRoutes } from './routes/messages.ts'
 import { type OperatingRoutesOptions, operatingRoutes } from './routes/operating.ts'
 import { organizationRoutes } from './routes/organizations.ts'
 import { periodRoutes } from './routes/periods.ts'
+import { quoteRoutes } from './routes/quotes.ts'
+import { rateCardRoutes } from './routes/rate-cards.ts'
 import { reportRoutes } from './routes/reports.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
@@ -52,6 +58,9 @@ export type AppNeeds = {
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
+  readonly rateCards: StoredCards
+  readonly cardUses: CardUses
+  readonly quotes: Quotes
   readonly checkStore: OperatingRoutesOptions['checkStore']
   /** Folder of the built dashboard. */
   readonly dashboardFolder: string
@@ -204,9 +213,12 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
+  await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
+  await app.register(rateCardRoutes, { rateCards: needs.rateCards, callers })
+  await app.register(cardUseRoutes, { cardUses: needs.cardUses, organizations, callers })
   await app.register(operatingRoutes, { listingCache, hasUpstream, checkStore: needs.checkStore, metrics, access })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
   await app.register(dashboardRoutes, { folder: needs.dashboardFolder })

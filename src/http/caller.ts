@@ -24,20 +24,23 @@ export type CallerNeeds = {
 export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
   const principals = new WeakMap<FastifyRequest, Principal>()
 
-  const authenticate = async (request: FastifyRequest, scope: Scope): Promise<Principal> => {
+  const authenticate = async (request: FastifyRequest, ...scopes: readonly Scope[]): Promise<Principal> => {
     const { authorization, host, cookie } = request.headers
     const claim = { key: keyIn(authorization), host, session: sessions.read(cookie) }
     const principal = await access.authenticate(claim).catch((error: unknown) => {
       throw aboutHeader(error)
     })
-    checkScope(principal, scope)
+    checkScope(principal, scopes)
     principals.set(request, principal)
     return principal
   }
 
-  const may = (scope: Scope) => async (request: FastifyRequest) => {
-    await authenticate(request, scope)
-  }
+  /** One of the scopes is enough. */
+  const may =
+    (...scopes: readonly Scope[]) =>
+    async (request: FastifyRequest) => {
+      await authenticate(request, ...scopes)
+    }
 
   /** For resources that all organizations share. */
   const mayOperate = async (request: FastifyRequest) => {
@@ -62,15 +65,16 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
   /** The owner of a key. Throws Unauthenticated or Forbidden. */
   const identifyKey = async (key: KeyHash, scope: Scope): Promise<Principal> => {
     const principal = await access.principalOf(key)
-    checkScope(principal, scope)
+    checkScope(principal, [scope])
     return principal
   }
 
   return { may, mayOperate, identify, identifyKey }
 }
 
-const checkScope = (principal: Principal, scope: Scope): void => {
-  if (!mayDo(principal, scope)) throw new Forbidden(`The API key lacks the scope ${scope}.`)
+const checkScope = (principal: Principal, scopes: readonly Scope[]): void => {
+  if (!scopes.some((scope) => mayDo(principal, scope)))
+    throw new Forbidden(`The API key lacks the scope ${scopes.join(' or ')}.`)
 }
 
 export type Callers = ReturnType<typeof createCallers>

@@ -1,6 +1,6 @@
 /** Turns errors into problem+json. Unknown errors are logged in full and reported to the client without details. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidRequest, ServiceError, UpstreamError } from '#model/errors.ts'
+import { InvalidFields, InvalidRequest, ServiceError, UpstreamError } from '#model/errors.ts'
 import { BodyTooLarge, UnsupportedBody, unsupportedType } from './bodies.ts'
 import { expectationsOf, UNKNOWN } from './expectations.ts'
 import { pathParameter, queryParameter, requirement } from './fields.ts'
@@ -37,15 +37,26 @@ const failureOf = (error: unknown, request: FastifyRequest): Failure => {
 
 const detailOf = (error: ServiceError): string => {
   if (error instanceof InvalidRequest) return requirement(error.field, error.expected)
+  if (error instanceof InvalidFields) return requirementsOf(error)
   return error instanceof UpstreamError ? `${error.message}.` : error.message
+}
+
+const requirementsOf = ({ faults }: InvalidFields): string => {
+  const [first, ...others] = faults.map(({ field, expected }) => requirement(field, expected))
+  if (others.length === 0) return first ?? ''
+  return `${first} ${others.length === 1 ? 'Another field is' : `${others.length} other fields are`} not valid either.`
 }
 
 const fieldsOf = (error: unknown): Pick<Problem, 'upstream' | 'errors'> => {
   if (error instanceof InvalidRequest) return { errors: [{ field: error.field, expected: error.expected }] }
+  if (error instanceof InvalidFields) return { errors: [...error.faults.slice(0, FAULTS_MAX)] }
   if (!(error instanceof UpstreamError)) return {}
   const { call, failure, reason, attempts, status } = error.details
   return { upstream: { call, failure, reason, attempts, ...(status === undefined ? {} : { status }) } }
 }
+
+/** A rate card of 4 MiB can have a million faults. */
+const FAULTS_MAX = 1000
 
 const headersOf = (error: unknown): Readonly<Record<string, string>> => {
   if (error instanceof UnsupportedBody) return error.headers

@@ -3,6 +3,8 @@ import type { FastifySchemaValidationError } from 'fastify'
 import { DIMENSIONS } from '#model/cell.ts'
 import { GROUP_BY_PATTERN, SLUG_PATTERN } from './schemas/common.ts'
 
+export const DATE_TIME = 'an RFC 3339 date-time with an offset, such as 2024-04-29T02:08:29.375Z'
+
 export type Expectation = {
   /** A JSON pointer to the invalid value. */
   readonly at: string
@@ -60,7 +62,7 @@ const EXPECTED: Readonly<Record<string, (params: Params) => string>> = {
   exclusiveMinimum: ({ limit }) => `more than ${limit}`,
   exclusiveMaximum: ({ limit }) => `less than ${limit}`,
   pattern: ({ pattern }) => PATTERNS[String(pattern)] ?? `a string that matches ${pattern}`,
-  format: ({ format }) => `a string in the format ${format}`,
+  format: ({ format }) => FORMATS[String(format)] ?? `a string in the format ${format}`,
 }
 
 /** Patterns in words: nobody should have to read a regular expression to correct a request. */
@@ -68,6 +70,8 @@ const PATTERNS: Readonly<Record<string, string>> = {
   [SLUG_PATTERN]: 'a string of lowercase letters, digits and hyphens that does not start or end with a hyphen',
   [GROUP_BY_PATTERN]: `one or more of ${DIMENSIONS.join(', ')}, separated by commas`,
 }
+
+const FORMATS: Readonly<Record<string, string>> = { 'date-time': DATE_TIME }
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a string',

@@ -30,6 +30,7 @@ export const openApiInfo = {
     { name: 'Usage', description: 'Usage lines, totals and billing periods.' },
     { name: 'Messages', description: 'Report messages and explain what they cost.' },
     { name: 'Reports', description: 'The catalogue of reports and their prices.' },
+    { name: 'Rate cards', description: 'What messages cost, and which rate card is in force.' },
     { name: 'Organizations', description: 'The customers that are billed.' },
     { name: 'Keys', description: 'API keys.' },
     { name: 'Session', description: 'Dashboard sessions.' },

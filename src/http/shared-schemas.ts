@@ -1,8 +1,10 @@
 /** The schemas that openapi.json names. They get into the document, and `ref` can refer to them. */
+import { CardsInForceSchema, DefaultCardsSchema } from './routes/card-uses.ts'
 import { ApiKeySchema } from './routes/keys.ts'
 import { ChargeSchema, ChargesSchema } from './routes/message-charges.ts'
 import { OrganizationSchema } from './routes/organizations.ts'
 import { CurrentPeriodSchema, PeriodSchema } from './routes/periods.ts'
+import { RateCardEntrySchema, StoredRateCardSchema, WholeRateCardSchema } from './routes/rate-cards.ts'
 import { ReportSchema } from './routes/reports.ts'
 import { SessionSchema } from './routes/session.ts'
 import { DetailedUsageLineSchema, UsagePageSchema } from './routes/usage-lines.ts'
@@ -16,6 +18,8 @@ import {
   StreamedResultSchema,
 } from './schemas/intake.ts'
 import { ProblemSchema } from './schemas/problem.ts'
+import { QuoteSchema, QuotesSchema } from './schemas/quotes.ts'
+import { RateCardSchema } from './schemas/rate-card.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 
 export const SHARED_SCHEMAS = [
@@ -38,6 +42,14 @@ export const SHARED_SCHEMAS = [
   CloudEventSchema,
   OrganizationSchema,
   ReportSchema,
+  RateCardSchema,
+  RateCardEntrySchema,
+  StoredRateCardSchema,
+  WholeRateCardSchema,
+  CardsInForceSchema,
+  DefaultCardsSchema,
+  QuoteSchema,
+  QuotesSchema,
   ApiKeySchema,
   SessionSchema,
 ]

@@ -113,7 +113,8 @@ const totalIfAny = (facts: Facts, card: CompiledCard): ReturnType<CompiledCard['
   }
 }
 
-const factsOf = ({ text, reportId, brought }: Message, report: Report | undefined): Facts => {
+/** `report` is the report that the message asks for, if the catalogue has it. */
+export const factsOf = ({ text, reportId, brought }: Message, report: Report | undefined): Facts => {
   const measurement = text === undefined ? undefined : measure(text)
   // Most messages are a text and nothing else.
   if (measurement !== undefined && reportId === undefined && brought === undefined) return { measurement }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cardAt } from './cards-in-force.ts'
+import { cardAt, timelineOf } from './cards-in-force.ts'
+import { CALENDAR_BEGINS } from './organization.ts'
 
 const own = [
   { from: 100, version: 'own' },
@@ -27,4 +28,25 @@ test('before its first card, an organization uses that of the installation, and 
     [49, 50, 150].map((at) => cardAt({ own: [], byDefault }, at)),
     ['standard-2024', 'default', 'newer default'],
   )
+})
+
+test('a timeline has the card that is in force at every instant, and no card that never is', () => {
+  const early = [{ from: CALENDAR_BEGINS, version: 'always' }]
+  for (const cards of [
+    { own, byDefault },
+    { own: [], byDefault },
+    { own, byDefault: [] },
+    { own: early, byDefault },
+    { own: [...early, ...own], byDefault: early },
+  ]) {
+    const timeline = timelineOf(cards)
+    for (const at of [CALENDAR_BEGINS, 49, 50, 99, 100, 149, 150, 200, 1e15]) {
+      assert.equal(timeline.findLast(({ from }) => from <= at)?.version, cardAt(cards, at))
+    }
+    for (const { from, version } of timeline) assert.equal(cardAt(cards, from), version)
+    assert.deepEqual(
+      timeline.map(({ from }) => from),
+      [...new Set(timeline.map(({ from }) => from))].sort((one, other) => one - other),
+    )
+  }
 })

@@ -1,5 +1,5 @@
 /** Which rate card prices a message: the one that is in force at the message's own instant. */
-import type { EpochMs } from './organization.ts'
+import { CALENDAR_BEGINS, type EpochMs } from './organization.ts'
 
 /** A rate card, by its version, and the instant from which it is used. */
 export type CardAssignment = { readonly from: EpochMs; readonly version: string }
@@ -22,3 +22,17 @@ export const cardAt = ({ own, byDefault }: Pick<CardsInForce, 'own' | 'byDefault
 
 const latestAt = (assignments: readonly CardAssignment[], at: EpochMs): string | undefined =>
   assignments.findLast(({ from }) => from <= at)?.version
+
+/** In force from an instant up to the next one; `isDefault` if the organization has not chosen it. */
+export type CardInForce = CardAssignment & { readonly isDefault: boolean }
+
+/** All that are ever in force, ascending, from the beginning of time on. */
+export const timelineOf = ({ own, byDefault }: Pick<CardsInForce, 'own' | 'byDefault'>): readonly CardInForce[] => {
+  const first = own[0]?.from ?? Number.POSITIVE_INFINITY
+  const all = [
+    { from: CALENDAR_BEGINS, version: FIRST_CARD, isDefault: true },
+    ...byDefault.filter(({ from }) => from < first).map((each) => ({ ...each, isDefault: true })),
+    ...own.map((each) => ({ ...each, isDefault: false })),
+  ]
+  return all.filter(({ from }, index) => from !== all[index + 1]?.from)
+}

@@ -107,6 +107,20 @@ export class InvalidRequest extends ServiceError {
   }
 }
 
+/** A request that is not valid in several places, of which the message names the first. */
+export class InvalidFields extends ServiceError {
+  readonly faults: readonly FieldFault[]
+
+  constructor(faults: readonly FieldFault[]) {
+    const [first] = faults
+    super('invalid-request', `${first?.field} must be ${first?.expected}`)
+    this.faults = faults
+  }
+}
+
+/** As in InvalidRequest. */
+export type FieldFault = { readonly field: string; readonly expected: string }
+
 /** Nothing has that name, or nothing that the caller may know about. */
 export class NotFound extends ServiceError {
   constructor(message: string) {

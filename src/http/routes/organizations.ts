@@ -196,7 +196,7 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
       const { id } = request.params
       const isAllowed = principal.isOperator || id === principal.organizationId
       const organization = isAllowed ? await organizations.findNow(id) : undefined
-      if (organization === undefined) throw unknown(id)
+      if (organization === undefined) throw unknownOrganization(id)
       return toOrganization(organization, clock())
     },
   )
@@ -229,7 +229,7 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
       if (timeZone !== undefined) checkTimeZone(timeZone)
       const isAllowed = principal.isOperator || id === principal.organizationId
       const changed = isAllowed ? await organizations.change(id, { name, timeZone, anchorDay }) : undefined
-      if (changed === undefined) throw unknown(id)
+      if (changed === undefined) throw unknownOrganization(id)
       return toOrganization(changed, clock())
     },
   )
@@ -237,7 +237,8 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
   done()
 }
 
-const unknown = (id: string): NotFound => new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
+export const unknownOrganization = (id: string): NotFound =>
+  new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkTimeZone = (name: string): void => {
   if (!isTimeZone(name)) throw new InvalidRequest('body/time_zone', 'an IANA time zone, such as Europe/London')

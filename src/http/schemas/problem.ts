@@ -124,7 +124,10 @@ export const ProblemSchema = Type.Object(
             examples: ['absent: /usage does not accept it'],
           }),
         }),
-        { description: 'Only for 400: the first invalid field that was found. There may be others.' },
+        {
+          description:
+            'Only for 400: the first invalid field that was found, and there may be others. Of a rate card, all of them, up to 1,000.',
+        },
       ),
     ),
   },
