@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import type { TokenCounts } from '#model/facts.ts'
 import type { Message } from '#model/message.ts'
@@ -118,13 +119,15 @@ test('the content of what a message brought is JSON with sorted keys, and withou
   )
 })
 
+const parsed = (fields: object): Message => {
+  const entry = { id: 1, timestamp: '2024-05-01T00:00:00Z', ...fields }
+  const read = parseIncoming(entry, { textBytesMax: 100, aheadMaxMs: 0 }, Date.parse('2024-05-02'))
+  assert.ok(!isRejection(read), JSON.stringify(read))
+  return read
+}
+const contentOf = (fields: object): string => canonicalContent(parsed(fields))
+
 test('the same usage in two formats, or with its defaults written out, is the same content', () => {
-  const contentOf = (fields: object): string => {
-    const entry = { id: 1, timestamp: '2024-05-01T00:00:00Z', ...fields }
-    const parsed = parseIncoming(entry, { textBytesMax: 100, aheadMaxMs: 0 }, Date.parse('2024-05-02'))
-    assert.ok(!isRejection(parsed), JSON.stringify(parsed))
-    return canonicalContent(parsed)
-  }
   const own = { usage: { input_tokens: 6, cache_read_tokens: 4, output_tokens: 2 } }
   const openai = {
     prompt_tokens: 10,
@@ -142,4 +145,157 @@ test('the same usage in two formats, or with its defaults written out, is the sa
   }
   assert.equal(contentOf({ text: 'a', outcome: 'succeeded' }), contentOf({ text: 'a' }))
   assert.notEqual(contentOf({ ...own, text: '' }), contentOf(own))
+})
+
+/** The same counts as each format says them. Reasoning is part of output, and only some formats have the other kinds. */
+const SPELLINGS: readonly ((tokens: TokenCounts) => object)[] = [
+  ({ input, cacheRead, cacheWrite, output, reasoning }) => ({
+    usage_format: 'openrouter',
+    usage: {
+      prompt_tokens: input + cacheRead + cacheWrite,
+      prompt_tokens_details: { cached_tokens: cacheRead, cache_write_tokens: cacheWrite },
+      completion_tokens: output,
+      completion_tokens_details: { reasoning_tokens: reasoning },
+      total_tokens: input + cacheRead + cacheWrite + output,
+    },
+  }),
+  ({ input, cacheRead, cacheWrite, output, reasoning }) => ({
+    usage_format: 'ai-sdk',
+    usage: {
+      inputTokens: input + cacheRead + cacheWrite,
+      inputTokenDetails: { noCacheTokens: input, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite },
+      outputTokens: output,
+      outputTokenDetails: { textTokens: output - reasoning, reasoningTokens: reasoning },
+    },
+  }),
+  ({ input, cacheRead, cacheWrite, output, reasoning }) => ({
+    usage: {
+      reasoning_tokens: reasoning,
+      output_tokens: output,
+      cache_write_tokens: cacheWrite,
+      cache_write_1h_tokens: 0,
+      cache_read_tokens: cacheRead,
+      input_tokens: input,
+    },
+  }),
+]
+const WITHOUT_WRITES: readonly ((tokens: TokenCounts) => object)[] = [
+  ({ input, cacheRead, output, reasoning }) => ({
+    usage_format: 'openai',
+    usage: {
+      input_tokens: input + cacheRead,
+      input_tokens_details: { cached_tokens: cacheRead },
+      output_tokens: output,
+      output_tokens_details: { reasoning_tokens: reasoning },
+    },
+  }),
+  ({ input, cacheRead, output, reasoning }) => ({
+    usage_format: 'gemini',
+    usage: {
+      promptTokenCount: input + cacheRead,
+      cachedContentTokenCount: cacheRead,
+      candidatesTokenCount: output - reasoning,
+      thoughtsTokenCount: reasoning,
+      totalTokenCount: input + cacheRead + output,
+    },
+  }),
+]
+const WITHOUT_REASONING: readonly ((tokens: TokenCounts) => object)[] = [
+  ({ input, cacheRead, cacheWrite, output }) => ({
+    usage_format: 'anthropic',
+    usage: {
+      input_tokens: input,
+      cache_read_input_tokens: cacheRead,
+      cache_creation: { ephemeral_5m_input_tokens: cacheWrite },
+      output_tokens: output,
+    },
+  }),
+]
+
+test('however a format says the same counts, and whatever default is written out, the content is the same', () => {
+  const count = fc.oneof(fc.constant(0), fc.nat(), fc.nat(2 ** 40))
+  const counts = fc.record({ input: count, cacheRead: count, cacheWrite: count, output: count, reasoning: count })
+  const defaults = fc.record(
+    {
+      text: fc.constant(null),
+      report_id: fc.constant(null),
+      user_id: fc.constant(null),
+      team_id: fc.constant(null),
+      model: fc.constant(null),
+      quantities: fc.constantFrom(null, {}, { pages: null }),
+      attributes: fc.constantFrom(null, {}, { tier: null }),
+      outcome: fc.constantFrom(null, 'succeeded'),
+    },
+    { requiredKeys: [] },
+  )
+  fc.assert(
+    fc.property(counts, defaults, (some, more) => {
+      const tokens = { ...NONE, ...some, reasoning: Math.min(some.reasoning, some.output) }
+      const { input, cacheRead, cacheWrite, output, reasoning } = tokens
+      const own = {
+        input_tokens: input,
+        ...(cacheRead > 0 && { cache_read_tokens: cacheRead }),
+        ...(cacheWrite > 0 && { cache_write_tokens: cacheWrite }),
+        ...(output > 0 && { output_tokens: output }),
+        ...(reasoning > 0 && { reasoning_tokens: reasoning }),
+      }
+      const expected = contentOf({ usage: own })
+      const same = [
+        ...SPELLINGS,
+        ...(cacheWrite === 0 ? WITHOUT_WRITES : []),
+        ...(reasoning === 0 ? WITHOUT_REASONING : []),
+      ]
+      for (const spell of same) assert.equal(contentOf({ ...more, ...spell(tokens) }), expected)
+    }),
+  )
+})
+
+test('two messages have the same content only if all their facts are equal', () => {
+  const name = fc.constantFrom('a', 'b', 'constructor', 'text_', 'usage')
+  const text = fc.constantFrom('', 'a', '"', '\\', 'null', '{}', 'é', '1', 'true', 'failed')
+  const facts = fc.record(
+    {
+      text,
+      report_id: fc.constantFrom(1, '1', 'a'),
+      user_id: fc.constantFrom('a', '1', 'f'),
+      team_id: fc.constantFrom('a', '1'),
+      model: fc.constantFrom('a', '1', 'null'),
+      usage: fc.record(
+        Object.fromEntries(
+          ['input', 'cache_read', 'cache_write', 'output'].map((kind) => [`${kind}_tokens`, fc.nat(2)]),
+        ),
+        { requiredKeys: ['output_tokens'] },
+      ),
+      quantities: fc.dictionary(name, fc.constantFrom(0, 1, 0.1, 0.000001), { maxKeys: 2 }),
+      attributes: fc.dictionary(name, fc.oneof(fc.boolean(), fc.constantFrom('a', 'true', '0')), { maxKeys: 2 }),
+      outcome: fc.constantFrom('succeeded', 'failed', 'utility'),
+    },
+    { requiredKeys: ['text'] },
+  )
+  const isReadable = (fields: object): boolean => {
+    const { quantities = {}, attributes = {} } = fields as { quantities?: object; attributes?: object }
+    return !Object.keys(attributes).some((each) => Object.hasOwn(quantities, each))
+  }
+  // An id that is a number and one that is its digits name the same report.
+  const known = (fields: object): unknown => {
+    const { reportId, ...rest } = parsed(fields)
+    return { ...rest, reportId: String(reportId) }
+  }
+  const pair = fc
+    .tuple(facts, facts, fc.integer({ min: 0, max: 9 }))
+    .map(([one, other, which]) => {
+      const [field, value] = Object.entries(other)[which % Object.keys(other).length] ?? ['text', '']
+      return [one, which === 9 ? other : { ...one, [field]: value }] as const
+    })
+    .filter((both) => both.every(isReadable))
+  let equal = 0
+  fc.assert(
+    fc.property(pair, ([one, other]) => {
+      const isSame = isDeepStrictEqual(known(one), known(other))
+      if (isSame) equal++
+      assert.equal(contentOf(one) === contentOf(other), isSame)
+    }),
+    { numRuns: 3000 },
+  )
+  assert.ok(equal > 100, `only ${equal} pairs were equal`)
 })

@@ -250,3 +250,28 @@ test('whatever a message holds, it is rejected by name or accepted with facts th
   )
   assert.ok(kept > 30, `only ${kept} messages were accepted`)
 })
+
+test('no rejection quotes a value', () => {
+  const secret = 'hunter2'
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small' },
+      fc.constantFrom(secret, `${secret}\u0000`, `\ud800${secret}`, secret.repeat(40), null, true, -1, 0.5, 3, 2 ** 53),
+      fc.array(tie('any'), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom('input_tokens', 'prompt_tokens', 'cost', 'pages', 'tier', 'Words'), tie('any')),
+    ),
+  })).any
+  const names = ['text', 'timestamp', 'report_id', 'user_id', ...MESSAGE_FIELDS.map((field) => field.name), 'other']
+  const format = fc.constantFrom(null, 'openai', 'openrouter')
+  const rejected = new Set<string>()
+  fc.assert(
+    fc.property(fc.constantFrom(...names), value, format, (name, each, usageFormat) => {
+      const parsed = parse({ text: secret, usage_format: usageFormat, [name]: each })
+      if (!isRejection(parsed)) return
+      rejected.add(parsed.field.split('.')[0] ?? '')
+      assert.doesNotMatch(`${parsed.field} ${parsed.reason}`, /hunter/)
+    }),
+    { numRuns: 3000 },
+  )
+  assert.deepEqual([...rejected].sort(), names.sort())
+})
