@@ -7,6 +7,9 @@ import { environmentExample, settingsPage, ungroupedSettings } from '../bin/docu
 import { SETTINGS } from '../src/config.ts'
 import { createMetrics } from '../src/http/metrics.ts'
 import { KINDS } from '../src/http/schemas/problem.ts'
+import { isRejection, parseIncoming } from '../src/intake/incoming-message.ts'
+import { MESSAGE_FIELDS } from '../src/intake/message-fields.ts'
+import { USAGE_FORMATS } from '../src/intake/usage-formats.ts'
 import { damaged } from '../src/store/sqlite/integrity.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
 
@@ -78,6 +81,19 @@ describe('problems', () => {
       }
     }
   })
+})
+
+test('every message that docs/api.md shows as JSON is valid, and each usage format is explained', () => {
+  const page = readDocument('docs/api.md')
+  const shown = codeBlocks(page).filter(({ language, text }) => language === 'json' && text.startsWith('{"id":'))
+  assert.ok(shown.length > 2, 'messages are found')
+  for (const { text, line } of shown) {
+    const parsed = parseIncoming(JSON.parse(text), { textBytesMax: 1000, aheadMaxMs: 0 }, Date.now())
+    assert.ok(!isRejection(parsed), `docs/api.md:${line}: ${JSON.stringify(parsed)}`)
+  }
+  const first = (rows: readonly (readonly string[])[]) => rows.map(([name = '']) => unquoted(name))
+  const named = new Set(first(tableRows(page, 'Models, tokens and quantities')))
+  for (const name of [...MESSAGE_FIELDS.map((field) => field.name), ...USAGE_FORMATS]) assert.ok(named.has(name), name)
 })
 
 test('docs/operating.md names every metric of the service, and none that does not exist', async () => {
