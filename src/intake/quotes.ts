@@ -1,6 +1,5 @@
 /** Says what messages would cost, and records nothing. */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
-import { cardAt } from '#model/cards-in-force.ts'
 import type { Pricing } from '#model/charge.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
@@ -9,6 +8,7 @@ import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id, Report } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { AmountTooLarge } from '#rating/amounts.ts'
+import { TOO_LARGE } from '#rating/charged-facts.ts'
 import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
 import type { Cards } from './cards-in-force.ts'
 import type { CompiledCards } from './compiled-cards.ts'
@@ -56,17 +56,13 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
     return card
   }
 
-  const cardFinder = async (
-    organizationId: string,
-    rateCard: unknown,
-  ): Promise<(at: EpochMs) => CompiledCard | Promise<CompiledCard>> => {
+  const cardFinder = async (organizationId: string, rateCard: unknown): Promise<(at: EpochMs) => CompiledCard> => {
     if (rateCard !== undefined) {
       if (typeof rateCard === 'string' && !isPlainText(rateCard)) throw new InvalidRequest('rate_card', PLAIN_TEXT)
       const card = typeof rateCard === 'string' ? await named(rateCard) : compileCard(readCard(rateCard, 'rate_card'))
       return () => card
     }
-    const inForce = await cards.inForce(organizationId)
-    return (at) => named(cardAt(inForce, at))
+    return (await compiledCards.ready(await cards.inForce(organizationId))).at
   }
 
   const findReports = async (
@@ -87,7 +83,7 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
       if (isRejection(message)) yield { status: 'rejected', ...message }
       else {
         const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
-        const priced = price(await cardFor(message.at), message, report)
+        const priced = price(cardFor(message.at), message, report)
         linesLeft -= priced.status === 'priced' ? priced.lines.length : 0
         if (linesLeft < 0)
           throw new InvalidRequest('body/messages', `fewer: their quotes have more than ${LINES_MAX} lines`)
@@ -116,7 +112,7 @@ const price = (card: CompiledCard, message: Message, report: Report | undefined)
     return { ...card.price(factsOf(message, report)), rateCard: card.version }
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    return { status: 'rejected', field: '', reason: `must cost less: ${error.message}` }
+    return { status: 'rejected', field: '', reason: `must cost less: ${TOO_LARGE}` }
   }
 }
 

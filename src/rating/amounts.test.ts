@@ -104,7 +104,7 @@ test('a package that was started counts as a whole', () => {
     [0.000001, 10 ** 12, 1],
     [MAX, 1, MAX],
     [MAX, 2, 2 ** 52],
-    // The quotients are whole in a double, and not in fact.
+    // The quotients are not exact in a double.
     [MAX, 3, 3002399751580331],
     [3 * 3002399751580330 + 1, 3, 3002399751580331],
   ] as const) {
@@ -116,9 +116,30 @@ test('a decimal is counted in millionths without the error of its double', () =>
   for (const [decimal, millionths] of [
     [1.005, 1_005_000],
     [0.000001, 1],
+    [4338975981.125567, 4338975981125567],
     [1073741823.999999, 1073741823999999],
     [8589934591.999999, 8589934591999999],
   ] as const) {
     assert.equal(toMillionths(decimal), millionths)
   }
+})
+
+test('packages and millionths are what bigints say', () => {
+  const millionths = fc.oneof(fc.bigInt(1n, 2n ** 33n * 1_000_000n - 1n), fc.bigInt(1n, 3_000_000n))
+  const per = fc.oneof(fc.integer({ min: 1, max: 99 }), fc.integer({ min: 1, max: 10 ** 12 }))
+  fc.assert(
+    fc.property(millionths, fc.maxSafeNat(), per, (parts, whole, own) => {
+      const decimal = Number(`${parts / 1_000_000n}.${String(parts % 1_000_000n).padStart(6, '0')}`)
+      assert.equal(toMillionths(decimal), Number(parts))
+      const divisor = BigInt(own) * 1_000_000n
+      assert.equal(packagesOf(decimal, own), Number((parts + divisor - 1n) / divisor))
+      assert.equal(packagesOf(whole, own), Number((BigInt(whole) + BigInt(own) - 1n) / BigInt(own)))
+      const nearWhole = Math.floor(whole / own) * own
+      assert.equal(packagesOf(nearWhole, own), nearWhole / own)
+      if (nearWhole < MAX) assert.equal(packagesOf(nearWhole + 1, own), nearWhole / own + 1)
+      const nearDecimal = (nearWhole % 2 ** 33) - ((nearWhole % 2 ** 33) % own) + 0.000001
+      assert.equal(packagesOf(nearDecimal, own), Math.floor(nearDecimal / own) + 1)
+    }),
+    { numRuns: 20_000 },
+  )
 })

@@ -24,13 +24,11 @@ export const amountOf = (quantity: number, rate: number, per: number): number =>
   return exactly(BigInt(millionths) * BigInt(rate), BigInt(per) * BigInt(MILLION))
 }
 
-/** `⌈quantity ÷ per⌉` */
-export const packagesOf = (quantity: number, per: number): number => {
-  const packages = Math.ceil(quantity / per)
-  // The quotient was rounded, so it may be one too many or too few.
-  if ((packages - 1) * per >= quantity) return packages - 1
-  return packages * per < quantity ? packages + 1 : packages
-}
+/**
+ * `⌈quantity ÷ per⌉`. The quotient is rounded, but never to a whole number that it is not: a quantity below 2^53 is too far from
+ * the next multiple.
+ */
+export const packagesOf = (quantity: number, per: number): number => Math.ceil(quantity / per)
 
 /** A decimal with at most six decimals, counted in millionths. */
 export const toMillionths = (decimal: number): number => {
@@ -54,18 +52,13 @@ export const checked = (micros: number): number => {
   return micros
 }
 
-/** Leaves room for `divided`: what it multiplies back may be larger than the product by one divisor. */
+/** Also for `divided`. */
 const isExact = (product: number): boolean => product <= 2 ** 52 && product >= -(2 ** 52)
 
 const divided = (product: number, divisor: number): number => {
-  let whole = Math.floor(product / divisor)
-  let rest = product - whole * divisor
-  // The quotient was rounded, so it may have reached the next whole number.
-  if (rest < 0) {
-    whole -= 1
-    rest += divisor
-  }
-  const twice = 2 * rest
+  // Rounding the quotient changes it by less than 1 / divisor, so it does not reach the next whole number.
+  const whole = Math.floor(product / divisor)
+  const twice = 2 * (product - whole * divisor)
   return twice > divisor || (twice === divisor && whole % 2 !== 0) ? whole + 1 : whole
 }
 

@@ -26,6 +26,11 @@ const pricedBy = (card: ReturnType<typeof compileCard>, facts: Facts): Fields | 
   return Object.fromEntries(pricing.lines.map(({ rule, credits: amount }) => [rule, amount / 1_000_000]))
 }
 
+const unusedOf = (card: ReturnType<typeof compileCard>, facts: Facts) => {
+  const pricing = card.price(facts)
+  return pricing.status === 'priced' && pricing.unused
+}
+
 const INPUT = { rule: 'input', of: 'input_tokens', price: 'input' }
 const FLAT = { rule: 'flat', rate: 1 }
 
@@ -164,13 +169,12 @@ test('facts of one message do not reach the next', () => {
     assert.notEqual(pricedBy(card, facts), 'no-case')
     assert.equal(pricedBy(card, {}), 'no-case')
   }
+  const flat = linesCard(FLAT)
+  flat.price(tokens({ input: 1 }))
+  assert.deepEqual(unusedOf(flat, {}), [])
 })
 
 test('what no line used is listed: quantities and kinds of tokens above 0', () => {
-  const unusedOf = (card: ReturnType<typeof cardOf>, facts: Facts) => {
-    const pricing = card.price(facts)
-    return pricing.status === 'priced' && pricing.unused
-  }
   const quantities = { pages: 1, voice_minutes: 2, images: 0, audio: 0.000001 }
   const pages = { rule: 'pages', of: 'pages', rate: 1 }
   assert.deepEqual(unusedOf(linesCard(pages), { quantities }), ['audio', 'voice_minutes'])
@@ -237,6 +241,7 @@ test('an amount that does not fit a charge is refused, with and without lines, a
   refuses(linesCard(characters), text(3))
   // The sum, not a single line.
   refuses(linesCard(characters, { rule: 'base', rate: 2 ** 32 }), text(2))
+  refuses(linesCard(characters, { rule: 'extra', rate: 2 ** 32, when: { text: true } }), text(2))
   // Lines are added in order, so a later discount does not help, and an earlier one does.
   const discount = { rule: 'discount', rate: -(2 ** 32), when: { text: true } }
   const base = { rule: 'base', rate: 2 ** 32 }
