@@ -11,7 +11,7 @@ import { benchLogLine } from './log-line.ts'
 import { benchMigration } from './migration.ts'
 import { benchPostgresArrays } from './postgres-arrays.ts'
 import { benchPostgresQueue } from './postgres-queue.ts'
-import { benchRating } from './rating.ts'
+import { benchCards, benchRating } from './rating.ts'
 import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
 import { benchRequestCounts } from './request-counts.ts'
@@ -32,6 +32,7 @@ const sizesOr = (...byDefault: readonly number[]): readonly number[] =>
 
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   rating: () => benchRating(report),
+  cards: () => benchCards(report),
   usage: () => benchUsage(report, sizesOr(110, 10_000, 1_000_000)),
   intake: () => benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined),
   stream: () => benchStream(report, 1_000_000),

@@ -1,6 +1,9 @@
 /** Measures how fast one core measures and prices texts, compared with the naive rules in the same run. */
+import { compileCard } from '../src/rating/compile-card.ts'
 import { measure } from '../src/rating/measure.ts'
-import { chargeOfText } from '../src/rating/standard-card.ts'
+import { parseCard } from '../src/rating/parse-card.ts'
+import { chargeOfText, standardCard } from '../src/rating/standard-card.ts'
+import { naivePricing } from '../test/naive-card.ts'
 import { naivePrice } from '../test/naive-rating.ts'
 import { median, type Report } from './report.ts'
 import { benchTexts } from './texts.ts'
@@ -36,6 +39,70 @@ export const benchRating = (report: Report): void => {
       return [name, String(list.length), (rounds[0] ?? 0).toFixed(0), median(rounds).toFixed(0)]
     }),
   )
+}
+
+/** Prices what was measured before, by rate cards alone. */
+export const benchCards = (report: Report): void => {
+  const texts = benchTexts()
+    .texts.slice(0, 5000)
+    .map((text) => ({ measurement: measure(text) }))
+  const parsed = parseCard(TOKEN_CARD)
+  const tokenCard = compileCard(parsed)
+  const tokens = Array.from({ length: 5000 }, (_, at) => ({
+    model: 'm',
+    tokens: {
+      input: 1000 + at * 17,
+      cacheRead: at * 3,
+      cacheWrite: 0,
+      output: 400 + at,
+      reasoning: 100,
+      cacheWrite1h: 0,
+    },
+  }))
+  const ways: Readonly<Record<string, () => void>> = {
+    'text, with lines': () => texts.forEach(standardCard.price),
+    'text, total': () => texts.forEach(standardCard.total),
+    'tokens, with lines': () => tokens.forEach(tokenCard.price),
+    'tokens, total': () => tokens.forEach(tokenCard.total),
+    'tokens, naive': () => {
+      for (const facts of tokens) naivePricing(parsed, facts)
+    },
+  }
+  report.heading('A message by its rate card (min and median of 200 alternating rounds of 5,000 messages)')
+  const times = new Map(Object.keys(ways).map((name) => [name, [] as number[]]))
+  for (let round = 0; round < 220; round++) {
+    for (const [name, run] of Object.entries(ways)) {
+      const startedAt = performance.now()
+      run()
+      if (round >= 20) times.get(name)?.push(((performance.now() - startedAt) * 1e6) / 5000)
+    }
+  }
+  report.table(
+    ['', 'min ns', 'median ns'],
+    [...times].map(([name, own]) => [name, Math.min(...own).toFixed(0), median(own).toFixed(0)]),
+  )
+}
+
+const TOKEN_CARD = {
+  version: 'tokens',
+  prices: {
+    m: [
+      { when: { prompt_tokens: { above: 272_000 } }, input: 500, cache_read: 50, output: 2250 },
+      { input: 250, cache_read: 25, output: 1500 },
+    ],
+  },
+  cases: [
+    {
+      name: 'tokens',
+      when: { model: '*' },
+      lines: [
+        { rule: 'input', of: 'input_tokens', per: 1_000_000, price: 'input' },
+        { rule: 'cache-read', of: 'cache_read_tokens', per: 1_000_000, price: 'cache_read' },
+        { rule: 'cache-write', of: 'cache_write_tokens', per: 1_000_000, price: 'cache_write' },
+        { rule: 'output', of: 'output_tokens', per: 1_000_000, price: 'output' },
+      ],
+    },
+  ],
 }
 
 const rateOne = (text: string): number => chargeOfText(measure(text)).credits
