@@ -4,6 +4,7 @@ import { environmentWithFile, InvalidConfig } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { ServiceError } from '#model/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { addCardsCommand } from './cards.ts'
 import { addDatabaseCommand } from './database.ts'
 import { CommandFailed } from './failure.ts'
 import { addImportCommand } from './import.ts'
@@ -32,6 +33,7 @@ export const main = async (args: readonly string[]): Promise<number> => {
   addUsageCommand(program, terminal, environmentWithFile)
   addSandboxCommand(program, terminal)
   addKeysCommand(program, terminal, environmentWithFile)
+  addCardsCommand(program, terminal, environmentWithFile)
   addImportCommand(program, terminal, environmentWithFile, (code) => {
     exitCode = code
   })

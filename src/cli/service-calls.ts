@@ -1,0 +1,32 @@
+/** Calls to a running service, for commands that take `--url`. */
+import { CommandFailed } from './failure.ts'
+
+export type Called = { readonly status: number; readonly body: unknown }
+
+/** Resolves if the call succeeds or has one of the `expected` statuses. Throws CommandFailed. */
+export type Call = (method: string, path: string, body?: unknown, expected?: readonly number[]) => Promise<Called>
+
+export const createCaller = (url: string, key: string | undefined): Call => {
+  const base = URL.parse(url)
+  if (base === null || !/^https?:$/.test(base.protocol))
+    throw new CommandFailed('--url must be an http or https URL', 'usage')
+  const authorization = key === undefined ? {} : { authorization: `Bearer ${key}` }
+
+  return async (method, path, body, expected = []) => {
+    const address = new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
+    const headers = { ...authorization, ...(body !== undefined && { 'content-type': 'application/json' }) }
+    const sent = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const at = `${method} ${address.href}`
+    const response = await fetch(address, sent).catch((error: Error) => {
+      throw new CommandFailed(`${at}: ${error.cause instanceof Error ? error.cause.message : error.message}`)
+    })
+    // The parser's error would quote the response.
+    const answer: unknown = await response.json().catch(() => undefined)
+    if (answer === undefined) throw new CommandFailed(`${at}: the response is not JSON; ${CHECK_URL}`)
+    if (response.ok || expected.includes(response.status)) return { status: response.status, body: answer }
+    const { detail } = answer as { readonly detail?: unknown }
+    throw new CommandFailed(`${at}: status ${response.status}${typeof detail === 'string' ? `: ${detail}` : ''}`)
+  }
+}
+
+const CHECK_URL = 'check that --url is the address of a Copilot Credits service'

@@ -1,0 +1,141 @@
+/** `copilot-credits cards`, in the database and through a service, on each store. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { Command, CommanderError } from 'commander'
+import { addCardsCommand } from '../src/cli/cards.ts'
+import { CommandFailed } from '../src/cli/failure.ts'
+import { startService } from './harness.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+
+type Outcome = { readonly out: string; readonly failure: string }
+
+const run = async (environment: Readonly<Record<string, string>>, args: readonly string[]): Promise<Outcome> => {
+  const out = new PassThrough()
+  const program = new Command()
+  addCardsCommand(program, { out, err: new PassThrough() }, () => environment)
+  for (const each of program.commands.flatMap((group) => [group, ...group.commands]))
+    each.exitOverride().configureOutput({ writeErr: () => {} })
+  const failure = await program.parseAsync(['cards', ...args], { from: 'user' }).then(
+    () => '',
+    (error: Error) => {
+      if (error instanceof CommandFailed || error instanceof CommanderError) return error.message
+      throw error
+    },
+  )
+  out.end()
+  return { out: await text(out), failure }
+}
+
+const card = (version: string, rate: number) => ({
+  version,
+  cases: [{ name: 'flat', lines: [{ rule: 'message', rate }] }],
+})
+
+let server: PostgresServer
+let folder: string
+before(async () => {
+  server = await startPostgres()
+  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-cli-cards-'))
+})
+after(async () => {
+  rmSync(folder, { recursive: true })
+  await server[Symbol.asyncDispose]()
+})
+
+const fileOf = (name: string, content: unknown): string => {
+  const path = join(folder, name)
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+let databases = 0
+const STORES = {
+  SQLite: async () => `sqlite:${join(folder, `${databases++}.db`)}`,
+  PostgreSQL: () => server.createDatabase(),
+}
+
+for (const [name, database] of Object.entries(STORES)) {
+  for (const way of ['in the database', 'through a service']) {
+    describe(`on ${name}, ${way}`, () => {
+      test('cards are stored, listed, shown, compared and put in force', async () => {
+        const DATABASE_URL = await database()
+        await using service = await startService({ DATABASE_URL })
+        const to = way === 'in the database' ? [] : ['--url', service.url]
+        const cards = (...args: readonly string[]) => run({ DATABASE_URL }, [...args, ...to])
+        const [two, three, other] = [
+          fileOf('two.json', card('two', 2)),
+          fileOf('three.json', card('three', 3)),
+          fileOf('other.json', card('two', 4)),
+        ]
+        assert.equal((await cards('put', two)).out, 'two is stored.\n')
+        assert.equal((await cards('put', two)).out, 'two was stored before.\n')
+        assert.match((await cards('put', other)).failure, /another rate card with the version two/)
+        assert.match((await cards('list')).out, /standard-2024 +[0-9a-f]{12} +built in\ntwo +[0-9a-f]{12} +20\d\d-/)
+        const { rate_cards: listed } = JSON.parse((await cards('list', '--json')).out)
+        assert.deepEqual(
+          listed.map((each: { readonly version: string }) => each.version),
+          ['standard-2024', 'two'],
+        )
+        assert.deepEqual(JSON.parse((await cards('show', 'two')).out), card('two', 2))
+        assert.equal((await cards('show', 'four')).failure, 'no such rate card: four')
+        assert.equal(
+          (await cards('diff', 'two', three)).out,
+          'version: "two" → "three"\ncases[0].lines[0].rate: 2 → 3\n',
+        )
+        assert.equal((await cards('diff', two, 'two')).out, 'No differences.\n')
+        const from = ['--from', '2024-05-01T02:00:00+02:00']
+        assert.equal(
+          (await cards('use', 'two', ...from)).out,
+          'standard-2024  since ever, by default\ntwo  from 2024-05-01T00:00:00.000Z\n',
+        )
+        assert.equal(
+          (await cards('use', 'two', '--default', ...from)).out,
+          'standard-2024  since ever, by default\ntwo  from 2024-05-01T00:00:00.000Z, by default\n',
+        )
+        assert.match((await cards('use', 'three')).failure, /no (such )?rate card:? "?three/)
+        assert.match((await cards('use', 'two', '--organization', 'nobody')).failure, /no (such )?organization/)
+      })
+    })
+  }
+}
+
+test('check lists every fault of a card with its path, and says what a valid one expects', async () => {
+  const faulty = fileOf('faulty.json', { version: 'A', cases: [{ name: 'x', lines: [{ rule: 'r', rate: -1 }] }] })
+  const { out, failure } = await run({}, ['check', faulty])
+  assert.match(out, /^version must be .*\ncases\[0\]\.lines\[0\]\.rate must be 0 or more.*\n$/)
+  assert.match(failure, /faulty\.json: is not a rate card: 2 faults$/)
+  const text = {
+    version: 'a',
+    cases: [
+      {
+        name: 'x',
+        lines: [
+          { rule: 'r', of: 'characters', rate: 1 },
+          { rule: 'p', of: 'pages', rate: 1 },
+        ],
+      },
+    ],
+  }
+  assert.match(
+    (await run({}, ['check', fileOf('valid.json', text)])).out,
+    /^a is a valid .*\nhash +[0-9a-f]{64}\nexpects +text, quantities \(pages\)\n$/,
+  )
+})
+
+test('a file that is missing or not JSON, and arguments that contradict each other, are one error', async () => {
+  const broken = fileOf('broken.json', '{"version": x')
+  assert.match(
+    (await run({}, ['check', fileOf('twice.json', '{\n  "version": "a",\n  "version": "b"}')])).failure,
+    /twice\.json, line 3/,
+  )
+  assert.match((await run({}, ['check', broken])).failure, /broken\.json: must be valid JSON/)
+  assert.match((await run({}, ['put', join(folder, 'missing.json')])).failure, /missing\.json: /)
+  assert.match((await run({}, ['use', 'a', '--from', 'yesterday'])).failure, /RFC 3339/)
+  assert.match((await run({}, ['use', 'a', '--default', '--organization', 'b'])).failure, /leave out --organization/)
+  assert.match((await run({}, ['list', '--url', 'ftp://a'])).failure, /http or https URL/)
+})
