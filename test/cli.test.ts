@@ -107,6 +107,15 @@ describe('copilot-credits usage', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: matches what must not be printed
     assert.doesNotMatch(out, /[\u001b\u0007\u202e]/)
 
+    const modelOnly = { id: 7, timestamp: '2024-05-02T00:00:00Z', model: 'gpt-5.4', usage: { input_tokens: 10 } }
+    writeFileSync(file, JSON.stringify({ messages: [of(1, '2024-05-01T00:00:00Z'), modelOnly] }))
+    const withUnpriced = await run(['usage', file])
+    assert.match(withUnpriced.out, /^ +7 {2}2024-05-02T00:00:00Z +no price$/m)
+    assert.match(withUnpriced.out, /2 messages, 1 without a price +1\.00$/m)
+    const { usage, unpriced, totals } = JSON.parse((await run(['usage', '--json', file])).out)
+    assert.deepEqual([usage.length, unpriced], [1, [{ message_id: 7, timestamp: '2024-05-02T00:00:00Z' }]])
+    assert.deepEqual([totals.messages, totals.unpriced, totals.credits_used], [2, 1, 1])
+
     const reports = join(folder, 'reports.json')
     const report = { id: 5, name: 'A', credit_cost: 1 }
     writeFileSync(reports, JSON.stringify({ reports: [report, { ...report, credit_cost: 99 }] }))

@@ -67,8 +67,9 @@ const pad = (cell: string, width: number, align: Column['align']): string => {
 /** Makes untrusted text safe to print: a control character can move the cursor, a direction mark can reverse a line. */
 export const shown = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd')
 
-/** 12345 → 12,345. */
-export const grouped = (whole: number | string): string => String(whole).replace(/\B(?=(\d{3})+$)/g, ',')
+/** 12345.6789 → 12,345.6789. */
+export const grouped = (number: number | string): string =>
+  String(number).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',')
 
 /** Two decimals, so that amounts line up, or more if the amount has more. */
 export const shownAmount = (amount: Credits): string => {

@@ -4,7 +4,7 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { type Config, type Environment, readConfig } from '#config.ts'
 import { monotonicNow } from '#model/clock.ts'
 import { plainNumber } from '#model/credits.ts'
-import { type ChargedLine, isCharged, toUsageText, type UsageLine } from '#model/usage-line.ts'
+import { isCharged, toUsageText, type UsageLine } from '#model/usage-line.ts'
 import { type PeriodTotals, periodTotals, type Total } from '#reporting/totals.ts'
 import type { PeriodFiles } from '#upstream/file-source.ts'
 import { CommandFailed } from './failure.ts'
@@ -28,7 +28,7 @@ export const addUsageCommand = (program: Command, { out, err }: Terminal, enviro
     .argument('[reports]', 'File with {"reports":[…]}; without it, every message is priced by its text')
     .option('--upstream <url>', 'Base URL of the Copilot service; overrides UPSTREAM_URL')
     .option('--time-zone <zone>', 'IANA time zone for the totals by day', 'UTC')
-    .option('--json', 'Print JSON: the lines of GET /usage, and the totals')
+    .option('--json', 'Print JSON: the lines of GET /usage, the messages without a price, and the totals')
     .action(async (messages: string | undefined, reports: string | undefined, options: Options) => {
       if (messages !== undefined && options.upstream !== undefined) {
         throw new CommandFailed('use either --upstream or files, not both', 'usage')
@@ -44,10 +44,7 @@ export const addUsageCommand = (program: Command, { out, err }: Terminal, enviro
         ...(options.upstream === undefined ? {} : { UPSTREAM_URL: options.upstream }),
       })
       const files = messages === undefined ? undefined : { messages, reports }
-      const found = await readLines(config, files, err)
-      const lines = found.filter(isCharged)
-      if (lines.length < found.length)
-        err.write(`${grouped(found.length - lines.length)} messages have no price and are not in the list.\n`)
+      const lines = await readLines(config, files, err)
       const totals = periodTotals(lines, options.timeZone)
       out.write(options.json === true ? toJson(lines, totals) : toTables(out, lines, totals, options.timeZone))
     })
@@ -83,7 +80,7 @@ const LEFT = 'left' as const
 
 const toTables = (
   out: Terminal['out'],
-  lines: readonly ChargedLine[],
+  lines: readonly UsageLine[],
   totals: PeriodTotals,
   timeZone: string,
 ): string => {
@@ -101,9 +98,9 @@ const toTables = (
       shown(String(messageId)),
       timestamp,
       shown(reportName ?? ''),
-      shownAmount(credits),
+      credits === undefined ? 'no price' : shownAmount(credits),
     ]),
-    [['', '', `${grouped(totals.messages)} messages`, shownAmount(totals.credits)]],
+    [['', '', `${grouped(totals.messages)} messages${withoutPrice(totals)}`, shownAmount(totals.credits)]],
   )
   const amountColumns = [
     { title: 'messages', align: RIGHT },
@@ -125,13 +122,27 @@ const toTables = (
   return `${each}\n${heading(`By day (${timeZone})`)}${days}\n${heading('By report')}${reports}`
 }
 
-const toJson = (lines: readonly ChargedLine[], totals: PeriodTotals): string => {
-  const amounts = ({ messages, credits }: Total) => ({ messages, credits_used: plainNumber(credits) })
-  const usage = lines.map((line): unknown => JSON.parse(toUsageText(line)))
+const withoutPrice = ({ unpriced }: Total): string => (unpriced === 0 ? '' : `, ${grouped(unpriced)} without a price`)
+
+const toJson = (lines: readonly UsageLine[], totals: PeriodTotals): string => {
+  const amounts = ({ messages, unpriced, credits }: Total) => ({
+    messages,
+    ...(unpriced > 0 && { unpriced }),
+    credits_used: plainNumber(credits),
+  })
+  const unpriced = lines
+    .filter((line) => !isCharged(line))
+    .map(({ messageId, timestamp }) => ({ message_id: messageId, timestamp }))
+  const usage = lines.filter(isCharged).map((line): unknown => JSON.parse(toUsageText(line)))
   const byDay = totals.byDay.map((day) => ({ day: day.day, ...amounts(day) }))
   const byReport = totals.byReport.map((report) => ({
     ...(report.reportName === undefined ? {} : { report_name: report.reportName }),
     ...amounts(report),
   }))
-  return `${JSON.stringify({ usage, totals: { ...amounts(totals), by_day: byDay, by_report: byReport } }, null, 2)}\n`
+  const result = {
+    usage,
+    ...(unpriced.length > 0 && { unpriced }),
+    totals: { ...amounts(totals), by_day: byDay, by_report: byReport },
+  }
+  return `${JSON.stringify(result, null, 2)}\n`
 }

@@ -20,14 +20,14 @@ test('days follow the time zone without gaps, and everything adds up', () => {
   ]
   const totals = periodTotals(lines, 'Europe/Berlin')
   assert.deepEqual(totals.byDay, [
-    { day: '2024-03-31', messages: 3, credits: 173_100_000 },
-    { day: '2024-04-01', messages: 0, credits: 0 },
-    { day: '2024-04-02', messages: 1, credits: 200_000 },
+    { day: '2024-03-31', messages: 3, unpriced: 0, credits: 173_100_000 },
+    { day: '2024-04-01', messages: 0, unpriced: 0, credits: 0 },
+    { day: '2024-04-02', messages: 1, unpriced: 0, credits: 200_000 },
   ])
   assert.deepEqual(totals.byReport, [
-    { reportName: 'Repairs', messages: 1, credits: 94_000_000 },
-    { reportName: 'Lease', messages: 2, credits: 79_200_000 },
-    { messages: 1, credits: 100_000 },
+    { reportName: 'Repairs', messages: 1, unpriced: 0, credits: 94_000_000 },
+    { reportName: 'Lease', messages: 2, unpriced: 0, credits: 79_200_000 },
+    { messages: 1, unpriced: 0, credits: 100_000 },
   ])
   assert.equal(totals.credits, 173_300_000)
   assert.deepEqual(
@@ -37,5 +37,5 @@ test('days follow the time zone without gaps, and everything adds up', () => {
 })
 
 test('an empty period has no days and a total of 0', () => {
-  assert.deepEqual(periodTotals([], 'UTC'), { messages: 0, credits: 0, byDay: [], byReport: [] })
+  assert.deepEqual(periodTotals([], 'UTC'), { messages: 0, unpriced: 0, credits: 0, byDay: [], byReport: [] })
 })

@@ -1,8 +1,9 @@
 /** The totals of a period, by day and by report. */
 import { type Credits, credits } from '#model/credits.ts'
-import type { ChargedLine } from '#model/usage-line.ts'
+import type { UsageLine } from '#model/usage-line.ts'
 
-export type Total = { readonly messages: number; readonly credits: Credits }
+/** `unpriced` of the messages have no price; the credits are those of the others. */
+export type Total = { readonly messages: number; readonly unpriced: number; readonly credits: Credits }
 
 export type PeriodTotals = Total & {
   /** From the first to the last day with usage, in the given time zone. Empty days are included, in a range of up to 400 days. */
@@ -12,7 +13,7 @@ export type PeriodTotals = Total & {
 }
 
 /** `timeZone` is an IANA name, such as `Europe/London`. Throws a RangeError if the name is unknown or a sum overflows. */
-export const periodTotals = (lines: readonly ChargedLine[], timeZone: string): PeriodTotals => {
+export const periodTotals = (lines: readonly UsageLine[], timeZone: string): PeriodTotals => {
   const days = new Map<string, Tally>()
   const reports = new Map<string | undefined, Tally>()
   const all = tally()
@@ -37,9 +38,9 @@ const dayOf = (timestamp: string, timeZone: string): string => {
   return instant.toZonedDateTimeISO(timeZone).toPlainDate().toString()
 }
 
-type Tally = { messages: number; micros: number }
+type Tally = { messages: number; unpriced: number; micros: number }
 
-const tally = (): Tally => ({ messages: 0, micros: 0 })
+const tally = (): Tally => ({ messages: 0, unpriced: 0, micros: 0 })
 
 const at = <K>(tallies: Map<K, Tally>, key: K): Tally => {
   const found = tallies.get(key) ?? tally()
@@ -47,12 +48,13 @@ const at = <K>(tallies: Map<K, Tally>, key: K): Tally => {
   return found
 }
 
-const add = (sum: Tally, line: ChargedLine): void => {
+const add = (sum: Tally, line: UsageLine): void => {
   sum.messages++
-  sum.micros = credits(sum.micros + line.credits)
+  if (line.credits === undefined) sum.unpriced++
+  else sum.micros = credits(sum.micros + line.credits)
 }
 
-const total = ({ messages, micros }: Tally): Total => ({ messages, credits: credits(micros) })
+const total = ({ messages, unpriced, micros }: Tally): Total => ({ messages, unpriced, credits: credits(micros) })
 
 /** A range longer than any billing period is not filled with empty days: most likely a timestamp is wrong. */
 const DAYS_FILLED = 400
