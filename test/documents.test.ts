@@ -10,6 +10,10 @@ import { KINDS } from '../src/http/schemas/problem.ts'
 import { isRejection, parseIncoming } from '../src/intake/incoming-message.ts'
 import { MESSAGE_FIELDS } from '../src/intake/message-fields.ts'
 import { USAGE_FORMATS } from '../src/intake/usage-formats.ts'
+import { toDecimal } from '../src/model/credits.ts'
+import { compileCard } from '../src/rating/compile-card.ts'
+import { measure } from '../src/rating/measure.ts'
+import { parseCard } from '../src/rating/parse-card.ts'
 import { damaged } from '../src/store/sqlite/integrity.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
 
@@ -188,4 +192,27 @@ test('docs/cli.md has every command', () => {
   const text = readDocument('docs/cli.md')
   for (const command of commands)
     assert.ok(text.includes(`\`${command}\``) || text.includes(`copilot-credits ${command}`), command)
+})
+
+test('the rate card in docs/rate-cards.md charges what the table below it says', () => {
+  const text = readDocument('docs/rate-cards.md')
+  const example = codeBlocks(text).find(({ language }) => language === 'json')
+  const card = compileCard(parseCard(JSON.parse(example?.text ?? '')))
+  const rows = tableRows(text, 'An example')
+  assert.ok(rows.length > 5, 'examples are found')
+  for (const [message = '', expected] of rows) {
+    const { model, outcome, quantities, attributes, usage, text: said } = JSON.parse(unquoted(message))
+    const facts = {
+      ...(said !== undefined && { measurement: measure(said) }),
+      ...(model !== undefined && { model }),
+      ...(usage !== undefined && {
+        tokens: { input: usage.input_tokens, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, cacheWrite1h: 0 },
+      }),
+      ...(quantities !== undefined && { quantities }),
+      ...(attributes !== undefined && { attributes }),
+      ...(outcome !== undefined && { outcome }),
+    }
+    const pricing = card.price(facts)
+    assert.equal(pricing.status === 'priced' ? toDecimal(pricing.credits) : 'no price', expected, message)
+  }
 })

@@ -51,8 +51,7 @@ const ChargeDetails = ({ charge, timeZone }: { readonly charge: Charge; readonly
           <p className="big">No price</p>
           <p className="notice bad">
             <span>
-              {charge.unpriced ?? 'No rate card prices the message'}.
-              {!isSuperseded && ' It is not charged. Put a rate card in force that prices it.'}
+              Not charged: {charge.unpriced}.{!isSuperseded && ' Put a rate card in force that prices this message.'}
             </span>
           </p>
         </>
