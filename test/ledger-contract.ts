@@ -645,6 +645,72 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
     })
 
+    test('only a message that still has no price and is still the same gets one later, once, whichever process has it', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const other = await opened.another()
+      const price = { onChange: 'price' } as const
+      const [april, may] = [START - 5 * DAY_MS, START]
+      const places = {
+        open: { at: may },
+        closed: { at: april },
+        'other content': { content: 2 },
+        'other timestamp': { timestamp: '2024-05-01T00:00:00+00:00' },
+        charged: { micros: 1_000_000 },
+        'without a price': {},
+      }
+      const records = Object.entries(places).map(([id, place]) => (id === 'charged' ? recordOf : unpricedOf)(id, place))
+      await ledger.append(batchOf(records))
+      await ledger.decide('default', { kind: 'close', until: may })
+      const again = (id: keyof typeof places, micros: number) =>
+        recordOf(id, { at: (places[id] as { at?: number }).at ?? may, micros, rateCard: 'later' })
+      const batch = batchOf(
+        [
+          again('open', 3_000_000),
+          again('closed', 4_000_000),
+          again('other content', 5_000_000),
+          again('other timestamp', 5_000_000),
+          again('charged', 5_000_000),
+          unpricedOf('without a price', { rateCard: 'later' }),
+        ],
+        price,
+      )
+      const all = await Promise.all([append(ledger, batch), append(other, batch)])
+      const untouched = [
+        { status: 'conflict' },
+        { status: 'duplicate' },
+        { status: 'duplicate', credits: 1_000_000 },
+        { status: 'duplicate' },
+      ]
+      assert.deepEqual(
+        all.map((outcomes) => outcomes.slice(2)),
+        [untouched, untouched],
+      )
+      for (const row of [0, 1]) {
+        assert.deepEqual(all.map((outcomes) => outcomes[row]?.status).sort(), ['amended', 'duplicate'])
+      }
+      assert.deepEqual(await append(other, batch), [
+        { status: 'duplicate', credits: 3_000_000 },
+        { status: 'duplicate', credits: 4_000_000 },
+        ...untouched,
+      ])
+      const chargesOf = async (id: string) =>
+        (await ledger.read('default', (view) => view.charges(id))).map(
+          ({ revision, supersededBy, adjusts, credits: amount, cell }) =>
+            `${revision} ${supersededBy} ${adjusts} ${amount} ${cell.rateCard}`,
+        )
+      assert.deepEqual(await chargesOf('open'), [
+        '1 undefined undefined 3000000 later',
+        '0 1 undefined undefined standard-2024',
+      ])
+      assert.deepEqual(await chargesOf('closed'), [
+        `1 undefined ${april} 4000000 later`,
+        '0 undefined undefined undefined standard-2024',
+      ])
+      const [total] = await ledger.read('default', (view) => view.totals({ ...ALL, group: [] }))
+      assert.deepEqual([total?.messages, total?.unpriced, total?.credits], [7, 4, 8_000_000n])
+    })
+
     test('unpriced lines come last by credits in either direction, and can be listed alone', async () => {
       await using opened = await open()
       const { ledger } = opened
@@ -1174,7 +1240,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       })
       const step = fc.record({
         organization: fc.constantFrom('default', 'acme'),
-        onChange: fc.constantFrom('refuse' as const, 'refuse' as const, 'amend' as const),
+        onChange: fc.constantFrom('refuse' as const, 'refuse' as const, 'amend' as const, 'price' as const),
         entries: fc.array(entry, { maxLength: 12 }),
       })
       await fc.assert(

@@ -28,10 +28,12 @@ export class LedgerModel {
         return { status: 'accepted', ...costOf(record) }
       }
       const isSameContent = Buffer.from(current.record.digest).equals(record.digest)
-      if (isSameContent && (onChange === 'refuse' || isSameCharge(current.record, record))) {
-        return { status: 'duplicate', ...costOf(current.record) }
-      }
-      if (onChange === 'refuse') return { status: 'conflict', ...costOf(current.record) }
+      const isAmended = {
+        refuse: false,
+        amend: !(isSameContent && isSameCharge(current.record, record)),
+        price: isSameContent && current.record.timestamp === record.timestamp && isFirstPrice(current.record, record),
+      }[onChange]
+      if (!isAmended) return { status: isSameContent ? 'duplicate' : 'conflict', ...costOf(current.record) }
       current.supersededBy = current.revision + 1
       charges.push({ record, revision: current.revision + 1 })
       return { status: 'amended', ...costOf(record) }
@@ -127,6 +129,8 @@ export const totalKey = (key: number, group: readonly Dimension[], cell: Grouped
 
 const isSameCharge = (one: Priced, other: Priced): boolean =>
   one.credits === other.credits && one.timestamp === other.timestamp && isSameCell(one.cell, other.cell)
+
+const isFirstPrice = (one: Priced, other: Priced): boolean => one.credits === undefined && other.credits !== undefined
 
 /** Integers come before texts; texts are ordered by their bytes. */
 export const compareIds = (one: Id, other: Id): number => {

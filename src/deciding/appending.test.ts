@@ -77,3 +77,22 @@ test('without amending, nothing that is charged changes: the same content is a d
   assert.deepEqual(settle([charged], reported(9, 0), refuse), { status: 'duplicate', credits: 5 })
   assert.deepEqual(settle([charged], reported(5, 0, 1), refuse), { status: 'conflict', credits: 5 })
 })
+
+test('a price for a message that had none leaves every other message as it is', () => {
+  const without = (content = 0): Counted => ({ ...reported(0, 0, content), credits: undefined, revision: 0 })
+  const price = { onChange: 'price', closedUntil: 0 } as const
+  const amended = { status: 'amended', credits: 9, revision: 1, supersedes: [0], charged: 9, isAdjustment: false }
+  assert.deepEqual(settle([without()], reported(9, 0), price), amended)
+  assert.deepEqual(settle([without(1)], reported(9, 0), price), { status: 'conflict' })
+  const elsewhere = { ...without(), timestamp: '2024-05-01T00:00:00Z' }
+  assert.deepEqual(settle([elsewhere], reported(9, 0), price), { status: 'duplicate' })
+  assert.deepEqual(settle([without()], { ...without(), cell: { rateCard: 'other' } }, price), { status: 'duplicate' })
+  const charged: Counted = { ...reported(5, 0), revision: 1 }
+  assert.deepEqual(settle([charged], reported(9, 0), price), { status: 'duplicate', credits: 5 })
+  const closed = { onChange: 'price', closedUntil: DAY_MS } as const
+  assert.deepEqual(settle([without()], reported(9, 0), closed), { ...amended, supersedes: [], isAdjustment: true })
+  assert.deepEqual(settle([without(), { ...charged, dayStart: DAY_MS }], reported(9, 0), closed), {
+    status: 'duplicate',
+    credits: 5,
+  })
+})

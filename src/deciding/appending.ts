@@ -1,4 +1,5 @@
 /** What follows for one message of an append, given the charges that the ledger has of it. */
+import type { AppendBatch } from '#ledger/ledger.ts'
 import { type Cell, isSameCell } from '#model/cell.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import type { EpochMs } from '#model/organization.ts'
@@ -46,7 +47,7 @@ type Cost = { readonly credits?: Credits }
 export const settle = (
   counted: readonly Counted[],
   reported: Reported,
-  { onChange, closedUntil }: { readonly onChange: 'refuse' | 'amend'; readonly closedUntil: EpochMs },
+  { onChange, closedUntil }: Pick<AppendBatch, 'onChange'> & { readonly closedUntil: EpochMs },
 ): Settled => {
   const latest = counted.at(-1)
   const isLate = reported.dayStart < closedUntil
@@ -56,10 +57,11 @@ export const settle = (
   }
   const present = costOf(latest.credits === undefined ? undefined : sumOf(counted))
   const isSameContent = Buffer.compare(latest.digest, reported.digest) === 0
-  if (isSameContent && (onChange === 'refuse' || isSameCharge(latest, present.credits, reported))) {
+  const mayAmend = onChange === 'amend' || (onChange === 'price' && isSameContent && getsPrice(latest, reported))
+  if (isSameContent && (!mayAmend || isSameCharge(latest, present.credits, reported))) {
     return { status: 'duplicate', ...present }
   }
-  if (onChange === 'refuse') return { status: 'conflict', ...present }
+  if (!mayAmend) return { status: 'conflict', ...present }
   const kept = counted.filter(({ dayStart }) => dayStart < closedUntil)
   return {
     status: 'amended',
@@ -74,6 +76,10 @@ export const settle = (
 const costOf = (amount: number | undefined): Cost => (amount === undefined ? {} : { credits: credits(amount) })
 
 const sumOf = (charges: readonly Counted[]): number => charges.reduce((sum, each) => sum + (each.credits ?? 0), 0)
+
+/** What was priced or amended since it was read stays. */
+const getsPrice = (latest: Counted, reported: Reported): boolean =>
+  latest.credits === undefined && reported.credits !== undefined && latest.timestamp === reported.timestamp
 
 /** Whether everything that is shown of the charge is the same. */
 const isSameCharge = (latest: Counted, present: Credits | undefined, reported: Reported): boolean =>

@@ -70,9 +70,10 @@ export type AppendBatch = {
   /**
    * What to do with a message that is already charged. `refuse`: the same content is a duplicate, whatever it would cost now,
    * and different content is a conflict. `amend`: a new charge supersedes the old one if the content, the timestamp as written,
-   * the cell or the credits differ.
+   * the cell or the credits differ. `price`: a new charge supersedes one that has no price, if content and timestamp are the same
+   * and it has a price now; any other stays as it is.
    */
-  readonly onChange: 'refuse' | 'amend'
+  readonly onChange: 'refuse' | 'amend' | 'price'
   readonly recordedAt: EpochMs
   /** The version of the rate cards in force that priced the batch. If it is absent, any may be in force. */
   readonly cardsVersion?: number

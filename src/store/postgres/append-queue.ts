@@ -1,7 +1,7 @@
 /**
  * Batches the appends of each organization. While append A is being written, B, C and D arrive: when A is done, one statement
  * with one sync writes all three, if they have no more than 1,000 rows and were priced by the same rate cards. An append that may
- * amend is written alone.
+ * amend or price is written alone.
  *
  * If 500 or more rows are waiting, up to four statements run at once. They wait for each other only at the end, when each
  * locks the totals of the day. With fewer rows, a second statement costs more than it gains.
@@ -107,7 +107,7 @@ const takeTogether = (lane: Lane): readonly Waiting[] => {
     if (count > 0 && rows + batch.priced.count > ROWS_TOGETHER) break
     rows += batch.priced.count
     count++
-    if (onChange === 'amend') break
+    if (onChange !== 'refuse') break
   }
   lane.rowsWaiting -= rows
   return waiting.splice(0, count)

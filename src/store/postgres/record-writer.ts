@@ -53,10 +53,10 @@ export class RecordWriter {
    * this is repeated.
    */
   async #append(client: PoolClient, group: AppendGroup): Promise<GroupOutcomes | 'other-cards'> {
-    const { organizationId } = group
+    const { organizationId, onChange } = group
     const cells = group.batches.flatMap(({ priced }) => priced.cells)
     for (let hasForgotten = false; ; ) {
-      const isLooking = this.#repeating.has(organizationId)
+      const isLooking = onChange === 'price' || this.#repeating.has(organizationId)
       try {
         if (!this.#hasUsage.isKnown) await this.#connection.autocommit(client, () => this.#hasUsage.reach(client))
         let mark = this.#marks.get(organizationId)

@@ -88,7 +88,8 @@ export class RecordWriter {
     const { priced } = batch
     // If any row comes from a closed period, all are decided about one by one: of the same id, the first counts.
     const isLate = priced.days.some(({ start }) => start < batch.closedUntil)
-    if (isLate) return Array.from({ length: priced.count }, () => false)
+    const isKnown = batch.onChange === 'price'
+    if (isLate || isKnown) return Array.from({ length: priced.count }, () => false)
     let inserted: boolean[] | undefined
     for (let from = 0; from < priced.count; from += ROWS_PER_INSERT) {
       const to = Math.min(from + ROWS_PER_INSERT, priced.count)
