@@ -1,8 +1,11 @@
 /** Structured logs (pino): JSON lines, or readable text on a terminal. They contain ids and paths, never a message's text. */
 import pino, { type Logger } from 'pino'
 import pretty from 'pino-pretty'
+import type { RepricingOutcome } from '#intake/background-repricing.ts'
+import { addReason, mostFrequentFirst } from '#intake/unpriced-reasons.ts'
 import { toDecimal } from '#model/credits.ts'
 import { UpstreamError } from '#model/errors.ts'
+import { occasionally } from '#model/occasionally.ts'
 import type { Config } from './config.ts'
 import type { ListingObserver } from './current-period/copilot-service.ts'
 import type { UsageSum } from './current-period/listing.ts'
@@ -105,6 +108,43 @@ export const loggedNotListed = (
     else logger.warn(fields, 'the ledger has charged messages that the Copilot service does not list')
   }
 }
+
+/** Also logs that messages arrive without a price, at most once a minute: how many, and the most frequent reason. */
+export const loggedUnpriced = (
+  observe: (reasons: ReadonlyMap<string, number>) => void,
+  logger: Pick<Logger, 'warn'>,
+): ((reasons: ReadonlyMap<string, number>) => void) => {
+  const waiting = new Map<string, number>()
+  const log = occasionally(UNPRICED_LOGGED_EVERY_MS, () => {
+    const [[reason] = []] = mostFrequentFirst(waiting)
+    const messages = [...waiting.values()].reduce((sum, each) => sum + each, 0)
+    logger.warn({ messages, reason }, 'messages have no price: they are kept and not charged')
+    waiting.clear()
+  })
+  return (reasons) => {
+    observe(reasons)
+    for (const [reason, messages] of reasons) addReason(waiting, reason, messages)
+    log(undefined)
+  }
+}
+
+const UNPRICED_LOGGED_EVERY_MS = 60_000
+
+/** Also logs what became of messages without a price when they were tried again. */
+export const loggedRepricing =
+  (observe: (outcome: RepricingOutcome) => void, logger: Pick<Logger, 'error' | 'info'>) =>
+  (outcome: RepricingOutcome): void => {
+    observe(outcome)
+    const { organizationId: organization } = outcome
+    if ('error' in outcome) {
+      const { error: err } = outcome
+      logger.error({ err, organization }, 'cannot try again the messages without a price; "reprice" does')
+    } else {
+      const { tried, priced, unpriced, credits } = outcome
+      const fields = { organization, tried, priced, unpriced, credits: toDecimal(credits) }
+      logger.info(fields, 'tried again the messages without a price')
+    }
+  }
 
 export const loggedStore =
   (observe: StoreObserver, logger: Pick<Logger, 'error' | 'warn' | 'info'>): StoreObserver =>

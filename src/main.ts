@@ -9,7 +9,16 @@ import { createApp } from './http/app.ts'
 import { createMetrics } from './http/metrics.ts'
 import { createMigrationServer } from './http/migration-server.ts'
 import { renderUsage, renderUsagePages } from './http/usage-body.ts'
-import { createLog, type Log, loggedNotListed, loggedObserver, loggedRecording, loggedStore } from './log.ts'
+import {
+  createLog,
+  type Log,
+  loggedNotListed,
+  loggedObserver,
+  loggedRecording,
+  loggedRepricing,
+  loggedStore,
+  loggedUnpriced,
+} from './log.ts'
 
 const DASHBOARD_FOLDER = fileURLToPath(new URL('../dashboard/dist', import.meta.url))
 
@@ -29,6 +38,8 @@ export const openApp = async (
     observer: loggedObserver(metrics.observer, logger),
     observeCall: metrics.observeCall,
     observeIntake: metrics.observeIntake,
+    observeUnpriced: loggedUnpriced(metrics.observeUnpriced, logger),
+    observeRepricing: loggedRepricing(metrics.observeRepricing, logger),
     observeRecording: loggedRecording(metrics.observeRecording, logger),
     observeNotListed: loggedNotListed(metrics.observeNotListed, logger),
     observeRenderings: metrics.observeRenderings,

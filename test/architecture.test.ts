@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<
   'env-file.ts': { rooms: [], packages: ['node'] },
   'config.ts': { rooms: ['model', 'calendar/zones', 'intake/content-digest', 'env-file.ts'], packages: [] },
   'log.ts': {
-    rooms: ['config.ts', 'model', 'ledger', 'current-period', 'http/app'],
+    rooms: ['config.ts', 'model', 'ledger', 'intake', 'current-period', 'http/app'],
     packages: ['pino', 'pino-pretty'],
   },
   'exit-codes.ts': { rooms: [], packages: [] },

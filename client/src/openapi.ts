@@ -290,6 +290,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/organizations/{id}/reprice": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Charge messages that had no price
+         * @description Prices every message without a price by the rate card in force at its timestamp, and with its report if the catalogue has it now. A message that has a price is charged once, by an amendment, or by an adjustment if its period is closed. This also happens in the background whenever a card is put in force or a report is set. If the request ends early, what was charged stays; send it again for the rest. Requires the scope `admin`.
+         */
+        readonly post: operations["repriceMessages"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/periods": {
         readonly parameters: {
             readonly query?: never;
@@ -1964,6 +1984,42 @@ export interface components {
              * @example 1
              */
             readonly unpriced?: number;
+        };
+        /** @description What became of the messages without a price. */
+        readonly Repriced: {
+            /**
+             * @description What the charged messages cost, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * @description Those that have a price now and were charged.
+             * @example 3
+             */
+            readonly priced: number;
+            /** @description Why messages still have no price, the most frequent reason first. */
+            readonly reasons: readonly {
+                /**
+                 * @description Messages without a price for this reason.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description Why the messages have no price.
+                 * @example the model "gpt-9" has no price in the card copilot-2026-06
+                 */
+                readonly reason: string;
+            }[];
+            /**
+             * @description Messages without a price.
+             * @example 3
+             */
+            readonly tried: number;
+            /**
+             * @description Those that still have no price.
+             * @example 3
+             */
+            readonly unpriced: number;
         };
         /** @description The caller, its scopes and its organization. */
         readonly Session: {
@@ -5526,6 +5582,237 @@ export interface operations {
                      *       "title": "Database unavailable",
                      *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly repriceMessages: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Id of the organization.
+                 * @example acme
+                 */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What became of the messages. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Repriced"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

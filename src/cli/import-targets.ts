@@ -1,6 +1,7 @@
-/** The two targets of an import: the database, or a running service. */
+/** The two targets of `import` and `reprice`: the database, or a running service. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Environment, readConfig } from '#config.ts'
+import { mostFrequentFirst } from '#intake/unpriced-reasons.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Id, Report } from '#model/report.ts'
 import { CommandFailed } from './failure.ts'
@@ -19,7 +20,18 @@ export type Target = {
   readonly setReport: (report: Report) => Promise<void>
   /** Resolves to one result per entry once they are committed. Safe to repeat. */
   readonly take: (entries: readonly unknown[]) => Promise<readonly Result[]>
+  /** Charges messages that had no price. Safe to repeat. */
+  readonly reprice: () => Promise<Repriced>
   readonly close: () => Promise<void>
+}
+
+/** In the words of the API, but with the digits of the credits. */
+export type Repriced = {
+  readonly tried: number
+  readonly priced: number
+  readonly credits: string
+  readonly unpriced: number
+  readonly reasons: readonly { readonly reason: string; readonly messages: number }[]
 }
 
 export type TargetOptions = {
@@ -48,6 +60,11 @@ const openDirect = async (environment: Environment, { organization: id }: Target
       return Array.from(results, (result) =>
         'unknownReport' in result ? { ...result, isReportUnknown: true } : result,
       )
+    },
+    reprice: async () => {
+      const { tried, priced, credits, unpriced, reasons } = await store.repricing.reprice(organization)
+      const ordered = mostFrequentFirst(reasons).map(([reason, messages]) => ({ reason, messages }))
+      return { tried, priced, credits: toDecimal(credits), unpriced, reasons: ordered }
     },
     close: store.close,
   }
@@ -92,6 +109,8 @@ const openRemote = async (
       await send('PUT', `/v1/reports/${encodeURIComponent(id)}`, body)
     },
     take: async (entries) => (entries.length === 0 ? [] : takeAll(entries)),
+    reprice: async () =>
+      repricedIn(await send('POST', `/v1/organizations/${encodeURIComponent(organization)}/reprice`, '{}')),
     close: async () => {},
   }
 }
@@ -145,6 +164,15 @@ const resultsIn = (answer: unknown, count: number): readonly Result[] => {
   if (!isWhole || !results.every((each) => STATUSES.has(each?.status)))
     throw new CommandFailed(`the response does not have one result per message; ${CHECK_URL}`)
   return results.map((each) => (each.unknown_report === true ? { ...each, isReportUnknown: true } : each))
+}
+
+const repricedIn = (answer: unknown): Repriced => {
+  const { tried, priced, credits, unpriced, reasons } = (answer ?? {}) as Omit<Repriced, 'credits'> & {
+    readonly credits?: unknown
+  }
+  if (typeof credits !== 'number' || !Array.isArray(reasons))
+    throw new CommandFailed(`the response does not say what was priced; ${CHECK_URL}`)
+  return { tried, priced, credits: String(credits), unpriced, reasons }
 }
 
 const CHECK_URL = 'check that --url is the address of a Copilot Credits service'

@@ -10,6 +10,7 @@ import { CommandFailed } from './failure.ts'
 import { addImportCommand } from './import.ts'
 import { addKeysCommand } from './keys.ts'
 import { addRateCommand } from './rate.ts'
+import { addRepriceCommand } from './reprice.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'
 import { shown, styled } from './terminal.ts'
@@ -35,6 +36,9 @@ export const main = async (args: readonly string[]): Promise<number> => {
   addKeysCommand(program, terminal, environmentWithFile)
   addCardsCommand(program, terminal, environmentWithFile)
   addImportCommand(program, terminal, environmentWithFile, (code) => {
+    exitCode = code
+  })
+  addRepriceCommand(program, terminal, environmentWithFile, (code) => {
     exitCode = code
   })
   addDatabaseCommand(program, terminal, environmentWithFile)

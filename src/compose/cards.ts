@@ -10,12 +10,14 @@ import type { MonotonicClock } from '#model/clock.ts'
 
 export type CardNeeds = Pick<IntakeNeeds, 'reportsOf' | 'limits' | 'clock'> & {
   readonly ledger: Ledger
+  /** Called when other cards are in force for an organization, or for all. */
+  readonly used: (organizationId?: string) => void
   readonly now: MonotonicClock
 }
 
-export const createCardParts = ({ ledger, reportsOf, limits, clock, now }: CardNeeds) => {
+export const createCardParts = ({ ledger, reportsOf, limits, used, clock, now }: CardNeeds) => {
   const { rateCards } = ledger
-  const cards = createCards({ ledger, now })
+  const cards = createCards({ ledger, now, used })
   const compiledCards = createCompiledCards({ rateCards })
   return {
     cards,

@@ -10,11 +10,13 @@ import { createUpstreamRecorder, type UpstreamRecorderNeeds } from '#current-per
 import { type Access, createAccess } from '#identity/access.ts'
 import { createHostCheck } from '#identity/host-names.ts'
 import type { Organizations } from '#identity/organizations.ts'
+import { createBackgroundRepricing, type RepricingOutcome } from '#intake/background-repricing.ts'
 import type { CardUses } from '#intake/card-uses.ts'
 import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Quotes } from '#intake/quotes.ts'
+import type { Repricing } from '#intake/repricing.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
@@ -23,12 +25,13 @@ import { createStoreCheck } from '#store/store-check.ts'
 import { type ListingNeeds, listingCacheOf } from './listing.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
 
-export type ServiceNeeds<T> = StoreNeeds &
+export type ServiceNeeds<T> = Omit<StoreNeeds, 'mayHavePrices'> &
   Omit<ListingNeeds<T>, 'files' | 'progress'> & {
     readonly renderPages: (pages: AsyncIterable<readonly UsageLine[]>) => Promise<T>
     readonly sizeOf: (usage: T) => number
     readonly observeRecording: UpstreamRecorderNeeds['observe']
     readonly observeNotListed: (sum: UsageSum) => void
+    readonly observeRepricing: (outcome: RepricingOutcome) => void
     readonly observeRenderings: RenderingObserver
     /** Whether only this machine can reach the service. */
     readonly isLoopback: boolean
@@ -44,6 +47,7 @@ export type Service<T> = {
   /** Signs dashboard sessions. Every process on one database has the same secret. */
   readonly sessionSecret: string
   readonly intake: Intake
+  readonly repricing: Repricing
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
@@ -60,9 +64,15 @@ export type Service<T> = {
 /** Opens the database. Throws StoreError. */
 export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<T>> => {
   const { config, now, clock } = needs
-  const store = await openStoreParts(needs)
+  const store = await openStoreParts({ ...needs, mayHavePrices: (id) => backgroundRepricing.start(id) })
   const { ledger, copilot, pricer, cards, compiledCards, intake, organizations } = store
   const hasUpstream = config.upstreamUrl !== undefined
+  const backgroundRepricing = createBackgroundRepricing({
+    repricing: store.repricing,
+    organizations: ledger.organizations,
+    findOrganization: organizations.find,
+    observe: needs.observeRepricing,
+  })
   const recorder = createUpstreamRecorder({
     intake,
     findOrganization: organizations.find,
@@ -131,6 +141,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     readings,
     sessionSecret: sessionSecretOf(store.contentKey),
     intake,
+    repricing: store.repricing,
     organizations,
     access,
     reports: store.reports,
@@ -141,6 +152,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     checkStore: createStoreCheck({ check: ledger.check, now }),
     close: async () => {
       clearInterval(seeing)
+      await backgroundRepricing.close()
       await copilot.close()
       await recorder.close()
       await ledger.close()

@@ -6,6 +6,7 @@ import { createOrganizations } from '#identity/organizations.ts'
 import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
+import { createRepricing } from '#intake/repricing.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
@@ -20,42 +21,56 @@ import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
 export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
   const [clock, now] = [() => Date.now(), monotonicNow]
   const ignore = (): void => {}
-  const { ledger, distribute, organizations, reports, rateCards, cardUses, intake, close } = await openStoreParts({
+  const opened = await openStoreParts({
     config,
     observeCall: ignore,
     observeIntake: ignore,
+    observeUnpriced: ignore,
     observeStore: ignore,
     observeMigration,
     clock,
     now,
   })
-  const access = createAccess({ ledger, demand: 'none', answersTo: () => true, clock, now })
-  return { organizations, access, intake, reports, rateCards, cardUses, distribute, close }
+  const access = createAccess({ ledger: opened.ledger, demand: 'none', answersTo: () => true, clock, now })
+  const { organizations, reports, rateCards, cardUses, intake, repricing, distribute, close } = opened
+  return { organizations, access, intake, reports, rateCards, cardUses, repricing, distribute, close }
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
 
 export type StoreNeeds = Omit<CopilotNeeds, 'files'> & {
   readonly observeIntake: (counts: Readonly<IntakeCounts>) => void
+  readonly observeUnpriced: IntakeNeeds['observeUnpriced']
+  /** Called when messages without a price may have one now: those of an organization, or of all. */
+  readonly mayHavePrices?: (organizationId?: string) => void
   readonly observeStore: StoreObserver
   readonly observeMigration: MigrationObserver
   readonly clock: () => EpochMs
 }
 
 /** Throws StoreError. */
-export const openStoreParts = async ({ config, observeCall, observeIntake, clock, now, ...needs }: StoreNeeds) => {
+export const openStoreParts = async (needs: StoreNeeds) => {
+  const { config, observeCall, clock, now, mayHavePrices = () => {} } = needs
   const { ledger: opened, distribute, isDistributed } = await openLedger(config, needs)
   const prepare = () => prepareDefault(opened, config, clock())
   if (!isDistributed) await prepare()
   const ledger = isDistributed ? preparedWhenUsed(opened, prepare) : opened
   const copilot = createCopilot({ config, observeCall, now })
-  const reports = createOwnReports({ store: ledger.reports, now })
+  const reports = createOwnReports({ store: ledger.reports, now, added: () => mayHavePrices() })
   const contentKey = config.contentKey ?? (await ledger.contentKey())
   const pricer = pricerOf(contentKey)
   const reportsOf = config.upstreamUrl === undefined ? reports.findAll : reportsFrom(copilot, config, now)
   const limits = { textBytesMax: config.intakeTextBytesMax, aheadMaxMs: config.intakeAheadMaxMs }
-  const cardParts = createCardParts({ ledger, reportsOf, limits, clock, now })
-  const intake = createIntake({ ledger, pricer, ...cardParts, reportsOf, clock, observe: observeIntake, limits })
+  const cardParts = createCardParts({ ledger, reportsOf, limits, used: mayHavePrices, clock, now })
+  const { cards, compiledCards } = cardParts
+  const pricing = { ledger, pricer, cards, compiledCards, reportsOf, clock }
+  const repricing = createRepricing(pricing)
+  const intake = createIntake({
+    ...pricing,
+    limits,
+    observe: needs.observeIntake,
+    observeUnpriced: needs.observeUnpriced,
+  })
   return {
     ledger,
     /** Undefined if the store cannot be distributed. */
@@ -67,6 +82,7 @@ export const openStoreParts = async ({ config, observeCall, observeIntake, clock
     contentKey,
     pricer,
     intake,
+    repricing,
     close: async (): Promise<void> => {
       await copilot.close()
       await ledger.close()

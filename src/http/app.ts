@@ -14,6 +14,7 @@ import type { CardUses } from '#intake/card-uses.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Quotes } from '#intake/quotes.ts'
+import type { Repricing } from '#intake/repricing.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
@@ -38,6 +39,7 @@ import { periodRoutes } from './routes/periods.ts'
 import { quoteRoutes } from './routes/quotes.ts'
 import { rateCardRoutes } from './routes/rate-cards.ts'
 import { reportRoutes } from './routes/reports.ts'
+import { repricingRoutes } from './routes/repricing.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { usageRoute } from './routes/usage.ts'
 import { usageLineRoutes } from './routes/usage-lines.ts'
@@ -55,6 +57,7 @@ export type AppNeeds = {
   readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
+  readonly repricing: Repricing
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
@@ -215,6 +218,12 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
   await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, { organizations, callers, clock })
+  await app.register(repricingRoutes, {
+    repricing: needs.repricing,
+    organizations,
+    callers,
+    leaving: leaving.signal,
+  })
   await app.register(keyRoutes, { access, callers })
   await app.register(reportRoutes, { reports, callers })
   await app.register(rateCardRoutes, { rateCards: needs.rateCards, callers })

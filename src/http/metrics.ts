@@ -4,6 +4,7 @@ import type { RenderingObserver } from '#answering/renderings.ts'
 import type { ListingObserver } from '#current-period/copilot-service.ts'
 import type { UsageSum } from '#current-period/listing.ts'
 import type { RecordingOutcome } from '#current-period/upstream-recorder.ts'
+import type { RepricingOutcome } from '#intake/background-repricing.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import type { StoreNotice } from '#ledger/notices.ts'
 import { toDecimal } from '#model/credits.ts'
@@ -73,8 +74,23 @@ export const createMetrics = () => {
 
   const taken = new Counter({
     name: 'copilot_credits_messages_taken_total',
-    help: 'Messages reported by clients, by outcome (accepted, duplicate, conflict, rejected).',
+    help: 'Messages reported by clients, by outcome (accepted, unpriced, duplicate, conflict, rejected).',
     labelNames: ['outcome'],
+    registers,
+  })
+  const unpriced = new Counter({
+    name: 'copilot_credits_unpriced_messages_total',
+    help: 'Messages recorded without a price, reported by clients or listed by the Copilot service: kept and not charged.',
+    registers,
+  })
+  const repriced = new Counter({
+    name: 'copilot_credits_unpriced_messages_charged_total',
+    help: 'Messages without a price that were charged later, because a rate card was put in force or a report was added.',
+    registers,
+  })
+  const repricingFailures = new Counter({
+    name: 'copilot_credits_unpriced_failures_total',
+    help: 'Failed attempts to charge messages without a price in the background. The next occasion or "reprice" tries again.',
     registers,
   })
   const recorded = new Counter({
@@ -144,6 +160,13 @@ export const createMetrics = () => {
     observeRenderings,
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
+    },
+    observeUnpriced: (reasons: ReadonlyMap<string, number>): void => {
+      for (const messages of reasons.values()) unpriced.inc(messages)
+    },
+    observeRepricing: (outcome: RepricingOutcome): void => {
+      if ('error' in outcome) repricingFailures.inc()
+      else repriced.inc(outcome.priced)
     },
     observeRecording: (outcome: RecordingOutcome): void => {
       if ('error' in outcome) recorded.inc({ outcome: 'failed' })

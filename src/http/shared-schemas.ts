@@ -6,6 +6,7 @@ import { OrganizationSchema } from './routes/organizations.ts'
 import { CurrentPeriodSchema, PeriodSchema } from './routes/periods.ts'
 import { RateCardEntrySchema, StoredRateCardSchema, WholeRateCardSchema } from './routes/rate-cards.ts'
 import { ReportSchema } from './routes/reports.ts'
+import { RepricedSchema } from './routes/repricing.ts'
 import { SessionSchema } from './routes/session.ts'
 import { DetailedUsageLineSchema, UsagePageSchema } from './routes/usage-lines.ts'
 import { BucketSchema, TotalsSchema } from './routes/usage-totals.ts'
@@ -41,6 +42,7 @@ export const SHARED_SCHEMAS = [
   StreamEndSchema,
   CloudEventSchema,
   OrganizationSchema,
+  RepricedSchema,
   ReportSchema,
   RateCardSchema,
   RateCardEntrySchema,

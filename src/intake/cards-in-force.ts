@@ -12,6 +12,8 @@ import { createTimedCache } from '#model/timed-cache.ts'
 export type Cards = {
   /** Those that are or were in force within the last second. Throws StoreError. */
   readonly inForce: (organizationId: string) => Promise<CardsInForce>
+  /** From the store, bypassing what is remembered. Throws StoreError. */
+  readonly inForceNow: (organizationId: string) => Promise<CardsInForce>
   /**
    * Calls `append` with the cards in force, by which it prices a batch and whose version it passes to the ledger; again if others
    * are in force meanwhile. Throws StoreError.
@@ -33,9 +35,12 @@ const ATTEMPTS_MAX = 5
 export const createCards = ({
   ledger,
   now,
+  used = () => {},
 }: {
   readonly ledger: Pick<Ledger, 'decide' | 'rateCards'>
   readonly now: MonotonicClock
+  /** Called when an organization has put a card in force, or the installation. */
+  readonly used?: (organizationId?: string) => void
 }): Cards => {
   const { rateCards } = ledger
   const known = createTimedCache<string, Promise<CardsInForce>>({
@@ -65,6 +70,7 @@ export const createCards = ({
 
   return {
     inForce,
+    inForceNow: read,
 
     appendBy: async (organizationId, append) => {
       let cards = await inForce(organizationId)
@@ -78,11 +84,17 @@ export const createCards = ({
 
     use: async (organizationId, use) => {
       if (!(await exists(use.version))) return 'unknown-card'
-      const used = await ledger.decide(organizationId, { kind: 'use-rate-card', ...use })
+      const outcome = await ledger.decide(organizationId, { kind: 'use-rate-card', ...use })
       known.delete(organizationId)
-      return used
+      if (outcome !== undefined && 'inForce' in outcome) used(organizationId)
+      return outcome
     },
 
-    useByDefault: async (use) => ((await exists(use.version)) ? rateCards.useByDefault(use) : 'unknown-card'),
+    useByDefault: async (use) => {
+      if (!(await exists(use.version))) return 'unknown-card'
+      const outcome = await rateCards.useByDefault(use)
+      if ('inForce' in outcome) used()
+      return outcome
+    },
   }
 }

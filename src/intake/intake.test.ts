@@ -39,6 +39,7 @@ test('a message that costs more than a charge can hold is rejected, and the rest
     limits: { textBytesMax: 1000, aheadMaxMs: 0 },
     clock: () => Date.parse('2024-05-01T00:00:00Z'),
     observe: () => undefined,
+    observeUnpriced: () => undefined,
   })
   const timestamp = '2024-04-29T02:08:29.375Z'
   const results = await intake.take(ORGANIZATION, [

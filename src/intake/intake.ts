@@ -5,7 +5,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
-import { type CountedDay, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
+import { type CountedDay, creditsAt, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
 import { credits, toDecimal } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
@@ -24,6 +24,7 @@ import {
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
 import type { Pricer } from './pricing.ts'
+import { addReason } from './unpriced-reasons.ts'
 
 export type Intake = {
   /**
@@ -52,10 +53,12 @@ export type IntakeNeeds = {
   readonly limits: IntakeLimits
   readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
+  /** Called with the number of messages that were taken or recorded without a price, by reason, if there are any. */
+  readonly observeUnpriced: (reasons: ReadonlyMap<string, number>) => void
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportsOf, pricer, cards, compiledCards, limits, clock, observe } = needs
+  const { ledger, reportsOf, pricer, cards, compiledCards, limits, clock, observe, observeUnpriced } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => CountedDay>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => CountedDay) => {
@@ -78,6 +81,20 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
   const pricedBy = (charge: Priced, { at }: ReadyCards): Priced => {
     const card = at(charge.at)
     return charge.cell.rateCard === card.version ? charge : pricer.priceAgain(charge, card)
+  }
+
+  const countUnpriced = (
+    batch: PricedBatch,
+    outcomes: readonly AppendOutcome[] | undefined,
+    ready: ReadyCards,
+  ): void => {
+    const reasons = new Map<string, number>()
+    for (let row = 0; row < batch.count; row++) {
+      const isNew =
+        outcomes === undefined || outcomes[row]?.status === 'accepted' || outcomes[row]?.status === 'amended'
+      if (isNew && creditsAt(batch, row) === undefined) addReason(reasons, reasonIn(pricedAt(batch, row), ready))
+    }
+    if (reasons.size > 0) observeUnpriced(reasons)
   }
 
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
@@ -146,16 +163,21 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const reasonOf: ReasonOf = (unpriced) => reasonIn(unpriced, ready)
     const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports, reasonOf })
     observe(results.counts)
+    countUnpriced(priced, outcomes, ready)
     return results
   }
 
   const record: Intake['record'] = async (organization, charges) => {
     const dayOf = dayFinderOf(organization.calendar)
+    let count = (_: readonly AppendOutcome[] | undefined): void => {}
     const outcomes = await append(organization, 'amend', async (ready) => {
       const batch = new PricedBatchBuilder(charges.length)
       for (const charge of charges) batch.add(pricedBy(charge, ready), dayOf(charge.at))
-      return batch.build()
+      const priced = batch.build()
+      count = (each) => countUnpriced(priced, each, ready)
+      return priced
     })
+    count(outcomes)
     const countOf = (wanted: AppendOutcome['status']): number =>
       outcomes?.reduce((count, { status }) => count + Number(status === wanted), 0) ?? 0
     return { accepted: outcomes === undefined ? charges.length : countOf('accepted'), amended: countOf('amended') }
@@ -182,7 +204,8 @@ const priceOr = (
 
 const CREDITS_MAX = toDecimal(credits(Number.MAX_SAFE_INTEGER))
 
-const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {
+/** Why a message has no price. */
+export const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {
   const pricing = pricingOf(factsOfCharge(unpriced), at(unpriced.at))
   return pricing.status === 'unpriced' ? pricing.reason : NO_PRICE_THEN
 }

@@ -21,9 +21,11 @@ const FOUND_AT_ONCE = 16
 export const createOwnReports = ({
   store,
   now,
+  added = () => {},
 }: {
   readonly store: ReportStore
   readonly now: MonotonicClock
+  readonly added?: () => void
 }): OwnReports => {
   const known = createTimedCache<string, Promise<Report | undefined>>({
     lifetimeMs: CACHED_MS,
@@ -63,6 +65,7 @@ export const createOwnReports = ({
     put: async (report) => {
       const outcome = await store.put(report)
       known.delete(String(report.id))
+      added()
       return outcome
     },
     remove: async (id) => {

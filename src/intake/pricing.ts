@@ -26,8 +26,11 @@ export type Pricer = {
   readonly priceListed: (message: Message, at: EpochMs, known: Priced | undefined, card: CompiledCard) => Priced
   /** Prices again with the report, once the catalogue has answered. Throws AmountTooLarge. */
   readonly withReport: (priced: Priced, report: Report, card: CompiledCard) => Priced
-  /** Prices what was kept of a message by another card. What would not fit a charge is unpriced, because it was accepted before. */
-  readonly priceAgain: (priced: Priced, card: CompiledCard) => Priced
+  /**
+   * Prices what was kept of a message by another card, and with the report that it asks for, if the catalogue has it now. What would
+   * not fit a charge is unpriced, because it was accepted before.
+   */
+  readonly priceAgain: (priced: Priced, card: CompiledCard, found?: Report) => Priced
 }
 
 export const createPricer = (digest: ContentDigest): Pricer => {
@@ -76,20 +79,18 @@ export const createPricer = (digest: ContentDigest): Pricer => {
     },
 
     withReport: ({ credits: _, ...priced }, report, card) => {
-      const facts = {
-        ...factsOfCharge(priced),
-        report: { id: canonicalReportId(report.id), credits: report.creditCost },
-      }
+      const facts = withPriceOf(report, factsOfCharge(priced))
       const { member, team } = priced.cell
       const cell = cellFor(card, member, nameOf(report), team, facts)
       return { ...priced, ...cost(card.total(facts)), cell, facts: packFacts(facts) }
     },
 
-    priceAgain: (priced, card) => {
-      const facts = factsOfCharge(priced)
+    priceAgain: (priced, card, found) => {
+      const facts = found === undefined ? factsOfCharge(priced) : withPriceOf(found, factsOfCharge(priced))
       const { credits: _, ...kept } = priced
       const { member, team, reportId, reportName = '' } = priced.cell
-      const report = reportId === undefined ? undefined : { id: reportId, name: reportName }
+      const before = reportId === undefined ? undefined : { id: reportId, name: reportName }
+      const report = found === undefined ? before : nameOf(found)
       const cell = cellFor(card, member, report, team, facts)
       return { ...kept, ...cost(totalIfAny(facts, card)), cell, facts: packFacts(facts) }
     },
@@ -100,6 +101,11 @@ export const createPricer = (digest: ContentDigest): Pricer => {
 const CARDS_MAX = 100
 
 const nameOf = ({ id, name }: Report) => ({ id: canonicalReportId(id), name })
+
+const withPriceOf = ({ id, creditCost }: Report, facts: Facts): Facts => ({
+  ...facts,
+  report: { id: canonicalReportId(id), credits: creditCost },
+})
 
 const cost = (total: ReturnType<CompiledCard['total']> | undefined): { readonly credits?: Credits } =>
   typeof total === 'number' ? { credits: total } : {}
