@@ -17,7 +17,7 @@ import { type PostgresServer, startPostgres } from './postgres-server.ts'
 const root = join(import.meta.dirname, '..')
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 /** `KILLS` is the number of kills. */
-const KILLS = Number(process.env['KILLS'] ?? 5)
+const KILLS = Number(process.env['KILLS'] ?? 3)
 const MAY = Date.parse('2024-05-01T00:00:00Z')
 
 let server: PostgresServer
