@@ -1356,6 +1356,11 @@ export interface components {
              */
             readonly id?: number | string;
             /**
+             * @description Only for a conflict about the outcome of the message: the outcome that holds.
+             * @example succeeded
+             */
+            readonly outcome?: "succeeded" | "failed" | "cancelled" | "retried" | "utility";
+            /**
              * @description Only if rejected: what is wrong with the field.
              * @example must be a string
              */
@@ -2179,6 +2184,11 @@ export interface components {
              * @example 1
              */
             readonly line: number;
+            /**
+             * @description Only for a conflict about the outcome of the message: the outcome that holds.
+             * @example succeeded
+             */
+            readonly outcome?: "succeeded" | "failed" | "cancelled" | "retried" | "utility";
             /**
              * @description Only if rejected: what is wrong with the field.
              * @example must be a string

@@ -96,3 +96,13 @@ test('a price for a message that had none leaves every other message as it is', 
     credits: 5,
   })
 })
+
+test('a conflict about the outcome names the one that holds', () => {
+  const refuse = { onChange: 'refuse', closedUntil: 0 } as const
+  const succeeded: Counted = { ...reported(5, 0), revision: 0 }
+  const cell = { ...succeeded.cell, outcome: 'failed' } as const
+  const failed: Counted = { ...succeeded, cell, digest: digestOf(1) }
+  assert.deepEqual(settle([succeeded], failed, refuse), { status: 'conflict', credits: 5, outcome: 'succeeded' })
+  assert.deepEqual(settle([failed], succeeded, refuse), { status: 'conflict', credits: 5, outcome: 'failed' })
+  assert.deepEqual(settle([failed], { ...failed, digest: digestOf(2) }, refuse), { status: 'conflict', credits: 5 })
+})

@@ -2,6 +2,7 @@
 import type { AppendBatch } from '#ledger/ledger.ts'
 import { type Cell, isSameCell } from '#model/cell.ts'
 import { type Credits, credits } from '#model/credits.ts'
+import type { Outcome } from '#model/facts.ts'
 import type { EpochMs } from '#model/organization.ts'
 
 /** A charge that counts. A message has one, unless its charge was adjusted after its period was closed. */
@@ -19,7 +20,12 @@ export type Counted = {
 export type Reported = Omit<Counted, 'revision'>
 
 export type Settled =
-  | ({ readonly status: 'duplicate' | 'conflict' } & Cost)
+  | ({ readonly status: 'duplicate' } & Cost)
+  | ({
+      readonly status: 'conflict'
+      /** The outcome that holds, if the message is reported with another one. */
+      readonly outcome?: Outcome
+    } & Cost)
   | ({
       readonly status: 'accepted' | 'amended'
       readonly revision: number
@@ -61,7 +67,10 @@ export const settle = (
   if (isSameContent && (!mayAmend || isSameCharge(latest, present.credits, reported))) {
     return { status: 'duplicate', ...present }
   }
-  if (!mayAmend) return { status: 'conflict', ...present }
+  if (!mayAmend) {
+    const isSameOutcome = latest.cell.outcome === reported.cell.outcome
+    return { status: 'conflict', ...present, ...(!isSameOutcome && { outcome: latest.cell.outcome ?? 'succeeded' }) }
+  }
   const kept = counted.filter(({ dayStart }) => dayStart < closedUntil)
   return {
     status: 'amended',

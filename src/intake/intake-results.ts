@@ -2,6 +2,7 @@
 import type { AppendOutcome } from '#ledger/ledger.ts'
 import { acceptedAt, creditsAt, type PricedBatch, pricedAt } from '#ledger/priced-batch.ts'
 import type { Credits } from '#model/credits.ts'
+import type { Outcome } from '#model/facts.ts'
 import type { Id } from '#model/report.ts'
 import type { ReasonOf } from '#model/usage-record.ts'
 import type { Rejection } from './incoming-message.ts'
@@ -19,6 +20,8 @@ type TakenAs = {
   readonly status: AppendOutcome['status'] | 'unpriced'
   readonly credits?: Credits
   readonly unpriced?: string
+  /** Of a conflict about the outcome of the message: the one that holds. */
+  readonly outcome?: Outcome
 }
 
 /** `unpriced` is present if there are any. */

@@ -9,6 +9,7 @@
 import type { CardsInForce } from '#model/cards-in-force.ts'
 import type { CellFilter, Dimension, Grouped } from '#model/cell.ts'
 import type { Credits, CreditsSum } from '#model/credits.ts'
+import type { Outcome as MessageOutcome } from '#model/facts.ts'
 import type { LineOrder, PagePosition } from '#model/line-order.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -85,6 +86,8 @@ export type AppendOutcome = {
   readonly status: 'accepted' | 'duplicate' | 'conflict' | 'amended'
   /** What the message costs now; absent if it is unpriced. */
   readonly credits?: Credits
+  /** Of a conflict about the outcome of the message: the one that holds. */
+  readonly outcome?: MessageOutcome
 }
 
 /** Only charges that count are returned; `charges` also returns superseded ones. Ranges are `[from, to)`. */

@@ -9,7 +9,8 @@ export const toResultText = (result: IntakeResult, extra = ''): string => {
     const unknown = result.unknownReport === true ? ',"unknown_report":true' : ''
     const credits = result.credits === undefined ? '' : `,"credits":${toDecimal(result.credits)}`
     const unpriced = result.unpriced === undefined ? '' : `,"unpriced":${JSON.stringify(result.unpriced)}`
-    return `{${extra}"id":${id},"status":"${result.status}"${credits}${unpriced}${unknown}}`
+    const outcome = result.outcome === undefined ? '' : `,"outcome":"${result.outcome}"`
+    return `{${extra}"id":${id},"status":"${result.status}"${credits}${unpriced}${outcome}${unknown}}`
   }
   const { id, field, reason } = result
   const idPart = id === undefined ? '' : `"id":${JSON.stringify(id)},`

@@ -179,8 +179,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
         throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
-      if (!isBatch && only?.status === 'conflict')
-        throw new Conflict(`The message ${JSON.stringify(only.id)} was already charged, with different content.`)
+      if (!isBatch && only?.status === 'conflict') throw new Conflict(conflictText(only))
       return reply.type('application/json; charset=utf-8').send(toAnswerText(countsOf(results), results))
     },
   )
@@ -189,6 +188,11 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
+
+const conflictText = ({ id, outcome }: Exclude<IntakeResult, { readonly status: 'rejected' }>): string => {
+  const holds = outcome === undefined ? '' : ` Its outcome stays ${outcome}.`
+  return `There is already a message ${JSON.stringify(id)}, with different content.${holds}`
+}
 
 const isRejected = (entry: object): entry is Rejection => 'reason' in entry
 

@@ -1,6 +1,7 @@
 /** What clients report, and the results that they get back. */
 import Type from 'typebox'
 import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
+import { OUTCOMES } from '#model/facts.ts'
 import { creditsSchema, oneOf, ref } from './common.ts'
 import { ProblemSchema } from './problem.ts'
 import { MessageIdSchema } from './usage.ts'
@@ -131,6 +132,12 @@ export const MessageResultSchema = Type.Object(
       ),
     ),
     unpriced: unpricedReason,
+    outcome: Type.Optional(
+      oneOf(OUTCOMES, {
+        description: 'Only for a conflict about the outcome of the message: the outcome that holds.',
+        examples: ['succeeded'],
+      }),
+    ),
     unknown_report: Type.Optional(
       Type.Literal(true, {
         description: 'The catalogue does not have the requested report, so the text was priced.',
