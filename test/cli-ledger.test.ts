@@ -150,6 +150,24 @@ for (const [name, databaseIn] of Object.entries(STORES)) {
       assert.equal(((await totalOf(service)) as unknown[])[0], 2)
     })
 
+    test('import names the reason for messages without a price, and exits with 1 as long as there are any', async () => {
+      using folder = temporaryFolder()
+      const DATABASE_URL = await databaseIn(folder.path)
+      await using service = await startService({ DATABASE_URL })
+      const file = join(folder.path, 'tokens.csv')
+      writeFileSync(file, 'id,timestamp,text,model\n1,2024-05-10T12:00:00Z,a,\n2,2024-05-10T12:00:00Z,,gpt-5.4\n')
+      for (const [to, status] of [
+        [[], 'unpriced'],
+        [[], 'duplicate'],
+        [['--url', service.url], 'duplicate'],
+      ] as const) {
+        const { out, err, code } = await runWith({ DATABASE_URL })(['import', file, ...to])
+        assert.equal(code, 1, status)
+        assert.match(out, new RegExp(`^${status} +[12]$`, 'm'))
+        assert.match(err, /^1 message has no price: no case holds in the card standard-2024$/m)
+      }
+    })
+
     test('repeating an import that was killed gives the same result', {
       skip: skipWithout('messages.current-period.json'),
     }, async () => {

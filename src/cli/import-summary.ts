@@ -13,13 +13,18 @@ export const createTally = () => {
   const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
   const unknownReports = new Map<string, { readonly id: Id; count: number }>()
   let unanswered = 0
+  const unpriced = new Map<string, number>()
   let unlisted = 0
   return {
     counts,
     done: () => Object.values(counts).reduce((sum, count) => sum + count, 0),
-    add: (entry: FileEntry, { status, isReportUnknown }: Result): void => {
+    add: (entry: FileEntry, { status, unpriced: reason, isReportUnknown }: Result): void => {
       const name = status as keyof IntakeCounts
       counts[name] = (counts[name] ?? 0) + 1
+      if (reason !== undefined) {
+        const key = unpriced.has(reason) || unpriced.size < REASONS_SHOWN ? reason : OTHER_REASONS
+        unpriced.set(key, (unpriced.get(key) ?? 0) + 1)
+      }
       if (isReportUnknown !== true || status === 'conflict' || !('entry' in entry)) return
       const { report_id: id } = entry.entry as { readonly report_id: Id }
       const known = unknownReports.get(String(id))
@@ -31,6 +36,8 @@ export const createTally = () => {
       unanswered += count
     },
     unanswered: () => unanswered,
+    /** Messages without a price, new ones and duplicates, by the reason. */
+    unpriced: (): ReadonlyMap<string, number> => unpriced,
     unknownReports: () => [...unknownReports.values()].toSorted((a, b) => b.count - a.count),
     unlisted: () => unlisted,
   }
@@ -38,6 +45,8 @@ export const createTally = () => {
 
 const UNKNOWN_REPORTS_MAX = 10_000
 const UNKNOWN_REPORTS_SHOWN = 20
+const REASONS_SHOWN = 20
+const OTHER_REASONS = 'other reasons'
 
 export type SummaryOptions = { readonly rejects: string; readonly json?: true }
 
@@ -63,6 +72,10 @@ export const showOutcome = (
   if (rejects.count() > 0)
     err.write(`${rejects.isWhole() ? 'Full list' : 'Incomplete list'}: ${shown(options.rejects)}\n`)
   warnOfUnknownReports(err, tally)
+  for (const [reason, count] of tally.unpriced()) {
+    const text = `${grouped(count)} ${count === 1 ? 'message has' : 'messages have'} no price: ${reason}`
+    err.write(`${styled(err, 'yellow', shown(text))}\n`)
+  }
   for (const failure of failures) err.write(`${styled(err, 'red', 'copilot-credits:')} ${shown(failure)}\n`)
   if (failures.length === 0) return
   if (tally.unanswered() > 0)

@@ -13,6 +13,8 @@ export type Result = {
   readonly id?: Id
   readonly field?: string
   readonly reason?: string
+  /** Why there is no price, if there is none. */
+  readonly unpriced?: string
   readonly isReportUnknown?: boolean
 }
 

@@ -130,7 +130,7 @@ const runImport = async (
   }
   const seconds = elapsedMs(started, monotonicNow()) / 1000
   showOutcome({ out, err }, options, { tally, rejects, failures, seconds })
-  const isWhole = failures.length === 0 && rejects.count() === 0 && tally.counts.unpriced === undefined
+  const isWhole = failures.length === 0 && rejects.count() === 0 && tally.unpriced().size === 0
   return isWhole ? EXIT_CODES.ok : EXIT_CODES.failed
 }
 
