@@ -44,8 +44,9 @@ export type Client = {
   /**
    * `POST /v1/messages`: reports messages. Each is charged once. Requires the scope `messages:write`.
    *
-   * Resolves to one result per message, in order: `accepted` with its cost; `duplicate` if it was already charged with the same
-   * content; `conflict` if it was already charged with different content, where `credits` is the existing charge; `rejected`
+   * Resolves to one result per message, in order: `accepted` with its cost; `unpriced` with the reason if it is kept, but no rate
+   * card could price it; `duplicate` if it was already kept with the same content; `conflict` if it was already kept with
+   * different content, where `credits` is the existing charge; `rejected`
    * with the `field` and the `reason`. A rejected message does not throw and does not affect the others.
    *
    * A message is identified by its id (`1000` and `"1000"` are different), so repeating a call is safe after any error. After a

@@ -123,7 +123,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages as CloudEvents
-         * @description Accepts CloudEvents 1.0 in structured, batch and binary mode. `Content-Type` selects the mode; `ce-…` headers are read only with `application/json` (binary mode). The `type` must be `copilot.message`. `source`, a space and `id` together are the id of the message, `time` is its timestamp, `subject` its member and `data` its content, `{text, report_id?}`. Results are those of `POST /v1/messages`, except that a single event gets 400 if it is rejected and 409 if it conflicts. Requires the scope `messages:write`.
+         * @description Accepts CloudEvents 1.0 in structured, batch and binary mode. `Content-Type` selects the mode; `ce-…` headers are read only with `application/json` (binary mode). The `type` must be `copilot.message`. `source`, a space and `id` together are the id of the message, `time` is its timestamp, `subject` its member and `data` the rest of the message. Results are those of `POST /v1/messages`, except that a single event gets 400 if it is rejected and 409 if it conflicts. Requires the scope `messages:write`.
          */
         readonly post: operations["reportEvents"];
         readonly delete?: never;
@@ -187,9 +187,9 @@ export interface paths {
         readonly put?: never;
         /**
          * Report messages
-         * @description Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of the request: `accepted` with its cost, `duplicate` (already charged with the same content), `conflict` (already charged with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
+         * @description Prices each message and charges it once; its id identifies it. The response has one result per message, in the order of the request: `accepted` with its cost, `unpriced` (kept, but no rate card could price it) with the reason, `duplicate` (already kept with the same content), `conflict` (already kept with different content) or `rejected` with the invalid field and the reason. Duplicates and conflicts have no effect, and one rejected message does not affect the others. Charges are durable before the response is sent, and repeating a request is always safe. Requires the scope `messages:write`.
          *
-         *     To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the rest again. With `Prefer: return=minimal`, the stream has only conflicts and rejections.
+         *     To report any number of messages, send NDJSON (`application/x-ndjson`, `application/ndjson` or `application/jsonl`), one message per line. The response is an NDJSON stream: one result per message, with its `line` number, as soon as the message is committed, and then a line with `"done":true` and the counts. If `done` is `false` or that line is missing, send the rest again. With `Prefer: return=minimal`, the stream has only conflicts, rejections and messages without a price.
          */
         readonly post: operations["reportMessages"];
         readonly delete?: never;

@@ -450,7 +450,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const { page } = opened
     const panel = page.getByRole('dialog')
     await panel.getByText('Tenant Obligations Report, 79.00 credits').waitFor()
-    assert.deepEqual(await panel.locator('tbody td').allInnerTexts(), ['1', '79.00', '79.00'])
+    assert.deepEqual(await panel.locator('tbody td').allInnerTexts(), ['79', '1.00', '79.00'])
     await panel.getByRole('button', { name: 'Close' }).click()
     await panel.waitFor({ state: 'hidden' })
   })

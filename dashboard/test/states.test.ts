@@ -291,7 +291,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
     assert.deepEqual((await allIds(page)).toSorted(), ['5', '6'])
     await page.getByText('Includes 1 message (1.00 credits) that the Copilot service does not list.').waitFor()
     await page.goto(`${service.url}/?message=5`)
-    await page.getByText('Superseded: the report’s price changed, so this charge no longer counts.').waitFor()
+    await page.getByText('Superseded: the price changed, so this charge no longer counts.').waitFor()
   })
 
   test('shows the whole current period if the listing lies within it', async () => {
