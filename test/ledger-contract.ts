@@ -1290,7 +1290,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
             }
           }
         }),
-        { numRuns: 10 },
+        { numRuns: 25 },
       )
     })
   })

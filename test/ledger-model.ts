@@ -33,7 +33,10 @@ export class LedgerModel {
         amend: !(isSameContent && isSameCharge(current.record, record)),
         price: isSameContent && current.record.timestamp === record.timestamp && isFirstPrice(current.record, record),
       }[onChange]
-      if (!isAmended) return { status: isSameContent ? 'duplicate' : 'conflict', ...costOf(current.record) }
+      if (!isAmended) {
+        if (isSameContent) return { status: 'duplicate', ...costOf(current.record) }
+        return { status: 'conflict', ...costOf(current.record), ...otherOutcome(current.record, record) }
+      }
       current.supersededBy = current.revision + 1
       charges.push({ record, revision: current.revision + 1 })
       return { status: 'amended', ...costOf(record) }
@@ -129,6 +132,9 @@ export const totalKey = (key: number, group: readonly Dimension[], cell: Grouped
 
 const isSameCharge = (one: Priced, other: Priced): boolean =>
   one.credits === other.credits && one.timestamp === other.timestamp && isSameCell(one.cell, other.cell)
+
+const otherOutcome = ({ cell: { outcome: holds } }: Priced, { cell: { outcome } }: Priced) =>
+  holds === outcome ? {} : { outcome: holds ?? ('succeeded' as const) }
 
 const isFirstPrice = (one: Priced, other: Priced): boolean => one.credits === undefined && other.credits !== undefined
 
