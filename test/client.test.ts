@@ -16,6 +16,7 @@ import {
   ConnectionError,
   createClient,
   type Message,
+  type RateCard,
   toMicros,
 } from '../client/src/index.ts'
 import { type Running, send, startService, startUpstream } from './harness.ts'
@@ -251,6 +252,107 @@ describe('a client of the service', { concurrency: true }, () => {
     assert.deepEqual([session.organization.id, session.scopes], ['default', ['usage:read']])
   })
 
+  test('stores a rate card, puts it in force, quotes, reports what it prices and charges the rest later', async () => {
+    await using service = await startService({})
+    const key = await createKey(service, ['admin'])
+    const { client, sent } = recordingClient({ baseUrl: service.url, key })
+    const card = (version: string, models: readonly string[]): RateCard => ({
+      version,
+      prices: Object.fromEntries(models.map((model) => [model, [{ output: 1500 }]])),
+      cases: [
+        {
+          name: 'tokens',
+          when: { model: '*' },
+          lines: [
+            { rule: 'output', of: 'output_tokens', per: 1_000_000, price: 'output' },
+            { rule: 'pages', of: 'pages', rate: 8 },
+          ],
+        },
+      ],
+      outcomes: { failed: 0.5 },
+    })
+    const call = (id: number, model: string, more: Partial<Message> = {}): Message => {
+      const { text: _, ...rest } = message(id, { model, usage: { output_tokens: 1000 }, ...more })
+      return rest
+    }
+
+    const stored = await client.storeRateCard(card('one', ['a']))
+    assert.deepEqual(await client.storeRateCard(card('one', ['a'])), stored)
+    assert.deepEqual(stored.expects, { model: true, usage: ['output_tokens'], quantities: ['pages'] })
+    await assert.rejects(client.storeRateCard(card('one', ['b'])), { name: 'ApiError', status: 409 })
+    await assert.rejects(client.storeRateCard({ version: 'A', cases: [] }), (error) => {
+      assert.ok(error instanceof ApiError)
+      assert.ok((error.problem.errors ?? []).length > 1, 'every fault is named')
+      return true
+    })
+    assert.deepEqual((await client.rateCard('one')).card, card('one', ['a']))
+    assert.deepEqual(
+      (await client.rateCards()).map(({ version }) => version),
+      ['one', 'standard-2024'],
+    )
+    for (const dots of ['.', '..']) await assert.rejects(client.rateCard(dots), RangeError)
+
+    assert.deepEqual(await client.rateCardsInForce('default'), {
+      in_force: [{ version: 'standard-2024', by_default: true }],
+      priced_otherwise: 0,
+    })
+    const from = '2024-05-01T00:00:00.000Z'
+    const used = await client.useRateCard('default', { version: 'one', from })
+    assert.deepEqual(used.in_force.at(-1), { version: 'one', from })
+    assert.deepEqual(await client.useDefaultRateCard({ version: 'one', from }), await client.defaultRateCards())
+
+    const { quotes } = await client.quote({
+      messages: [
+        { model: 'a', usage: { output_tokens: 1000 } },
+        { model: 'b', usage: { output_tokens: 1000 } },
+      ],
+      rate_card: card('tried', ['b']),
+    })
+    assert.deepEqual(
+      quotes.map(({ status, credits }) => [status, credits]),
+      [
+        ['unpriced', undefined],
+        ['priced', 1.5],
+      ],
+    )
+
+    const reported = await client.reportMessages([
+      call(1, 'a', { team_id: 'research', quantities: { pages: 0.5 }, attributes: { feature: 'chat' } }),
+      call(2, 'a', { outcome: 'failed' }),
+      call(3, 'a', { usage: { prompt_tokens: 10, completion_tokens: 1000 }, usage_format: 'openai' }),
+      call(4, 'b'),
+    ])
+    assert.deepEqual(
+      reported.results.map(({ status, credits }) => [status, credits]),
+      [
+        ['accepted', 5.5],
+        ['accepted', 0.75],
+        ['unpriced', undefined],
+        ['unpriced', undefined],
+      ],
+    )
+    const unpriced = () => all(client.usage({ ...MAY, unpriced: 'true' }))
+    assert.deepEqual(
+      (await unpriced()).map(({ message_id, model, unpriced = '' }) => [message_id, model, unpriced]),
+      reported.results.slice(2).map(({ id, unpriced }, index) => [id, 'ab'[index], unpriced]),
+    )
+    assert.equal((await client.bill(MAY)).unpriced, 2)
+    const { buckets } = await client.totals({ ...MAY, bucket: 'none', group_by: 'team,outcome' })
+    assert.deepEqual([buckets[0]?.messages, buckets[0]?.unpriced, buckets[0]?.credits], [4, 2, 6.25])
+
+    await client.storeRateCard(card('two', ['a', 'b']))
+    await client.useRateCard('default', { version: 'two', from: '2024-05-02T00:00:00.000Z' })
+    sent.length = 0
+    const { unpriced: left, reasons } = await client.reprice('default')
+    assert.deepEqual([left, reasons.length], [1, 1])
+    assert.deepEqual(sent, ['POST /v1/organizations/default/reprice'])
+    assert.deepEqual(
+      (await unpriced()).map(({ message_id }) => message_id),
+      [3],
+    )
+    assert.equal((await client.charges(4)).charges[0]?.credits, 1.5)
+  })
+
   test('signs in and out, each with one request', async () => {
     await using service = await startService({})
     const key = await createKey(service, ['admin'])
@@ -476,7 +578,7 @@ describe('a client of a service that fails', { concurrency: true }, () => {
       send(response, 200, { usage: [] }, { age: '42', 'cache-status': 'copilot-credits; hit; detail=stale' }),
     )
     const bill = await createClient({ baseUrl: server.url }).bill()
-    assert.deepEqual(bill, { usage: [], ageSeconds: 42, isStale: true })
+    assert.deepEqual(bill, { usage: [], ageSeconds: 42, isStale: true, unpriced: 0 })
   })
 
   test('accepts a base URL with a path and trailing slashes', async () => {

@@ -3,18 +3,27 @@ import { ConnectionError } from './errors.ts'
 import { type Call, type CallOptions, createSend, type HttpOptions } from './http.ts'
 import type {
   Answer,
+  Body,
   Bucket,
+  CardsInForce,
   Charges,
   CurrentPeriod,
+  DefaultCards,
   DetailedUsageLine,
   Message,
   Period,
   Query,
+  Quotes,
+  RateCard,
+  RateCardEntry,
   ReportedMessages,
+  Repriced,
   Session,
+  StoredRateCard,
   Totals,
   UsageLine,
   UsagePage,
+  WholeRateCard,
 } from './types.ts'
 
 export { ApiError, ConnectionError } from './errors.ts'
@@ -28,6 +37,8 @@ export type Bill = {
   readonly ageSeconds: number
   /** Whether this is the last good response because the Copilot service is failing. */
   readonly isStale: boolean
+  /** Messages of the range without a price, which have no line here. */
+  readonly unpriced: number
 }
 
 /**
@@ -37,17 +48,17 @@ export type Bill = {
  *
  * Every method rejects with `ApiError` if the service returns an error: 400 for an invalid request, 401 without a valid key,
  * 403 if the key lacks the scope (`usage:read` to read), 404 for an unknown resource. It rejects with `ConnectionError` if the
- * service cannot be reached, and with the signal's reason if the signal aborts the call. Reads and `reportMessages` are
- * retried; they are safe to repeat.
+ * service cannot be reached, and with the signal's reason if the signal aborts the call. All calls except `signIn` and `signOut`
+ * are retried; they are safe to repeat.
  */
 export type Client = {
   /**
    * `POST /v1/messages`: reports messages. Each is charged once. Requires the scope `messages:write`.
    *
-   * Resolves to one result per message, in order: `accepted` with its cost; `unpriced` with the reason if it is kept, but no rate
-   * card could price it; `duplicate` if it was already kept with the same content; `conflict` if it was already kept with
-   * different content, where `credits` is the existing charge; `rejected`
-   * with the `field` and the `reason`. A rejected message does not throw and does not affect the others.
+   * Resolves to one result per message, in order: `accepted` with its cost; `unpriced` with the reason if it is kept, but its
+   * rate card has no price for it; `duplicate` if it was already kept with the same content; `conflict` if it was already kept
+   * with different content, where `credits` is the existing charge; `rejected` with the `field` and the `reason`. A rejected
+   * message does not throw and does not affect the others.
    *
    * A message is identified by its id (`1000` and `"1000"` are different), so repeating a call is safe after any error. After a
    * retry, messages that the first attempt delivered are `duplicate`. One call is one request, of at most 10,000 messages and
@@ -60,15 +71,26 @@ export type Client = {
   ) => Promise<ReportedMessages>
 
   /**
+   * `POST /v1/quotes`: what messages would cost, each with its lines. Records nothing. `rate_card` is the version of a stored card
+   * or a whole card; without it, each message is priced by the card in force at its timestamp. Requires the scope
+   * `messages:write` or `usage:read`.
+   */
+  readonly quote: (
+    request: Body<'quoteMessages'>,
+    query?: Query<'quoteMessages'>,
+    call?: CallOptions,
+  ) => Promise<Quotes>
+
+  /**
    * `GET /usage`: what each message of a range cost, in one response. Fails with `ApiError` 502 or 504 if the Copilot service
    * fails and no good response is recent enough.
    */
   readonly bill: (query?: Query<'getUsage'>, call?: CallOptions) => Promise<Bill>
 
   /**
-   * `GET /v1/usage`: the usage lines of a range, with report, member and rate card, in time order unless `order` says otherwise.
-   * Fetches each page when the previous one is used up; leaving the loop stops fetching. `limit` is the page size: 1,000 by
-   * default, at most 10,000.
+   * `GET /v1/usage`: the usage lines of a range, in time order unless `order` says otherwise. A line without a price has the reason
+   * as `unpriced` in place of `credits_used`; `{ unpriced: 'true' }` selects these. Fetches each page when the previous one is
+   * used up; leaving the loop stops fetching. `limit` is the page size: 1,000 by default, at most 10,000.
    */
   readonly usage: (query?: Omit<Query<'listUsage'>, 'cursor'>, call?: CallOptions) => AsyncGenerator<DetailedUsageLine>
 
@@ -90,14 +112,58 @@ export type Client = {
 
   /**
    * `GET /v1/messages/{id}`: what a message cost and why. Returns every charge, the one in effect first, with one line per
-   * pricing rule (`quantity` × `rate` = `credits`). The ids `1000` and `"1000"` are different messages. Fails with `ApiError` 404
-   * for an unknown message, and with RangeError for the ids `"."` and `".."`, which no URL path can hold.
+   * pricing rule: `quantity` × `rate` ÷ `per`, rounded once, is `credits`. The ids `1000` and `"1000"` are different messages.
+   * Fails with `ApiError` 404 for an unknown message, and with RangeError for the ids `"."` and `".."`, which no URL path can hold.
    */
   readonly charges: (
     id: number | string,
     query?: Omit<Query<'getMessageCharges'>, 'id_type'>,
     call?: CallOptions,
   ) => Promise<Charges>
+
+  /**
+   * `POST /v1/rate-cards`: stores a rate card for all organizations, and says which fields of a message it reads. The same card
+   * again has no effect; another one under its version is `ApiError` 409. An invalid card is `ApiError` 400, and `problem.errors`
+   * names every fault. Requires an operator key, as every change of rate cards does.
+   */
+  readonly storeRateCard: (
+    card: RateCard,
+    query?: Query<'storeRateCard'>,
+    call?: CallOptions,
+  ) => Promise<StoredRateCard>
+
+  /** `GET /v1/rate-cards`: every rate card of the catalogue, by version. */
+  readonly rateCards: (query?: Query<'listRateCards'>, call?: CallOptions) => Promise<readonly RateCardEntry[]>
+
+  /** `GET /v1/rate-cards/{version}`: a rate card as it was stored. */
+  readonly rateCard: (version: string, query?: Query<'getRateCard'>, call?: CallOptions) => Promise<WholeRateCard>
+
+  /**
+   * `PUT /v1/organizations/{id}/rate-card`: puts a rate card in force for an organization, from an instant on or from now on.
+   * Messages that are already charged stay as they are; `priced_otherwise` counts those that another card charged. An instant in
+   * a closed period is `ApiError` 409.
+   */
+  readonly useRateCard: (organization: string, use: Body<'useRateCard'>, call?: CallOptions) => Promise<CardsInForce>
+
+  /** `GET /v1/organizations/{id}/rate-card`: the cards that an organization uses, used or will use, in order of time. */
+  readonly rateCardsInForce: (organization: string, call?: CallOptions) => Promise<CardsInForce>
+
+  /** `PUT /v1/default-rate-card`: puts a rate card in force for organizations that use none of their own. */
+  readonly useDefaultRateCard: (
+    use: Body<'useRateCardByDefault'>,
+    query?: Query<'useRateCardByDefault'>,
+    call?: CallOptions,
+  ) => Promise<DefaultCards>
+
+  /** `GET /v1/default-rate-card`: the cards of organizations that use none of their own. Requires an operator key. */
+  readonly defaultRateCards: (query?: Query<'getDefaultRateCard'>, call?: CallOptions) => Promise<DefaultCards>
+
+  /**
+   * `POST /v1/organizations/{id}/reprice`: charges the messages that had no price and have one now. The service also does this
+   * by itself whenever a card is put in force or a report is set. The result counts what the last attempt did. Requires the scope
+   * `admin`.
+   */
+  readonly reprice: (organization: string, query?: Query<'repriceMessages'>, call?: CallOptions) => Promise<Repriced>
 
   /** `GET /v1/session`: the caller's scopes and organization, and the service's clock. */
   readonly session: (query?: Query<'getSession'>, call?: CallOptions) => Promise<Session>
@@ -133,19 +199,28 @@ export const createClient = (options: HttpOptions = {}): Client => {
     return body
   }
 
+  const change = async <T>(
+    request: Pick<Call, 'method' | 'path' | 'query' | 'body'>,
+    { signal }: CallOptions,
+    field: keyof T & string,
+  ) => {
+    const { body } = await ask<T>({ ...request, isIdempotent: true, signal }, field)
+    return body
+  }
+
   const client: Client = {
-    reportMessages: async (messages, query = {}, { signal } = {}) => {
-      const path = '/v1/messages'
-      const call: Call = { method: 'POST', path, query, body: { messages }, isIdempotent: true, signal }
-      const { body } = await ask<ReportedMessages>(call, 'results')
-      return body
-    },
+    reportMessages: (messages, query = {}, call = {}) =>
+      change<ReportedMessages>({ method: 'POST', path: '/v1/messages', query, body: { messages } }, call, 'results'),
+
+    quote: (body, query = {}, call = {}) =>
+      change<Quotes>({ method: 'POST', path: '/v1/quotes', query, body }, call, 'quotes'),
 
     bill: async (query = {}, { signal } = {}) => {
       const call: Call = { method: 'GET', path: '/usage', query, isIdempotent: true, signal }
       const { body, headers } = await ask<Answer<'getUsage'>>(call, 'usage')
       const isStale = headers.get('cache-status')?.includes('detail=stale') === true
-      return { usage: body.usage, ageSeconds: Number(headers.get('age') ?? 0), isStale }
+      const numberIn = (name: string): number => Number(headers.get(name) ?? 0)
+      return { usage: body.usage, ageSeconds: numberIn('age'), isStale, unpriced: numberIn('usage-unpriced') }
     },
 
     async *usage(query = {}, call = {}) {
@@ -180,10 +255,37 @@ export const createClient = (options: HttpOptions = {}): Client => {
     currentPeriod: (query = {}, call = {}) => get<CurrentPeriod>('/v1/periods/current', query, call, 'start'),
 
     charges: async (id, query = {}, call = {}) => {
-      // URL parsers resolve "." and ".." as path segments, even if escaped.
-      if (id === '.' || id === '..') throw new RangeError(`The id "${id}" cannot be part of a URL.`)
       const type = typeof id === 'number' ? 'integer' : 'string'
-      return get<Charges>(`/v1/messages/${encodeURIComponent(id)}`, { ...query, id_type: type }, call, 'charges')
+      return get<Charges>(`/v1/messages/${segment(id)}`, { ...query, id_type: type }, call, 'charges')
+    },
+
+    storeRateCard: (body, query = {}, call = {}) =>
+      change<StoredRateCard>({ method: 'POST', path: '/v1/rate-cards', query, body }, call, 'expects'),
+
+    rateCards: async (query = {}, call = {}) => {
+      const { rate_cards } = await get<Answer<'listRateCards'>>('/v1/rate-cards', query, call, 'rate_cards')
+      return rate_cards
+    },
+
+    rateCard: async (version, query = {}, call = {}) =>
+      get<WholeRateCard>(`/v1/rate-cards/${segment(version)}`, query, call, 'card'),
+
+    useRateCard: async (organization, body, call = {}) => {
+      const path = `/v1/organizations/${segment(organization)}/rate-card`
+      return change<CardsInForce>({ method: 'PUT', path, body }, call, 'in_force')
+    },
+
+    rateCardsInForce: async (organization, call = {}) =>
+      get<CardsInForce>(`/v1/organizations/${segment(organization)}/rate-card`, {}, call, 'in_force'),
+
+    useDefaultRateCard: (body, query = {}, call = {}) =>
+      change<DefaultCards>({ method: 'PUT', path: '/v1/default-rate-card', query, body }, call, 'in_force'),
+
+    defaultRateCards: (query = {}, call = {}) => get<DefaultCards>('/v1/default-rate-card', query, call, 'in_force'),
+
+    reprice: async (organization, query = {}, call = {}) => {
+      const path = `/v1/organizations/${segment(organization)}/reprice`
+      return change<Repriced>({ method: 'POST', path, query }, call, 'reasons')
     },
 
     session: (query = {}, call = {}) => get<Session>('/v1/session', query, call, 'organization'),
@@ -204,6 +306,12 @@ export const createClient = (options: HttpOptions = {}): Client => {
  * Exact up to 2³³ credits, beyond which a double no longer holds six decimal places.
  */
 export const toMicros = (credits: number): number => Number(credits.toFixed(6).replace('.', ''))
+
+/** Throws RangeError for `.` and `..`, which URL parsers resolve, even if escaped. */
+const segment = (id: number | string): string => {
+  if (id === '.' || id === '..') throw new RangeError(`The id "${id}" cannot be part of a URL.`)
+  return encodeURIComponent(id)
+}
 
 const LINES_OF_PAGE = 1000
 

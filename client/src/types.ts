@@ -8,6 +8,12 @@ export type Answer<K extends keyof Operations> = Operations[K] extends {
 }
   ? T
   : never
+/** The body that an operation takes. */
+export type Body<K extends keyof Operations> = Operations[K] extends {
+  readonly requestBody: { readonly content: { readonly 'application/json': infer T } }
+}
+  ? T
+  : never
 /** The query parameters of an operation. Undefined ones are not sent. */
 export type Query<K extends keyof Operations> = Operations[K] extends {
   readonly parameters: { readonly query?: infer T }
@@ -27,7 +33,7 @@ export type ReportedMessages = components['schemas']['ReportedMessages']
 export type MessageResult = components['schemas']['MessageResult']
 /** What one message cost: a line of `GET /usage`. */
 export type UsageLine = components['schemas']['UsageLine']
-/** What one message cost, with its report, member and rate card: a line of `GET /v1/usage`. */
+/** What one message cost, with its dimensions and rate card: a line of `GET /v1/usage`. */
 export type DetailedUsageLine = components['schemas']['DetailedUsageLine']
 /** A page of usage lines, and the cursor of the next page. */
 export type UsagePage = components['schemas']['UsagePage']
@@ -41,5 +47,23 @@ export type Period = components['schemas']['Period']
 export type CurrentPeriod = components['schemas']['CurrentPeriod']
 /** All charges of a message, the one in effect first. */
 export type Charges = components['schemas']['Charges']
-/** What a message cost, with one line per pricing rule. */
+/** What a message cost, with one line per pricing rule, or why it has no price. */
 export type Charge = components['schemas']['Charge']
+/** A rate card: what messages cost, as data. */
+export type RateCard = components['schemas']['RateCard']
+/** A rate card of the catalogue: its version and the hash of its content. */
+export type RateCardEntry = components['schemas']['RateCardEntry']
+/** A stored rate card, and what senders must bring. */
+export type StoredRateCard = components['schemas']['StoredRateCard']
+/** A stored rate card with its content. */
+export type WholeRateCard = components['schemas']['WholeRateCard']
+/** The rate cards that an organization uses, and from when on. */
+export type CardsInForce = components['schemas']['CardsInForce']
+/** The rate cards of organizations that have not chosen one. */
+export type DefaultCards = components['schemas']['DefaultCards']
+/** What messages would cost. */
+export type Quotes = components['schemas']['Quotes']
+/** What one message would cost. */
+export type Quote = components['schemas']['Quote']
+/** What became of the messages without a price. */
+export type Repriced = components['schemas']['Repriced']
