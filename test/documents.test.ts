@@ -10,11 +10,8 @@ import { KINDS } from '../src/http/schemas/problem.ts'
 import { isRejection, parseIncoming } from '../src/intake/incoming-message.ts'
 import { MESSAGE_FIELDS } from '../src/intake/message-fields.ts'
 import { USAGE_FORMATS } from '../src/intake/usage-formats.ts'
-import { toDecimal } from '../src/model/credits.ts'
-import { compileCard } from '../src/rating/compile-card.ts'
-import { measure } from '../src/rating/measure.ts'
-import { parseCard } from '../src/rating/parse-card.ts'
 import { damaged } from '../src/store/sqlite/integrity.ts'
+import { startService } from './harness.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -194,25 +191,27 @@ test('docs/cli.md has every command', () => {
     assert.ok(text.includes(`\`${command}\``) || text.includes(`copilot-credits ${command}`), command)
 })
 
-test('the rate card in docs/rate-cards.md charges what the table below it says', () => {
+test('the example in docs/rate-cards.md charges what the table below it says', async () => {
   const text = readDocument('docs/rate-cards.md')
-  const example = codeBlocks(text).find(({ language }) => language === 'json')
-  const card = compileCard(parseCard(JSON.parse(example?.text ?? '')))
-  const rows = tableRows(text, 'An example')
-  assert.ok(rows.length > 5, 'examples are found')
-  for (const [message = '', expected] of rows) {
-    const { model, outcome, quantities, attributes, usage, text: said } = JSON.parse(unquoted(message))
-    const facts = {
-      ...(said !== undefined && { measurement: measure(said) }),
-      ...(model !== undefined && { model }),
-      ...(usage !== undefined && {
-        tokens: { input: usage.input_tokens, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, cacheWrite1h: 0 },
-      }),
-      ...(quantities !== undefined && { quantities }),
-      ...(attributes !== undefined && { attributes }),
-      ...(outcome !== undefined && { outcome }),
-    }
-    const pricing = card.price(facts)
-    assert.equal(pricing.status === 'priced' ? toDecimal(pricing.credits) : 'no price', expected, message)
+  const example = codeBlocks(text).find(({ language, name }) => language === 'json' && name === '')
+  const rows = tableRows(text, 'An example').map(
+    ([message = '', credits = '']) => [unquoted(message), credits] as const,
+  )
+  assert.ok(rows.length > 10, 'messages are found')
+  await using service = await startService({})
+  const send = async (method: string, path: string, body: unknown): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`${service.url}${path}`, { method, headers, body: JSON.stringify(body) })
+    assert.ok(response.ok, `${response.status}`)
+    return response.json()
   }
+  await send('PUT', '/v1/reports/5392', { name: 'Lease Summary Report', credit_cost: 79 })
+  const { quotes } = (await send('POST', '/v1/quotes', {
+    rate_card: JSON.parse(example?.text ?? ''),
+    messages: rows.map(([message]) => JSON.parse(message)),
+  })) as { readonly quotes: readonly { readonly status: string; readonly credits?: number }[] }
+  assert.deepEqual(
+    quotes.map(({ status, credits }, index) => [rows[index]?.[0], status === 'unpriced' ? 'no price' : `${credits}`]),
+    rows,
+  )
 })
