@@ -7,7 +7,7 @@ import type { Ledger } from '../src/ledger/ledger.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
 import type { OpenedLedger } from './ledger-contract.ts'
 import { LedgerModel } from './ledger-model.ts'
-import { batchOf, DAY_MS, recordOf, START } from './priced.ts'
+import { batchOf, DAY_MS, recordOf, START, unpricedOf } from './priced.ts'
 
 const useCard = (ledger: Ledger, use: CardUse, organizationId = 'default') =>
   ledger.decide(organizationId, { kind: 'use-rate-card', ...use })
@@ -222,13 +222,13 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
     )
   })
 
-  test('messages priced by another card are counted from any instant on, in the middle of a day too', async () => {
+  test('messages charged by another card are counted from any instant on, in the middle of a day too', async () => {
     await using opened = await open()
     const { ledger } = opened
     const model = new LedgerModel()
     const cards = ['a', 'b', 'c']
     const records = Array.from({ length: 12_000 }, (_, index) =>
-      recordOf(index, {
+      (index % 7 === 0 ? unpricedOf : recordOf)(index, {
         // Half of them on two days, the others over many.
         at: START + (index % 2 === 0 ? (index * 29_000) % (2 * DAY_MS) : (index * 7_777_777) % (60 * DAY_MS)),
         rateCard: cards[index % 3] as string,

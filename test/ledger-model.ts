@@ -59,7 +59,9 @@ export class LedgerModel {
   }
 
   pricedOtherwise(organizationId: string, { since, rateCard }: PricedOtherwise): number {
-    return this.lines(organizationId).filter(({ at, cell }) => at >= since && cell.rateCard !== rateCard).length
+    return this.lines(organizationId).filter(
+      ({ at, cell, credits }) => at >= since && cell.rateCard !== rateCard && credits !== undefined,
+    ).length
   }
 
   close(organizationId: string, until: EpochMs): void {

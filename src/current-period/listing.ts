@@ -144,7 +144,9 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
     },
     closedUntil: async () => CALENDAR_BEGINS,
     pricedOtherwise: async ({ since, rateCard }) =>
-      within({ from: since, to: -CALENDAR_BEGINS }).filter(({ cell }) => cell.rateCard !== rateCard).length,
+      within({ from: since, to: -CALENDAR_BEGINS }).filter(
+        ({ cell, credits }) => cell.rateCard !== rateCard && credits !== undefined,
+      ).length,
   }
 }
 

@@ -209,13 +209,14 @@ export const createView = (
       )
       const [ofDay] = await query(
         `SELECT count(*) AS messages FROM record JOIN cell USING (organization_id, cell_id)
-         WHERE organization_id = $1 AND at_ms >= $2 AND at_ms < $3 AND superseded_by IS NULL AND rate_card <> $4`,
+         WHERE organization_id = $1 AND at_ms >= $2 AND at_ms < $3 AND superseded_by IS NULL AND credits_micros IS NOT NULL
+           AND rate_card <> $4`,
         since,
         first?.['day_start'] ?? -CALENDAR_BEGINS,
         rateCard,
       )
       const [ofDays] = await query(
-        `SELECT coalesce(sum(messages), 0)::bigint AS messages FROM day_cell JOIN cell USING (organization_id, cell_id)
+        `SELECT coalesce(sum(messages - unpriced), 0)::bigint AS messages FROM day_cell JOIN cell USING (organization_id, cell_id)
          WHERE organization_id = $1 AND day_start >= $2 AND rate_card <> $3`,
         since,
         rateCard,

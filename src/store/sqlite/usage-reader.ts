@@ -343,18 +343,14 @@ export class UsageReader {
       if (rest !== undefined) records.unshift(rest)
       const row = this.#prepare(`
         SELECT count(*) AS messages FROM record JOIN cell USING (organization_id, cell_id)
-        WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL AND rate_card <> ?`).get(
-        organizationId,
-        piece.from,
-        piece.to,
-        rateCard,
-      )
+        WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL AND credits_micros IS NOT NULL
+          AND rate_card <> ?`).get(organizationId, piece.from, piece.to, rateCard)
       found.push(row?.['messages'] as number)
       if (performance.now() > endsAt) return { found, rest: { ...query, records } }
     }
     for (let after = query.after ?? { day: since, cellId: -1 }; ; ) {
       const totals = this.#prepare(`
-        SELECT day_start, cell_id, iif(rate_card <> ?, messages, 0) AS messages
+        SELECT day_start, cell_id, iif(rate_card <> ?, messages - unpriced, 0) AS messages
         FROM day_cell JOIN cell USING (organization_id, cell_id)
         WHERE organization_id = ? AND (day_start, cell_id) > (?, ?) ORDER BY day_start, cell_id LIMIT ${PIECE_ROWS}`).all(
         rateCard,
