@@ -53,6 +53,15 @@ test('a card that this process puts in force applies at once; one that another p
   assert.equal(await cardNow(), 'standard-2024')
 })
 
+test('a default that this process puts in force applies at once to every organization without a card', async () => {
+  await using started = await start()
+  const { cards } = started
+  const cardNow = async () => cardAt(await cards.inForce('default'), START)
+  assert.equal(await cardNow(), 'standard-2024')
+  await cards.useByDefault({ from: START, version: 'dear' })
+  assert.equal(await cardNow(), 'dear')
+})
+
 test('a card that was not stored cannot be put in force, nor by an unknown organization', async () => {
   await using started = await start()
   const { cards } = started

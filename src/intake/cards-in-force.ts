@@ -93,6 +93,7 @@ export const createCards = ({
     useByDefault: async (use) => {
       if (!(await exists(use.version))) return 'unknown-card'
       const outcome = await rateCards.useByDefault(use)
+      known.clear()
       if ('inForce' in outcome) used()
       return outcome
     },

@@ -36,6 +36,10 @@ export const createTimedCache = <K, V>({ lifetimeMs, entriesMin, now }: TimedCac
       young.delete(key)
       old.delete(key)
     },
+    clear: (): void => {
+      young.clear()
+      old.clear()
+    },
   }
 }
 
