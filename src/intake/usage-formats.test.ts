@@ -324,6 +324,7 @@ const REFUSED: readonly (readonly [Format, usage: unknown, field: string, reason
     /a whole number/,
   ],
   ['ai-sdk', { inputTokens: { total: 5 } }, 'inputTokens', /a whole number/],
+  ['gemini', { totalTokenCount: 5 }, '', /, candidatesTokenCount, thoughtsTokenCount$/],
   [
     'openrouter',
     { prompt_tokens: 5, prompt_tokens_details: { cached_tokens: 3, cache_write_tokens: 3 } },

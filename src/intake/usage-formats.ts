@@ -122,7 +122,8 @@ export const readUsage = (usage: unknown, name: UsageFormatName | undefined): Us
   const format: UsageFormat = name === undefined ? OWN : FORMATS[name]
   if (name === undefined) refuseUnknown(usage)
   if (membersOf(format).every((member) => countOf(usage, member) === undefined)) {
-    throw new BadField('usage', `must have at least one of ${membersOf(format).flat().join(', ')}`)
+    const names = new Set(membersOf(format).flat())
+    throw new BadField('usage', `must have at least one of ${[...names].join(', ')}`)
   }
   const tokens = toTokens(usage, format)
   const cost = format.cost === undefined ? undefined : foundIn(usage, format.cost)
