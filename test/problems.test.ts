@@ -243,10 +243,22 @@ const cases: readonly (readonly [name: string, sent: string, kind: string, detai
     /^The field time must be an RFC 3339 date-time/,
   ],
   [
+    'an event about nothing',
+    event({ time: '2024-05-10T09:30:00Z', data: {} }),
+    'invalid-request',
+    'The field data.text must be present: a message must have at least one of text, report_id, model, usage and quantities.',
+  ],
+  [
+    'an event with a name that the service uses itself',
+    event({ time: '2024-05-10T09:30:00Z', data: { quantities: { words: 1 } } }),
+    'invalid-request',
+    'The field data.quantities.words must be valid: it must have another name: the service counts this itself.',
+  ],
+  [
     'an event with an unknown field in its data',
     event({ data: { text: 'x', x: 1 } }),
     'invalid-request',
-    'The field data.x must be absent: data has only text and report_id.',
+    /^The field data\.x must be absent: data has only text, report_id, team_id, model, .*, outcome\.$/,
   ],
   [
     'an organization that already exists',

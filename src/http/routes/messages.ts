@@ -178,7 +178,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
       })
       const [only] = results
       if (!isBatch && only?.status === 'rejected')
-        throw new InvalidRequest(only.field || 'event', only.reason.replace(/^.*?must be /, ''))
+        throw new InvalidRequest(only.field || 'event', expectedBy(only.reason))
       if (!isBatch && only?.status === 'conflict') throw new Conflict(conflictText(only))
       return reply.type('application/json; charset=utf-8').send(toAnswerText(countsOf(results), results))
     },
@@ -188,6 +188,12 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
 }
 
 const LINE_BYTES_BESIDE_TEXT = 16 * 1024
+
+/** The phrase that completes "must be". */
+const expectedBy = (reason: string): string => {
+  if (reason.includes('must be ')) return reason.replace(/^.*?must be /, '')
+  return reason.startsWith('must ') ? `valid: it ${reason}` : reason.replace(/^is missing; /, 'present: ')
+}
 
 const conflictText = ({ id, outcome }: Exclude<IntakeResult, { readonly status: 'rejected' }>): string => {
   const holds = outcome === undefined ? '' : ` Its outcome stays ${outcome}.`
