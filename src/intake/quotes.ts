@@ -42,7 +42,7 @@ export type Quotes = {
 }
 
 type Needs = {
-  readonly cards: Pick<Cards, 'inForce'>
+  readonly cards: Pick<Cards, 'inForceNow'>
   readonly compiledCards: CompiledCards
   readonly reportsOf: IntakeNeeds['reportsOf']
   readonly limits: IntakeLimits
@@ -62,7 +62,7 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
       const card = typeof rateCard === 'string' ? await named(rateCard) : compileCard(readCard(rateCard, 'rate_card'))
       return () => card
     }
-    return (await compiledCards.ready(await cards.inForce(organizationId))).at
+    return (await compiledCards.ready(await cards.inForceNow(organizationId))).at
   }
 
   const findReports = async (
