@@ -193,6 +193,26 @@ const cases: readonly Case[] = [
       attempts: 3,
     },
   },
+  ...(
+    [
+      ['team_id', { team_id: 'sales' }, { team_id: 'research' }],
+      ['model', { model: 'gpt-5.4' }, { model: 'gpt-5.4-mini' }],
+      ['usage', { usage: { input_tokens: 1 } }, { usage: { output_tokens: 1 } }],
+      ['quantities', { quantities: { pages: 3, images: 1 } }, { quantities: { images: 1 } }],
+      ['attributes', { attributes: { plan: 'pro' } }, { attributes: { plan: 'free' } }],
+      ['outcome', {}, { outcome: 'failed' }],
+    ] as const
+  ).map(([field, one, other]) => ({
+    name: `the same id with another ${field}`,
+    answers: { listing: sendListing([message(7, one), message(7, other)]) },
+    status: 502,
+    says: {
+      call: LISTING,
+      failure: 'bad-answer',
+      reason: `messages[0] and messages[1] have the same id 7 and differ in ${field}`,
+      attempts: 3,
+    },
+  })),
   {
     name: 'a duplicate entry, it is charged once',
     answers: { listing: sendListing([message(7), message('7'), message(7)]) },

@@ -5,6 +5,7 @@
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import type { ReadyCards } from '#intake/compiled-cards.ts'
+import { differingField } from '#intake/message-fields.ts'
 import type { Pricer } from '#intake/pricing.ts'
 import { UnbillableListing } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
@@ -12,7 +13,7 @@ import type { Id, Report } from '#model/report.ts'
 import { instantOf } from '#model/timestamp.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { AmountTooLarge } from '#rating/amounts.ts'
-import { TOO_LARGE } from '#rating/charged-facts.ts'
+import { factsOfCharge, TOO_LARGE } from '#rating/charged-facts.ts'
 import { isSameCharge } from './listing.ts'
 
 export type ListingBuilder = {
@@ -47,7 +48,7 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
     const priced = billable(id, () => pricer.priceListed(message, at, before?.get(id), cards.at(at)))
     const known = byId.get(id)
     if (known !== undefined) {
-      const field = differingField(known, priced, reportIds.get(id) === reportId)
+      const field = whatDiffers(known, priced, reportIds.get(id) === reportId)
       if (field !== undefined) {
         const both = `messages[${indexes[[...byId.keys()].indexOf(id)]}] and messages[${index}]`
         throw new UnbillableListing(`${both} have the same id ${JSON.stringify(id)} and differ in ${field}`)
@@ -103,9 +104,12 @@ type ListingBuilderNeeds = {
 }
 
 /** Digests cover the whole content: if no other field differs, the texts do. */
-const differingField = (one: Priced, other: Priced, isSameReport: boolean): string | undefined => {
+const whatDiffers = (one: Priced, other: Priced, isSameReport: boolean): string | undefined => {
   if (one.timestamp !== other.timestamp) return 'timestamp'
   if (!isSameReport) return 'report_id'
   if (one.cell.member !== other.cell.member) return 'user_id'
-  return Buffer.compare(one.digest, other.digest) === 0 ? undefined : 'text'
+  if (Buffer.compare(one.digest, other.digest) === 0) return undefined
+  return differingField(broughtBy(one), broughtBy(other)) ?? 'text'
 }
+
+const broughtBy = (charge: Priced) => ({ ...factsOfCharge(charge), team: charge.cell.team })

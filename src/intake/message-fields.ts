@@ -3,6 +3,7 @@
  * CSV file says it. Every edge reads the fields from here, so that another one is an entry of this table.
  */
 
+import { isDeepStrictEqual } from 'node:util'
 import { creditsFromDecimal } from '#model/credits.ts'
 import { ATTRIBUTES_MAX, FACT_NAMES, NAME_PATTERN, PROVIDER_COST, QUANTITIES_MAX } from '#model/fact-names.ts'
 import { OUTCOMES, type Outcome } from '#model/facts.ts'
@@ -19,6 +20,8 @@ export type MessageField = {
   readonly cells: 'name' | 'numbers' | 'texts and flags'
   /** Whether there may be a column for this member; a name in it may have dots. */
   readonly isMember?: (name: string) => boolean
+  /** Where what it says is kept, unless it only says how to read another field. */
+  readonly keptAs?: keyof Draft
   /** Adds what the value says. Throws BadField. */
   readonly read: (value: NonNullable<unknown>, into: Draft, message: Fields) => void
 }
@@ -42,6 +45,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       examples: ['research'],
     },
     cells: 'name',
+    keptAs: 'team',
     read: (value, into) => {
       into.team = nameIn('team_id', value)
     },
@@ -50,6 +54,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
     name: 'model',
     schema: { ...nameSchema, description: 'The model that answered, as its provider calls it.', examples: ['gpt-5.4'] },
     cells: 'name',
+    keptAs: 'model',
     read: (value, into) => {
       into.model = nameIn('model', value)
     },
@@ -88,6 +93,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
     },
     cells: 'numbers',
     isMember: isUsageMember,
+    keptAs: 'tokens',
     read: (value, into, { usage_format: format }) => {
       const { tokens, costNanoUsd } = readUsage(value, isUsageFormat(format) ? format : undefined)
       into.tokens = tokens
@@ -108,6 +114,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
     },
     cells: 'numbers',
     isMember: (name) => NAME_OF_MEMBER.test(name),
+    keptAs: 'quantities',
     read: (value, into) => {
       const quantities = membersOf('quantities', value, quantityIn)
       if (into.quantities !== undefined && PROVIDER_COST in quantities) {
@@ -132,6 +139,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
     },
     cells: 'texts and flags',
     isMember: (name) => NAME_OF_MEMBER.test(name),
+    keptAs: 'attributes',
     read: (value, into) => {
       const attributes = membersOf('attributes', value, attributeIn)
       refuseMore('attributes', attributes, ATTRIBUTES_MAX)
@@ -151,6 +159,7 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       examples: ['succeeded'],
     },
     cells: 'name',
+    keptAs: 'outcome',
     read: (value, into) => {
       if (!isOutcome(value)) throw new BadField('outcome', `must be one of ${OUTCOMES.join(', ')}, or absent`)
       if (value !== 'succeeded') into.outcome = value
@@ -172,6 +181,12 @@ export const readBrought = (message: Fields): Pick<Message, 'team' | 'brought'> 
   const isEmpty = Object.keys(brought).length === 0
   return { ...(team !== undefined && { team }), ...(!isEmpty && { brought }) }
 }
+
+/** The first field that says something else, if any does. */
+export const differingField = (one: Kept, other: Kept): string | undefined =>
+  MESSAGE_FIELDS.find(({ keptAs }) => keptAs !== undefined && !isDeepStrictEqual(one[keptAs], other[keptAs]))?.name
+
+type Kept = { readonly [K in keyof Draft]?: unknown }
 
 const isUsageFormat = (value: unknown): value is UsageFormatName => USAGE_FORMATS.some((each) => each === value)
 
