@@ -191,7 +191,9 @@ export const SETTINGS = {
     name: 'UPSTREAM_STALE_LIMIT',
     byDefault: '5min',
     read: duration('0'),
-    meaning: 'Maximum age of the last good response served while the upstream fails; 0 serves none',
+    meaning:
+      'Maximum age of the last good response served while the upstream fails, and of the rate cards read last while the database ' +
+      'fails; 0 serves none',
   },
   upstreamTimeoutMs: {
     name: 'UPSTREAM_TIMEOUT',

@@ -221,7 +221,7 @@ for (const [name, environment] of Object.entries(STORES)) {
           ['priced', 8e9],
         ],
       )
-      assert.match(body.quotes[0].reason, /must cost less/)
+      assert.match(body.quotes[0].reason, /^must cost at most 9007199254\.740991 credits$/)
     })
 
     test('a key needs to report messages or to read usage', async () => {

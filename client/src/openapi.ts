@@ -75,7 +75,7 @@ export interface paths {
          * Get the usage of a billing period
          * @description Returns one line per charged message of a billing period or range (the current period by default) in a single response. If `UPSTREAM_URL` is set, the current period of the organization `default` is the listing of the Copilot service, in its order. Everything else comes from the ledger, ordered by time and id.
          *
-         *     The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), marked by `Cache-Status` (`detail=stale`) and `Age`.
+         *     The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), and while the database fails, the rate cards read last price the listing for as long. Both are marked by `Cache-Status` (`detail=stale`) and `Age`.
          *
          *     Compressed with `br` or `gzip` if `Accept-Encoding` allows it. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
@@ -683,6 +683,11 @@ export interface components {
              * @example 11.25
              */
             readonly credits?: number;
+            /**
+             * @description What the message costs now. Present only if a part of it stays charged in a closed period: then the line `charged-before` takes that part off, and `credits`, which can be negative, is the difference.
+             * @example 11.25
+             */
+            readonly credits_now?: number;
             /** @description What the message brought besides its text and report. Absent if it brought nothing else. */
             readonly facts?: {
                 /**
@@ -1061,12 +1066,12 @@ export interface components {
             readonly listing?: {
                 /**
                  * Format: date-time
-                 * @description When the Copilot service last confirmed the listing.
+                 * @description When the listing, and the rate cards that price it, were last confirmed.
                  * @example 2024-05-01T00:00:00.000Z
                  */
                 readonly as_of: string;
                 /**
-                 * @description `true` if the Copilot service is failing and this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing, or if the database is failing and the rate cards read last price it.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -2253,12 +2258,12 @@ export interface components {
             readonly listing?: {
                 /**
                  * Format: date-time
-                 * @description When the Copilot service last confirmed the listing.
+                 * @description When the listing, and the rate cards that price it, were last confirmed.
                  * @example 2024-05-01T00:00:00.000Z
                  */
                 readonly as_of: string;
                 /**
-                 * @description `true` if the Copilot service is failing and this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing, or if the database is failing and the rate cards read last price it.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -2345,12 +2350,12 @@ export interface components {
             readonly listing?: {
                 /**
                  * Format: date-time
-                 * @description When the Copilot service last confirmed the listing.
+                 * @description When the listing, and the rate cards that price it, were last confirmed.
                  * @example 2024-05-01T00:00:00.000Z
                  */
                 readonly as_of: string;
                 /**
-                 * @description `true` if the Copilot service is failing and this is its last good listing.
+                 * @description `true` if the Copilot service is failing and this is its last good listing, or if the database is failing and the rate cards read last price it.
                  * @example false
                  */
                 readonly stale: boolean;
@@ -2733,7 +2738,7 @@ export interface operations {
                 headers: {
                     /** @description Seconds since the usage was last confirmed. */
                     readonly Age?: number;
-                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing. */
+                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service or the database is failing. */
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;
@@ -2754,7 +2759,7 @@ export interface operations {
                 headers: {
                     /** @description Seconds since the usage was last confirmed. */
                     readonly Age?: number;
-                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing. */
+                    /** @description Origin of the response (RFC 9211). `detail=stale` if the Copilot service or the database is failing. */
                     readonly "Cache-Status"?: string;
                     /** @description Changes whenever the usage changes. */
                     readonly ETag?: string;

@@ -1,5 +1,6 @@
 /** Why a message cost what it did: its facts are priced again by the card that priced them, and the result must be the same. */
 import type { Pricing } from '#model/charge.ts'
+import { type Credits, credits } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
 import type { Facts } from '#model/facts.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
@@ -9,21 +10,41 @@ import type { CompiledCard } from '#rating/compile-card.ts'
 /** Finds a card that has ever priced a message, by its version. Throws StoreError. */
 export type CardOf = (version: string) => Promise<CompiledCard | undefined>
 
-/** A charge, the facts from which it was computed, and how. */
-export type ExplainedCharge = { readonly stored: StoredCharge; readonly facts: Facts; readonly pricing: Pricing }
+/** A charge, the facts from which it was computed, and how: its lines add up to the amount charged. */
+export type ExplainedCharge = {
+  readonly stored: StoredCharge
+  readonly facts: Facts
+  readonly pricing: Pricing
+  /** What the message costs, if that is not the amount charged, because a part stays charged in a closed period. */
+  readonly costs?: Credits
+}
 
 /** `unpriced` says why there is no price, if there is none. */
 export type ExplainedLine = RecordedLine & { readonly unpriced?: string }
 
-export const explainCharge = async (stored: StoredCharge, cardOf: CardOf): Promise<ExplainedCharge> => {
-  const facts = factsOfCharge(stored)
-  const pricing = pricingOf(facts, await cardNamed(stored.cell.rateCard, cardOf))
-  const amount = pricing.status === 'priced' ? pricing.credits : undefined
-  if (amount !== stored.credits) {
+/** `charges` are all charges of a message. */
+export const explainCharges = (charges: readonly StoredCharge[], cardOf: CardOf): Promise<readonly ExplainedCharge[]> =>
+  Promise.all(charges.map((stored) => explainCharge(stored, staysBefore(stored, charges), cardOf)))
+
+const explainCharge = async (stored: StoredCharge, stays: number, cardOf: CardOf): Promise<ExplainedCharge> => {
+  const costs = stored.credits === undefined ? undefined : credits(stored.credits + stays)
+  const { facts: kept, cell } = stored
+  const facts = factsOfCharge({ facts: kept, cell, ...(costs !== undefined && { credits: costs }) })
+  const pricing = pricingOf(facts, await cardNamed(cell.rateCard, cardOf))
+  if ((pricing.status === 'priced' ? pricing.credits : undefined) !== costs) {
     throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }
-  return { stored, facts, pricing }
+  if (stays === 0 || pricing.status === 'unpriced' || costs === undefined) return { stored, facts, pricing }
+  const amount = credits(-stays)
+  const lines = [...pricing.lines, { rule: 'charged-before', quantity: 1, rate: amount, credits: amount }]
+  return { stored, facts, pricing: { ...pricing, lines, credits: credits(costs - stays) }, costs }
 }
+
+/** What earlier charges of closed periods had charged: they stay, and this one is the difference. */
+const staysBefore = ({ revision }: StoredCharge, charges: readonly StoredCharge[]): number =>
+  charges
+    .filter((each) => each.revision < revision && (each.supersededBy ?? Number.POSITIVE_INFINITY) > revision)
+    .reduce((sum, each) => sum + (each.credits ?? 0), 0)
 
 /** Only a line without a price has its facts. */
 export const explainLine = async (line: RecordedLine, cardOf: CardOf): Promise<ExplainedLine> => {

@@ -12,7 +12,7 @@ import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#mod
 import type { Id } from '#model/report.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import { comparePage, LineTally } from './agreement.ts'
-import { type CardOf, type ExplainedCharge, type ExplainedLine, explainCharge, explainLine } from './explaining.ts'
+import { type CardOf, type ExplainedCharge, type ExplainedLine, explainCharges, explainLine } from './explaining.ts'
 import type { LongReadings } from './long-readings.ts'
 import { type Known, type Versioned, versionOf } from './versions.ts'
 
@@ -215,7 +215,7 @@ export const createQueries = ({ ledger, cardOf, longReadings, provenanceOf = NO_
   /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
-    return Promise.all(stored.map((each) => explainCharge(each, cardOf)))
+    return explainCharges(stored, cardOf)
   }
 
   return { read: ledger.read, pages, page, totals, periods, period, charges }

@@ -44,6 +44,8 @@ export type Reading<T> = Situation & {
 }
 
 export type Readings<T> = {
+  /** With an upstream, does not need the store. */
+  readonly sourceOf: (organizationId: string) => Promise<UsageSource>
   /** Waits neither for the upstream nor for the recorder. */
   readonly situation: (organization: Organization) => Promise<Situation>
   /** For named periods and ranges. Resolves once the upstream's current listing is recorded. Throws StoreError if it cannot be. */
@@ -84,7 +86,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   const ledgerQueries = createQueries({ ledger, cardOf, longReadings })
   const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
-  const sourceOf = async ({ id }: Organization): Promise<UsageSource> => {
+  const sourceOf = async (id: string): Promise<UsageSource> => {
     if (id !== DEFAULT_ORGANIZATION) return 'ledger'
     if (hasUpstream) return 'upstream'
     return (await isSample()) ? 'bundled-sample' : 'ledger'
@@ -213,7 +215,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   const situation = async (organization: Organization): Promise<Situation> => {
-    const source = await sourceOf(organization)
+    const source = await sourceOf(organization.id)
     return source === 'bundled-sample' ? ofSample() : { organization, source, time: clock() }
   }
 
@@ -223,7 +225,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   const byDate = async (organization: Organization): Promise<Reading<T>> => {
-    const source = await sourceOf(organization)
+    const source = await sourceOf(organization.id)
     if (source === 'bundled-sample') return ofSample()
     if (source === 'ledger') return ofLedger({ organization, source, time: clock() })
     const listing = await follow(organization)
@@ -231,10 +233,11 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   }
 
   return {
+    sourceOf,
     situation,
     byDate,
     ofCurrent: async (organization) => {
-      const source = await sourceOf(organization)
+      const source = await sourceOf(organization.id)
       if (source !== 'upstream') return byDate(organization)
       const { listing, lastConfirmed, from } = await listingCache.read()
       const ageMs = elapsedMs(lastConfirmed, now())

@@ -4,7 +4,8 @@ import type { Config } from '#config.ts'
 import type { CopilotService, ListingObserver, Progress } from '#current-period/copilot-service.ts'
 import type { Listing } from '#current-period/listing.ts'
 import { createListingCache, type ListingCache } from '#current-period/listing-cache.ts'
-import { type ReadyCards, STANDARD_ONLY } from '#intake/compiled-cards.ts'
+import type { ListingCards } from '#current-period/listing-cards.ts'
+import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import { createContentDigest } from '#intake/content-digest.ts'
 import { createPricer, type Pricer } from '#intake/pricing.ts'
 import type { MonotonicClock } from '#model/clock.ts'
@@ -36,7 +37,7 @@ export const openListing = <T>(
   // Digests are compared only within this process, so any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
   return {
-    listing: listingCacheOf(needs, { copilot, pricer, cards: async () => STANDARD_ONLY }),
+    listing: listingCacheOf(needs, { copilot, pricer, cards: async () => ({ cards: STANDARD_ONLY }) }),
     close: () => copilot.close(),
   }
 }
@@ -63,7 +64,7 @@ export const pricerOf = (contentKey: string): Pricer => createPricer(createConte
 export type ListingParts = {
   readonly copilot: CopilotService
   readonly pricer: Pricer
-  readonly cards: () => Promise<ReadyCards>
+  readonly cards: () => Promise<ListingCards>
   readonly seen?: ((listing: Listing) => void) | undefined
 }
 

@@ -115,7 +115,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     copilot,
     pricer,
     // The sample is no organization's, and nobody else is to see its prices change.
-    cards: hasUpstream ? listingCards : async () => STANDARD_ONLY,
+    cards: hasUpstream ? listingCards : async () => ({ cards: STANDARD_ONLY }),
     seen: hasUpstream ? seen : undefined,
   })
   const readings = createReadings({

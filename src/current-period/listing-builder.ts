@@ -45,7 +45,8 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
     const index = listed++
     const { id, reportId } = message
     const at = instantOf(message.timestamp)
-    const priced = billable(id, () => pricer.priceListed(message, at, before?.get(id), cards.at(at)))
+    const card = cards.at(at)
+    const priced = billable(id, card, () => pricer.priceListed(message, at, before?.get(id), card))
     const known = byId.get(id)
     if (known !== undefined) {
       const field = whatDiffers(known, priced, reportIds.get(id) === reportId)
@@ -73,7 +74,8 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
       for (const [id, reportId] of reportIds) {
         const [priced, report] = [byId.get(id), reports.get(reportId)]
         if (priced !== undefined && report !== undefined) {
-          const withReport = billable(id, () => pricer.withReport(priced, report, cards.at(priced.at)))
+          const card = cards.at(priced.at)
+          const withReport = billable(id, card, () => pricer.withReport(priced, report, card))
           byId.set(id, unlessKnown(withReport))
         }
         if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
@@ -85,12 +87,13 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
 
 const CHARGES_PER_TURN = 5000
 
-const billable = (id: Id, price: () => Priced): Priced => {
+/** A listing without the message would be a wrong bill, so the whole listing is refused. */
+const billable = (id: Id, { version }: ReturnType<ReadyCards['at']>, price: () => Priced): Priced => {
   try {
     return price()
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    throw new UnbillableListing(`the message ${JSON.stringify(id)} has no price: ${TOO_LARGE}`)
+    throw new UnbillableListing(`the message ${JSON.stringify(id)} ${TOO_LARGE}, by the rate card "${version}"`)
   }
 }
 

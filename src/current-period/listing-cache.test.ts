@@ -4,11 +4,12 @@ import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import { createContentDigest } from '#intake/content-digest.ts'
 import { createPricer } from '#intake/pricing.ts'
 import { monotonicMs } from '#model/clock.ts'
-import { UpstreamError } from '#model/errors.ts'
+import { StoreError, UpstreamError } from '#model/errors.ts'
 import type { Message } from '#model/message.ts'
 import type { CopilotService } from './copilot-service.ts'
 import type { Listing } from './listing.ts'
 import { createListingCache } from './listing-cache.ts'
+import { createListingCards } from './listing-cards.ts'
 
 const messageOf = (id: number, text: string): Message => ({ id, text, timestamp: '2024-05-01T00:00:00.000Z' })
 const FAILED = new UpstreamError({ call: 'GET /messages', failure: 'connection', reason: 'refused', attempts: 1 })
@@ -19,6 +20,7 @@ const startCache = ({ maxAgeMs = 1000, staleLimitMs = 10_000 } = {}) => {
     time: 0,
     messages: [messageOf(1, 'one')] as readonly Message[],
     isFailing: false,
+    isStoreFailing: false,
     calls: 0,
     renderings: 0,
     seen: [] as Listing[],
@@ -39,7 +41,14 @@ const startCache = ({ maxAgeMs = 1000, staleLimitMs = 10_000 } = {}) => {
   const cache = createListingCache({
     copilot,
     pricer: createPricer(createContentDigest('k'.repeat(32))),
-    cards: async () => STANDARD_ONLY,
+    cards: createListingCards({
+      read: async () => {
+        if (state.isStoreFailing) throw new StoreError('away')
+        return STANDARD_ONLY
+      },
+      staleLimitMs,
+      now: () => monotonicMs(state.time),
+    }),
     render: async (lines) => {
       state.renderings++
       return [...lines].map(({ messageId, credits }) => `${messageId}: ${credits}`)
@@ -97,6 +106,30 @@ test('if the upstream fails, the last good listing is served as stale until it i
   state.isFailing = false
   state.time = 12_001
   assert.equal((await cache.read()).from, 'refresh')
+})
+
+test('while the store fails, the cards read last price the listing, which is stale, until they are too old', async () => {
+  const { cache, state } = startCache()
+  await cache.read()
+  state.isStoreFailing = true
+  state.messages = [messageOf(1, 'one'), messageOf(2, 'two')]
+  state.time = 9900
+  const { usage, from, lastConfirmed } = await cache.read()
+  assert.deepEqual([usage.length, from, lastConfirmed], [2, 'stale', 0])
+  assert.equal(cache.peek()?.from, 'stale')
+  state.time = 10_001
+  assert.equal(cache.peek(), undefined)
+  await assert.rejects(cache.read(), StoreError)
+  assert.deepEqual([await cache.catchUp(), await cache.isReady()], [undefined, false])
+  state.isStoreFailing = false
+  state.time = 12_000
+  assert.deepEqual([(await cache.read()).from, cache.peek()?.lastConfirmed], ['refresh', 12_000])
+})
+
+test('before any cards were read, a failing store fails the listing', async () => {
+  const { cache, state } = startCache()
+  state.isStoreFailing = true
+  await assert.rejects(cache.read(), StoreError)
 })
 
 test('with a stale limit of zero, a failure is the answer', async () => {

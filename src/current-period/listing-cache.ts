@@ -3,11 +3,11 @@
  *
  * A read returns the cached listing if it is younger than `maxAgeMs`. Otherwise it waits for a refresh, which all concurrent
  * reads share. If the refresh fails, reads return the last good listing, marked as stale, for up to `staleLimitMs` after the
- * upstream last confirmed it; after that they throw the error. The cache holds what `render` made of the lines, in the form in
+ * upstream last confirmed it; after that they throw the error. A listing priced by rate cards that the store did not confirm is
+ * marked too, and returned for as long after they were read. The cache holds what `render` made of the lines, in the form in
  * which it is sent, and the charges, from which every other query of the listing is answered.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises'
-import type { ReadyCards } from '#intake/compiled-cards.ts'
 import type { Pricer } from '#intake/pricing.ts'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
@@ -24,6 +24,7 @@ import type {
 } from './copilot-service.ts'
 import { createListing, type Listing } from './listing.ts'
 import { createListingBuilder, type ListingBuilder } from './listing-builder.ts'
+import type { ListingCards } from './listing-cards.ts'
 import type { RenderedUsage } from './rendered-usage.ts'
 
 /** Rendered usage, and the listing that it was rendered from. */
@@ -48,7 +49,7 @@ export type ListingCacheNeeds<T> = {
   readonly copilot: CopilotService
   readonly pricer: Pricer
   /** The rate cards in force. Throws StoreError if they are not known. */
-  readonly cards: () => Promise<ReadyCards>
+  readonly cards: () => Promise<ListingCards>
   /** Renders the lines into what is cached and served. Reads them once, in order, and may let other work run in between. */
   readonly render: (lines: Iterable<UsageLine>) => Promise<T>
   readonly observer: ListingObserver
@@ -104,13 +105,24 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     return refreshing
   }
 
-  const isFresh = (): boolean => cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < maxAgeMs
+  const isWithin = (since: MonotonicMs | undefined): boolean =>
+    since === undefined || elapsedMs(since, now()) <= staleLimitMs
 
-  const peek = (): CachedListing<T> | undefined => {
-    if (cached === undefined || !isFresh()) return undefined
-    observer.served('memory')
-    return toCachedListing(cached, 'memory')
+  const isFresh = ({ lastConfirmed, cardsStaleSince }: CacheEntry<T>): boolean =>
+    elapsedMs(lastConfirmed, now()) < maxAgeMs && isWithin(cardsStaleSince)
+
+  /** Whether it may be served although the upstream fails. */
+  const mayServe = ({ lastConfirmed, cardsStaleSince }: CacheEntry<T>): boolean =>
+    isWithin(lastConfirmed) && isWithin(cardsStaleSince)
+
+  const serve = (entry: CacheEntry<T>, from: RenderedUsage<T>['from']): CachedListing<T> => {
+    const served = toCachedListing(entry, from)
+    observer.served(served.from)
+    return served
   }
+
+  const peek = (): CachedListing<T> | undefined =>
+    cached !== undefined && isFresh(cached) ? serve(cached, 'memory') : undefined
 
   /** A failure is cached as long as a listing, but at most for a second, so that readers soon notice a recovery. */
   const hasJustFailed = (): boolean =>
@@ -120,12 +132,11 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
 
   /** The last good listing if it may still be served. Throws the error otherwise. */
   const fallBack = (error: unknown): CachedListing<T> => {
-    if (cached === undefined || elapsedMs(cached.lastConfirmed, now()) > staleLimitMs) {
+    if (cached === undefined || !mayServe(cached)) {
       observer.served('none')
       throw error
     }
-    observer.served('stale')
-    return toCachedListing(cached, 'stale')
+    return serve(cached, 'stale')
   }
 
   const read = async (): Promise<CachedListing<T>> => {
@@ -133,9 +144,7 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     if (fresh !== undefined) return fresh
     if (hasJustFailed()) return fallBack(failed?.error)
     try {
-      const refreshed = await shareRefresh()
-      observer.served('refresh')
-      return toCachedListing(refreshed, 'refresh')
+      return serve(await shareRefresh(), 'refresh')
     } catch (error) {
       return fallBack(error)
     }
@@ -145,16 +154,16 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
     const { refetch } = how
     const started = now()
     if (refetch) await refreshing?.catch(() => {})
-    if (refetch || !(isFresh() || hasJustFailed())) {
+    if (refetch || !((cached !== undefined && isFresh(cached)) || hasJustFailed())) {
       const refreshed = shareRefresh(how).catch(() => {})
       if (failed === undefined) await refreshed
     }
-    const since = refetch ? started : laterBy(now(), -Math.max(maxAgeMs, staleLimitMs))
-    return cached !== undefined && cached.lastConfirmed >= since ? cached.listing : undefined
+    if (cached === undefined || !(isFresh(cached) || mayServe(cached))) return undefined
+    return refetch && cached.lastConfirmed < started ? undefined : cached.listing
   }
 
   const isReady = async (): Promise<boolean> => {
-    if (cached !== undefined && elapsedMs(cached.lastConfirmed, now()) < Math.max(maxAgeMs, staleLimitMs)) return true
+    if (cached !== undefined && (isFresh(cached) || mayServe(cached))) return true
     if (hasJustFailed()) return false
     return shareRefresh().then(
       () => true,
@@ -165,15 +174,14 @@ export const createListingCache = <T>(needs: ListingCacheNeeds<T>): ListingCache
   return { peek, read, catchUp, isReady }
 }
 
+/** Its prices were confirmed when the cards were read, which can be longer ago than the listing. */
 const toCachedListing = <T>(
-  { usage, listing, lastConfirmed }: CacheEntry<T>,
+  { usage, listing, lastConfirmed, cardsStaleSince: since }: CacheEntry<T>,
   from: RenderedUsage<T>['from'],
-): CachedListing<T> => ({
-  usage,
-  listing,
-  lastConfirmed,
-  from,
-})
+): CachedListing<T> =>
+  since === undefined
+    ? { usage, listing, lastConfirmed, from }
+    : { usage, listing, lastConfirmed: since < lastConfirmed ? since : lastConfirmed, from: 'stale' }
 
 const FAILURE_CACHED_MS = 1000
 const CACHE_ALLOWED: Freshness = { refetch: false }
@@ -189,6 +197,8 @@ type CacheEntry<T> = {
   readonly duplicates: readonly Id[]
   /** The version of the rate cards that priced it. */
   readonly cards: number
+  /** When they were read, if the store did not answer at the last refresh. */
+  readonly cardsStaleSince: MonotonicMs | undefined
 }
 
 const bringUpToDate = async <T>(
@@ -197,22 +207,23 @@ const bringUpToDate = async <T>(
   deadline: Deadline,
   how: Freshness,
 ): Promise<CacheEntry<T>> => {
-  const cards = await needs.cards()
-  if (cached?.validators !== undefined && cached.cards === cards.version) {
-    const fetched = await fetchListing(needs, cards, cached, cached.validators, deadline, how)
+  const inForce = await needs.cards()
+  if (cached?.validators !== undefined && cached.cards === inForce.cards.version) {
+    const fetched = await fetchListing(needs, inForce, cached, cached.validators, deadline, how)
     if (fetched !== 'unchanged') return renderListing(needs, cached, fetched)
     const lastConfirmed = needs.now()
     const reports = await lookUpAll(needs.copilot, cached.reports.keys(), deadline, how)
-    if (await areSame(reports, cached.reports)) return { ...cached, lastConfirmed }
+    if (await areSame(reports, cached.reports)) return { ...cached, lastConfirmed, cardsStaleSince: inForce.staleSince }
   }
   // Nothing is cached to compare with, or a report or a rate card has changed although the listing has not.
-  const fetched = await fetchListing(needs, cards, cached, undefined, deadline, how)
+  const fetched = await fetchListing(needs, inForce, cached, undefined, deadline, how)
   if (fetched === 'unchanged') throw new Error('the upstream answered "unchanged" to an unconditional request')
   return renderListing(needs, cached, fetched)
 }
 
 type Fetched = {
   readonly cards: number
+  readonly cardsStaleSince: MonotonicMs | undefined
   readonly builder: ListingBuilder
   readonly reports: ReadonlyMap<Id, Report | undefined>
   readonly validators: Validators | undefined
@@ -221,7 +232,7 @@ type Fetched = {
 
 const fetchListing = async <T>(
   { copilot, pricer, now, progress }: ListingCacheNeeds<T>,
-  cards: ReadyCards,
+  { cards, staleSince }: ListingCards,
   cached: CacheEntry<T> | undefined,
   since: Validators | undefined,
   deadline: Deadline,
@@ -244,21 +255,22 @@ const fetchListing = async <T>(
   const lastConfirmed = now()
   const { builder, lookup } = listing.value
   const reports = await lookup.reports()
-  return { cards: cards.version, builder, reports, validators: listing.validators, lastConfirmed }
+  const { validators } = listing
+  return { cards: cards.version, cardsStaleSince: staleSince, builder, reports, validators, lastConfirmed }
 }
 
 const renderListing = async <T>(
   { render }: ListingCacheNeeds<T>,
   cached: CacheEntry<T> | undefined,
-  { cards, builder, reports, validators, lastConfirmed }: Fetched,
+  { cards, cardsStaleSince, builder, reports, validators, lastConfirmed }: Fetched,
 ): Promise<CacheEntry<T>> => {
   const byId = await builder.charges(reports)
   // An upstream without validators sends the same listing again: what was rendered and derived from it stays valid.
   if (cached !== undefined && areSameCharges(cached.listing.byId, byId))
-    return { ...cached, cards, lastConfirmed, validators, reports }
+    return { ...cached, cards, cardsStaleSince, lastConfirmed, validators, reports }
   const usage = await render(byId.values())
   const listing = createListing(byId)
-  return { usage, cards, lastConfirmed, validators, reports, listing, duplicates: builder.duplicates }
+  return { usage, cards, cardsStaleSince, lastConfirmed, validators, reports, listing, duplicates: builder.duplicates }
 }
 
 /** The same objects in the same order: the builder reuses those that have not changed. */

@@ -19,7 +19,8 @@ export type CallerNeeds = {
 /**
  * Identifies callers in two steps. First, the hook `may` or `mayOperate` of each route authenticates the caller, before the
  * query and the body are read; it throws Unauthenticated or Forbidden. Then `identify` looks up the organization that the query
- * names, or else the key's own; it throws NotFound if there is none or if the caller must not know about it.
+ * names, or else the key's own; it throws NotFound if there is none or if the caller must not know about it. `meaning` has only
+ * the id of that organization, and does not need the store.
  */
 export const createCallers = ({ access, organizations, sessions }: CallerNeeds) => {
   const principals = new WeakMap<FastifyRequest, Principal>()
@@ -50,15 +51,20 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     }
   }
 
-  const identify = async (request: FastifyRequest): Promise<Caller> => {
+  const meaning = (request: FastifyRequest): { readonly principal: Principal; readonly id: string } => {
     const principal = principals.get(request)
     if (principal === undefined)
       throw new Error(`${request.routeOptions.url} has no hook that authenticates its caller`)
     const named = (request.query as { readonly organization?: unknown } | undefined)?.organization
     const id = typeof named === 'string' ? named : principal.organizationId
-    const isAllowed = id === principal.organizationId || principal.isOperator
-    const organization = isAllowed ? await organizations.find(id) : undefined
-    if (organization === undefined) throw new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
+    if (id !== principal.organizationId && !principal.isOperator) throw noOrganization(id)
+    return { principal, id }
+  }
+
+  const identify = async (request: FastifyRequest): Promise<Caller> => {
+    const { principal, id } = meaning(request)
+    const organization = await organizations.find(id)
+    if (organization === undefined) throw noOrganization(id)
     return { principal, organization }
   }
 
@@ -69,8 +75,11 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     return principal
   }
 
-  return { may, mayOperate, identify, identifyKey }
+  return { may, mayOperate, meaning, identify, identifyKey }
 }
+
+const noOrganization = (id: string): NotFound =>
+  new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
 
 const checkScope = (principal: Principal, scopes: readonly Scope[]): void => {
   if (!scopes.some((scope) => mayDo(principal, scope)))

@@ -6,13 +6,12 @@ import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import type { AppendBatch, AppendOutcome, Ledger } from '#ledger/ledger.ts'
 import { type CountedDay, creditsAt, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
-import { credits, toDecimal } from '#model/credits.ts'
 import type { Message } from '#model/message.ts'
 import type { BillingCalendar, EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { Priced, ReasonOf } from '#model/usage-record.ts'
 import { AmountTooLarge } from '#rating/amounts.ts'
-import { factsOfCharge, pricingOf } from '#rating/charged-facts.ts'
+import { factsOfCharge, pricingOf, TOO_LARGE } from '#rating/charged-facts.ts'
 import type { Cards } from './cards-in-force.ts'
 import type { CompiledCards, ReadyCards } from './compiled-cards.ts'
 import {
@@ -197,12 +196,10 @@ const priceOr = (
     return price()
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    rejections.set(index, { id, field: '', reason: `must cost at most ${CREDITS_MAX} credits` })
+    rejections.set(index, { id, field: '', reason: TOO_LARGE })
     return undefined
   }
 }
-
-const CREDITS_MAX = toDecimal(credits(Number.MAX_SAFE_INTEGER))
 
 /** Why a message has no price. */
 export const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {

@@ -112,7 +112,7 @@ const price = (card: CompiledCard, message: Message, report: Report | undefined)
     return { ...card.price(factsOf(message, report)), rateCard: card.version }
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    return { status: 'rejected', field: '', reason: `must cost less: ${TOO_LARGE}` }
+    return { status: 'rejected', field: '', reason: TOO_LARGE }
   }
 }
 

@@ -24,6 +24,10 @@ export const DECIMAL_MAX = 2 ** 33
  */
 export const creditsFromDecimal = (decimal: number): Credits | undefined => {
   if (!(Math.abs(decimal) < DECIMAL_MAX)) return undefined
+  // A decimal with six decimals is the double next to a quotient of whole numbers, and no other such decimal is as near to it. Of
+  // a large one, the product can be a few millionths off.
+  const micros = Math.round(decimal * 10 ** DECIMALS)
+  if (micros / 10 ** DECIMALS === decimal) return credits(micros + 0)
   const digits = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(String(decimal))
   if (digits === null) return undefined
   const [, sign, whole, fraction = ''] = digits

@@ -5,6 +5,10 @@
 export const canonicalJson = (value: unknown): string => {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
-  return `{${members.map(([name, own]) => `${JSON.stringify(name)}:${canonicalJson(own)}`).join(',')}}`
+  const fields = value as Readonly<Record<string, unknown>>
+  let json = ''
+  for (const name of Object.keys(fields).sort()) {
+    json += `${json === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(fields[name])}`
+  }
+  return `{${json}}`
 }

@@ -1,5 +1,6 @@
 /** The facts that were kept with a charge, and what a rate card makes of facts. */
 import type { Pricing } from '#model/charge.ts'
+import { credits, toDecimal } from '#model/credits.ts'
 import type { Facts } from '#model/facts.ts'
 import type { Priced } from '#model/usage-record.ts'
 import { AmountTooLarge } from './amounts.ts'
@@ -19,9 +20,11 @@ export const pricingOf = (facts: Facts, card: CompiledCard): Pricing => {
     return card.price(facts)
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    return { status: 'unpriced', code: 'too-large', reason: TOO_LARGE }
+    return { status: 'unpriced', code: 'too-large', reason: `it ${TOO_LARGE}` }
   }
 }
 
-/** Completes "the message has no price because". */
-export const TOO_LARGE = 'the amount does not fit a charge'
+const CREDITS_MAX = toDecimal(credits(Number.MAX_SAFE_INTEGER))
+
+/** Completes "the message". It depends on the rate card which facts make the amount so large. */
+export const TOO_LARGE = `must cost at most ${CREDITS_MAX} credits`

@@ -20,8 +20,17 @@ const MINIMUM: RuleText = {
   why: 'Raises the total to the minimum cost of a message.',
 }
 
+const CHARGED_BEFORE: RuleText = {
+  name: 'Charged before',
+  reason: 'stays charged in a closed period',
+  why: 'Taken off, because this much stays charged for the message in a closed period.',
+}
+
 /** Those that the service itself names. */
-const COMMON_RULES: ReadonlyMap<string, RuleText> = new Map([['minimum', MINIMUM]])
+const COMMON_RULES: ReadonlyMap<string, RuleText> = new Map([
+  ['minimum', MINIMUM],
+  ['charged-before', CHARGED_BEFORE],
+])
 
 /** In the order in which they apply. */
 const STANDARD_RULES: ReadonlyMap<string, RuleText> = new Map(
@@ -59,5 +68,6 @@ const STANDARD_RULES: ReadonlyMap<string, RuleText> = new Map(
       reason: 'doubles the total: reads the same in both directions',
       why: 'Doubles the total: the text reads the same in both directions.',
     },
+    'charged-before': CHARGED_BEFORE,
   }),
 )

@@ -76,7 +76,7 @@ export const toEntry = (event: unknown): MessageEntry | Rejection => {
   if (content === undefined) return { id: messageId, field: 'data', reason }
   const unknown = Object.keys(content).find((field) => !DATA_FIELDS.includes(field))
   if (unknown !== undefined) {
-    const reason = `must be absent: data has only ${DATA_FIELDS.join(', ')}`
+    const reason = `must be absent: data has only ${DATA_FIELDS.join(', ').replace(/, (?=[^,]*$)/, ' and ')}`
     return { id: messageId, field: `data.${unknown.slice(0, 50)}`, reason }
   }
   return { id: messageId, timestamp: time, ...content, ...(subject === undefined ? {} : { user_id: subject }) }

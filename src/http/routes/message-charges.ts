@@ -55,6 +55,12 @@ export const ChargeSchema = Type.Object(
         'Total of the charge, in credits: an exact decimal with at most six decimal places. Absent if there is no price.',
       ),
     ),
+    credits_now: Type.Optional(
+      creditsSchema(
+        'What the message costs now. Present only if a part of it stays charged in a closed period: then the line ' +
+          '`charged-before` takes that part off, and `credits`, which can be negative, is the difference.',
+      ),
+    ),
     unpriced: unpricedReason,
     lines: Type.Array(
       Type.Object({
@@ -218,7 +224,7 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
   message_id: messageId,
-  charges: charges.map(({ stored, facts, pricing }, index) => {
+  charges: charges.map(({ stored, facts, pricing, costs }, index) => {
     const period = periodAt(calendar, stored.at)
     const next = charges[index - 1]?.stored
     return {
@@ -230,6 +236,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       timestamp: stored.timestamp,
       ...toDimensions(stored.cell),
       ...(stored.credits !== undefined && { credits: plainNumber(stored.credits) }),
+      ...(costs !== undefined && { credits_now: plainNumber(costs) }),
       ...toPricing(pricing, stored.cell.rateCard),
       rate_card: stored.cell.rateCard,
       ...toFacts(facts),

@@ -40,7 +40,7 @@ export const usageRoute: FastifyPluginCallbackTypebox<UsageRouteOptions> = (app,
           'its order. Everything else comes from the ledger, ordered by time and id.\n\n' +
           'The response is complete and exact, or it is an error: it never omits a message or guesses a price. While the ' +
           'Copilot service fails, the last good response is served for up to `UPSTREAM_STALE_LIMIT` (5 minutes by default), ' +
-          'marked by `Cache-Status` (`detail=stale`) and `Age`.\n\n' +
+          'and while the database fails, the rate cards read last price the listing for as long. Both are marked by `Cache-Status` (`detail=stale`) and `Age`.\n\n' +
           'Compressed with `br` or `gzip` if `Accept-Encoding` allows it. Supports `If-None-Match`. Requires the scope `usage:read`.',
         querystring: Type.Object({ ...organizationQuery, ...rangeQuery }, { additionalProperties: false }),
         headers: ifNoneMatch,
@@ -56,13 +56,12 @@ export const usageRoute: FastifyPluginCallbackTypebox<UsageRouteOptions> = (app,
       },
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request)
-      const { source } = await readings.situation(organization)
+      const source = await readings.sourceOf(callers.meaning(request).id)
       // The current period of an upstream does not need the ledger, so it is answered even if the database is down.
       const usage: RenderedUsage<UsageBody> & NotListed =
         isCurrent(request.query) && source !== 'ledger'
           ? await listingCache.read()
-          : await readLedger(organization, request.query, signalOfLeaving(reply.raw))
+          : await readLedger((await callers.identify(request)).organization, request.query, signalOfLeaving(reply.raw))
       reply.hijack()
       writeUsage(request.raw, reply.raw, usage, request.id, notesOf(source, usage))
     },
@@ -95,7 +94,7 @@ const usageHeaders = {
   Age: { type: 'integer', description: 'Seconds since the usage was last confirmed.', examples: [0] },
   'Cache-Status': {
     type: 'string',
-    description: 'Origin of the response (RFC 9211). `detail=stale` if the Copilot service is failing.',
+    description: 'Origin of the response (RFC 9211). `detail=stale` if the Copilot service or the database is failing.',
     examples: ['copilot-credits; hit'],
   },
   'Usage-Source': {

@@ -112,9 +112,11 @@ export const provenance = {
   listing: Type.Optional(
     Type.Object(
       {
-        as_of: TimestampSchema('When the Copilot service last confirmed the listing.'),
+        as_of: TimestampSchema('When the listing, and the rate cards that price it, were last confirmed.'),
         stale: Type.Boolean({
-          description: '`true` if the Copilot service is failing and this is its last good listing.',
+          description:
+            '`true` if the Copilot service is failing and this is its last good listing, or if the database is failing and the ' +
+            'rate cards read last price it.',
           examples: [false],
         }),
       },
