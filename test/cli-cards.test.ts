@@ -9,6 +9,8 @@ import { after, before, describe, test } from 'node:test'
 import { Command, CommanderError } from 'commander'
 import { addCardsCommand } from '../src/cli/cards.ts'
 import { CommandFailed } from '../src/cli/failure.ts'
+import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
+import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
 import { startService } from './harness.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
@@ -59,6 +61,14 @@ const STORES = {
   PostgreSQL: () => server.createDatabase(),
 }
 
+const closeUntil = async (url: string, until: number): Promise<void> => {
+  const ledger = url.startsWith('sqlite:')
+    ? await createSqliteLedger({ path: url.slice('sqlite:'.length) })
+    : await createPostgresLedger({ url, poolSize: 2 })
+  await ledger.decide('default', { kind: 'close', until })
+  await ledger.close()
+}
+
 for (const [name, database] of Object.entries(STORES)) {
   for (const way of ['in the database', 'through a service']) {
     describe(`on ${name}, ${way}`, () => {
@@ -97,6 +107,20 @@ for (const [name, database] of Object.entries(STORES)) {
           (await cards('use', 'two', '--default', ...from)).out,
           'standard-2024  since ever, by default\ntwo  from 2024-05-01T00:00:00.000Z, by default\n',
         )
+        const forUnpriced = ['--for', 'unpriced', '--from', '2024-05-10T00:00:00Z']
+        assert.match((await cards('use', 'two', ...forUnpriced)).failure, /[Nn]o period is closed/)
+        await closeUntil(DATABASE_URL, Date.parse('2024-06-01T00:00:00Z'))
+        const rest = 'from 2024-05-10T00:00:00.000Z until 2024-06-01T00:00:00.000Z, only for messages without a price'
+        assert.equal(
+          (await cards('use', 'two', ...forUnpriced)).out,
+          `standard-2024  since ever, by default\ntwo  from 2024-05-01T00:00:00.000Z\ntwo  ${rest}\n`,
+        )
+        assert.match(
+          (await cards('use', 'two', '--default', ...forUnpriced)).out,
+          new RegExp(`\ntwo  ${rest}, by default\n$`),
+        )
+        const june = ['--for', 'unpriced', '--from', '2024-06-01T00:00:00Z']
+        assert.match((await cards('use', 'two', ...june)).failure, /2024-06-01T00:00:00\.000Z/)
         assert.match((await cards('use', 'three')).failure, /no (such )?rate card:? "?three/)
         assert.match((await cards('use', 'two', '--organization', 'nobody')).failure, /no (such )?organization/)
       })
@@ -136,6 +160,8 @@ test('a file that is missing or not JSON, and arguments that contradict each oth
   assert.match((await run({}, ['check', broken])).failure, /broken\.json: must be valid JSON/)
   assert.match((await run({}, ['put', join(folder, 'missing.json')])).failure, /missing\.json: /)
   assert.match((await run({}, ['use', 'a', '--from', 'yesterday'])).failure, /RFC 3339/)
+  assert.match((await run({}, ['use', 'a', '--for', 'unpriced'])).failure, /--for needs --from/)
+  assert.match((await run({}, ['use', 'a', '--for', 'all'])).failure, /choices are unpriced/)
   assert.match((await run({}, ['use', 'a', '--default', '--organization', 'b'])).failure, /leave out --organization/)
   assert.match((await run({}, ['list', '--url', 'ftp://a'])).failure, /http or https URL/)
 })

@@ -15,6 +15,8 @@ const useCard = (ledger: Ledger, use: CardUse, organizationId = 'default') =>
 const versionOf = async (ledger: Ledger, organizationId = 'default'): Promise<number> =>
   (await ledger.rateCards.inForce(organizationId)).version
 
+type DrawnUse = { readonly version: string; readonly from: number | undefined; readonly isForUnpriced: boolean }
+
 const createAcme = (ledger: Ledger) =>
   ledger.decide('acme', {
     kind: 'create-organization',
@@ -73,6 +75,44 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
     assert.deepEqual(await useCard(ledger, early, 'acme'), { inForce: [early] })
     const { version, ...cards } = await other.rateCards.inForce('default')
     assert.deepEqual(cards, { own: [first, third], byDefault: [first] })
+  })
+
+  test('a card for unpriced messages only is used in what is closed, up to its end at that time, beside the others', async () => {
+    await using opened = await open()
+    const { ledger } = opened
+    const other = await opened.another()
+    await createAcme(ledger)
+    const first = { from: START, version: 'a' }
+    await useCard(ledger, first)
+    const use = { from: START, version: 'b', for: 'unpriced' } as const
+    assert.deepEqual(await useCard(ledger, use), { closedUntil: CALENDAR_BEGINS })
+    const [may, june] = [START + 31 * DAY_MS, START + 61 * DAY_MS]
+    await ledger.decide('default', { kind: 'close', until: may })
+    const before = await versionOf(ledger)
+    assert.deepEqual(await useCard(other, { ...use, from: may }), { closedUntil: may })
+    assert.equal(await versionOf(ledger), before)
+    const used = { from: START, version: 'b', until: may }
+    assert.deepEqual(await useCard(other, use), { inForce: [first, used] })
+    const after = await versionOf(ledger)
+    assert.notEqual(after, before)
+    assert.deepEqual(await useCard(ledger, use), { inForce: [first, used] })
+    assert.equal(await versionOf(other), after, 'the same again changes nothing')
+    assert.equal(await other.append({ ...batchOf([recordOf(1, { at: may })]), cardsVersion: before }), 'other-cards')
+    assert.equal(await ledger.append({ ...batchOf([recordOf(1, { at: may })]), cardsVersion: after }), undefined)
+
+    await ledger.decide('default', { kind: 'close', until: june })
+    const longer = { from: START, version: 'b', until: june }
+    assert.deepEqual(await useCard(ledger, use), { inForce: [first, longer] }, 'up to what is closed now')
+    const early = { from: START - DAY_MS, version: 'c', until: june }
+    assert.deepEqual(await other.rateCards.useByDefault({ ...use, from: june }), { closedUntil: june })
+    assert.deepEqual(await other.rateCards.useByDefault({ version: 'c', from: early.from, for: 'unpriced' }), {
+      inForce: [early],
+    })
+    assert.deepEqual(await ledger.rateCards.useByDefault({ version: 'd', from: june }), {
+      inForce: [early, { from: june, version: 'd' }],
+    })
+    const { version, ...cards } = await other.rateCards.inForce('default')
+    assert.deepEqual(cards, { own: [first, longer], byDefault: [early, { from: june, version: 'd' }] })
   })
 
   test('a batch that other cards have priced is refused as a whole, and the batches beside it are not', async () => {
@@ -176,6 +216,7 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
     const use = fc.record({
       version: fc.constantFrom('a', 'b', 'c'),
       from: fc.option(fc.integer({ min: -3, max: 3 }), { nil: undefined }),
+      isForUnpriced: fc.boolean(),
     })
     const step = fc.oneof(
       fc.record({ what: fc.constant('use' as const), organizationId: fc.constantFrom('default', 'acme'), use }),
@@ -189,8 +230,10 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
         const model = new LedgerModel()
         await createAcme(ledger)
         const instantOf = (day: number): number => START + day * DAY_MS
-        const toUse = ({ version, from }: { readonly version: string; readonly from: number | undefined }): CardUse =>
-          from === undefined ? { version } : { version, from: instantOf(from) }
+        const toUse = ({ version, from, isForUnpriced }: DrawnUse): CardUse => {
+          if (from === undefined) return { version }
+          return { version, from: instantOf(from), ...(isForUnpriced && { for: 'unpriced' }) }
+        }
         const versions = new Map<string, number>()
         for (const [index, each] of steps.entries()) {
           if (each.what === 'use') {
@@ -220,6 +263,30 @@ export const cardsContract = (open: () => Promise<OpenedLedger>): void => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  test('an adjustment does not count as priced by another card, because its message is from a closed period', async () => {
+    await using opened = await open()
+    const { ledger } = opened
+    const may = START + 31 * DAY_MS
+    await ledger.append(batchOf([recordOf('amended', { rateCard: 'a' })]))
+    await ledger.decide('default', { kind: 'close', until: may })
+    const amended = recordOf('amended', { rateCard: 'c', content: 2 })
+    const late = [1, 2, 3].map((id) => recordOf(id, { rateCard: 'a' }))
+    const present = [may, may + 1, may + DAY_MS].map((at) => recordOf(at, { at, rateCard: 'b' }))
+    const { credits: _, ...unpriced } = recordOf('unpriced', { rateCard: 'a' })
+    await ledger.append(batchOf([...late, unpriced, ...present, amended], { onChange: 'amend' }))
+    const countOf = (since: number, rateCard: string) =>
+      ledger.read('default', (view) => view.pricedOtherwise({ since, rateCard }))
+    for (const [since, rateCard, count] of [
+      [may, 'b', 0],
+      [may, 'a', 3],
+      [may + 1, 'a', 2],
+      [START, 'b', 1],
+      [START + 1, 'a', 3],
+    ] as const) {
+      assert.equal(await countOf(since, rateCard), count, `${since} ${rateCard}`)
+    }
   })
 
   test('messages charged by another card are counted from any instant on, in the middle of a day too', async () => {

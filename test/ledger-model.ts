@@ -82,17 +82,19 @@ export class LedgerModel {
     return { own: inOrder(own), byDefault: inOrder(byDefault), version: own.changes + byDefault.changes }
   }
 
-  #use(whose: string, { version, from }: CardUse, closedUntil: EpochMs): UsedCards {
-    const start = from ?? closedUntil
-    if (start < closedUntil) return { closedUntil }
+  #use(whose: string, { version, from: start, for: messages }: CardUse, closedUntil: EpochMs): UsedCards {
+    const from = start ?? closedUntil
+    if (messages === undefined ? from < closedUntil : from >= closedUntil) return { closedUntil }
     const cards = this.#cardsOf(whose)
-    if (cards.byStart.get(start) !== version) cards.changes++
-    cards.byStart.set(start, version)
+    const used = { from, version, ...(messages !== undefined && { until: closedUntil }) }
+    const key = `${from} ${messages ?? ''}`
+    if (JSON.stringify(cards.byKey.get(key)) !== JSON.stringify(used)) cards.changes++
+    cards.byKey.set(key, used)
     return { inForce: inOrder(cards) }
   }
 
   #cardsOf(whose: string): Cards {
-    const cards = this.#cards.get(whose) ?? { byStart: new Map(), changes: 0 }
+    const cards = this.#cards.get(whose) ?? { byKey: new Map(), changes: 0 }
     this.#cards.set(whose, cards)
     return cards
   }
@@ -104,10 +106,10 @@ export class LedgerModel {
   }
 }
 
-type Cards = { readonly byStart: Map<EpochMs, string>; changes: number }
+type Cards = { readonly byKey: Map<string, CardAssignment>; changes: number }
 
-const inOrder = ({ byStart }: Cards): readonly CardAssignment[] =>
-  [...byStart].map(([from, version]) => ({ from, version })).sort((one, other) => one.from - other.from)
+const inOrder = ({ byKey }: Cards): readonly CardAssignment[] =>
+  [...byKey.values()].sort((one, other) => one.from - other.from || (one.until === undefined ? -1 : 1))
 const costOf = ({ credits }: Priced) => (credits === undefined ? {} : { credits })
 
 /** For each key, in order: it, the messages, those without a price and the credits. */

@@ -251,6 +251,54 @@ for (const [name, database] of Object.entries(STORES)) {
       assert.deepEqual(body.in_force.at(-1), { version: 'a', from: '2024-06-01T00:00:00.000Z' })
     })
 
+    test('a card for unpriced messages only is put in force in a closed period, and nowhere else', async () => {
+      const { url, open } = await database()
+      await using service = await startService({ DATABASE_URL: url })
+      for (const version of ['a', 'b']) await request(service, '/v1/rate-cards', { body: tokens(version) })
+      const paths = ['/v1/organizations/default/rate-card', '/v1/default-rate-card']
+      const use = { version: 'a', from: '2024-05-10T00:00:00Z', for: 'unpriced' }
+      for (const path of paths) {
+        const early = await put(service, path, use)
+        assert.equal(early.status, 409)
+        assert.match(early.body.detail, /only in a closed period\. No period is closed\. .*without "for"/)
+        const { from: _, ...always } = use
+        const without = await put(service, path, always)
+        assert.deepEqual([without.status, without.body.errors?.[0]?.field], [400, 'body/from'])
+        const other = await put(service, path, { ...use, for: 'all' })
+        assert.deepEqual([other.status, other.body.errors?.[0]?.field], [400, 'body/for'])
+      }
+      const ledger = await open()
+      await ledger.decide('default', { kind: 'close', until: Date.parse('2024-06-01T00:00:00Z') })
+      await ledger.close()
+      const until = '2024-06-01T00:00:00.000Z'
+      for (const path of paths) {
+        const late = await put(service, path, { ...use, from: until })
+        assert.equal(late.status, 409)
+        assert.match(
+          late.body.detail,
+          /Only what is before 2024-06-01T00:00:00\.000Z is closed: "from" must be earlier/,
+        )
+        assert.match((await put(service, path, { version: 'a', from: use.from })).body.detail, /"for": "unpriced"/)
+      }
+      const first = { version: 'standard-2024', by_default: true }
+      const [organization, installation] = paths as [string, string]
+      const rest = { version: 'a', from: '2024-05-10T00:00:00.000Z', by_default: true, for: 'unpriced', until }
+      const byDefault = { status: 200, body: { in_force: [first, rest] } }
+      assert.deepEqual(await put(service, installation, use), byDefault)
+      assert.deepEqual(await request(service, installation), byDefault)
+      assert.deepEqual((await request(service, organization)).body.in_force, [first, rest])
+      const own = await put(service, organization, { ...use, version: 'b', from: '2024-05-20T00:00:00Z' })
+      const start = '2024-05-20T00:00:00.000Z'
+      assert.deepEqual(own, {
+        status: 200,
+        body: {
+          in_force: [first, { ...rest, until: start }, { version: 'b', from: start, for: 'unpriced', until }],
+          priced_otherwise: 0,
+        },
+      })
+      assert.deepEqual(await request(service, organization), own)
+    })
+
     test("the installation's card is that of organizations without one of their own", async () => {
       await using service = await startService({ DATABASE_URL: (await database()).url })
       await request(service, '/v1/organizations', { body: { id: 'acme' } })

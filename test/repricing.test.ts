@@ -183,6 +183,93 @@ for (const [name, open] of Object.entries(STORES)) {
       assert.deepEqual([tried, priced, unpriced], [1, 0, 1])
     })
 
+    test('what a closed period has without a price is charged in the open one by a card for it, and nothing else changes', async () => {
+      await using opened = await open()
+      const { ledger, url: DATABASE_URL } = opened
+      await putInForce(ledger, cardOf('first', { small: 1 }))
+      const late = cardOf('late', { small: 99, large: 2.5 })
+      await ledger.rateCards.put({ version: 'late', hash: 'late', body: JSON.stringify(late), createdAt: MAY })
+      await using service = await startService({ DATABASE_URL })
+      const path = `${service.url}/v1/organizations/default/rate-card`
+      const report = async (...messages: readonly object[]) =>
+        (await call(`${service.url}/v1/messages`, 'POST', { messages })).results.map(
+          ({ status, credits }: Answer) => `${status} ${credits}`,
+        )
+      const JUNE = MAY + 31 * 86_400_000
+      assert.deepEqual(await report(message(1), message(2, { model: 'small' }), message(3, { model: 'unheard-of' })), [
+        'unpriced undefined',
+        'accepted 10',
+        'unpriced undefined',
+      ])
+      await ledger.decide('default', { kind: 'close', until: JUNE })
+      const may = { ...ALL, to: JUNE }
+      const linesOfMay = () => ledger.read('default', (view) => view.page({ ...may, limit: 10 }))
+      const closed = await linesOfMay()
+      await call(`${service.url}/v1/organizations/default/rate-card`, 'PUT', {
+        version: 'first',
+        from: new Date(JUNE).toISOString(),
+      })
+
+      const from = new Date(MAY).toISOString()
+      const used = await call(path, 'PUT', { version: 'late', from, for: 'unpriced' })
+      const [, , forUnpriced] = used.in_force
+      assert.deepEqual(used.in_force.length, 4)
+      assert.deepEqual(forUnpriced, { version: 'late', from, for: 'unpriced', until: '2024-06-01T00:00:00.000Z' })
+      await until(async () => (await totalOf(ledger))[2] === 35_000_000n)
+      assert.deepEqual(await linesOfMay(), closed)
+      assert.deepEqual(await call(path), { ...used, priced_otherwise: 0 })
+
+      const { charges } = await call(`${service.url}/v1/messages/1`)
+      const reason = 'the model "large" has no price in the card first'
+      assert.deepEqual(
+        charges.map(({ state, credits, rate_card, unpriced, unpriced_by, period }: Answer) => [
+          state,
+          credits,
+          rate_card,
+          unpriced,
+          unpriced_by,
+          period.start,
+        ]),
+        [
+          ['charged', 25, 'late', undefined, { rate_card: 'first', reason }, '2024-06-01T00:00:00.000Z'],
+          ['unpriced', undefined, 'first', reason, undefined, '2024-05-01T00:00:00.000Z'],
+        ],
+      )
+
+      // The card in force prices what it can, and the one for unpriced messages what is left, in quotes as well.
+      const lateOnes = [message(4), message(5, { model: 'small' }), message(6, { model: 'unheard-of' })]
+      const afterwards = message(60 * 24 * 40)
+      const { quotes } = await call(`${service.url}/v1/quotes`, 'POST', { messages: [...lateOnes, afterwards] })
+      assert.deepEqual(
+        quotes.map(({ credits, rate_card }: Answer) => [credits, rate_card]),
+        [
+          [25, 'late'],
+          [10, 'first'],
+          [undefined, 'first'],
+          [undefined, 'first'],
+        ],
+      )
+      assert.deepEqual(await report(...lateOnes, afterwards), [
+        'accepted 25',
+        'accepted 10',
+        'unpriced undefined',
+        'unpriced undefined',
+      ])
+      const chargesOf = async (id: number) => (await call(`${service.url}/v1/messages/${id}`)).charges
+      assert.deepEqual((await chargesOf(4))[0].unpriced_by, { rate_card: 'first', reason })
+      assert.deepEqual((await chargesOf(5))[0].unpriced_by, undefined)
+      assert.deepEqual(await linesOfMay(), closed)
+      assert.equal((await call(path)).priced_otherwise, 0)
+
+      // Another one instead prices only what still has no price, and what was charged keeps its explanation.
+      const last = cardOf('last', { large: 77, 'unheard-of': 3 })
+      await ledger.rateCards.put({ version: 'last', hash: 'last', body: JSON.stringify(last), createdAt: MAY })
+      await call(path, 'PUT', { version: 'last', from, for: 'unpriced' })
+      await until(async () => (await totalOf(ledger))[2] === 130_000_000n)
+      assert.deepEqual((await chargesOf(4))[0].unpriced_by, { rate_card: 'first', reason })
+      assert.deepEqual(await linesOfMay(), closed)
+    })
+
     test('processes that are killed while they charge, and two at once, charge every message once', async (context) => {
       await using opened = await open()
       const { ledger, url } = opened

@@ -102,7 +102,7 @@ export interface paths {
         readonly get: operations["getDefaultRateCard"];
         /**
          * Put a rate card in force by default
-         * @description From the instant on, the card prices the messages of every organization that uses none of its own then. An instant in a period that any organization has closed is a 409. Requires an operator key (scope `admin` on the organization `default`).
+         * @description From the instant on, the card prices the messages of every organization that uses none of its own then. An instant in a period that any organization has closed is a 409, unless the card is only for unpriced messages: `"for": "unpriced"`, for which any other instant is a 409. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly put: operations["useRateCardByDefault"];
         readonly post?: never;
@@ -280,7 +280,7 @@ export interface paths {
         readonly get: operations["getRateCardInForce"];
         /**
          * Put a rate card in force for an organization
-         * @description From the instant on, the card prices the messages of the organization, by their timestamps; a card that is already used from exactly then is replaced, and later ones stay. No request that begins after the response is priced by an earlier choice. Messages that are already charged stay as they are. An instant in a closed period is a 409. Requires an operator key (scope `admin` on the organization `default`).
+         * @description From the instant on, the card prices the messages of the organization, by their timestamps; a card that is already used from exactly then is replaced, and later ones stay. No request that begins after the response is priced by an earlier choice. Messages that are already charged stay as they are. An instant in a closed period is a 409, unless the card is only for unpriced messages: `"for": "unpriced"`, for which any other instant is a 409. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly put: operations["useRateCard"];
         readonly post?: never;
@@ -638,7 +638,7 @@ export interface components {
         };
         /** @description The rate cards that an organization uses, and from when on. */
         readonly CardsInForce: {
-            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp. */
+            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp; if that has no price, by the one with `for` that is in force then. */
             readonly in_force: readonly {
                 /**
                  * @description It is the installation's choice, not the organization's.
@@ -647,11 +647,23 @@ export interface components {
                  */
                 readonly by_default?: true;
                 /**
+                 * @description It prices only messages that the card in force beside it does not price. Absent: it prices all.
+                 * @example unpriced
+                 * @enum {string}
+                 */
+                readonly for?: "unpriced";
+                /**
                  * Format: date-time
                  * @description From when on, up to the next one. Absent: since ever.
                  * @example 2026-06-01T00:00:00.000Z
                  */
                 readonly from?: string;
+                /**
+                 * Format: date-time
+                 * @description Only with `for`: up to when, exclusive. What was not closed then is not affected.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly until?: string;
                 /**
                  * @description Version of the rate card.
                  * @example copilot-2026-06
@@ -884,6 +896,19 @@ export interface components {
              * @example no price
              */
             readonly unpriced?: string;
+            /** @description Only if the message was priced by a rate card that is for unpriced messages only: why it was. */
+            readonly unpriced_by?: {
+                /**
+                 * @description Version of the card that was in force for all messages.
+                 * @example copilot-2026-06
+                 */
+                readonly rate_card: string;
+                /**
+                 * @description Why it has no price.
+                 * @example the model "gpt-6" has no price in the card copilot-2026-06
+                 */
+                readonly reason: string;
+            };
             /**
              * @description Quantities and kinds of tokens above 0 that no line used. Absent if there are none.
              * @example [
@@ -1147,7 +1172,7 @@ export interface components {
         };
         /** @description The rate cards of organizations that have not chosen one. */
         readonly DefaultCards: {
-            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp. */
+            /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp; if that has no price, by the one with `for` that is in force then. */
             readonly in_force: readonly {
                 /**
                  * @description It is the installation's choice, not the organization's.
@@ -1156,11 +1181,23 @@ export interface components {
                  */
                 readonly by_default?: true;
                 /**
+                 * @description It prices only messages that the card in force beside it does not price. Absent: it prices all.
+                 * @example unpriced
+                 * @enum {string}
+                 */
+                readonly for?: "unpriced";
+                /**
                  * Format: date-time
                  * @description From when on, up to the next one. Absent: since ever.
                  * @example 2026-06-01T00:00:00.000Z
                  */
                 readonly from?: string;
+                /**
+                 * Format: date-time
+                 * @description Only with `for`: up to when, exclusive. What was not closed then is not affected.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly until?: string;
                 /**
                  * @description Version of the rate card.
                  * @example copilot-2026-06
@@ -3101,8 +3138,14 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
+                     * @description Use the card only for messages that the card in force does not price, from the instant up to the end of what is closed now. They are charged as adjustments in the open period. Absent: for all messages.
+                     * @example unpriced
+                     * @enum {string}
+                     */
+                    readonly for?: "unpriced";
+                    /**
                      * Format: date-time
-                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent.
+                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent. With `for`, it must be in a closed period.
                      * @example 2026-06-01T00:00:00.000Z
                      */
                     readonly from?: string;
@@ -5411,8 +5454,14 @@ export interface operations {
             readonly content: {
                 readonly "application/json": {
                     /**
+                     * @description Use the card only for messages that the card in force does not price, from the instant up to the end of what is closed now. They are charged as adjustments in the open period. Absent: for all messages.
+                     * @example unpriced
+                     * @enum {string}
+                     */
+                    readonly for?: "unpriced";
+                    /**
                      * Format: date-time
-                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent.
+                     * @description From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent. With `for`, it must be in a closed period.
                      * @example 2026-06-01T00:00:00.000Z
                      */
                     readonly from?: string;

@@ -1,4 +1,5 @@
 /** Why a message cost what it did: its facts are priced again by the card that priced them, and the result must be the same. */
+import { type CardsInForce, cardAt, cardForUnpricedAt } from '#model/cards-in-force.ts'
 import type { Pricing } from '#model/charge.ts'
 import { type Credits, credits } from '#model/credits.ts'
 import { StoreError } from '#model/errors.ts'
@@ -10,6 +11,9 @@ import type { CompiledCard } from '#rating/compile-card.ts'
 /** Finds a card that has ever priced a message, by its version. Throws StoreError. */
 export type CardOf = (version: string) => Promise<CompiledCard | undefined>
 
+/** Which cards an organization uses from when on. Throws StoreError. */
+export type CardsOf = (organizationId: string) => Promise<Pick<CardsInForce, 'own' | 'byDefault'>>
+
 /** A charge, the facts from which it was computed, and how: its lines add up to the amount charged. */
 export type ExplainedCharge = {
   readonly stored: StoredCharge
@@ -17,16 +21,27 @@ export type ExplainedCharge = {
   readonly pricing: Pricing
   /** What the message costs, if that is not the amount charged, because a part stays charged in a closed period. */
   readonly costs?: Credits
+  /** If a card for unpriced messages priced it: the card that was in force for all, and why that had no price. */
+  readonly unpricedBy?: { readonly rateCard: string; readonly reason: string }
 }
 
 /** `unpriced` says why there is no price, if there is none. */
 export type ExplainedLine = RecordedLine & { readonly unpriced?: string }
 
 /** `charges` are all charges of a message. */
-export const explainCharges = (charges: readonly StoredCharge[], cardOf: CardOf): Promise<readonly ExplainedCharge[]> =>
-  Promise.all(charges.map((stored) => explainCharge(stored, staysBefore(stored, charges), cardOf)))
+export const explainCharges = (
+  charges: readonly StoredCharge[],
+  cards: Awaited<ReturnType<CardsOf>>,
+  cardOf: CardOf,
+): Promise<readonly ExplainedCharge[]> =>
+  Promise.all(charges.map((stored) => explainCharge(stored, staysBefore(stored, charges), cards, cardOf)))
 
-const explainCharge = async (stored: StoredCharge, stays: number, cardOf: CardOf): Promise<ExplainedCharge> => {
+const explainCharge = async (
+  stored: StoredCharge,
+  stays: number,
+  cards: Awaited<ReturnType<CardsOf>>,
+  cardOf: CardOf,
+): Promise<ExplainedCharge> => {
   const costs = stored.credits === undefined ? undefined : credits(stored.credits + stays)
   const { facts: kept, cell } = stored
   const facts = factsOfCharge({ facts: kept, cell, ...(costs !== undefined && { credits: costs }) })
@@ -34,10 +49,30 @@ const explainCharge = async (stored: StoredCharge, stays: number, cardOf: CardOf
   if ((pricing.status === 'priced' ? pricing.credits : undefined) !== costs) {
     throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
   }
-  if (stays === 0 || pricing.status === 'unpriced' || costs === undefined) return { stored, facts, pricing }
+  const unpricedBy = await unpricedByOf(stored, facts, cards, cardOf)
+  const explained = { stored, facts, ...(unpricedBy && { unpricedBy }) }
+  if (stays === 0 || pricing.status === 'unpriced' || costs === undefined) return { ...explained, pricing }
   const amount = credits(-stays)
   const lines = [...pricing.lines, { rule: 'charged-before', quantity: 1, rate: amount, credits: amount }]
-  return { stored, facts, pricing: { ...pricing, lines, credits: credits(costs - stays) }, costs }
+  return { ...explained, pricing: { ...pricing, lines, credits: credits(costs - stays) }, costs }
+}
+
+/**
+ * The card for all messages never changes in a closed period. So an adjustment that another card priced was priced by one for
+ * unpriced messages, even if that is not in force any more.
+ */
+const unpricedByOf = async (
+  { at, adjusts, cell, credits: charged }: StoredCharge,
+  facts: Facts,
+  cards: Awaited<ReturnType<CardsOf>>,
+  cardOf: CardOf,
+): Promise<ExplainedCharge['unpricedBy']> => {
+  const instant = adjusts ?? at
+  const version = cardAt(cards, instant)
+  if (charged === undefined || version === cell.rateCard) return undefined
+  if (adjusts === undefined && cardForUnpricedAt(cards, instant) !== cell.rateCard) return undefined
+  const pricing = pricingOf(facts, await cardNamed(version, cardOf))
+  return pricing.status === 'unpriced' ? { rateCard: version, reason: pricing.reason } : undefined
 }
 
 /** What earlier charges of closed periods had charged: they stay, and this one is the difference. */

@@ -45,7 +45,8 @@ const startQueries = (charges: readonly Priced[], longReadings = new LongReading
   const view = listingView(createListing(new Map(charges.map((each) => [each.messageId, each]))), BERLIN.calendar)
   const ledger: Pick<Ledger, 'read'> = { read: (_, reading) => reading(view) }
   const cardOf: CardOf = async (version) => (version === standardCard.version ? standardCard : undefined)
-  return createQueries({ ledger, cardOf, longReadings })
+  const cardsOf = async () => ({ own: [], byDefault: [] })
+  return createQueries({ ledger, cardOf, cardsOf, longReadings })
 }
 
 /** The answer to a query whose caller knows no version. */

@@ -12,7 +12,14 @@ import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#mod
 import type { Id } from '#model/report.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import { comparePage, LineTally } from './agreement.ts'
-import { type CardOf, type ExplainedCharge, type ExplainedLine, explainCharges, explainLine } from './explaining.ts'
+import {
+  type CardOf,
+  type CardsOf,
+  type ExplainedCharge,
+  type ExplainedLine,
+  explainCharges,
+  explainLine,
+} from './explaining.ts'
 import type { LongReadings } from './long-readings.ts'
 import { type Known, type Versioned, versionOf } from './versions.ts'
 
@@ -57,6 +64,7 @@ export type Queries = ReturnType<typeof createQueries>
 type Needs = {
   readonly ledger: Pick<Ledger, 'read'>
   readonly cardOf: CardOf
+  readonly cardsOf: CardsOf
   readonly longReadings: LongReadings
   readonly provenanceOf?: FindProvenance
 }
@@ -70,7 +78,7 @@ export type Asking = {
   readonly knows?: Known | undefined
 }
 
-export const createQueries = ({ ledger, cardOf, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
+export const createQueries = ({ ledger, cardOf, cardsOf, longReadings, provenanceOf = NO_UPSTREAM }: Needs) => {
   /** Answers about a range, with its version: that of its days, and of everything else that an answer depends on. */
   const answer = async <T extends object>(
     view: LedgerView,
@@ -215,7 +223,7 @@ export const createQueries = ({ ledger, cardOf, longReadings, provenanceOf = NO_
   /** Every charge of a message, the current one first. */
   const charges = async ({ id }: Organization, messageId: Id): Promise<readonly ExplainedCharge[]> => {
     const stored = await ledger.read(id, (view) => view.charges(messageId))
-    return explainCharges(stored, cardOf)
+    return stored.length === 0 ? [] : explainCharges(stored, await cardsOf(id), cardOf)
   }
 
   return { read: ledger.read, pages, page, totals, periods, period, charges }

@@ -61,6 +61,7 @@ const startReadings = (recorded: Listing, latest: Listing) => {
     hasUpstream: true,
     isSample: async () => false,
     cardOf: async () => undefined,
+    cardsOf: async () => ({ own: [], byDefault: [] }),
     render: async () => '',
     sizeOf: () => 0,
     clock: () => MAY,

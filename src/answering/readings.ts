@@ -17,7 +17,7 @@ import type { UpstreamRecorder } from '#current-period/upstream-recorder.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { elapsedMs } from '#model/clock.ts'
 import { CALENDAR_BEGINS, DEFAULT_ORGANIZATION, type EpochMs, type Organization } from '#model/organization.ts'
-import type { CardOf } from './explaining.ts'
+import type { CardOf, CardsOf } from './explaining.ts'
 import { LongReadings } from './long-readings.ts'
 import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
 import type { RenderingObserver } from './renderings.ts'
@@ -68,12 +68,13 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly hasUpstream: boolean
   readonly isSample: () => Promise<boolean>
   readonly cardOf: CardOf
+  readonly cardsOf: CardsOf
   readonly clock: () => EpochMs
   readonly observeNotListed: (sum: UsageSum) => void
 }
 
 export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
-  const { ledger, listingCache, recorder, hasUpstream, isSample, cardOf, clock, now } = needs
+  const { ledger, listingCache, recorder, hasUpstream, isSample, cardOf, cardsOf, clock, now } = needs
   const longReadings = new LongReadings(needs.limits.longReadingsMax, needs.observeRenderings.longReadings)
   const createRenderings = () =>
     new Renderings<T>({
@@ -83,7 +84,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       observe: needs.observeRenderings,
     })
   const rendering = { renderings: createRenderings(), render: needs.render, now }
-  const ledgerQueries = createQueries({ ledger, cardOf, longReadings })
+  const ledgerQueries = createQueries({ ledger, cardOf, cardsOf, longReadings })
   const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
   const sourceOf = async (id: string): Promise<UsageSource> => {
@@ -174,7 +175,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     }
     return {
       ...ofLedger(situation),
-      queries: createQueries({ ledger, cardOf, longReadings, provenanceOf }),
+      queries: createQueries({ ledger, cardOf, cardsOf, longReadings, provenanceOf }),
       usage: (range, signal) => ledgerRenderer.read(organization, range, signal, provenanceOf),
     }
   }
@@ -185,6 +186,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     const queries = createQueries({
       ledger: { read: (_, reading) => reading(view) },
       cardOf,
+      cardsOf: CARDS_OF_SAMPLE,
       longReadings,
       provenanceOf: async () => ({
         ...provenance,
@@ -255,6 +257,9 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     },
   }
 }
+
+/** The ledger explains the charges of everything else that a listing has. */
+const CARDS_OF_SAMPLE: CardsOf = async () => ({ own: [], byDefault: [] })
 
 const ALWAYS: Range = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
 

@@ -39,11 +39,17 @@ const openDirect = async (environment: Environment, err: Terminal['err']): Promi
 
   const granted = <T extends object>(
     used: T | 'unknown-card' | { readonly closedUntil: number },
-    version: string,
+    { version, for: messages }: CardUse,
   ): T => {
     if (used === 'unknown-card') throw new CommandFailed(`no such rate card: ${version}`)
     if (!('closedUntil' in used)) return used as T
     const { closedUntil } = used as { readonly closedUntil: number }
+    if (messages !== undefined) {
+      const isAnyClosed = closedUntil !== CALENDAR_BEGINS
+      throw new CommandFailed(
+        `--for unpriced is for closed periods: ${isAnyClosed ? `--from must be before ${canonicalTimestamp(closedUntil)}` : 'no period is closed'}`,
+      )
+    }
     throw new CommandFailed(`--from must be ${canonicalTimestamp(closedUntil)} or later: everything before is closed`)
   }
 
@@ -61,29 +67,39 @@ const openDirect = async (environment: Environment, err: Terminal['err']): Promi
     use: async (organizationId, use) => {
       const used = await cardUses.use(organizationId, use)
       if (used === undefined) throw new CommandFailed(`no such organization: ${organizationId}`)
-      return granted(used, use.version)
+      return granted(used, use)
     },
-    useByDefault: async (use) => ({ inForce: granted(await cardUses.useByDefault(use), use.version) }),
+    useByDefault: async (use) => ({ inForce: granted(await cardUses.useByDefault(use), use) }),
     close,
   }
 }
 
 type UsedResponse = {
-  readonly in_force: readonly { readonly version: string; readonly from?: string; readonly by_default?: true }[]
+  readonly in_force: readonly {
+    readonly version: string
+    readonly from?: string
+    readonly by_default?: true
+    readonly until?: string
+  }[]
   readonly priced_otherwise?: number
 }
 
 const openRemote = async (environment: Environment, url: string, key: string | undefined): Promise<CardTarget> => {
   const call = createCaller(url, key ?? environment['COPILOT_CREDITS_KEY'])
 
-  const use = async (path: string, { version, from }: CardUse): Promise<Used> => {
-    const body = { version, ...(from !== undefined && { from: canonicalTimestamp(from) }) }
+  const use = async (path: string, { version, from, for: messages }: CardUse): Promise<Used> => {
+    const body = {
+      version,
+      ...(from !== undefined && { from: canonicalTimestamp(from) }),
+      ...(messages !== undefined && { for: messages }),
+    }
     const used = (await call('PUT', path, body)).body as UsedResponse
     return {
       inForce: used.in_force.map((each) => ({
         version: each.version,
         from: each.from === undefined ? CALENDAR_BEGINS : instantOf(each.from),
         isDefault: each.by_default === true,
+        ...(each.until !== undefined && { until: instantOf(each.until) }),
       })),
       ...(used.priced_otherwise !== undefined && { pricedOtherwise: used.priced_otherwise }),
     }

@@ -1,9 +1,10 @@
 /** `copilot-credits cards`: the catalogue of rate cards, and which of them is in force. */
 import { readFile } from 'node:fs/promises'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
 import { fileProblem } from '#formats/file-problem.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
+import type { CardUse } from '#ledger/commands.ts'
 import type { Card } from '#model/card.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
@@ -21,6 +22,7 @@ type UseOptions = CardTargetOptions & {
   readonly organization?: string
   readonly from?: string
   readonly default?: true
+  readonly for?: 'unpriced'
 }
 
 export const addCardsCommand = (program: Command, terminal: Terminal, environment: () => Environment): void => {
@@ -142,22 +144,37 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
     .option('--organization <id>', 'Organization that uses the card (default: "default")', plain)
     .option(
       '--from <timestamp>',
-      'From when on, such as 2026-06-01T00:00:00Z; not in a closed period (default: now)',
+      'From when on, such as 2026-06-01T00:00:00Z; not in a closed period unless --for is given (default: now)',
       timestamp,
     )
+    .addOption(
+      new Option(
+        '--for <messages>',
+        'Only for messages without a price in what is closed from --from on: they are charged in the open period',
+      ).choices(['unpriced']),
+    )
     .option('--default', 'Use the card for organizations that use none of their own')
-    .action(async (version: string, { organization, from, default: isDefault, ...options }: UseOptions) => {
-      if (isDefault === true && organization !== undefined)
-        throw new CommandFailed('--default is for all organizations; leave out --organization', 'usage')
-      const use = { version, ...(from !== undefined && { from: instantOf(from) }) }
-      await withTarget(options, async (target) => {
-        const { inForce, pricedOtherwise = 0 } =
-          isDefault === true ? await target.useByDefault(use) : await target.use(organization ?? 'default', use)
-        for (const each of inForce) out.write(`${shown(each.version)}  ${stretchOf(each)}\n`)
-        if (pricedOtherwise > 0)
-          err.write(`Messages that another card charged before, and that stay as they are: ${pricedOtherwise}.\n`)
-      })
-    })
+    .action(
+      async (version: string, { organization, from, for: messages, default: isDefault, ...options }: UseOptions) => {
+        if (isDefault === true && organization !== undefined)
+          throw new CommandFailed('--default is for all organizations; leave out --organization', 'usage')
+        const use = useOf(version, from, messages)
+        await withTarget(options, async (target) => {
+          const { inForce, pricedOtherwise = 0 } =
+            isDefault === true ? await target.useByDefault(use) : await target.use(organization ?? 'default', use)
+          for (const each of inForce) out.write(`${shown(each.version)}  ${stretchOf(each)}\n`)
+          if (pricedOtherwise > 0)
+            err.write(`Messages that another card charged before, and that stay as they are: ${pricedOtherwise}.\n`)
+        })
+      },
+    )
+}
+
+/** Throws CommandFailed. */
+const useOf = (version: string, from: string | undefined, messages: 'unpriced' | undefined): CardUse => {
+  if (messages === undefined) return { version, ...(from !== undefined && { from: instantOf(from) }) }
+  if (from === undefined) throw new CommandFailed('--for needs --from, an instant in a closed period', 'usage')
+  return { version, from: instantOf(from), for: messages }
 }
 
 const HASH_SHOWN = 12
@@ -169,8 +186,11 @@ const withService = (command: Command): Command =>
 
 const isFile = (name: string): boolean => name === '-' || name.includes('/') || name.endsWith('.json')
 
-const stretchOf = ({ from, isDefault }: CardInForce): string =>
-  `${from === CALENDAR_BEGINS ? 'since ever' : `from ${canonicalTimestamp(from)}`}${isDefault ? ', by default' : ''}`
+const stretchOf = ({ from, until, isDefault }: CardInForce): string => {
+  const start = from === CALENDAR_BEGINS ? 'since ever' : `from ${canonicalTimestamp(from)}`
+  const end = until === undefined ? '' : ` until ${canonicalTimestamp(until)}, only for messages without a price`
+  return `${start}${end}${isDefault ? ', by default' : ''}`
+}
 
 const wordsOf = (expects: ExpectedFacts): string => {
   const words = Object.entries(expects).map(([field, names]) =>

@@ -126,6 +126,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     hasUpstream,
     isSample,
     cardOf: compiledCards.byVersion,
+    cardsOf: cards.inForce,
     render: needs.renderPages,
     sizeOf: needs.sizeOf,
     clock,

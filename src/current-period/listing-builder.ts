@@ -45,8 +45,8 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
     const index = listed++
     const { id, reportId } = message
     const at = instantOf(message.timestamp)
-    const card = cards.at(at)
-    const priced = billable(id, card, () => pricer.priceListed(message, at, before?.get(id), card))
+    const choice = cards.at(at)
+    const priced = billable(id, choice, () => pricer.priceListed(message, at, before?.get(id), choice))
     const known = byId.get(id)
     if (known !== undefined) {
       const field = whatDiffers(known, priced, reportIds.get(id) === reportId)
@@ -57,7 +57,7 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
       duplicates.push(id)
       return
     }
-    byId.set(id, priced)
+    byId.set(id, unlessKnown(priced))
     indexes.push(index)
     if (reportId === undefined) return
     reportIds.set(id, reportId)
@@ -74,8 +74,8 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
       for (const [id, reportId] of reportIds) {
         const [priced, report] = [byId.get(id), reports.get(reportId)]
         if (priced !== undefined && report !== undefined) {
-          const card = cards.at(priced.at)
-          const withReport = billable(id, card, () => pricer.withReport(priced, report, card))
+          const choice = cards.at(priced.at)
+          const withReport = billable(id, choice, () => pricer.withReport(priced, report, choice))
           byId.set(id, unlessKnown(withReport))
         }
         if (++count % CHARGES_PER_TURN === 0) await letOthersRun()
@@ -88,12 +88,12 @@ export const createListingBuilder = ({ pricer, cards, wantReport, before }: List
 const CHARGES_PER_TURN = 5000
 
 /** A listing without the message would be a wrong bill, so the whole listing is refused. */
-const billable = (id: Id, { version }: ReturnType<ReadyCards['at']>, price: () => Priced): Priced => {
+const billable = (id: Id, { card }: ReturnType<ReadyCards['at']>, price: () => Priced): Priced => {
   try {
     return price()
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
-    throw new UnbillableListing(`the message ${JSON.stringify(id)} ${TOO_LARGE}, by the rate card "${version}"`)
+    throw new UnbillableListing(`the message ${JSON.stringify(id)} ${TOO_LARGE}, by the rate card "${card.version}"`)
   }
 }
 

@@ -26,3 +26,15 @@ test('without an instant, a card is used for all that is not closed', () => {
   const added = { from: 300, version: 'c' }
   assert.deepEqual(useCard({ version: 'c' }, [A, B], 300), { outcome: { inForce: [A, B, added] }, added })
 })
+
+test('a card for unpriced messages is used beside the others, in what is closed and up to its end', () => {
+  const use = { from: 100, version: 'c', for: 'unpriced' } as const
+  const added = { from: 100, version: 'c', until: 300 }
+  assert.deepEqual(useCard(use, [A, B], 300), { outcome: { inForce: [A, added, B] }, added })
+  assert.deepEqual(useCard(use, [A, added, B], 300), { outcome: { inForce: [A, added, B] } })
+  const longer = { ...added, until: 400 }
+  assert.deepEqual(useCard(use, [A, added, B], 400), { outcome: { inForce: [A, longer, B] }, added: longer })
+  const last = { ...use, from: 299 }
+  assert.equal(useCard(last, [A, B], 300).added?.from, 299)
+  assert.deepEqual(useCard({ ...use, from: 300 }, [A, B], 300), { outcome: { closedUntil: 300 } })
+})

@@ -1,13 +1,20 @@
 /** Which rate cards an organization uses from when on, and what putting one in force leaves as it was charged. */
 import type { CardUse } from '#ledger/commands.ts'
 import type { Ledger } from '#ledger/ledger.ts'
-import { type CardInForce, timelineOf } from '#model/cards-in-force.ts'
+import {
+  type CardInForce,
+  type CardsInForce,
+  compareAssignments,
+  timelineForUnpriced,
+  timelineOf,
+} from '#model/cards-in-force.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
 import type { Cards } from './cards-in-force.ts'
 
 export type UseRefused = 'unknown-card' | { readonly closedUntil: EpochMs }
 
 export type OrganizationCards = {
+  /** Those for unpriced messages among the others, ascending. */
   readonly inForce: readonly CardInForce[]
   /**
    * How many messages in periods that are not closed are charged by another card than the one that is in force at their
@@ -33,8 +40,8 @@ type Needs = {
 
 export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
   const of = async (organizationId: string): Promise<OrganizationCards> => {
-    const inForce = timelineOf(await ledger.rateCards.inForce(organizationId))
-    return { inForce, pricedOtherwise: await countOthers(organizationId, inForce) }
+    const cards = await ledger.rateCards.inForce(organizationId)
+    return { inForce: allInForce(cards), pricedOtherwise: await countOthers(organizationId, timelineOf(cards)) }
   }
 
   /** The ledger counts up to the end of time, so each stretch is what begins with it less what begins with the next. */
@@ -53,18 +60,21 @@ export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
     })
 
   const byDefault = async (): Promise<readonly CardInForce[]> =>
-    timelineOf({ ...(await ledger.rateCards.inForce(DEFAULT_ORGANIZATION)), own: [] })
+    allInForce({ ...(await ledger.rateCards.inForce(DEFAULT_ORGANIZATION)), own: [] })
 
   return {
     of,
-    use: async (organizationId, { version, from = clock() }) => {
-      const used = await cards.use(organizationId, { version, from })
+    use: async (organizationId, use) => {
+      const used = await cards.use(organizationId, use.from === undefined ? { ...use, from: clock() } : use)
       return typeof used === 'object' && 'inForce' in used ? of(organizationId) : used
     },
     byDefault,
-    useByDefault: async ({ version, from = clock() }) => {
-      const used = await cards.useByDefault({ version, from })
+    useByDefault: async (use) => {
+      const used = await cards.useByDefault(use.from === undefined ? { ...use, from: clock() } : use)
       return typeof used === 'object' && 'inForce' in used ? byDefault() : used
     },
   }
 }
+
+const allInForce = (cards: CardsInForce): readonly CardInForce[] =>
+  [...timelineOf(cards), ...timelineForUnpriced(cards)].sort(compareAssignments)

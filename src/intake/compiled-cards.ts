@@ -1,8 +1,9 @@
 /** Rate cards ready to price, by version. A stored card never changes, so each is read and compiled once, and remembered. */
 import type { RateCardStore } from '#ledger/ledger.ts'
-import { type CardsInForce, cardAt, FIRST_CARD } from '#model/cards-in-force.ts'
+import { type CardsInForce, cardAt, cardForUnpricedAt, FIRST_CARD } from '#model/cards-in-force.ts'
 import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
+import type { CardChoice } from '#rating/card-choice.ts'
 import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
 import { parseCard } from '#rating/parse-card.ts'
 import { standardCard } from '#rating/standard-card.ts'
@@ -18,11 +19,13 @@ export type CompiledCards = {
 export type ReadyCards = {
   /** That of `CardsInForce`. */
   readonly version: number
-  readonly at: (instant: EpochMs) => CompiledCard
+  readonly at: (instant: EpochMs) => CardChoice
 }
 
+const STANDARD: CardChoice = { card: standardCard }
+
 /** Where no other card can be in force. */
-export const STANDARD_ONLY: ReadyCards = { version: 0, at: () => standardCard }
+export const STANDARD_ONLY: ReadyCards = { version: 0, at: () => STANDARD }
 
 /** A card of 4 MiB takes several times as much when it is compiled. */
 const REMEMBERED_MAX = 32
@@ -66,16 +69,22 @@ export const createCompiledCards = ({
     return card
   }
 
-  const present = async (version: string): Promise<readonly [string, CompiledCard]> => {
+  const present = async (version: string): Promise<readonly [string, CardChoice]> => {
     const card = await byVersion(version)
     if (card === undefined) throw new StoreError(`The rate card "${version}" is in force but is not stored.`)
-    return [version, card]
+    return [version, { card }]
   }
 
   const ready = async (cards: CardsInForce): Promise<ReadyCards> => {
     const assigned = [...cards.own, ...cards.byDefault].map(({ version }) => version)
     const compiled = new Map(await Promise.all([...new Set([FIRST_CARD, ...assigned])].map(present)))
-    return { version: cards.version, at: (instant) => compiled.get(cardAt(cards, instant)) ?? standardCard }
+    const at = (instant: EpochMs): CardChoice => {
+      const choice = compiled.get(cardAt(cards, instant)) ?? STANDARD
+      const version = cardForUnpricedAt(cards, instant)
+      const forUnpriced = version === undefined ? undefined : compiled.get(version)?.card
+      return forUnpriced === undefined ? choice : { ...choice, forUnpriced }
+    }
+    return { version: cards.version, at }
   }
 
   return { byVersion, ready }

@@ -33,7 +33,7 @@ test('a message that costs more than a charge can hold is rejected, and the rest
         return answer === 'other-cards' ? undefined : answer
       },
     },
-    compiledCards: { ready: async () => ({ version: 1, at: () => card }) },
+    compiledCards: { ready: async () => ({ version: 1, at: () => ({ card }) }) },
     reportsOf: async () => new Map(),
     pricer: createPricer(createContentDigest('k'.repeat(32))),
     limits: { textBytesMax: 1000, aheadMaxMs: 0 },

@@ -22,7 +22,7 @@ import {
   type Rejection,
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
-import type { Pricer } from './pricing.ts'
+import { isPricedBy, type Pricer } from './pricing.ts'
 import { addReason } from './unpriced-reasons.ts'
 
 export type Intake = {
@@ -78,8 +78,8 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     })
 
   const pricedBy = (charge: Priced, { at }: ReadyCards): Priced => {
-    const card = at(charge.at)
-    return charge.cell.rateCard === card.version ? charge : pricer.priceAgain(charge, card)
+    const cards = at(charge.at)
+    return isPricedBy(cards, charge) ? charge : pricer.priceAgain(charge, cards)
   }
 
   const countUnpriced = (
@@ -201,9 +201,9 @@ const priceOr = (
   }
 }
 
-/** Why a message has no price. */
+/** Why a message has no price by the card for all messages. */
 export const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {
-  const pricing = pricingOf(factsOfCharge(unpriced), at(unpriced.at))
+  const pricing = pricingOf(factsOfCharge(unpriced), at(unpriced.at).card)
   return pricing.status === 'unpriced' ? pricing.reason : NO_PRICE_THEN
 }
 

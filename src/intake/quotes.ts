@@ -8,6 +8,7 @@ import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import type { Id, Report } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { AmountTooLarge } from '#rating/amounts.ts'
+import { type CardChoice, cardFor } from '#rating/card-choice.ts'
 import { TOO_LARGE } from '#rating/charged-facts.ts'
 import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
 import type { Cards } from './cards-in-force.ts'
@@ -35,8 +36,8 @@ export type Quote =
 export type Quotes = {
   /**
    * A quote for each entry, in order. Entries are as `incoming-message.ts` describes them, but may lack an id, and a timestamp,
-   * which is now then. `rateCard` is the version of a card, or a whole card that need not be stored; without it, the card in force
-   * at the message's timestamp prices it. Throws InvalidRequest, InvalidFields, NotFound, UpstreamError or StoreError.
+   * which is now then. `rateCard` is the version of a card, or a whole card that need not be stored; without it, the cards in force
+   * at the message's timestamp price it. Throws InvalidRequest, InvalidFields, NotFound, UpstreamError or StoreError.
    */
   readonly quote: (organizationId: string, entries: readonly unknown[], rateCard: unknown) => AsyncIterable<Quote>
 }
@@ -56,11 +57,11 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
     return card
   }
 
-  const cardFinder = async (organizationId: string, rateCard: unknown): Promise<(at: EpochMs) => CompiledCard> => {
+  const cardFinder = async (organizationId: string, rateCard: unknown): Promise<(at: EpochMs) => CardChoice> => {
     if (rateCard !== undefined) {
       if (typeof rateCard === 'string' && !isPlainText(rateCard)) throw new InvalidRequest('rate_card', PLAIN_TEXT)
       const card = typeof rateCard === 'string' ? await named(rateCard) : compileCard(readCard(rateCard, 'rate_card'))
-      return () => card
+      return () => ({ card })
     }
     return (await compiledCards.ready(await cards.inForceNow(organizationId))).at
   }
@@ -74,7 +75,7 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
 
   async function* quote(organizationId: string, entries: readonly unknown[], rateCard: unknown): AsyncGenerator<Quote> {
     const time = clock()
-    const cardFor = await cardFinder(organizationId, rateCard)
+    const cardsAt = await cardFinder(organizationId, rateCard)
     const parsed = entries.map((entry) => parseIncoming(withDefaults(entry, time), limits, time))
     const reports = await findReports(parsed)
     const isTurnOver = createTurns()
@@ -83,7 +84,7 @@ export const createQuotes = ({ cards, compiledCards, reportsOf, limits, clock }:
       if (isRejection(message)) yield { status: 'rejected', ...message }
       else {
         const report = message.reportId === undefined ? undefined : reports.get(message.reportId)
-        const priced = price(cardFor(message.at), message, report)
+        const priced = price(cardsAt(message.at), message, report)
         linesLeft -= priced.status === 'priced' ? priced.lines.length : 0
         if (linesLeft < 0)
           throw new InvalidRequest('body/messages', `fewer: their quotes have more than ${LINES_MAX} lines`)
@@ -107,9 +108,11 @@ const withDefaults = (entry: unknown, time: EpochMs): unknown => {
   return { ...entry, id: id ?? 0, timestamp: timestamp ?? canonicalTimestamp(time) }
 }
 
-const price = (card: CompiledCard, message: Message, report: Report | undefined): Quote => {
+const price = (cards: CardChoice, message: Message, report: Report | undefined): Quote => {
   try {
-    return { ...card.price(factsOf(message, report)), rateCard: card.version }
+    const facts = factsOf(message, report)
+    const card = cardFor(cards, facts)
+    return { ...card.price(facts), rateCard: card.version }
   } catch (error) {
     if (!(error instanceof AmountTooLarge)) throw error
     return { status: 'rejected', field: '', reason: TOO_LARGE }

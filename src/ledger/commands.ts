@@ -46,10 +46,17 @@ export type Commands = {
   'use-rate-card': { readonly fields: CardUse; readonly outcome: UsedCards | undefined }
 }
 
-/** From an instant on, or for all that is not closed. Replaces another card that is used from the same instant. */
-export type CardUse = { readonly version: string; readonly from?: EpochMs }
+/** From an instant on. Replaces another card that is used in the same way from the same instant. */
+export type CardUse =
+  /** For all messages; without an instant, for all that is not closed. */
+  | { readonly version: string; readonly from?: EpochMs; readonly for?: never }
+  /** For messages of what is closed from the instant on, if the card in force does not price them. */
+  | { readonly version: string; readonly from: EpochMs; readonly for: 'unpriced' }
 
-/** What is in force then. Or nothing has changed, because the instant is in a closed period. */
+/**
+ * What is in force then. Or nothing has changed: the instant is in a closed period, or, if the card is for unpriced messages, in one
+ * that is not closed.
+ */
 export type UsedCards = { readonly inForce: readonly CardAssignment[] } | { readonly closedUntil: EpochMs }
 
 export type CommandKind = keyof Commands

@@ -107,7 +107,10 @@ export type LedgerView = {
   span(): Promise<{ readonly first: EpochMs; readonly last: EpochMs } | undefined>
   /** The start of the open period; nothing before it changes. */
   closedUntil(): Promise<EpochMs>
-  /** How many messages count at or after an instant and were charged by another rate card. */
+  /**
+   * How many messages count at or after an instant and were charged by another rate card. Adjustments are left out, because their
+   * messages are from periods that were closed.
+   */
   pricedOtherwise(query: PricedOtherwise): Promise<number>
 }
 

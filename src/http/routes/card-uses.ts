@@ -31,8 +31,21 @@ const inForce = Type.Array(
     by_default: Type.Optional(
       Type.Literal(true, { description: "It is the installation's choice, not the organization's.", examples: [true] }),
     ),
+    for: Type.Optional(
+      Type.Literal('unpriced', {
+        description: 'It prices only messages that the card in force beside it does not price. Absent: it prices all.',
+        examples: ['unpriced'],
+      }),
+    ),
+    until: Type.Optional(
+      TimestampSchema('Only with `for`: up to when, exclusive. What was not closed then is not affected.'),
+    ),
   }),
-  { description: 'The cards in order of time. A message is priced by the one that is in force at its timestamp.' },
+  {
+    description:
+      'The cards in order of time. A message is priced by the one that is in force at its timestamp; if that has no price, by the ' +
+      'one with `for` that is in force then.',
+  },
 )
 
 export const CardsInForceSchema = Type.Object(
@@ -61,9 +74,18 @@ const UseSchema = Type.Object(
     }),
     from: Type.Optional(
       TimestampSchema(
-        'From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent.',
+        'From when on: an RFC 3339 date-time, which may be in the past of a period that is not closed. Now, if absent. With `for`, ' +
+          'it must be in a closed period.',
         '2026-06-01T00:00:00.000Z',
       ),
+    ),
+    for: Type.Optional(
+      Type.Literal('unpriced', {
+        description:
+          'Use the card only for messages that the card in force does not price, from the instant up to the end of what is closed ' +
+          'now. They are charged as adjustments in the open period. Absent: for all messages.',
+        examples: ['unpriced'],
+      }),
     ),
   },
   { additionalProperties: false },
@@ -89,8 +111,8 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
         description:
           'From the instant on, the card prices the messages of the organization, by their timestamps; a card that is already ' +
           'used from exactly then is replaced, and later ones stay. No request that begins after the response is priced by ' +
-          'an earlier choice. Messages that are already charged stay as they are. An instant in a closed period is a 409. ' +
-          'Requires an operator key (scope `admin` on the organization `default`).',
+          'an earlier choice. Messages that are already charged stay as they are. An instant in a closed period is a 409, unless ' +
+          'the card is only for unpriced messages: `"for": "unpriced"`, for which any other instant is a 409. Requires an operator key (scope `admin` on the organization `default`).',
         params: organizationPath,
         body: UseSchema,
         response: {
@@ -151,7 +173,8 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
         summary: 'Put a rate card in force by default',
         description:
           'From the instant on, the card prices the messages of every organization that uses none of its own then. An instant in ' +
-          'a period that any organization has closed is a 409. Requires an operator key (scope `admin` on the organization `default`).',
+          'a period that any organization has closed is a 409, unless the card is only for unpriced messages: `"for": "unpriced"`, ' +
+          'for which any other instant is a 409. Requires an operator key (scope `admin` on the organization `default`).',
         querystring: query,
         body: UseSchema,
         response: {
@@ -201,23 +224,37 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
 }
 
 /** Throws InvalidRequest. */
-const useIn = ({ version, from }: Static<typeof UseSchema>): CardUse => {
-  if (from === undefined) return { version }
+const useIn = ({ version, from, for: messages }: Static<typeof UseSchema>): CardUse => {
+  if (from === undefined) {
+    if (messages === undefined) return { version }
+    throw new InvalidRequest('body/from', `${DATE_TIME} in a closed period, because "for" is given`)
+  }
   // What the validator takes for a date-time includes a few that are none, such as those with a space in place of T.
   if (from.length > TIMESTAMP_CHARACTERS_MAX || !isTimestamp(from)) throw new InvalidRequest('body/from', DATE_TIME)
-  return { version, from: instantOf(from) }
+  return { version, from: instantOf(from), ...(messages !== undefined && { for: messages }) }
 }
 
 const TIMESTAMP_CHARACTERS_MAX = 64
 
 /** Throws NotFound or Conflict. */
-const granted = <T extends object>(used: T | UseRefused, { version }: { readonly version: string }): T => {
+const granted = <T extends object>(used: T | UseRefused, { version, for: messages }: Static<typeof UseSchema>): T => {
   if (used === 'unknown-card') throw unknownCard(version)
   if (!('closedUntil' in used)) return used as T
   const { closedUntil } = used as Exclude<UseRefused, string>
   const until = canonicalTimestamp(closedUntil)
+  if (messages !== undefined) {
+    const isAnyClosed = closedUntil !== CALENDAR_BEGINS
+    const closed = isAnyClosed
+      ? `Only what is before ${until} is closed: "from" must be earlier`
+      : 'No period is closed'
+    throw new Conflict(
+      `A rate card for unpriced messages only can be put in force only in a closed period. ${closed}. In the open period, put one ` +
+        'in force for all messages: without "for".',
+    )
+  }
   throw new Conflict(
-    `A rate card cannot be put in force in a closed period. Everything before ${until} is closed: "from" must be ${until} or later.`,
+    `A rate card cannot be put in force in a closed period. Everything before ${until} is closed: "from" must be ${until} or later. ` +
+      'Only for unpriced messages, "for": "unpriced", it can be.',
   )
 }
 
@@ -226,8 +263,9 @@ const toOrganizationResponse = ({ inForce: cards, pricedOtherwise }: Organizatio
   priced_otherwise: pricedOtherwise,
 })
 
-const toInForce = ({ version, from, isDefault }: CardInForce) => ({
+const toInForce = ({ version, from, until, isDefault }: CardInForce) => ({
   version,
   ...(from !== CALENDAR_BEGINS && { from: canonicalTimestamp(from) }),
   ...(isDefault && { by_default: true as const }),
+  ...(until !== undefined && { for: 'unpriced' as const, until: canonicalTimestamp(until) }),
 })

@@ -70,6 +70,23 @@ export const ChargeSchema = Type.Object(
       { description: 'One line per rule that applied. They add up to `credits`, exactly.' },
     ),
     rate_card: rateCard,
+    unpriced_by: Type.Optional(
+      Type.Object(
+        {
+          rate_card: Type.String({
+            description: 'Version of the card that was in force for all messages.',
+            examples: ['copilot-2026-06'],
+          }),
+          reason: Type.String({
+            description: 'Why it has no price.',
+            examples: ['the model "gpt-6" has no price in the card copilot-2026-06'],
+          }),
+        },
+        {
+          description: 'Only if the message was priced by a rate card that is for unpriced messages only: why it was.',
+        },
+      ),
+    ),
     case: Type.Optional(
       Type.String({
         description: 'The case of the rate card that priced the message. Absent if there is no price.',
@@ -224,7 +241,7 @@ const idsIn = (text: string, type: 'integer' | 'string' | undefined): readonly I
 
 const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calendar }: Organization) => ({
   message_id: messageId,
-  charges: charges.map(({ stored, facts, pricing, costs }, index) => {
+  charges: charges.map(({ stored, facts, pricing, costs, unpricedBy }, index) => {
     const period = periodAt(calendar, stored.at)
     const next = charges[index - 1]?.stored
     return {
@@ -239,6 +256,7 @@ const toCharges = (messageId: Id, charges: readonly ExplainedCharge[], { calenda
       ...(costs !== undefined && { credits_now: plainNumber(costs) }),
       ...toPricing(pricing, stored.cell.rateCard),
       rate_card: stored.cell.rateCard,
+      ...(unpricedBy && { unpriced_by: { rate_card: unpricedBy.rateCard, reason: unpricedBy.reason } }),
       ...toFacts(facts),
       period: { start: canonicalTimestamp(period.start), end: canonicalTimestamp(period.end) },
       recorded: canonicalTimestamp(stored.recordedAt),

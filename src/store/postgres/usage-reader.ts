@@ -201,7 +201,7 @@ export const createView = (
       return row === undefined ? CALENDAR_BEGINS : wholeNumber(row['closed_until'])
     },
 
-    // Whole days from their totals, and the day that has begun before from its records.
+    // Whole days from their totals, and the day that has begun before from its records. Adjustments count at the start of a day.
     pricedOtherwise: async ({ since, rateCard }: PricedOtherwise) => {
       const [first] = await query(
         'SELECT min(day_start) AS day_start FROM day WHERE organization_id = $1 AND day_start >= $2',
@@ -221,7 +221,16 @@ export const createView = (
         since,
         rateCard,
       )
-      return wholeNumber(ofDay?.['messages']) + wholeNumber(ofDays?.['messages'])
+      const [adjustments] = await query(
+        `SELECT count(*) AS messages FROM day JOIN record ON record.organization_id = day.organization_id AND at_ms = day.day_start
+         JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id
+         WHERE day.organization_id = $1 AND day.day_start >= $2 AND own_at_ms IS NOT NULL AND superseded_by IS NULL
+           AND record.credits_micros IS NOT NULL AND rate_card <> $3`,
+        since,
+        rateCard,
+      )
+      const ofWholeDays = wholeNumber(ofDays?.['messages']) - wholeNumber(adjustments?.['messages'])
+      return wholeNumber(ofDay?.['messages']) + ofWholeDays
     },
   }
 }

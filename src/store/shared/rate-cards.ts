@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { useCard } from '#deciding/card-use.ts'
 import type { CardUse, UsedCards } from '#ledger/commands.ts'
 import type { StoredCard } from '#ledger/ledger.ts'
-import type { CardAssignment, CardsInForce } from '#model/cards-in-force.ts'
+import { type CardAssignment, type CardsInForce, compareAssignments } from '#model/cards-in-force.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
 import { toCardAssignment, toStoredCard, wholeNumber } from './rows.ts'
 import { query, type Steps } from './steps.ts'
@@ -52,23 +52,24 @@ export function* findCardsInForce(organizationId: string): Steps<CardsInForce> {
 
 export function* findOwnCards(organizationId: string): Steps<readonly CardAssignment[]> {
   const rows = yield* query(
-    'SELECT from_ms, version FROM used_card WHERE organization_id = $1 ORDER BY from_ms',
+    'SELECT from_ms, version, until_ms FROM used_card WHERE organization_id = $1',
     organizationId,
   )
-  return rows.map(toCardAssignment)
+  return rows.map(toCardAssignment).sort(compareAssignments)
 }
 
 function* findDefaultCards(): Steps<readonly CardAssignment[]> {
-  return (yield* query('SELECT from_ms, version FROM default_card ORDER BY from_ms')).map(toCardAssignment)
+  const rows = yield* query('SELECT from_ms, version, until_ms FROM default_card')
+  return rows.map(toCardAssignment).sort(compareAssignments)
 }
 
-export function* writeOwnCard(organizationId: string, { from, version }: CardAssignment): Steps<void> {
+export function* writeOwnCard(organizationId: string, assignment: CardAssignment): Steps<void> {
   yield* query(
-    `INSERT INTO used_card (organization_id, from_ms, version) VALUES ($1, $2, $3)
-     ON CONFLICT (organization_id, from_ms) DO UPDATE SET version = excluded.version`,
+    `INSERT INTO used_card (organization_id, for_messages, from_ms, version, until_ms) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (organization_id, for_messages, from_ms)
+     DO UPDATE SET version = excluded.version, until_ms = excluded.until_ms`,
     organizationId,
-    from,
-    version,
+    ...assignmentValues(assignment),
   )
   yield* query(
     'UPDATE account SET cards_version = cards_version + $2 WHERE organization_id = $1',
@@ -90,14 +91,17 @@ export function* useCardByDefault(use: CardUse): Steps<UsedCards> {
     String(randomStep()),
   )
   yield* query(
-    `INSERT INTO default_card (from_ms, version) VALUES ($1, $2)
-     ON CONFLICT (from_ms) DO UPDATE SET version = excluded.version`,
-    added.from,
-    added.version,
+    `INSERT INTO default_card (for_messages, from_ms, version, until_ms) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (for_messages, from_ms) DO UPDATE SET version = excluded.version, until_ms = excluded.until_ms`,
+    ...assignmentValues(added),
   )
   // What another process has changed meanwhile is in force as well.
   return { inForce: yield* findDefaultCards() }
 }
+
+/** The columns for_messages, from_ms, version and until_ms. */
+const assignmentValues = ({ from, version, until }: CardAssignment) =>
+  [until === undefined ? 'all' : 'unpriced', from, version, until ?? null] as const
 
 /** Like the versions of days: after a backup is restored, other changes do not arrive at a version that a process has read. */
 const randomStep = (): number => randomInt(1, 2 ** 20)

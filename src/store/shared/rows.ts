@@ -107,6 +107,7 @@ export const toStoredCard = (row: Row): Omit<StoredCard, 'body'> => ({
 export const toCardAssignment = (row: Row): CardAssignment => ({
   from: wholeNumber(row['from_ms']),
   version: row['version'] as string,
+  ...(isPresent(row['until_ms']) && { until: wholeNumber(row['until_ms']) }),
 })
 
 export const toApiKey = (row: Row): ApiKey => ({

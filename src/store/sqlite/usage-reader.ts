@@ -332,7 +332,7 @@ export class UsageReader {
     return (row?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
   }
 
-  /** Whole days from their totals, and the day that has begun before from its records. */
+  /** Whole days from their totals, and the day that has begun before from its records. Adjustments count at the start of a day. */
   pricedOtherwise(organizationId: string, query: PricedOtherwiseRest): Part<number, PricedOtherwiseRest> {
     const { since, rateCard } = query
     const endsAt = performance.now() + PIECE_MS
@@ -360,10 +360,22 @@ export class UsageReader {
       )
       found.push(totals.reduce((sum, row) => sum + (row['messages'] as number), 0))
       const last = totals.at(-1)
-      if (last === undefined || totals.length < PIECE_ROWS) return { found }
+      if (last === undefined || totals.length < PIECE_ROWS) {
+        return { found: [...found, -this.#adjustmentsOtherwise(organizationId, query)] }
+      }
       after = { day: last['day_start'] as EpochMs, cellId: last['cell_id'] as number }
       if (performance.now() > endsAt) return { found, rest: { ...query, records: [], after } }
     }
+  }
+
+  #adjustmentsOtherwise(organizationId: string, { since, rateCard }: PricedOtherwise): number {
+    const row = this.#prepare(`
+      SELECT count(*) AS messages
+      FROM day CROSS JOIN record ON record.organization_id = day.organization_id AND at_ms = day.day_start
+      JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id
+      WHERE day.organization_id = ? AND day.day_start >= ? AND own_at_ms IS NOT NULL AND superseded_by IS NULL
+        AND record.credits_micros IS NOT NULL AND rate_card <> ?`).get(organizationId, since, rateCard)
+    return row?.['messages'] as number
   }
 
   #firstDay(organizationId: string, since: EpochMs): EpochMs {

@@ -134,19 +134,25 @@ CREATE TABLE IF NOT EXISTS rate_card (
   CONSTRAINT rate_card_key PRIMARY KEY (version)
 );
 
--- The rate card that an organization uses from an instant on.
+-- The rate card that an organization uses from an instant on: for all messages, or up to another instant for unpriced ones only.
 CREATE TABLE IF NOT EXISTS used_card (
   organization_id text COLLATE "C" NOT NULL,
+  for_messages text COLLATE "C" NOT NULL,
   from_ms bigint NOT NULL,
   version text COLLATE "C" NOT NULL,
-  CONSTRAINT used_card_pkey PRIMARY KEY (organization_id, from_ms)
+  until_ms bigint,
+  CONSTRAINT used_card_pkey PRIMARY KEY (organization_id, for_messages, from_ms),
+  CONSTRAINT used_card_for CHECK (for_messages = CASE WHEN until_ms IS NULL THEN 'all' ELSE 'unpriced' END)
 );
 
 -- The same for organizations before the first of their own. `installation` has its version.
 CREATE TABLE IF NOT EXISTS default_card (
+  for_messages text COLLATE "C" NOT NULL,
   from_ms bigint NOT NULL,
   version text COLLATE "C" NOT NULL,
-  CONSTRAINT default_card_pkey PRIMARY KEY (from_ms)
+  until_ms bigint,
+  CONSTRAINT default_card_pkey PRIMARY KEY (for_messages, from_ms),
+  CONSTRAINT default_card_for CHECK (for_messages = CASE WHEN until_ms IS NULL THEN 'all' ELSE 'unpriced' END)
 );
 
 -- Whether there has ever been a key, and usage. Every node of a Citus cluster has this table, so none must ask the others.

@@ -105,16 +105,21 @@ CREATE TABLE rate_card (
   created_at INTEGER NOT NULL
 ) STRICT;
 
--- The rate card that an organization uses from an instant on.
+-- The rate card that an organization uses from an instant on: for all messages, or up to another instant for unpriced ones only.
 CREATE TABLE used_card (
   organization_id TEXT NOT NULL,
+  for_messages TEXT NOT NULL CHECK (for_messages = iif(until_ms IS NULL, 'all', 'unpriced')),
   from_ms INTEGER NOT NULL,
   version TEXT NOT NULL,
-  PRIMARY KEY (organization_id, from_ms)
+  until_ms INTEGER,
+  PRIMARY KEY (organization_id, for_messages, from_ms)
 ) STRICT, WITHOUT ROWID;
 
 -- The same for organizations before the first of their own. `installation` has its version.
 CREATE TABLE default_card (
-  from_ms INTEGER PRIMARY KEY,
-  version TEXT NOT NULL
-) STRICT;
+  for_messages TEXT NOT NULL CHECK (for_messages = iif(until_ms IS NULL, 'all', 'unpriced')),
+  from_ms INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  until_ms INTEGER,
+  PRIMARY KEY (for_messages, from_ms)
+) STRICT, WITHOUT ROWID;
