@@ -37,12 +37,23 @@ export class BytesWriter {
   bytes(value: Uint8Array): void {
     this.number(value.length)
     this.#reserve(value.length)
-    draft.set(value, this.#used)
-    this.#used += value.length
+    for (let index = 0; index < value.length; index++) draft[this.#used++] = value[index] as number
   }
 
   text(value: string): void {
-    this.bytes(encoder.encode(value))
+    const start = this.#used
+    this.number(value.length)
+    this.#reserve(value.length)
+    for (let index = 0; index < value.length; index++) {
+      const unit = value.charCodeAt(index)
+      // Hardly any name has other characters than ASCII.
+      if (unit >= 0x80) {
+        this.#used = start
+        this.bytes(encoder.encode(value))
+        return
+      }
+      draft[this.#used++] = unit
+    }
   }
 
   end(): Uint8Array {
@@ -52,8 +63,8 @@ export class BytesWriter {
       shared = new Uint8Array(SHARED_BYTES)
       sharedUsed = 0
     }
-    shared.set(draft.subarray(0, length), sharedUsed)
-    sharedUsed += length
+    // A loop, because a view of so few bytes takes longer than copying them.
+    for (let index = 0; index < length; index++) shared[sharedUsed++] = draft[index] as number
     return shared.subarray(sharedUsed - length, sharedUsed)
   }
 
