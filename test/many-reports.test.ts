@@ -5,8 +5,8 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { send, startCopilot, startService } from './harness.ts'
 
-/** Limits processor time, because wall-clock time depends on the load of the machine. */
-const AT_A_STRETCH_MAX_MS = 250
+/** Limits processor time, because wall-clock time depends on the load of the machine. On a busy one, collecting garbage takes 0.3 s. */
+const AT_A_STRETCH_MAX_MS = 500
 const MARGIN_MS = 10_000
 
 /** The longest time that this thread worked between two turns of its event loop. */

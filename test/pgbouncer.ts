@@ -40,6 +40,7 @@ auth_type = trust
 auth_file = ${users}
 pool_mode = ${poolMode}
 default_pool_size = 3
+server_idle_timeout = 2
 max_client_conn = 200
 server_login_retry = 1
 `,
