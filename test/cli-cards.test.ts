@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Command, CommanderError } from 'commander'
 import { addCardsCommand } from '../src/cli/cards.ts'
 import { CommandFailed } from '../src/cli/failure.ts'
@@ -14,12 +15,12 @@ import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
 import { startService } from './harness.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
-type Outcome = { readonly out: string; readonly failure: string }
+type Outcome = { readonly out: string; readonly err: string; readonly failure: string }
 
 const run = async (environment: Readonly<Record<string, string>>, args: readonly string[]): Promise<Outcome> => {
-  const out = new PassThrough()
+  const [out, err] = [new PassThrough(), new PassThrough()]
   const program = new Command()
-  addCardsCommand(program, { out, err: new PassThrough() }, () => environment)
+  addCardsCommand(program, { out, err }, () => environment)
   for (const each of program.commands.flatMap((group) => [group, ...group.commands]))
     each.exitOverride().configureOutput({ writeErr: () => {} })
   const failure = await program.parseAsync(['cards', ...args], { from: 'user' }).then(
@@ -30,7 +31,8 @@ const run = async (environment: Readonly<Record<string, string>>, args: readonly
     },
   )
   out.end()
-  return { out: await text(out), failure }
+  err.end()
+  return { out: await text(out), err: await text(err), failure }
 }
 
 const card = (version: string, rate: number) => ({
@@ -72,6 +74,26 @@ const closeUntil = async (url: string, until: number): Promise<void> => {
 for (const [name, database] of Object.entries(STORES)) {
   for (const way of ['in the database', 'through a service']) {
     describe(`on ${name}, ${way}`, () => {
+      test('messages without a price are charged by a card that is put in force', async () => {
+        const DATABASE_URL = await database()
+        await using service = await startService({ DATABASE_URL })
+        const to = way === 'in the database' ? [] : ['--url', service.url]
+        const page = { id: 1, timestamp: '2024-05-01T09:30:00Z', quantities: { pages: 1 } }
+        const headers = { 'content-type': 'application/json' }
+        const body = JSON.stringify({ messages: [page] })
+        await fetch(`${service.url}/v1/messages`, { method: 'POST', headers, body })
+        await run({ DATABASE_URL }, ['put', fileOf('two.json', card('two', 2)), ...to])
+        const { err } = await run({ DATABASE_URL }, ['use', 'two', '--from', '2024-05-01T00:00:00Z', ...to])
+        assert.equal(err, way === 'in the database' ? 'Messages that had no price and are charged now: 1.\n' : '')
+        const charged = async (): Promise<boolean> => {
+          const answer = await fetch(`${service.url}/v1/messages/1`)
+          const { charges } = (await answer.json()) as { charges: readonly { credits?: number }[] }
+          return charges[0]?.credits === 2
+        }
+        if (way === 'in the database') assert.ok(await charged())
+        else while (!(await charged())) await nextTurn()
+      })
+
       test('cards are stored, listed, shown, compared and put in force', async () => {
         const DATABASE_URL = await database()
         await using service = await startService({ DATABASE_URL })

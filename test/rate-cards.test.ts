@@ -283,7 +283,7 @@ for (const [name, database] of Object.entries(STORES)) {
       const first = { version: 'standard-2024', by_default: true }
       const [organization, installation] = paths as [string, string]
       const rest = { version: 'a', from: '2024-05-10T00:00:00.000Z', by_default: true, for: 'unpriced', until }
-      const byDefault = { status: 200, body: { in_force: [first, rest] } }
+      const byDefault = { status: 200, body: { in_force: [first, rest], priced_otherwise: 0 } }
       assert.deepEqual(await put(service, installation, use), byDefault)
       assert.deepEqual(await request(service, installation), byDefault)
       assert.deepEqual((await request(service, organization)).body.in_force, [first, rest])
@@ -305,12 +305,15 @@ for (const [name, database] of Object.entries(STORES)) {
       for (const version of ['a', 'b']) await request(service, '/v1/rate-cards', { body: tokens(version) })
       await put(service, '/v1/organizations/acme/rate-card', { version: 'b', from: '2024-06-01T00:00:00Z' })
       await request(service, '/v1/messages', { body: { messages: [message(1, '2024-07-01T00:00:00Z')] } })
+      const ofAcme = [message(1, '2024-04-30T00:00:00Z'), message(2, '2024-05-02T00:00:00Z')]
+      await request(service, '/v1/messages?organization=acme', { body: { messages: ofAcme } })
+      await request(service, '/v1/organizations', { body: { id: 'unused' } })
       const used = await put(service, '/v1/default-rate-card', { version: 'a', from: '2024-05-01T00:00:00Z' })
       const byDefault = [
         { version: 'standard-2024', by_default: true },
         { version: 'a', from: '2024-05-01T00:00:00.000Z', by_default: true },
       ]
-      assert.deepEqual(used, { status: 200, body: { in_force: byDefault } })
+      assert.deepEqual(used, { status: 200, body: { in_force: byDefault, priced_otherwise: 2 } })
       assert.deepEqual(await request(service, '/v1/default-rate-card'), used)
       const own = await request(service, '/v1/organizations/acme/rate-card')
       assert.deepEqual(own.body.in_force, [...byDefault, { version: 'b', from: '2024-06-01T00:00:00.000Z' }])

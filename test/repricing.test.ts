@@ -156,6 +156,19 @@ for (const [name, open] of Object.entries(STORES)) {
       assert.deepEqual(await totalOf(ledger), [3, 0, 45_000_000n])
     })
 
+    test('a service that starts charges what has had a price since another process was killed', async () => {
+      await using opened = await open()
+      const { ledger, url: DATABASE_URL } = opened
+      await putInForce(ledger, cardOf('first', {}))
+      {
+        await using service = await startService({ DATABASE_URL })
+        await call(`${service.url}/v1/messages`, 'POST', { messages: [message(1)] })
+      }
+      await putInForce(ledger, cardOf('second', { large: 2 }))
+      await using _ = await startService({ DATABASE_URL })
+      await until(async () => (await totalOf(ledger))[2] === 20_000_000n)
+    })
+
     test('a message that asks for a report is charged in the background when the report is added', async () => {
       await using opened = await open()
       const { ledger, url: DATABASE_URL } = opened

@@ -1170,7 +1170,7 @@ export interface components {
              */
             readonly version: string;
         };
-        /** @description The rate cards of organizations that have not chosen one. */
+        /** @description The rate cards of organizations that have not chosen one. `priced_otherwise` counts in all of them, one after the other. */
         readonly DefaultCards: {
             /** @description The cards in order of time. A message is priced by the one that is in force at its timestamp; if that has no price, by the one with `for` that is in force then. */
             readonly in_force: readonly {
@@ -1204,6 +1204,11 @@ export interface components {
                  */
                 readonly version: string;
             }[];
+            /**
+             * @description Messages of periods that are not closed, charged by another card than the one in force at their timestamp. They were charged before it was put in force, and stay as they are.
+             * @example 3
+             */
+            readonly priced_otherwise: number;
         };
         /** @description What one message cost, with its dimensions. */
         readonly DetailedUsageLine: {

@@ -1,5 +1,6 @@
 /** Where the commands for rate cards work: the database, or a running service. */
 import { type Environment, readConfig } from '#config.ts'
+import type { RepricingOutcome } from '#intake/background-repricing.ts'
 import type { CardUse } from '#ledger/commands.ts'
 import type { Card } from '#model/card.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
@@ -7,11 +8,11 @@ import { CALENDAR_BEGINS } from '#model/organization.ts'
 import { canonicalTimestamp, instantOf } from '#model/timestamp.ts'
 import { CommandFailed } from './failure.ts'
 import { createCaller } from './service-calls.ts'
-import { migrationPrinter, type Terminal } from './terminal.ts'
+import { grouped, migrationPrinter, type Terminal } from './terminal.ts'
 
 export type CardTargetOptions = { readonly url?: string; readonly key?: string }
 
-type Used = { readonly inForce: readonly CardInForce[]; readonly pricedOtherwise?: number }
+type Used = { readonly inForce: readonly CardInForce[]; readonly pricedOtherwise: number }
 
 /** Each throws CommandFailed if what it names does not exist. */
 export type CardTarget = {
@@ -35,7 +36,11 @@ export const openCardTarget = (
 
 const openDirect = async (environment: Environment, err: Terminal['err']): Promise<CardTarget> => {
   const { openStore } = await import('#compose/store.ts')
-  const { rateCards, cardUses, close } = await openStore(readConfig(environment), migrationPrinter(err))
+  const { rateCards, cardUses, close } = await openStore(
+    readConfig(environment),
+    migrationPrinter(err),
+    repricingPrinter(err),
+  )
 
   const granted = <T extends object>(
     used: T | 'unknown-card' | { readonly closedUntil: number },
@@ -69,10 +74,20 @@ const openDirect = async (environment: Environment, err: Terminal['err']): Promi
       if (used === undefined) throw new CommandFailed(`no such organization: ${organizationId}`)
       return granted(used, use)
     },
-    useByDefault: async (use) => ({ inForce: granted(await cardUses.useByDefault(use), use) }),
+    useByDefault: async (use) => granted(await cardUses.useByDefault(use), use),
     close,
   }
 }
+
+/** Says what was charged, or could not be, now that another card is in force. */
+const repricingPrinter =
+  (err: Terminal['err']) =>
+  (outcome: RepricingOutcome): void => {
+    if ('error' in outcome)
+      err.write('Messages without a price could not be tried again. Run "copilot-credits reprice".\n')
+    else if (outcome.priced > 0)
+      err.write(`Messages that had no price and are charged now: ${grouped(outcome.priced)}.\n`)
+  }
 
 type UsedResponse = {
   readonly in_force: readonly {
@@ -81,7 +96,7 @@ type UsedResponse = {
     readonly by_default?: true
     readonly until?: string
   }[]
-  readonly priced_otherwise?: number
+  readonly priced_otherwise: number
 }
 
 const openRemote = async (environment: Environment, url: string, key: string | undefined): Promise<CardTarget> => {
@@ -101,7 +116,7 @@ const openRemote = async (environment: Environment, url: string, key: string | u
         isDefault: each.by_default === true,
         ...(each.until !== undefined && { until: instantOf(each.until) }),
       })),
-      ...(used.priced_otherwise !== undefined && { pricedOtherwise: used.priced_otherwise }),
+      pricedOtherwise: used.priced_otherwise,
     }
   }
 

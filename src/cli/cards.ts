@@ -160,7 +160,7 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
           throw new CommandFailed('--default is for all organizations; leave out --organization', 'usage')
         const use = useOf(version, from, messages)
         await withTarget(options, async (target) => {
-          const { inForce, pricedOtherwise = 0 } =
+          const { inForce, pricedOtherwise } =
             isDefault === true ? await target.useByDefault(use) : await target.use(organization ?? 'default', use)
           for (const each of inForce) out.write(`${shown(each.version)}  ${stretchOf(each)}\n`)
           if (pricedOtherwise > 0)

@@ -73,6 +73,8 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     findOrganization: organizations.find,
     observe: needs.observeRepricing,
   })
+  // A process that was killed may have left messages that have a price by now.
+  backgroundRepricing.start()
   const recorder = createUpstreamRecorder({
     intake,
     findOrganization: organizations.find,
@@ -107,7 +109,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     readings.compare(listing).catch(() => {})
   }
   const listingCards = createListingCards({
-    read: async () => compiledCards.ready(await cards.inForce(DEFAULT_ORGANIZATION)),
+    read: async () => compiledCards.ready(await cards.inForceNow(DEFAULT_ORGANIZATION)),
     staleLimitMs: config.upstreamStaleLimitMs,
     now,
   })

@@ -3,6 +3,7 @@ import type { Config } from '#config.ts'
 import type { CopilotService } from '#current-period/copilot-service.ts'
 import { createAccess } from '#identity/access.ts'
 import { createOrganizations } from '#identity/organizations.ts'
+import { createBackgroundRepricing, type RepricingOutcome } from '#intake/background-repricing.ts'
 import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
@@ -17,8 +18,15 @@ import { createSqliteLedger } from '#store/sqlite/ledger.ts'
 import { createCardParts } from './cards.ts'
 import { type CopilotNeeds, createCopilot, pricerOf } from './listing.ts'
 
-/** The store and its use cases without a server. Throws StoreError. */
-export const openStore = async (config: Config, observeMigration: MigrationObserver) => {
+/**
+ * The store and its use cases without a server. Closing it waits until messages that may have a price now are charged. Throws
+ * StoreError.
+ */
+export const openStore = async (
+  config: Config,
+  observeMigration: MigrationObserver,
+  observeRepricing: (outcome: RepricingOutcome) => void = () => {},
+) => {
   const [clock, now] = [() => Date.now(), monotonicNow]
   const ignore = (): void => {}
   const opened = await openStoreParts({
@@ -28,11 +36,22 @@ export const openStore = async (config: Config, observeMigration: MigrationObser
     observeUnpriced: ignore,
     observeStore: ignore,
     observeMigration,
+    mayHavePrices: (id) => backgroundRepricing.start(id),
     clock,
     now,
   })
+  const backgroundRepricing = createBackgroundRepricing({
+    repricing: opened.repricing,
+    organizations: opened.ledger.organizations,
+    findOrganization: opened.organizations.find,
+    observe: observeRepricing,
+  })
   const access = createAccess({ ledger: opened.ledger, demand: 'none', answersTo: () => true, clock, now })
-  const { organizations, reports, rateCards, cardUses, intake, repricing, distribute, close } = opened
+  const { organizations, reports, rateCards, cardUses, intake, repricing, distribute } = opened
+  const close = async (): Promise<void> => {
+    await backgroundRepricing.finished()
+    await opened.close()
+  }
   return { organizations, access, intake, reports, rateCards, cardUses, repricing, distribute, close }
 }
 

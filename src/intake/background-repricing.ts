@@ -6,6 +6,8 @@ import type { Repriced, Repricing } from './repricing.ts'
 export type BackgroundRepricing = {
   /** Of one organization, or of all. What could not be tried on an earlier occasion is tried too. */
   readonly start: (organizationId?: string) => void
+  /** Resolves once everything that was started has been tried. */
+  readonly finished: () => Promise<void>
   /** Resolves once no message is tried any more. What was not is tried on the next occasion, or by `reprice`. */
   readonly close: () => Promise<void>
 }
@@ -72,6 +74,9 @@ export const createBackgroundRepricing = (needs: Needs): BackgroundRepricing => 
       else waiting.add(organizationId)
       // Deferred, because a run that ends at once would reset `running` before it is set.
       running ??= Promise.resolve().then(run)
+    },
+    finished: async () => {
+      await running
     },
     close: async () => {
       closing.abort()

@@ -13,7 +13,7 @@ import type { Cards } from './cards-in-force.ts'
 
 export type UseRefused = 'unknown-card' | { readonly closedUntil: EpochMs }
 
-export type OrganizationCards = {
+export type UsedCards = {
   /** Those for unpriced messages among the others, ascending. */
   readonly inForce: readonly CardInForce[]
   /**
@@ -25,33 +25,34 @@ export type OrganizationCards = {
 
 export type CardUses = {
   /** The organization must exist. */
-  readonly of: (organizationId: string) => Promise<OrganizationCards>
+  readonly of: (organizationId: string) => Promise<UsedCards>
   /** From now on, unless the use says otherwise. Undefined if there is no such organization. */
-  readonly use: (organizationId: string, use: CardUse) => Promise<OrganizationCards | UseRefused | undefined>
-  readonly byDefault: () => Promise<readonly CardInForce[]>
-  readonly useByDefault: (use: CardUse) => Promise<readonly CardInForce[] | UseRefused>
+  readonly use: (organizationId: string, use: CardUse) => Promise<UsedCards | UseRefused | undefined>
+  /** Of the installation. Counts in every organization, one after the other, while it uses no card of its own. */
+  readonly byDefault: () => Promise<UsedCards>
+  readonly useByDefault: (use: CardUse) => Promise<UsedCards | UseRefused>
 }
 
 type Needs = {
-  readonly ledger: Pick<Ledger, 'read' | 'rateCards'>
+  readonly ledger: Pick<Ledger, 'read' | 'rateCards' | 'organizations'>
   readonly cards: Pick<Cards, 'use' | 'useByDefault'>
   readonly clock: () => EpochMs
 }
 
 export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
-  const of = async (organizationId: string): Promise<OrganizationCards> => {
+  const of = async (organizationId: string): Promise<UsedCards> => {
     const cards = await ledger.rateCards.inForce(organizationId)
     return { inForce: allInForce(cards), pricedOtherwise: await countOthers(organizationId, timelineOf(cards)) }
   }
 
   /** The ledger counts up to the end of time, so each stretch is what begins with it less what begins with the next. */
-  const countOthers = (organizationId: string, inForce: readonly CardInForce[]): Promise<number> =>
+  const countOthers = (organizationId: string, inForce: readonly CardInForce[], isCounted = ANY): Promise<number> =>
     ledger.read(organizationId, async (view) => {
       const closedUntil = await view.closedUntil()
       let count = 0
-      for (const [index, { from, version }] of inForce.entries()) {
+      for (const [index, { from, version, isDefault }] of inForce.entries()) {
         const end = inForce[index + 1]?.from
-        if (end !== undefined && end <= closedUntil) continue
+        if (!isCounted(isDefault) || (end !== undefined && end <= closedUntil)) continue
         const others = { since: Math.max(from, closedUntil), rateCard: version }
         count += await view.pricedOtherwise(others)
         if (end !== undefined) count -= await view.pricedOtherwise({ ...others, since: end })
@@ -59,8 +60,19 @@ export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
       return count
     })
 
-  const byDefault = async (): Promise<readonly CardInForce[]> =>
-    allInForce({ ...(await ledger.rateCards.inForce(DEFAULT_ORGANIZATION)), own: [] })
+  const byDefault = async (): Promise<UsedCards> => {
+    const cards = await ledger.rateCards.inForce(DEFAULT_ORGANIZATION)
+    let pricedOtherwise = 0
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page = await ledger.organizations.list({ limit: ORGANIZATIONS_PER_PAGE, ...(after !== '' && { after }) })
+      for (const { id } of page) {
+        const inForce = timelineOf(await ledger.rateCards.inForce(id))
+        pricedOtherwise += await countOthers(id, inForce, (isDefault) => isDefault)
+      }
+      after = page.length < ORGANIZATIONS_PER_PAGE ? undefined : page.at(-1)?.id
+    }
+    return { inForce: allInForce({ ...cards, own: [] }), pricedOtherwise }
+  }
 
   return {
     of,
@@ -75,6 +87,9 @@ export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
     },
   }
 }
+
+const ORGANIZATIONS_PER_PAGE = 100
+const ANY = (_isDefault: boolean): boolean => true
 
 const allInForce = (cards: CardsInForce): readonly CardInForce[] =>
   [...timelineOf(cards), ...timelineForUnpriced(cards)].sort(compareAssignments)

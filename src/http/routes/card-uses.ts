@@ -2,7 +2,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
 import type { Organizations } from '#identity/organizations.ts'
-import type { CardUses, OrganizationCards, UseRefused } from '#intake/card-uses.ts'
+import type { CardUses, UsedCards, UseRefused } from '#intake/card-uses.ts'
 import type { CardUse } from '#ledger/commands.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
 import { Conflict, InvalidRequest } from '#model/errors.ts'
@@ -48,20 +48,23 @@ const inForce = Type.Array(
   },
 )
 
+const pricedOtherwise = count(
+  'Messages of periods that are not closed, charged by another card than the one in force at their timestamp. They were ' +
+    'charged before it was put in force, and stay as they are.',
+)
+
 export const CardsInForceSchema = Type.Object(
-  {
-    in_force: inForce,
-    priced_otherwise: count(
-      'Messages of periods that are not closed, charged by another card than the one in force at their timestamp. They were ' +
-        'charged before it was put in force, and stay as they are.',
-    ),
-  },
+  { in_force: inForce, priced_otherwise: pricedOtherwise },
   { $id: 'CardsInForce', description: 'The rate cards that an organization uses, and from when on.' },
 )
 
 export const DefaultCardsSchema = Type.Object(
-  { in_force: inForce },
-  { $id: 'DefaultCards', description: 'The rate cards of organizations that have not chosen one.' },
+  { in_force: inForce, priced_otherwise: pricedOtherwise },
+  {
+    $id: 'DefaultCards',
+    description:
+      'The rate cards of organizations that have not chosen one. `priced_otherwise` counts in all of them, one after the other.',
+  },
 )
 
 const UseSchema = Type.Object(
@@ -129,7 +132,7 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
       const { id } = request.params
       const used = await cardUses.use(id, useIn(request.body))
       if (used === undefined) throw unknownOrganization(id)
-      return toOrganizationResponse(granted(used, request.body))
+      return toResponse(granted(used, request.body))
     },
   )
 
@@ -159,7 +162,7 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
       const isAllowed = principal.isOperator || id === principal.organizationId
       const organization = isAllowed ? await organizations.findNow(id) : undefined
       if (organization === undefined) throw unknownOrganization(id)
-      return toOrganizationResponse(await cardUses.of(id))
+      return toResponse(await cardUses.of(id))
     },
   )
 
@@ -189,7 +192,7 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
     async (request) => {
       await callers.identify(request)
       const used = await cardUses.useByDefault(useIn(request.body))
-      return { in_force: granted(used, request.body).map(toInForce) }
+      return toResponse(granted(used, request.body))
     },
   )
 
@@ -216,7 +219,7 @@ export const cardUseRoutes: FastifyPluginCallbackTypebox<CardUseRoutesOptions> =
     },
     async (request) => {
       await callers.identify(request)
-      return { in_force: (await cardUses.byDefault()).map(toInForce) }
+      return toResponse(await cardUses.byDefault())
     },
   )
 
@@ -258,9 +261,9 @@ const granted = <T extends object>(used: T | UseRefused, { version, for: message
   )
 }
 
-const toOrganizationResponse = ({ inForce: cards, pricedOtherwise }: OrganizationCards) => ({
+const toResponse = ({ inForce: cards, pricedOtherwise: otherwise }: UsedCards) => ({
   in_force: cards.map(toInForce),
-  priced_otherwise: pricedOtherwise,
+  priced_otherwise: otherwise,
 })
 
 const toInForce = ({ version, from, until, isDefault }: CardInForce) => ({
