@@ -89,7 +89,7 @@ const MAY_IMPORT: Readonly<
       'intake',
       'formats',
     ],
-    packages: ['node', 'commander'],
+    packages: ['node', 'commander', '@pydantic/genai-prices'],
   },
 }
 

@@ -107,12 +107,23 @@ for (const [name, database] of Object.entries(STORES)) {
         assert.equal((await cards('put', two)).out, 'two is stored.\n')
         assert.equal((await cards('put', two)).out, 'two was stored before.\n')
         assert.match((await cards('put', other)).failure, /another rate card with the version two/)
-        assert.match((await cards('list')).out, /standard-2024 +[0-9a-f]{12} +built in\ntwo +[0-9a-f]{12} +20\d\d-/)
+        assert.match((await cards('list')).out, /standard-2024 +[0-9a-f]{12} +built in +.*\ntwo +[0-9a-f]{12} +20\d\d-/)
         const { rate_cards: listed } = JSON.parse((await cards('list', '--json')).out)
         assert.deepEqual(
           listed.map((each: { readonly version: string }) => each.version),
-          ['standard-2024', 'two'],
+          [
+            'copilot-studio-2026-09',
+            'github-copilot-2026-06',
+            'github-premium-requests-2026-06',
+            'standard-2024',
+            'two',
+          ],
         )
+        assert.match(
+          (await cards('list')).out,
+          /github-copilot-2026-06 .* GitHub Copilot: AI credits by tokens, as of 2026-06-01\n/,
+        )
+        assert.equal(JSON.parse((await cards('show', 'github-copilot-2026-06')).out).version, 'github-copilot-2026-06')
         assert.deepEqual(JSON.parse((await cards('show', 'two')).out), card('two', 2))
         assert.equal((await cards('show', 'four')).failure, 'no such rate card: four')
         assert.equal(
@@ -143,6 +154,7 @@ for (const [name, database] of Object.entries(STORES)) {
         )
         const june = ['--for', 'unpriced', '--from', '2024-06-01T00:00:00Z']
         assert.match((await cards('use', 'two', ...june)).failure, /2024-06-01T00:00:00\.000Z/)
+        assert.match((await cards('use', 'copilot-studio-2026-09')).out, /\ncopilot-studio-2026-09 {2}from 20\d\d-/)
         assert.match((await cards('use', 'three')).failure, /no (such )?rate card:? "?three/)
         assert.match((await cards('use', 'two', '--organization', 'nobody')).failure, /no (such )?organization/)
       })

@@ -34,6 +34,7 @@ const SCRIPT = /^npm (?:run ([\w:]+)(?: -w (\w+))?|(ci|test))(?= |$)/
 /** Commands that, as the document says, exit with a code other than 0. */
 const ENDS_WITH: readonly { readonly pattern: RegExp; readonly code: number }[] = [
   { pattern: /^npx copilot-credits import messages\.csv /, code: 1 },
+  { pattern: /^npx copilot-credits cards import --litellm /, code: 1 },
 ]
 
 const root = join(import.meta.dirname, '..')

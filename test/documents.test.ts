@@ -10,6 +10,7 @@ import { KINDS } from '../src/http/schemas/problem.ts'
 import { isRejection, parseIncoming } from '../src/intake/incoming-message.ts'
 import { MESSAGE_FIELDS } from '../src/intake/message-fields.ts'
 import { USAGE_FORMATS } from '../src/intake/usage-formats.ts'
+import { BUILT_IN_CARDS } from '../src/rating/built-in-cards.ts'
 import { damaged } from '../src/store/sqlite/integrity.ts'
 import { startService } from './harness.ts'
 import { anchorsOf, codeBlocks, DOCUMENTS, prose, readDocument, tableRows } from './markdown.ts'
@@ -189,6 +190,26 @@ test('docs/cli.md has every command', () => {
   const text = readDocument('docs/cli.md')
   for (const command of commands)
     assert.ok(text.includes(`\`${command}\``) || text.includes(`copilot-credits ${command}`), command)
+})
+
+test('the cards that docs/rate-cards.md lists are those that come with the product, and charge what it says', async () => {
+  const rows = tableRows(readDocument('docs/rate-cards.md'), 'Cards that come with the product')
+  const isCharge = ([, message = '']: readonly string[]): boolean => message.startsWith('`{')
+  const charges = rows.filter(isCharge)
+  // All but the head of the second table.
+  const listed = rows.filter((row) => !isCharge(row) && row[0] !== 'card').map(([version = '']) => unquoted(version))
+  assert.deepEqual(listed.sort(), BUILT_IN_CARDS.map(({ card }) => card.version).sort())
+  assert.ok(charges.length > 10, 'messages are found')
+  await using service = await startService({})
+  for (const [version = '', message = '', credits] of charges) {
+    const response = await fetch(`${service.url}/v1/quotes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ rate_card: unquoted(version), messages: [JSON.parse(unquoted(message))] }),
+    })
+    const { quotes } = (await response.json()) as { readonly quotes: readonly { readonly credits?: number }[] }
+    assert.equal(`${quotes[0]?.credits ?? 'no price'}`, credits, message)
+  }
 })
 
 test('the example in docs/rate-cards.md charges what the table below it says', async () => {

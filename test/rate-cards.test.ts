@@ -103,16 +103,41 @@ for (const [name, database] of Object.entries(STORES)) {
       assert.deepEqual((await request(service, '/v1/rate-cards/a')).body, { ...created.body, card: tokens('a') })
       const list = await request(service, '/v1/rate-cards')
       assert.deepEqual(
-        list.body.rate_cards.map((each: Answer) => [each.version, 'created_at' in each]),
+        list.body.rate_cards.map((each: Answer) => [each.version, 'created_at' in each, each.built_in?.as_of]),
         [
-          ['a', true],
-          ['standard-2024', false],
+          ['a', true, undefined],
+          ['copilot-studio-2026-09', false, '2026-09-03'],
+          ['github-copilot-2026-06', false, '2026-06-01'],
+          ['github-premium-requests-2026-06', false, '2026-06-01'],
+          ['standard-2024', false, '2024'],
         ],
       )
       assert.equal(list.body.rate_cards[0].created_at, createdAt)
       const missing = await request(service, '/v1/rate-cards/b')
       assert.equal(missing.status, 404)
       assert.equal(missing.body.detail, 'There is no rate card "b".')
+    })
+
+    test('a card that comes with the product is quoted with, put in force and listed like a stored one', async () => {
+      await using service = await startService({ DATABASE_URL: (await database()).url })
+      const version = 'github-copilot-2026-06'
+      const used = { model: 'gpt-5.4', usage: { input_tokens: 272_001 } }
+      const quotes = await request(service, '/v1/quotes', { body: { rate_card: version, messages: [used] } })
+      assert.deepEqual([quotes.body.quotes[0].rate_card, quotes.body.quotes[0].credits], [version, 136.0005])
+      const before = await request(service, `/v1/rate-cards/${version}`)
+      assert.match(before.body.built_in.title, /GitHub Copilot/)
+      assert.match(before.body.built_in.source, /^https:\/\//)
+      const list = await request(service, '/v1/rate-cards')
+      const from = '2024-05-01T00:00:00.000Z'
+      const inForce = await put(service, '/v1/organizations/default/rate-card', { version, from })
+      assert.deepEqual(inForce.body.in_force.at(-1), { version, from })
+      const body = { messages: [{ id: 1, timestamp: '2024-05-10T09:30:00Z', ...used }] }
+      const reported = await request(service, '/v1/messages', { body })
+      assert.deepEqual(reported.body.results, [{ id: 1, status: 'accepted', credits: 136.0005 }])
+      assert.deepEqual(await request(service, `/v1/rate-cards/${version}`), before)
+      assert.deepEqual(await request(service, '/v1/rate-cards'), list)
+      const byDefault = await put(service, '/v1/default-rate-card', { version: 'copilot-studio-2026-09', from })
+      assert.deepEqual(byDefault.body.in_force.at(-1), { version: 'copilot-studio-2026-09', from, by_default: true })
     })
 
     test('the built-in card is in the catalogue and cannot be replaced', async () => {
@@ -152,7 +177,8 @@ for (const [name, database] of Object.entries(STORES)) {
       const bounded = await request(service, '/v1/rate-cards', { body: many })
       assert.equal(bounded.body.errors.length, 1000)
       assert.match(bounded.body.detail, /1999 other fields/)
-      assert.equal((await request(service, '/v1/rate-cards')).body.rate_cards.length, 1)
+      const { body: list } = await request(service, '/v1/rate-cards')
+      assert.ok(list.rate_cards.every((each: Answer) => each.built_in !== undefined))
     })
 
     test('a card may have 4 MiB and 20,000 models, and no more', async () => {

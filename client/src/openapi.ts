@@ -379,7 +379,7 @@ export interface paths {
         };
         /**
          * List rate cards
-         * @description Returns every rate card, ordered by version. Requires the scope `usage:read`.
+         * @description Returns every rate card, stored or built in, ordered by version. Requires the scope `usage:read`.
          */
         readonly get: operations["listRateCards"];
         readonly put?: never;
@@ -403,7 +403,7 @@ export interface paths {
         };
         /**
          * Get a rate card
-         * @description Returns the card as it was stored. Requires the scope `usage:read`.
+         * @description Returns a stored card as it was stored, or a built-in one. Requires the scope `usage:read`.
          */
         readonly get: operations["getRateCard"];
         readonly put?: never;
@@ -1972,6 +1972,24 @@ export interface components {
         };
         /** @description A rate card of the catalogue. */
         readonly RateCardEntry: {
+            /** @description Only if the card comes with the product. It can be put in force like a stored one. */
+            readonly built_in?: {
+                /**
+                 * @description The day, month or year as of which they are published.
+                 * @example 2026-06-01
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Where its rates are published.
+                 * @example https://learn.microsoft.com/microsoft-copilot-studio/requirements-messages-management
+                 */
+                readonly source: string;
+                /**
+                 * @description What the card prices.
+                 * @example GitHub Copilot: AI credits by tokens
+                 */
+                readonly title: string;
+            };
             /**
              * Format: date-time
              * @description When the card was stored. Absent if it is built in.
@@ -2149,6 +2167,24 @@ export interface components {
         };
         /** @description A rate card of the catalogue, and what senders must bring. */
         readonly StoredRateCard: {
+            /** @description Only if the card comes with the product. It can be put in force like a stored one. */
+            readonly built_in?: {
+                /**
+                 * @description The day, month or year as of which they are published.
+                 * @example 2026-06-01
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Where its rates are published.
+                 * @example https://learn.microsoft.com/microsoft-copilot-studio/requirements-messages-management
+                 */
+                readonly source: string;
+                /**
+                 * @description What the card prices.
+                 * @example GitHub Copilot: AI credits by tokens
+                 */
+                readonly title: string;
+            };
             /**
              * Format: date-time
              * @description When the card was stored. Absent if it is built in.
@@ -2480,6 +2516,24 @@ export interface components {
         };
         /** @description A rate card of the catalogue, with its content. */
         readonly WholeRateCard: {
+            /** @description Only if the card comes with the product. It can be put in force like a stored one. */
+            readonly built_in?: {
+                /**
+                 * @description The day, month or year as of which they are published.
+                 * @example 2026-06-01
+                 */
+                readonly as_of: string;
+                /**
+                 * @description Where its rates are published.
+                 * @example https://learn.microsoft.com/microsoft-copilot-studio/requirements-messages-management
+                 */
+                readonly source: string;
+                /**
+                 * @description What the card prices.
+                 * @example GitHub Copilot: AI credits by tokens
+                 */
+                readonly title: string;
+            };
             readonly card: components["schemas"]["RateCard"];
             /**
              * Format: date-time
@@ -3155,7 +3209,7 @@ export interface operations {
                      */
                     readonly from?: string;
                     /**
-                     * @description Version of a stored rate card, or of the built-in one.
+                     * @description Version of a stored or a built-in rate card.
                      * @example copilot-2026-06
                      */
                     readonly version: string;
@@ -5471,7 +5525,7 @@ export interface operations {
                      */
                     readonly from?: string;
                     /**
-                     * @description Version of a stored rate card, or of the built-in one.
+                     * @description Version of a stored or a built-in rate card.
                      * @example copilot-2026-06
                      */
                     readonly version: string;
@@ -6408,7 +6462,7 @@ export interface operations {
                         readonly user_id?: string | null;
                     }[];
                     /**
-                     * @description The card to price by: the version of a stored card, or a whole card, which is not stored. Absent: for each message the card that is in force at its timestamp.
+                     * @description The card to price by: the version of a stored or built-in card, or a whole card, which is not stored. Absent: for each message the card that is in force at its timestamp.
                      * @example standard-2024
                      */
                     readonly rate_card?: string | components["schemas"]["RateCard"];

@@ -25,7 +25,12 @@ export type CardTarget = {
 }
 
 /** In the words of the API. */
-export type CardRow = { readonly version: string; readonly hash: string; readonly created_at?: string }
+export type CardRow = {
+  readonly version: string
+  readonly hash: string
+  readonly created_at?: string
+  readonly built_in?: { readonly title: string; readonly source: string; readonly as_of: string }
+}
 
 export const openCardTarget = (
   environment: Environment,
@@ -65,9 +70,13 @@ const openDirect = async (environment: Environment, err: Terminal['err']): Promi
     },
     find: async (version) => (await rateCards.find(version))?.card,
     list: async () =>
-      (await rateCards.list()).map(({ createdAt, ...card }) => ({
-        ...card,
+      (await rateCards.list()).map(({ version, hash, createdAt, builtIn }) => ({
+        version,
+        hash,
         ...(createdAt !== undefined && { created_at: canonicalTimestamp(createdAt) }),
+        ...(builtIn !== undefined && {
+          built_in: { title: builtIn.title, source: builtIn.source, as_of: builtIn.asOf },
+        }),
       })),
     use: async (organizationId, use) => {
       const used = await cardUses.use(organizationId, use)

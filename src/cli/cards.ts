@@ -1,9 +1,7 @@
 /** `copilot-credits cards`: the catalogue of rate cards, and which of them is in force. */
-import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
-import { fileProblem } from '#formats/file-problem.ts'
-import { InvalidJson, readJson } from '#formats/json.ts'
+import { readJson } from '#formats/json.ts'
 import type { CardUse } from '#ledger/commands.ts'
 import type { Card } from '#model/card.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
@@ -15,7 +13,9 @@ import { type ExpectedFacts, expectedFacts } from '#rating/expected-facts.ts'
 import { InvalidRateCard, parseCard } from '#rating/parse-card.ts'
 import { differencesOf } from './card-differences.ts'
 import { type CardTarget, type CardTargetOptions, openCardTarget } from './card-targets.ts'
+import { addCardsImport } from './cards-import.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
+import { readJsonFile } from './json-file.ts'
 import { shown, type Terminal, table } from './terminal.ts'
 
 type UseOptions = CardTargetOptions & {
@@ -68,6 +68,8 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
       }
     })
 
+  addCardsImport(cards, terminal)
+
   withService(cards.command('put'))
     .summary('Store a rate card')
     .description('Store a rate card. A stored card never changes: another card needs another version.')
@@ -84,7 +86,9 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
 
   withService(cards.command('list'))
     .summary('List the rate cards')
-    .description('List the rate cards, with the built-in one.')
+    .description(
+      'List the rate cards: those that were stored, and those that come with the product. Each can be put in force.',
+    )
     .option('--json', 'Print JSON')
     .action(async ({ json, ...options }: CardTargetOptions & { readonly json?: true }) => {
       await withTarget(options, async (target) => {
@@ -93,11 +97,12 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
           out.write(`${JSON.stringify({ rate_cards: rows }, null, 2)}\n`)
           return
         }
-        const columns = ['version', 'hash', 'created'].map((title) => ({ title, align: 'left' }) as const)
-        const cells = rows.map((row) => [
-          shown(row.version),
-          row.hash.slice(0, HASH_SHOWN),
-          row.created_at ?? 'built in',
+        const columns = ['version', 'hash', 'created', ''].map((title) => ({ title, align: 'left' }) as const)
+        const cells = rows.map(({ version, hash, created_at: created = 'built in', built_in: origin }) => [
+          shown(version),
+          hash.slice(0, HASH_SHOWN),
+          created,
+          origin === undefined ? '' : shown(`${origin.title}, as of ${origin.as_of}`),
         ])
         out.write(table(out, columns, cells))
       })
@@ -105,7 +110,7 @@ export const addCardsCommand = (program: Command, terminal: Terminal, environmen
 
   withService(cards.command('show'))
     .summary('Print a rate card')
-    .description('Print a rate card as JSON, as it was stored.')
+    .description('Print a rate card as JSON, as it was stored or comes with the product.')
     .argument('<version>', 'Version of the card', plain)
     .action(async (version: string, options: CardTargetOptions) => {
       await withTarget(options, async (target) => {
@@ -210,21 +215,7 @@ const cardIn = (path: string, input: unknown): Card => {
 }
 
 /** Throws WrongFile. */
-const readCardFile = async (path: string): Promise<unknown> => {
-  const bytes = await readFile(path === '-' ? '/dev/stdin' : path).catch((error: unknown) => {
-    throw new WrongFile(path, `: ${fileProblem(error)}`)
-  })
-  try {
-    return readJson(bytes)
-  } catch (error) {
-    if (!(error instanceof InvalidJson)) throw error
-    const { place } = error
-    throw new WrongFile(
-      path,
-      `${place === undefined ? '' : `, line ${place.line}, column ${place.column}`}: ${error.message}`,
-    )
-  }
-}
+const readCardFile = (path: string): Promise<unknown> => readJsonFile(path, readJson)
 
 const plain = (value: string): string => {
   if (!isPlainText(value)) throw new InvalidArgumentError(`Must be ${PLAIN_TEXT}.`)

@@ -9,6 +9,7 @@ import {
   timelineOf,
 } from '#model/cards-in-force.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
+import { keepBuiltIn } from './card-catalogue.ts'
 import type { Cards } from './cards-in-force.ts'
 
 export type UseRefused = 'unknown-card' | { readonly closedUntil: EpochMs }
@@ -77,11 +78,13 @@ export const createCardUses = ({ ledger, cards, clock }: Needs): CardUses => {
   return {
     of,
     use: async (organizationId, use) => {
+      await keepBuiltIn(ledger.rateCards, use.version, clock())
       const used = await cards.use(organizationId, use.from === undefined ? { ...use, from: clock() } : use)
       return typeof used === 'object' && 'inForce' in used ? of(organizationId) : used
     },
     byDefault,
     useByDefault: async (use) => {
+      await keepBuiltIn(ledger.rateCards, use.version, clock())
       const used = await cards.useByDefault(use.from === undefined ? { ...use, from: clock() } : use)
       return typeof used === 'object' && 'inForce' in used ? byDefault() : used
     },

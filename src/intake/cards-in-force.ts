@@ -4,10 +4,11 @@
  */
 import type { CardUse, UsedCards } from '#ledger/commands.ts'
 import type { AppendAnswer, AppendOutcome, Ledger } from '#ledger/ledger.ts'
-import { type CardsInForce, FIRST_CARD } from '#model/cards-in-force.ts'
+import type { CardsInForce } from '#model/cards-in-force.ts'
 import type { MonotonicClock } from '#model/clock.ts'
 import { StoreBusy } from '#model/errors.ts'
 import { createTimedCache } from '#model/timed-cache.ts'
+import { findCard } from './card-catalogue.ts'
 
 export type Cards = {
   /** Those that are or were in force within the last second. Throws StoreError. */
@@ -65,8 +66,7 @@ export const createCards = ({
     return known.get(organizationId) === present ? read(organizationId) : inForce(organizationId)
   }
 
-  const exists = async (version: string): Promise<boolean> =>
-    version === FIRST_CARD || (await rateCards.find(version)) !== undefined
+  const exists = async (version: string): Promise<boolean> => (await findCard(rateCards, version)) !== undefined
 
   return {
     inForce,

@@ -7,6 +7,7 @@ import type { CardChoice } from '#rating/card-choice.ts'
 import { type CompiledCard, compileCard } from '#rating/compile-card.ts'
 import { parseCard } from '#rating/parse-card.ts'
 import { standardCard } from '#rating/standard-card.ts'
+import { findCard } from './card-catalogue.ts'
 
 export type CompiledCards = {
   /** Undefined if there is no such card. Concurrent callers share one read. Throws StoreError. */
@@ -39,8 +40,8 @@ export const createCompiledCards = ({
   const known = new Map<string, Promise<CompiledCard | undefined>>()
 
   const load = async (version: string): Promise<CompiledCard | undefined> => {
-    const stored = await rateCards.find(version)
-    return stored && compileStored(stored.version, stored.body)
+    const found = await findCard(rateCards, version)
+    return found && compileStored(found.version, found.body)
   }
 
   const remember = (version: string, card: Promise<CompiledCard | undefined>): void => {
@@ -55,6 +56,7 @@ export const createCompiledCards = ({
   }
 
   const byVersion = (version: string): Promise<CompiledCard | undefined> => {
+    // In force wherever no other card is, and compiled already.
     if (version === standardCard.version) return Promise.resolve(standardCard)
     const found = known.get(version)
     const card = found ?? load(version)

@@ -1,18 +1,10 @@
-/** The catalogue of rate cards: the one that is built in, and those that were stored. None of them ever changes. */
+/** Stores, finds and lists rate cards. None of them ever changes. */
 import type { RateCardStore } from '#ledger/ledger.ts'
 import type { Card } from '#model/card.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { cardHash } from '#rating/card-hash.ts'
 import { type ExpectedFacts, expectedFacts } from '#rating/expected-facts.ts'
-import { standardCardSource } from '#rating/standard-card.ts'
-
-export type CardEntry = {
-  readonly version: string
-  /** Identifies the content: `#rating/card-hash.ts`. */
-  readonly hash: string
-  /** Absent if the card is built in. */
-  readonly createdAt?: EpochMs
-}
+import { type CardEntry, findCard, listCards } from './card-catalogue.ts'
 
 export type KnownCard = CardEntry & {
   readonly card: Card
@@ -35,44 +27,31 @@ type Needs = {
   readonly clock: () => EpochMs
 }
 
-export const createStoredCards = ({ rateCards, clock }: Needs): StoredCards => {
-  const find: StoredCards['find'] = async (version) => {
-    if (version === BUILT_IN.version) return BUILT_IN
-    const stored = await rateCards.find(version)
-    return stored && toKnown(JSON.parse(stored.body) as Card, stored)
-  }
+export const createStoredCards = ({ rateCards, clock }: Needs): StoredCards => ({
+  find: async (version) => {
+    const found = await findCard(rateCards, version)
+    return found && toKnown(JSON.parse(found.body) as Card, found)
+  },
+  put: async (card) => {
+    const { version } = card
+    const entry = { version, hash: cardHash(card), createdAt: clock() }
+    const present = await findCard(rateCards, version)
+    if (present !== undefined)
+      return present.hash === entry.hash ? { outcome: 'same', stored: toKnown(card, present) } : 'conflict'
+    const outcome = await rateCards.put({ ...entry, body: JSON.stringify(card) })
+    if (outcome === 'conflict') return 'conflict'
+    // The same if another process has stored it meanwhile.
+    const stored = outcome === 'same' ? await findCard(rateCards, version) : undefined
+    return { outcome, stored: toKnown(card, stored ?? entry) }
+  },
+  list: () => listCards(rateCards),
+})
 
-  return {
-    find,
-    put: async (card) => {
-      const { version } = card
-      const hash = cardHash(card)
-      if (version === BUILT_IN.version)
-        return hash === BUILT_IN.hash ? { outcome: 'same', stored: BUILT_IN } : 'conflict'
-      const entry = { version, hash, createdAt: clock() }
-      const outcome = await rateCards.put({ ...entry, body: JSON.stringify(card) })
-      if (outcome === 'conflict') return 'conflict'
-      const stored = outcome === 'same' ? await find(version) : undefined
-      return { outcome, stored: stored ?? toKnown(card, entry) }
-    },
-    list: async () => {
-      const { version, hash } = BUILT_IN
-      return [{ version, hash }, ...(await rateCards.list())].sort((one, other) =>
-        one.version < other.version ? -1 : 1,
-      )
-    },
-  }
-}
-
-const toKnown = (card: Card, { version, hash, createdAt }: CardEntry): KnownCard => ({
+const toKnown = (card: Card, { version, hash, createdAt, builtIn }: CardEntry): KnownCard => ({
   version,
   hash,
   ...(createdAt !== undefined && { createdAt }),
+  ...(builtIn !== undefined && { builtIn }),
   card,
   expects: expectedFacts(card),
-})
-
-const BUILT_IN = toKnown(standardCardSource, {
-  version: standardCardSource.version,
-  hash: cardHash(standardCardSource),
 })

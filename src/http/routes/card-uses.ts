@@ -72,7 +72,7 @@ const UseSchema = Type.Object(
     version: Type.String({
       minLength: 1,
       maxLength: 64,
-      description: 'Version of a stored rate card, or of the built-in one.',
+      description: 'Version of a stored or a built-in rate card.',
       examples: ['copilot-2026-06'],
     }),
     from: Type.Optional(

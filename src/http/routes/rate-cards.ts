@@ -1,8 +1,9 @@
 /** `/v1/rate-cards`: the catalogue of rate cards. Which of them are in force is said in `card-uses.ts`. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import type { CardEntry } from '#intake/card-catalogue.ts'
 import { CARD_BYTES_MAX, readCard } from '#intake/incoming-card.ts'
-import type { CardEntry, KnownCard, StoredCards } from '#intake/stored-cards.ts'
+import type { KnownCard, StoredCards } from '#intake/stored-cards.ts'
 import { Conflict, NotFound } from '#model/errors.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
@@ -21,6 +22,25 @@ const entryProperties = {
   }),
   created_at: Type.Optional(
     TimestampSchema('When the card was stored. Absent if it is built in.', '2026-06-01T00:00:00.000Z'),
+  ),
+  built_in: Type.Optional(
+    Type.Object(
+      {
+        title: Type.String({
+          description: 'What the card prices.',
+          examples: ['GitHub Copilot: AI credits by tokens'],
+        }),
+        source: Type.String({
+          description: 'Where its rates are published.',
+          examples: ['https://learn.microsoft.com/microsoft-copilot-studio/requirements-messages-management'],
+        }),
+        as_of: Type.String({
+          description: 'The day, month or year as of which they are published.',
+          examples: ['2026-06-01'],
+        }),
+      },
+      { description: 'Only if the card comes with the product. It can be put in force like a stored one.' },
+    ),
   ),
 }
 
@@ -97,7 +117,8 @@ export const rateCardRoutes: FastifyPluginCallbackTypebox<RateCardRoutesOptions>
         operationId: 'listRateCards',
         tags,
         summary: 'List rate cards',
-        description: 'Returns every rate card, ordered by version. Requires the scope `usage:read`.',
+        description:
+          'Returns every rate card, stored or built in, ordered by version. Requires the scope `usage:read`.',
         querystring: query,
         response: {
           200: {
@@ -128,7 +149,7 @@ export const rateCardRoutes: FastifyPluginCallbackTypebox<RateCardRoutesOptions>
         operationId: 'getRateCard',
         tags,
         summary: 'Get a rate card',
-        description: 'Returns the card as it was stored. Requires the scope `usage:read`.',
+        description: 'Returns a stored card as it was stored, or a built-in one. Requires the scope `usage:read`.',
         params: Type.Object({
           version: Type.String({ description: 'Version of the rate card.', examples: ['standard-2024'] }),
         }),
@@ -156,10 +177,13 @@ export const rateCardRoutes: FastifyPluginCallbackTypebox<RateCardRoutesOptions>
 export const unknownCard = (version: string): NotFound =>
   new NotFound(`There is no rate card ${JSON.stringify(version.slice(0, 100))}.`)
 
-const toEntryResponse = ({ version, hash, createdAt }: CardEntry) => ({
+const toEntryResponse = ({ version, hash, createdAt, builtIn }: CardEntry) => ({
   version,
   hash,
   ...(createdAt !== undefined && { created_at: canonicalTimestamp(createdAt) }),
+  ...(builtIn !== undefined && {
+    built_in: { title: builtIn.title, source: builtIn.source, as_of: builtIn.asOf },
+  }),
 })
 
 const toCardResponse = ({ card, expects, ...entry }: KnownCard) => ({ ...toEntryResponse(entry), expects, card })

@@ -37,8 +37,8 @@ export const QuoteRequestSchema = Type.Object(
     rate_card: Type.Optional(
       Type.Union([Type.String(), ref(RateCardSchema)], {
         description:
-          'The card to price by: the version of a stored card, or a whole card, which is not stored. Absent: for each message the ' +
-          'card that is in force at its timestamp.',
+          'The card to price by: the version of a stored or built-in card, or a whole card, which is not stored. Absent: for each ' +
+          'message the card that is in force at its timestamp.',
         examples: ['standard-2024'],
       }),
     ),
