@@ -1,13 +1,13 @@
 /**
  * A load generator for `POST /v1/messages`. Prints the number of accepted messages and the request times as JSON. Arguments:
- * port, messages per request, connections, seconds, first id, and total requests per second (0: unlimited). At a given rate,
- * the time of a request starts when it was due.
+ * port, messages per request, connections, seconds, first id, total requests per second (0: unlimited), and `texts` or `tokens`.
+ * At a given rate, the time of a request starts when it was due.
  */
 import { connect } from 'node:net'
 import { wireMessages, writeMessage } from './wire-messages.ts'
 
-const [port = 0, batch = 1, connections = 1, seconds = 1, firstId = 0, rate = 0] = process.argv.slice(2).map(Number)
-const messages = wireMessages()
+const [port = 0, batch = 1, connections = 1, seconds = 1, firstId = 0, rate = 0] = process.argv.slice(2, 8).map(Number)
+const messages = wireMessages(process.argv[8] === 'tokens' ? 'tokens' : 'texts')
 const endsAt = performance.now() + seconds * 1000
 const durations: number[] = []
 let nextId = firstId

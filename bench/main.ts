@@ -21,6 +21,7 @@ import { benchSqliteReadings } from './sqlite-readings.ts'
 import { benchStart } from './start.ts'
 import { benchTextScan } from './text-scan.ts'
 import { benchThreadTransfer } from './thread-transfer.ts'
+import { benchTokens } from './tokens.ts'
 import { benchUnchangedCharges } from './unchanged-charges.ts'
 import { benchUsage } from './usage.ts'
 
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   cards: () => benchCards(report),
   usage: () => benchUsage(report, sizesOr(110, 10_000, 1_000_000)),
   intake: () => benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined),
+  tokens: () => benchTokens(report),
   stream: () => benchStream(report, 1_000_000),
   reads: () => benchReads(report, sizesOr(1_000_000, 10_000_000)),
   cells: () => benchCells(report, first ?? 1_000_000),
