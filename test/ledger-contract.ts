@@ -645,7 +645,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
       )
     })
 
-    test('only a message that still has no price and is still the same gets one later, once, whichever process has it', async () => {
+    test('only a message that still has no price and is still the same gets one later, or another card, once, whichever process has it', async () => {
       await using opened = await open()
       const { ledger } = opened
       const other = await opened.another()
@@ -657,6 +657,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         'other content': { content: 2 },
         'other timestamp': { timestamp: '2024-05-01T00:00:00+00:00' },
         charged: { micros: 1_000_000 },
+        'closed without a price': { at: april },
         'without a price': {},
       }
       const records = Object.entries(places).map(([id, place]) => (id === 'charged' ? recordOf : unpricedOf)(id, place))
@@ -671,6 +672,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
           again('other content', 5_000_000),
           again('other timestamp', 5_000_000),
           again('charged', 5_000_000),
+          unpricedOf('closed without a price', { at: april, rateCard: 'later' }),
           unpricedOf('without a price', { rateCard: 'later' }),
         ],
         price,
@@ -683,16 +685,17 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         { status: 'duplicate' },
       ]
       assert.deepEqual(
-        all.map((outcomes) => outcomes.slice(2)),
+        all.map((outcomes) => outcomes.slice(2, -1)),
         [untouched, untouched],
       )
-      for (const row of [0, 1]) {
+      for (const row of [0, 1, batch.priced.count - 1]) {
         assert.deepEqual(all.map((outcomes) => outcomes[row]?.status).sort(), ['amended', 'duplicate'])
       }
       assert.deepEqual(await append(other, batch), [
         { status: 'duplicate', credits: 3_000_000 },
         { status: 'duplicate', credits: 4_000_000 },
         ...untouched,
+        { status: 'duplicate' },
       ])
       const chargesOf = async (id: string) =>
         (await ledger.read('default', (view) => view.charges(id))).map(
@@ -707,8 +710,13 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
         `1 undefined ${april} 4000000 later`,
         '0 undefined undefined undefined standard-2024',
       ])
+      assert.deepEqual(await chargesOf('without a price'), [
+        '1 undefined undefined undefined later',
+        '0 1 undefined undefined standard-2024',
+      ])
+      assert.equal((await chargesOf('closed without a price')).length, 1)
       const [total] = await ledger.read('default', (view) => view.totals({ ...ALL, group: [] }))
-      assert.deepEqual([total?.messages, total?.unpriced, total?.credits], [7, 4, 8_000_000n])
+      assert.deepEqual([total?.messages, total?.unpriced, total?.credits], [8, 5, 8_000_000n])
     })
 
     test('unpriced lines come last by credits in either direction, and can be listed alone', async () => {

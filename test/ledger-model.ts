@@ -31,7 +31,7 @@ export class LedgerModel {
       const isAmended = {
         refuse: false,
         amend: !(isSameContent && isSameCharge(current.record, record)),
-        price: isSameContent && current.record.timestamp === record.timestamp && isFirstPrice(current.record, record),
+        price: isSameContent && current.record.timestamp === record.timestamp && mayPrice(current.record, record),
       }[onChange]
       if (!isAmended) {
         if (isSameContent) return { status: 'duplicate', ...costOf(current.record) }
@@ -140,7 +140,8 @@ const isSameCharge = (one: Priced, other: Priced): boolean =>
 const otherOutcome = ({ cell: { outcome: holds } }: Priced, { cell: { outcome } }: Priced) =>
   holds === outcome ? {} : { outcome: holds ?? ('succeeded' as const) }
 
-const isFirstPrice = (one: Priced, other: Priced): boolean => one.credits === undefined && other.credits !== undefined
+const mayPrice = (one: Priced, other: Priced): boolean =>
+  one.credits === undefined && (other.credits !== undefined || !isSameCell(one.cell, other.cell))
 
 /** Integers come before texts; texts are ordered by their bytes. */
 export const compareIds = (one: Id, other: Id): number => {

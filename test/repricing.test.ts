@@ -147,7 +147,20 @@ for (const [name, open] of Object.entries(STORES)) {
       const { reasons: _, ...counts } = JSON.parse(again.out)
       assert.deepEqual(counts, { tried: 1, priced: 0, credits: '0', unpriced: 1 })
       assert.match(again.err, /^1: .*"unheard-of"/)
-      assert.equal((await call(`${service.url}/v1/messages/3`)).charges.length, 1, 'not written again')
+      const still = (await call(`${service.url}/v1/messages/3`)).charges
+      assert.deepEqual(
+        still.map(({ state, rate_card, changed }: Answer) => [state, rate_card, changed]),
+        [
+          ['unpriced', 'second', undefined],
+          ['superseded', 'first', ['rate_card']],
+        ],
+        'written once',
+      )
+      const [{ reason }] = repriced.reasons
+      assert.match(reason, /in the card second$/)
+      const [listed] = (await call(`${service.url}/v1/usage?unpriced=true&period=2024-05`)).usage
+      const duplicate = await call(`${service.url}/v1/messages`, 'POST', { messages: messages.slice(2) })
+      assert.deepEqual([still[0].unpriced, listed.unpriced, duplicate.results[0].unpriced], [reason, reason, reason])
       const remote = await startCommand('sqlite:unused', '--json', '--url', service.url).ended
       assert.deepEqual([remote.out, remote.code], [again.out, 1])
       await putInForce(ledger, cardOf('third', { small: 1, large: 2.5, 'unheard-of': 1 }))

@@ -86,7 +86,6 @@ test('a price for a message that had none leaves every other message as it is', 
   assert.deepEqual(settle([without(1)], reported(9, 0), price), { status: 'conflict' })
   const elsewhere = { ...without(), timestamp: '2024-05-01T00:00:00Z' }
   assert.deepEqual(settle([elsewhere], reported(9, 0), price), { status: 'duplicate' })
-  assert.deepEqual(settle([without()], { ...without(), cell: { rateCard: 'other' } }, price), { status: 'duplicate' })
   const charged: Counted = { ...reported(5, 0), revision: 1 }
   assert.deepEqual(settle([charged], reported(9, 0), price), { status: 'duplicate', credits: 5 })
   const closed = { onChange: 'price', closedUntil: DAY_MS } as const
@@ -95,6 +94,22 @@ test('a price for a message that had none leaves every other message as it is', 
     status: 'duplicate',
     credits: 5,
   })
+})
+
+test('a message that still has no price becomes one of the card in force, unless its period is closed', () => {
+  const without: Counted = { ...reported(0, 0), credits: undefined, revision: 0 }
+  const byOther = { ...without, cell: { rateCard: 'other' } }
+  const price = { onChange: 'price', closedUntil: 0 } as const
+  const amended = { status: 'amended', revision: 1, supersedes: [0], charged: undefined, isAdjustment: false }
+  assert.deepEqual(settle([without], byOther, price), amended)
+  assert.deepEqual(settle([without], without, price), { status: 'duplicate' })
+  assert.deepEqual(settle([byOther], byOther, price), { status: 'duplicate' })
+  assert.deepEqual(settle([without], { ...byOther, timestamp: '2024-05-01T00:00:00Z' }, price), { status: 'duplicate' })
+  const charged: Counted = { ...reported(5, 0), revision: 0 }
+  assert.deepEqual(settle([charged], byOther, price), { status: 'duplicate', credits: 5 })
+  assert.deepEqual(settle([without], byOther, { ...price, closedUntil: DAY_MS }), { status: 'duplicate' })
+  const late: Counted = { ...without, dayStart: DAY_MS }
+  assert.deepEqual(settle([late], byOther, { ...price, closedUntil: DAY_MS }), { ...amended, isAdjustment: true })
 })
 
 test('a conflict about the outcome names the one that holds', () => {

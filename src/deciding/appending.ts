@@ -63,7 +63,8 @@ export const settle = (
   }
   const present = costOf(latest.credits === undefined ? undefined : sumOf(counted))
   const isSameContent = Buffer.compare(latest.digest, reported.digest) === 0
-  const mayAmend = onChange === 'amend' || (onChange === 'price' && isSameContent && getsPrice(latest, reported))
+  const mayAmend =
+    onChange === 'amend' || (onChange === 'price' && isSameContent && mayPrice(latest, reported, closedUntil))
   if (isSameContent && (!mayAmend || isSameCharge(latest, present.credits, reported))) {
     return { status: 'duplicate', ...present }
   }
@@ -86,9 +87,14 @@ const costOf = (amount: number | undefined): Cost => (amount === undefined ? {} 
 
 const sumOf = (charges: readonly Counted[]): number => charges.reduce((sum, each) => sum + (each.credits ?? 0), 0)
 
-/** What was priced or amended since it was read stays. */
-const getsPrice = (latest: Counted, reported: Reported): boolean =>
-  latest.credits === undefined && reported.credits !== undefined && latest.timestamp === reported.timestamp
+/**
+ * What was priced or amended since it was read stays. A message that still has no price becomes one of the card in force, so that
+ * the reason shown is that card's, unless its period is closed.
+ */
+const mayPrice = (latest: Counted, reported: Reported, closedUntil: EpochMs): boolean =>
+  latest.credits === undefined &&
+  latest.timestamp === reported.timestamp &&
+  (reported.credits !== undefined || latest.dayStart >= closedUntil)
 
 /** Whether everything that is shown of the charge is the same. */
 const isSameCharge = (latest: Counted, present: Credits | undefined, reported: Reported): boolean =>

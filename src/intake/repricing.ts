@@ -1,10 +1,12 @@
 /**
  * Charges messages that had no price when they were reported and have one now, because a rate card was put in force or a report was
- * added. What was kept of a message is priced again, and the price is an amendment; if the period is closed, an adjustment.
+ * added. What was kept of a message is priced again, and the price is an amendment; if the period is closed, an adjustment. In the
+ * open period, what still has no price becomes a message of the card that is in force now, so that the reason shown is its reason.
  */
 import { createDayFinder } from '#calendar/days.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import { PricedBatchBuilder } from '#ledger/priced-batch.ts'
+import { isSameCell } from '#model/cell.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import type { PagePosition } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs, type Organization } from '#model/organization.ts'
@@ -71,27 +73,31 @@ export const createRepricing = (needs: RepricingNeeds): Repricing => {
       const ready = await compiledCards.ready(inForce)
       const batch = new PricedBatchBuilder(lines.length)
       const unpriced: Priced[] = []
+      let priceable = 0
       const known = new Set<Id>()
       for (const [index, message] of messages.entries()) {
         const isLatest = (lines[index]?.at ?? closedUntil) >= closedUntil
         const priced = price(message, ready)
-        if (priced.credits === undefined && isLatest) unpriced.push(priced)
+        const isSame = priced.credits === undefined && isSameCell(priced.cell, message.cell)
+        if (isSame && isLatest) unpriced.push(priced)
         else known.add(message.messageId)
       }
       for (const latest of await latestCharges(id, [...known])) {
         if (latest.credits !== undefined) continue
         const priced = price(asReported(latest), ready)
         if (priced.credits === undefined) unpriced.push(priced)
-        else batch.add(priced, dayOf(priced.at))
+        else priceable++
+        const isMoved = latest.at >= closedUntil && !isSameCell(priced.cell, latest.cell)
+        if (priced.credits !== undefined || isMoved) batch.add(priced, dayOf(priced.at))
       }
       const priced = batch.build()
-      tried = priced.count + unpriced.length
+      tried = priceable + unpriced.length
       reasons = new Map()
       for (const each of unpriced) addReason(reasons, reasonIn(each, ready))
       const append = { organizationId: id, priced, recordedAt: clock(), cardsVersion: inForce.version }
       return ledger.append({ ...append, onChange: 'price' })
     })
-    const amended = outcomes?.filter(({ status }) => status === 'amended') ?? []
+    const amended = outcomes?.filter(({ status, credits }) => status === 'amended' && credits !== undefined) ?? []
     return {
       tried,
       priced: amended.length,

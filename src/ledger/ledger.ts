@@ -72,7 +72,7 @@ export type AppendBatch = {
    * What to do with a message that is already charged. `refuse`: the same content is a duplicate, whatever it would cost now,
    * and different content is a conflict. `amend`: a new charge supersedes the old one if the content, the timestamp as written,
    * the cell or the credits differ. `price`: a new charge supersedes one that has no price, if content and timestamp are the same
-   * and it has a price now; any other stays as it is.
+   * and it has a price now, or another cell and its period is open; any other stays as it is.
    */
   readonly onChange: 'refuse' | 'amend' | 'price'
   readonly recordedAt: EpochMs
