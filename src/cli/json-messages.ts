@@ -1,9 +1,10 @@
 /** JSON and NDJSON → messages. */
-import { InvalidJson, readJson } from '#formats/json.ts'
+import { InvalidJson, type JsonPath, readJson } from '#formats/json.ts'
 import { BadJsonList, JsonElements } from '#formats/json-elements.ts'
-import { roundedAmong } from '#formats/json-numbers.ts'
+import { ROUNDED, roundedAmong } from '#formats/json-numbers.ts'
 import { type Line, LineSplitter } from '#formats/lines.ts'
 import { MESSAGE_FIELDS } from '#intake/message-fields.ts'
+import { isReadAs } from '#intake/usage-formats.ts'
 import { WrongPlace, wrong } from './failure.ts'
 import type { Chunks, FileEntries, FileEntry } from './file-entry.ts'
 
@@ -72,11 +73,15 @@ type Place = { readonly line: number; readonly number?: number }
 const parsed = (bytes: Uint8Array, at: Place): FileEntry => {
   const entry = readJson(bytes, { isStart: false })
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { ...at, entry }
-  const rounded = roundedAmong(bytes, entry as Readonly<Record<string, unknown>>, NUMBERS)
+  const fields = entry as Readonly<Record<string, unknown>>
+  const rounded = roundedAmong(bytes, fields, NUMBERS, (path) => isRead(path, fields['usage_format']))
   if (rounded === undefined) return { ...at, entry }
   const remedy = IDS.includes(rounded) ? '; write it as a string' : ''
-  return { ...at, field: rounded, problem: `does not fit a 64-bit float without losing digits${remedy}` }
+  return { ...at, field: rounded, problem: `${ROUNDED}${remedy}` }
 }
+
+const isRead = ([field, ...path]: JsonPath, format: unknown): boolean =>
+  field !== 'usage' || isReadAs(typeof format === 'string' ? format : undefined, path.join('.'))
 
 const IDS = ['id', 'report_id']
 const NUMBERS = [...IDS, ...MESSAGE_FIELDS.filter(({ cells }) => cells === 'numbers').map(({ name }) => name)]

@@ -476,7 +476,11 @@ describe('JSON', () => {
     }
     for (const [usage, field] of [
       ['"usage":{"input_tokens":9007199254740993}', 'usage.input_tokens'],
-      ['"usage":{"prompt_tokens":5,"cost_details":{"upstream": 0.1234567890123456789}}', 'usage.cost_details.upstream'],
+      ['"usage_format":"openrouter","usage":{"prompt_tokens":5,"cost":0.1234567890123456789}', 'usage.cost'],
+      [
+        '"usage_format":"openai","usage":{"prompt_tokens_details":{"cached_tokens":1.00000000000000000001}}',
+        'usage.prompt_tokens_details.cached_tokens',
+      ],
       ['"quantities":{"a":1,"pages":1.00000000000000000001}', 'quantities.pages'],
     ] as const) {
       const content = `{"id":1,"timestamp":"${T}",${usage}}`
@@ -488,6 +492,15 @@ describe('JSON', () => {
         assert.ok(found !== undefined && 'problem' in found)
         assert.deepEqual([found.field, found.problem], [field, 'does not fit a 64-bit float without losing digits'])
       }
+    }
+    for (const [format, ignored] of [
+      ['openrouter', '"cost_details":{"upstream_inference_cost": 0.1234567890123456789}'],
+      ['openai', '"cost":0.1234567890123456789'],
+      ['gemini', '"promptTokensDetails":[{"share":0.1234567890123456789}]'],
+    ] as const) {
+      const content = `{"id":1,"timestamp":"${T}","usage_format":"${format}","usage":{${ignored},"prompt_tokens":5}}`
+      const [found] = (await read(content, 'a.ndjson')).found
+      assert.ok(found !== undefined && !('problem' in found), `${format} ignores it`)
     }
     const [message] = await messagesOf(`{"id":1e3,"report_id":5392.0,"text":"a","timestamp":"${T}"}`, 'a.ndjson')
     assert.deepEqual(message, { id: 1000, report_id: 5392, text: 'a', timestamp: T })

@@ -1,14 +1,27 @@
 /** Finds JSON numbers that a double cannot hold exactly: an id or a price must not silently become another one. */
-import { toPathText } from './json.ts'
+import { type JsonPath, toPathText } from './json.ts'
+
+/** Completes a sentence about such a number. */
+export const ROUNDED = 'does not fit a 64-bit float without losing digits'
+
+/** Returns the path of the first number that changed when it was parsed, such as 9007199254740993 or 1e-400. `bytes` must be valid JSON. */
+export const roundedIn = (
+  bytes: Uint8Array,
+  counts: (path: JsonPath) => boolean = () => true,
+): JsonPath | undefined => {
+  const text = new TextDecoder().decode(bytes)
+  return MAY_BE_ROUNDED.test(text) ? firstRounded(text, counts) : undefined
+}
 
 /**
- * Returns the path of a number that changed when it was parsed, such as 9007199254740993 or 1e-400: the value of one of `keys`,
- * or anywhere within it. `bytes` must be the object's own, valid JSON without duplicate keys.
+ * The path of such a number as a text, if it is the value of one of `keys`, or within it where it `counts`. `bytes` must be the
+ * object's own, valid JSON without duplicate keys.
  */
 export const roundedAmong = (
   bytes: Uint8Array,
   value: Readonly<Record<string, unknown>>,
   keys: readonly string[],
+  counts: (path: JsonPath) => boolean = () => true,
 ): string | undefined => {
   const isDoubtful = (key: string): boolean => {
     const each = value[key]
@@ -16,8 +29,8 @@ export const roundedAmong = (
     return typeof each === 'object' && each !== null
   }
   if (!keys.some(isDoubtful)) return undefined
-  const text = new TextDecoder().decode(bytes)
-  return MAY_BE_ROUNDED.test(text) ? firstRounded(text, keys) : undefined
+  const path = roundedIn(bytes, (each) => keys.includes(`${each[0]}`) && counts(each))
+  return path && toPathText(path)
 }
 
 /** A double holds any 15 digits. */
@@ -51,7 +64,7 @@ const afterKey = (bytes: Uint8Array, key: string): number => {
 
 const [SPACE, QUOTE, COMMA, COLON, OPEN_BRACE, CLOSE_BRACE] = [0x20, 0x22, 0x2c, 0x3a, 0x7b, 0x7d]
 
-const firstRounded = (text: string, keys: readonly string[]): string | undefined => {
+const firstRounded = (text: string, counts: (path: JsonPath) => boolean): JsonPath | undefined => {
   /** Where the token is: in an object, its last key; in an array, the index. */
   const path: (string | number)[] = []
   const tokens = new RegExp(TOKEN)
@@ -65,7 +78,7 @@ const firstRounded = (text: string, keys: readonly string[]): string | undefined
     else if (token === '[') path.push(0)
     else if (token === '}' || token === ']') path.pop()
     else if (token === ',') path[last] = typeof path[last] === 'number' ? path[last] + 1 : ''
-    else if (keys.includes(`${path[0]}`) && !isSame(token, String(Number(token)))) return toPathText(path)
+    else if (counts(path) && !isSame(token, String(Number(token)))) return path
   }
   return undefined
 }

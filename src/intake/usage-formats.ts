@@ -97,15 +97,19 @@ const membersOf = (format: UsageFormat): readonly Member[] => {
 
 export const OWN_COUNTS = membersOf(OWN).flat()
 
-const MEMBERS: ReadonlySet<string> = new Set(
-  [OWN, ...Object.values<UsageFormat>(FORMATS)].flatMap((format) => [
-    ...membersOf(format).flat(),
-    ...[format.uncached, format.total, format.cost].flatMap((member) => member ?? []),
-  ]),
+/** By the name of the format. */
+const MEMBERS: ReadonlyMap<string | undefined, ReadonlySet<string>> = new Map(
+  [[undefined, OWN] as const, ...Object.entries<UsageFormat>(FORMATS)].map(([name, format]) => {
+    const others = [format.uncached, format.total, format.cost].flatMap((member) => member ?? [])
+    return [name, new Set([...membersOf(format).flat(), ...others])]
+  }),
 )
 
 /** Whether any format has this member, such as `prompt_tokens_details.cached_tokens`. */
-export const isUsageMember = (path: string): boolean => MEMBERS.has(path)
+export const isUsageMember = (path: string): boolean => [...MEMBERS.values()].some((members) => members.has(path))
+
+/** Whether the format reads this member. Others are ignored, or refused if there is no format. */
+export const isReadAs = (format: string | undefined, path: string): boolean => MEMBERS.get(format)?.has(path) === true
 
 export const USAGE_FORMATS = Object.keys(FORMATS) as readonly UsageFormatName[]
 export type UsageFormatName = keyof typeof FORMATS
