@@ -191,6 +191,11 @@ test('a file that is missing or not JSON, and arguments that contradict each oth
     (await run({}, ['check', fileOf('twice.json', '{\n  "version": "a",\n  "version": "b"}')])).failure,
     /twice\.json, line 3/,
   )
+  const rounded = JSON.stringify(card('a', 0.5)).replace('0.5', '0.1000000000000000000001')
+  assert.match(
+    (await run({}, ['check', fileOf('rounded.json', rounded)])).failure,
+    /rounded\.json: cases\[0\]\.lines\[0\]\.rate does not fit a 64-bit float/,
+  )
   assert.match((await run({}, ['check', broken])).failure, /broken\.json: must be valid JSON/)
   assert.match((await run({}, ['put', join(folder, 'missing.json')])).failure, /missing\.json: /)
   assert.match((await run({}, ['use', 'a', '--from', 'yesterday'])).failure, /RFC 3339/)

@@ -113,7 +113,10 @@ describe('copilot-credits usage', () => {
     assert.match(withUnpriced.out, /^ +7 {2}2024-05-02T00:00:00Z +no price$/m)
     assert.match(withUnpriced.out, /2 messages, 1 without a price +1\.00$/m)
     const { usage, unpriced, totals } = JSON.parse((await run(['usage', '--json', file])).out)
-    assert.deepEqual([usage.length, unpriced], [1, [{ message_id: 7, timestamp: '2024-05-02T00:00:00Z' }]])
+    const [{ unpriced: reason, ...line }] = unpriced
+    assert.deepEqual([usage.length, unpriced.length], [1, 1])
+    assert.deepEqual(line, { message_id: 7, timestamp: '2024-05-02T00:00:00Z' })
+    assert.match(reason, /standard-2024/)
     assert.deepEqual([totals.messages, totals.unpriced, totals.credits_used], [2, 1, 1])
 
     const reports = join(folder, 'reports.json')

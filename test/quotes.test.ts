@@ -183,6 +183,12 @@ for (const [name, environment] of Object.entries(STORES)) {
         ['rate_card["odd name"]', 'rate_card.cases[0].lines[0].rate'],
       )
       assert.equal((await quote(service, [], 7)).body.errors[0].field, 'rate_card')
+      const rounded = JSON.stringify({ messages: [{ text: 'a' }], rate_card: flat('f', 0.5) }).replace(
+        '0.5',
+        `0.1${'0'.repeat(20)}1`,
+      )
+      const { status: refused, body: problem } = await send(service, '/v1/quotes', rounded)
+      assert.deepEqual([refused, problem.errors[0].field], [400, 'rate_card.cases[0].lines[0].rate'])
       for (const [wrong, field] of [
         [{}, 'body/messages'],
         [{ messages: 'a' }, 'body/messages'],

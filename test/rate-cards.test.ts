@@ -173,6 +173,23 @@ for (const [name, database] of Object.entries(STORES)) {
         body: { ...tokens('c'), aliases: { 'a\u0000': 'gpt-5.4' } },
       })
       assert.equal(named.status, 400)
+      const price = JSON.stringify(tokens('c', 0.5)).replace('0.5', '0.1000000000000000000001')
+      const rounded = await request(service, '/v1/rate-cards', { body: price })
+      assert.deepEqual(
+        [rounded.status, rounded.body.errors],
+        [
+          400,
+          [
+            {
+              field: 'prices["gpt-5.4"][0].input',
+              expected: 'a number that fits a 64-bit float without losing digits',
+            },
+          ],
+        ],
+      )
+      const report = '{"name":"Lease","credit_cost":0.1000000000000000000001}'
+      const cost = await put(service, '/v1/reports/1', report)
+      assert.deepEqual([cost.status, cost.body.errors[0].field], [400, 'credit_cost'])
       const many = { version: 'm', cases: Array.from({ length: 2000 }, () => 0) }
       const bounded = await request(service, '/v1/rate-cards', { body: many })
       assert.equal(bounded.body.errors.length, 1000)

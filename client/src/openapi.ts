@@ -942,7 +942,7 @@ export interface components {
             /** @description Content of the message. */
             readonly data?: {
                 /**
-                 * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                 * @description What else a rate card may ask about, under names that you choose, at most 16: strings of up to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
                  * @example {
                  *       "feature": "chat",
                  *       "licensed": true
@@ -1277,7 +1277,7 @@ export interface components {
         /** @description A message to the copilot. It has at least one of `text`, `report_id`, `model`, `usage` and `quantities`. */
         readonly Message: {
             /**
-             * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+             * @description What else a rate card may ask about, under names that you choose, at most 16: strings of up to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
              * @example {
              *       "feature": "chat",
              *       "licensed": true
@@ -3421,7 +3421,7 @@ export interface operations {
                 readonly "application/cloudevents+json": components["schemas"]["CloudEvent"];
                 readonly "application/json": {
                     /**
-                     * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                     * @description What else a rate card may ask about, under names that you choose, at most 16: strings of up to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
                      * @example {
                      *       "feature": "chat",
                      *       "licensed": true
@@ -6354,7 +6354,7 @@ export interface operations {
                     /** @description The messages; at most `INTAKE_MAX_BATCH` (10,000 by default). */
                     readonly messages: readonly {
                         /**
-                         * @description What else a rate card may ask about, under names that you choose, at most 16: strings of 1 to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
+                         * @description What else a rate card may ask about, under names that you choose, at most 16: strings of up to 200 characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals. `null` means absent.
                          * @example {
                          *       "feature": "chat",
                          *       "licensed": true

@@ -1,7 +1,8 @@
 /** `copilot-credits cards`: the catalogue of rate cards, and which of them is in force. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
-import { readJson } from '#formats/json.ts'
+import { readJson, toPathText } from '#formats/json.ts'
+import { ROUNDED, roundedIn } from '#formats/json-numbers.ts'
 import type { CardUse } from '#ledger/commands.ts'
 import type { Card } from '#model/card.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
@@ -215,7 +216,13 @@ const cardIn = (path: string, input: unknown): Card => {
 }
 
 /** Throws WrongFile. */
-const readCardFile = (path: string): Promise<unknown> => readJsonFile(path, readJson)
+const readCardFile = (path: string): Promise<unknown> =>
+  readJsonFile(path, (bytes) => {
+    const input = readJson(bytes)
+    const rounded = roundedIn(bytes)
+    if (rounded !== undefined) throw new WrongFile(path, `: ${toPathText(rounded)} ${ROUNDED}`)
+    return input
+  })
 
 const plain = (value: string): string => {
   if (!isPlainText(value)) throw new InvalidArgumentError(`Must be ${PLAIN_TEXT}.`)

@@ -50,15 +50,18 @@ export const addUsageCommand = (program: Command, { out, err }: Terminal, enviro
     })
 }
 
+/** `unpriced` is why there is no price. */
+type ShownLine = UsageLine & { readonly unpriced?: string }
+
 const readLines = async (
   config: Config,
   files: PeriodFiles | undefined,
   err: Terminal['err'],
-): Promise<readonly UsageLine[]> => {
+): Promise<readonly ShownLine[]> => {
   const bar = progressBar(err, 'reading', (bytes) => `${grouped(Math.round(bytes / 1000))} kB`)
   // Imported here, so that `rate` does not wait for the HTTP client to load.
   const { openListing } = await import('#compose/listing.ts')
-  const { listing, close } = openListing({
+  const { listing, reasonOf, close } = openListing({
     config,
     files,
     render: async (each) => [...each],
@@ -68,7 +71,8 @@ const readLines = async (
     progress: bar.show,
   })
   try {
-    return (await listing.read()).usage
+    const { usage } = await listing.read()
+    return usage.map((line) => (isCharged(line) ? line : { ...line, unpriced: reasonOf(line) }))
   } finally {
     bar.clear()
     await close()
@@ -124,15 +128,18 @@ const toTables = (
 
 const withoutPrice = ({ unpriced }: Total): string => (unpriced === 0 ? '' : `, ${grouped(unpriced)} without a price`)
 
-const toJson = (lines: readonly UsageLine[], totals: PeriodTotals): string => {
+const toJson = (lines: readonly ShownLine[], totals: PeriodTotals): string => {
   const amounts = ({ messages, unpriced, credits }: Total) => ({
     messages,
     ...(unpriced > 0 && { unpriced }),
     credits_used: plainNumber(credits),
   })
-  const unpriced = lines
-    .filter((line) => !isCharged(line))
-    .map(({ messageId, timestamp }) => ({ message_id: messageId, timestamp }))
+  const left = lines.filter((line) => !isCharged(line))
+  const unpriced = left.map(({ messageId, timestamp, unpriced: reason }) => ({
+    message_id: messageId,
+    timestamp,
+    unpriced: reason,
+  }))
   const usage = lines.filter(isCharged).map((line): unknown => JSON.parse(toUsageText(line)))
   const byDay = totals.byDay.map((day) => ({ day: day.day, ...amounts(day) }))
   const byReport = totals.byReport.map((report) => ({

@@ -7,9 +7,10 @@ import { createListingCache, type ListingCache } from '#current-period/listing-c
 import type { ListingCards } from '#current-period/listing-cards.ts'
 import { STANDARD_ONLY } from '#intake/compiled-cards.ts'
 import { createContentDigest } from '#intake/content-digest.ts'
+import { reasonIn } from '#intake/intake.ts'
 import { createPricer, type Pricer } from '#intake/pricing.ts'
 import type { MonotonicClock } from '#model/clock.ts'
-import type { UsageLine } from '#model/usage-line.ts'
+import type { Priced, ReasonOf } from '#model/usage-record.ts'
 import { createFileSource, type PeriodFiles } from '#upstream/file-source.ts'
 import type { CallAttempt } from '#upstream/http-client.ts'
 import { samplePeriod } from '#upstream/sample/sample.ts'
@@ -25,19 +26,20 @@ export type CopilotNeeds = {
 
 export type ListingNeeds<T> = CopilotNeeds & {
   readonly progress?: Progress
-  readonly render: (lines: Iterable<UsageLine>) => Promise<T>
+  readonly render: (lines: Iterable<Priced>) => Promise<T>
   readonly observer: ListingObserver
 }
 
 /** Without a database. */
 export const openListing = <T>(
   needs: ListingNeeds<T>,
-): { readonly listing: ListingCache<T>; readonly close: () => Promise<void> } => {
+): { readonly listing: ListingCache<T>; readonly reasonOf: ReasonOf; readonly close: () => Promise<void> } => {
   const copilot = createCopilot(needs)
   // Digests are compared only within this process, so any key will do.
   const pricer = pricerOf(randomBytes(32).toString('hex'))
   return {
     listing: listingCacheOf(needs, { copilot, pricer, cards: async () => ({ cards: STANDARD_ONLY }) }),
+    reasonOf: (unpriced) => reasonIn(unpriced, STANDARD_ONLY),
     close: () => copilot.close(),
   }
 }

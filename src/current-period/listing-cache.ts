@@ -11,7 +11,6 @@ import { setImmediate as letOthersRun } from 'node:timers/promises'
 import type { Pricer } from '#intake/pricing.ts'
 import { elapsedMs, laterBy, type MonotonicClock, type MonotonicMs } from '#model/clock.ts'
 import type { Id, Report } from '#model/report.ts'
-import type { UsageLine } from '#model/usage-line.ts'
 import type { Priced } from '#model/usage-record.ts'
 import type {
   CopilotService,
@@ -51,7 +50,7 @@ export type ListingCacheNeeds<T> = {
   /** The rate cards in force. Throws StoreError if they are not known. */
   readonly cards: () => Promise<ListingCards>
   /** Renders the lines into what is cached and served. Reads them once, in order, and may let other work run in between. */
-  readonly render: (lines: Iterable<UsageLine>) => Promise<T>
+  readonly render: (lines: Iterable<Priced>) => Promise<T>
   readonly observer: ListingObserver
   readonly now: MonotonicClock
   readonly maxAgeMs: number

@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyRequest, preParsingHookHandler } from 'fastify'
 import { CollectedBytes } from '#formats/collected-bytes.ts'
-import { InvalidJson, readJson } from '#formats/json.ts'
+import { InvalidJson, type JsonPath, readJson, toPathText } from '#formats/json.ts'
+import { roundedIn } from '#formats/json-numbers.ts'
 import { InvalidRequest, ServiceError, StoreBusy } from '#model/errors.ts'
 import { isPlainText, PLAIN_TEXT } from '#model/plain-text.ts'
 import { BUSY, type IntakeShare } from './intake-gate.ts'
@@ -43,7 +44,8 @@ export class BodyTooLarge extends ServiceError {
 }
 
 /**
- * Replaces Fastify's parsers: they keep the last of two equal keys, quote the body in their errors, and accept plain text.
+ * Replaces Fastify's parsers: they keep the last of two equal keys, round numbers, quote the body in their errors, and accept plain
+ * text.
  */
 export const takeJsonBodies = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
@@ -51,6 +53,7 @@ export const takeJsonBodies = (app: FastifyInstance): void => {
     const isNothing = bytes.length === 0 && request.routeOptions.schema?.body === undefined
     const body = isNothing ? undefined : readJsonBody(bytes)
     rejectUnstorable(body)
+    rejectRounded(bytes)
     done(null, body)
   })
   app.addHook('preParsing', unpackBody)
@@ -66,6 +69,13 @@ export const readJsonBody = (bytes: Uint8Array): unknown => {
     const at = place === undefined ? '' : ` (line ${place.line}, column ${place.column})`
     throw new InvalidRequest('body', `${expected}${at}`)
   }
+}
+
+/** Throws InvalidRequest if a number where it `counts`, such as a price, is not exactly the one that was sent. */
+export const rejectRounded = (bytes: Uint8Array, counts?: (path: JsonPath) => boolean): void => {
+  const path = roundedIn(bytes, counts)
+  if (path !== undefined)
+    throw new InvalidRequest(toPathText(path), 'a number that fits a 64-bit float without losing digits')
 }
 
 export const bodyIncomplete = (): InvalidRequest => new InvalidRequest('body', 'complete: it ended early')

@@ -34,6 +34,7 @@ type Draft = Mutable<BroughtFacts> & { team?: string }
 const NAME_CHARACTERS_MAX = 200
 const NAME = `a string of 1 to ${NAME_CHARACTERS_MAX} characters, ${PLAIN_TEXT}`
 const nameSchema = { type: 'string', minLength: 1, maxLength: NAME_CHARACTERS_MAX }
+const attributeSchema = { type: 'string', maxLength: NAME_CHARACTERS_MAX }
 const countSchema = { anyOf: [{ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, { type: 'null' }] }
 
 export const MESSAGE_FIELDS: readonly MessageField[] = [
@@ -131,9 +132,9 @@ export const MESSAGE_FIELDS: readonly MessageField[] = [
       type: 'object',
       maxProperties: ATTRIBUTES_MAX,
       propertyNames: { pattern: NAME_PATTERN },
-      additionalProperties: { anyOf: [nameSchema, { type: 'boolean' }, { type: 'null' }] },
+      additionalProperties: { anyOf: [attributeSchema, { type: 'boolean' }, { type: 'null' }] },
       description:
-        `What else a rate card may ask about, under names that you choose, at most ${ATTRIBUTES_MAX}: strings of 1 to 200 ` +
+        `What else a rate card may ask about, under names that you choose, at most ${ATTRIBUTES_MAX}: strings of up to 200 ` +
         'characters, or booleans. A name cannot be that of a quantity. `feature` is also a dimension of totals.',
       examples: [{ feature: 'chat', licensed: true }],
     },
@@ -216,9 +217,11 @@ const quantityIn = (field: string, value: unknown): number => {
 const QUANTITY = `a number of at least 0, whole up to ${Number.MAX_SAFE_INTEGER} or below ${2 ** 33} with at most six decimals`
 
 const attributeIn = (field: string, value: unknown): string | boolean => {
-  if (typeof value !== 'boolean' && !isName(value)) throw new BadField(field, `must be ${NAME}, or a boolean`)
-  return value
+  if (typeof value === 'boolean' || value === '' || isName(value)) return value
+  throw new BadField(field, `must be ${ATTRIBUTE}`)
 }
+
+const ATTRIBUTE = `a string of up to ${NAME_CHARACTERS_MAX} characters, ${PLAIN_TEXT}, or a boolean`
 
 /** The members of an object that are not `null`, each under a name that may be used. */
 const membersOf = <T>(field: string, value: unknown, read: (field: string, value: unknown) => T): Record<string, T> => {

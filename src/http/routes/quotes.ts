@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Quote, Quotes } from '#intake/quotes.ts'
 import { plainNumber } from '#model/credits.ts'
 import { InvalidRequest } from '#model/errors.ts'
-import { collectBody, readJsonBody } from '../bodies.ts'
+import { collectBody, readJsonBody, rejectRounded } from '../bodies.ts'
 import type { Callers } from '../caller.ts'
 import type { IntakeGate } from '../intake-gate.ts'
 import { checkQueryOnly, keepBodiesAsTheyAre, sendersOf } from '../large-bodies.ts'
@@ -55,8 +55,9 @@ export const quoteRoutes: FastifyPluginCallbackTypebox<QuoteRoutesOptions> = (ap
     async (request, reply) => {
       const caller = await callers.identify(request)
       using share = gate.open(sendersOf(caller, request))
-      const body = readJsonBody(await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share }))
-      const { messages, rate_card: rateCard } = fieldsIn(body)
+      const bytes = await collectBody(request, { response: reply.raw, bytesMax: bodyBytesMax, share })
+      const { messages, rate_card: rateCard } = fieldsIn(readJsonBody(bytes))
+      if (typeof rateCard === 'object') rejectRounded(bytes, ([field]) => field === 'rate_card')
       if (!Array.isArray(messages)) throw new InvalidRequest('body/messages', 'an array')
       if (messages.length > batchMax)
         throw new InvalidRequest('body/messages', `an array of at most ${batchMax} messages`)
