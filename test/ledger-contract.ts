@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { monotonicMs } from '#model/clock.ts'
 import { createOrganizations } from '../src/identity/organizations.ts'
 import type { AppendBatch, AppendOutcome, GroupTotal, Ledger } from '../src/ledger/ledger.ts'
+import type { StoreNotice } from '../src/ledger/notices.ts'
 import { acceptedAt } from '../src/ledger/priced-batch.ts'
 import { type Cell, type CellFilter, DIMENSIONS, type Dimension } from '../src/model/cell.ts'
 import { credits } from '../src/model/credits.ts'
@@ -15,10 +16,13 @@ import type { Id } from '../src/model/report.ts'
 import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
 import { cardsContract } from './ledger-cards-contract.ts'
 import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
+import { othersContract } from './ledger-others-contract.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
 
 export type OpenedLedger = AsyncDisposable & {
   readonly ledger: Ledger
+  /** What the ledgers have told their operators. */
+  readonly notices: readonly StoreNotice[]
   /** Opens a second ledger on the same data, as another process would. It is closed with the first. */
   readonly another: () => Promise<Ledger>
 }
@@ -89,7 +93,10 @@ const simply =
 const create = (ledger: Ledger, organization: Organization): Promise<Organization | undefined> =>
   ledger.decide(organization.id, { kind: 'create-organization', organization })
 
-export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>): void => {
+/** `namesMax`: how many models and how many features of a billing period totals tell apart. */
+export type OpenLedger = (options?: { readonly namesMax?: number }) => Promise<OpenedLedger>
+
+export const ledgerContract = (name: string, open: OpenLedger): void => {
   describe(`the ledger in ${name}`, () => {
     test('a message is charged once: the same content again is a duplicate, other content a conflict', async () => {
       await using opened = await open()
@@ -1232,6 +1239,7 @@ export const ledgerContract = (name: string, open: () => Promise<OpenedLedger>):
     })
 
     cardsContract(open)
+    othersContract(open)
 
     test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({

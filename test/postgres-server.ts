@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Ledger } from '../src/ledger/ledger.ts'
+import type { StoreNotice } from '../src/ledger/notices.ts'
 import { createPostgresLedger, type PostgresSettings } from '../src/store/postgres/ledger.ts'
 import type { OpenedLedger } from './ledger-contract.ts'
 
@@ -219,16 +220,20 @@ export const freePort = async (): Promise<number> => {
 /** Two ledgers on one database behave like two processes. */
 export const openPostgresLedger = async (
   url: string,
-  settings: Pick<PostgresSettings, 'appendsBy'> = {},
+  settings: Pick<PostgresSettings, 'appendsBy' | 'namesMax'> = {},
 ): Promise<OpenedLedger> => {
   const ledgers: Ledger[] = []
+  const notices: StoreNotice[] = []
   const open = async (): Promise<Ledger> => {
-    const ledger = await createPostgresLedger({ url, poolSize: 4, ...settings })
+    const ledger = await createPostgresLedger({ url, poolSize: 4, ...settings }, undefined, (notice) =>
+      notices.push(notice),
+    )
     ledgers.push(ledger)
     return ledger
   }
   return {
     ledger: await open(),
+    notices,
     another: open,
     [Symbol.asyncDispose]: async () => {
       for (const ledger of ledgers) await ledger.close()

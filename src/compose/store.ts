@@ -120,7 +120,11 @@ const openLedger = async (
     return { ledger: await createSqliteLedger({ path: database.path }, observeStore, observeMigration) }
   // Imported here: loading the driver for PostgreSQL takes longer than opening SQLite.
   const { createPostgresLedger } = await import('#store/postgres/ledger.ts')
-  const ledger = await createPostgresLedger({ url: database.url, poolSize: databasePoolSize }, observeMigration)
+  const ledger = await createPostgresLedger(
+    { url: database.url, poolSize: databasePoolSize },
+    observeMigration,
+    observeStore,
+  )
   return { ledger, distribute: ledger.distribute, isDistributed: ledger.isDistributed }
 }
 

@@ -8,9 +8,9 @@ before(async () => {
 })
 after(() => server[Symbol.asyncDispose]())
 
-ledgerContract('PostgreSQL', async () => openPostgresLedger(await server.createDatabase()))
+ledgerContract('PostgreSQL', async (options) => openPostgresLedger(await server.createDatabase(), options))
 
 // With the function that a Citus cluster uses.
-ledgerContract('PostgreSQL, appending by the function', async () =>
-  openPostgresLedger(await server.createDatabase(), { appendsBy: 'function' }),
+ledgerContract('PostgreSQL, appending by the function', async (options) =>
+  openPostgresLedger(await server.createDatabase(), { ...options, appendsBy: 'function' }),
 )

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { Ledger } from '#ledger/ledger.ts'
-import type { MigrationObserver } from '#ledger/notices.ts'
+import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { StoreError } from '#model/errors.ts'
 import {
   carryOut,
@@ -17,6 +17,7 @@ import {
   putReport,
   removeReport,
 } from '../shared/catalogue.ts'
+import { Others } from '../shared/others.ts'
 import { findCard, findCardsInForce, listCards, putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { runStepsAsync, type Steps } from '../shared/steps.ts'
 import { AppendQueue } from './append-queue.ts'
@@ -37,19 +38,24 @@ export type PostgresLedger = Ledger & {
   readonly distribute: () => Promise<Distribution>
 }
 
-/** `appendsBy`: by the function on Citus, if the tables are distributed; otherwise the statement is faster. */
-export type PostgresSettings = ConnectionSettings & { readonly appendsBy?: AppendsBy }
+export type PostgresSettings = ConnectionSettings & {
+  /** By the function on Citus, if the tables are distributed; otherwise the statement is faster. */
+  readonly appendsBy?: AppendsBy
+  /** How many models and how many features of a billing period totals tell apart. */
+  readonly namesMax?: number
+}
 
 /** Connects and applies missing migrations. Throws StoreError. */
 export const createPostgresLedger = async (
   settings: PostgresSettings,
-  observe: MigrationObserver = () => {},
+  observeMigration: MigrationObserver = () => {},
+  observe: StoreObserver = () => {},
 ): Promise<PostgresLedger> => {
   const connection = new Connection(settings)
   let isDistributed: boolean
   try {
     isDistributed = await connection.unhurried(async (client) => {
-      await migrate(client, { observe })
+      await migrate(client, { observe: observeMigration })
       return (await clusterOf(client))?.isDistributed === true
     })
   } catch (error) {
@@ -60,7 +66,11 @@ export const createPostgresLedger = async (
   const hasUsage = usageMilestone()
   const hasKey = keyMilestone()
   const appendsBy = settings.appendsBy ?? (isDistributed ? 'function' : 'statement')
-  const writer = new RecordWriter(connection, { appendsBy, cells, hasUsage })
+  const others = new Others({
+    namesMax: settings.namesMax,
+    observe: (message) => observe({ severity: 'warn', message }),
+  })
+  const writer = new RecordWriter(connection, { appendsBy, cells, others, hasUsage })
   const queue = new AppendQueue(writer, () => connection.deadline())
 
   const run = <T>(client: PoolClient, steps: Steps<T>): Promise<T> =>

@@ -15,8 +15,8 @@ if (withoutPgBouncer === false) {
     await pooler[Symbol.asyncDispose]()
     await server[Symbol.asyncDispose]()
   })
-  ledgerContract('PostgreSQL behind PgBouncer with transaction pooling', async () =>
-    openPostgresLedger(pooler.behind(await server.createDatabase())),
+  ledgerContract('PostgreSQL behind PgBouncer with transaction pooling', async (options) =>
+    openPostgresLedger(pooler.behind(await server.createDatabase()), options),
   )
 } else {
   test('the ledger in PostgreSQL behind PgBouncer', { skip: withoutPgBouncer }, () => {})

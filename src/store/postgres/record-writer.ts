@@ -4,14 +4,23 @@ import { StoreError } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { OTHER_COLUMNS, Others, reportedCell } from '../shared/others.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { CELL_COLUMNS, toCell, wholeNumber } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import { Cells } from './cells.ts'
 import { type Connection, codeOf, NotYetVisible, UNIQUE_VIOLATION } from './connection.ts'
 import { type Milestone, usageMilestone } from './milestone.ts'
+import { findPlaces } from './places.ts'
 import { messageIdOf } from './rows.ts'
-import { type AppendGroup, firstCharges, type GroupOutcomes, type Held, settleAll } from './settling.ts'
+import {
+  type AppendGroup,
+  firstCharges,
+  type GroupOutcomes,
+  type Held,
+  type PlaceFinder,
+  settleAll,
+} from './settling.ts'
 import { CALL, idColumns, WRITE, WRITE_AND_SUPERSEDE, type Writing, writeValues } from './write-statement.ts'
 
 const FOREIGN_KEY_VIOLATION = '23503'
@@ -20,12 +29,18 @@ const MARKS_MAX = 100_000
 /** `function`: in one call, which a node of a Citus cluster runs as a whole. */
 export type AppendsBy = 'statement' | 'function'
 
-type Options = { readonly appendsBy?: AppendsBy; readonly cells?: Cells; readonly hasUsage?: Milestone }
+type Options = {
+  readonly appendsBy?: AppendsBy
+  readonly cells?: Cells
+  readonly others?: Others
+  readonly hasUsage?: Milestone
+}
 
 export class RecordWriter {
   readonly #connection: Connection
   readonly #appendsBy: AppendsBy
   readonly #cells: Cells
+  readonly #others: Others
   readonly #hasUsage: Milestone
   /** The mark of each organization, as last read. The statement writes nothing if it has moved. */
   readonly #marks = new Map<string, EpochMs>()
@@ -34,11 +49,12 @@ export class RecordWriter {
 
   constructor(
     connection: Connection,
-    { appendsBy = 'statement', cells = new Cells(), hasUsage = usageMilestone() }: Options = {},
+    { appendsBy = 'statement', cells = new Cells(), others = new Others(), hasUsage = usageMilestone() }: Options = {},
   ) {
     this.#connection = connection
     this.#appendsBy = appendsBy
     this.#cells = cells
+    this.#others = others
     this.#hasUsage = hasUsage
   }
 
@@ -54,7 +70,6 @@ export class RecordWriter {
    */
   async #append(client: PoolClient, group: AppendGroup): Promise<GroupOutcomes | 'other-cards'> {
     const { organizationId, onChange } = group
-    const cells = group.batches.flatMap(({ priced }) => priced.cells)
     for (let hasForgotten = false; ; ) {
       const isLooking = onChange === 'price' || this.#repeating.has(organizationId)
       try {
@@ -65,11 +80,9 @@ export class RecordWriter {
           if (isByOthers(group, account.cardsVersion)) return 'other-cards'
           mark = account.mark
         }
-        const cellIds =
-          this.#cells.idsOf(organizationId, cells) ??
-          (await this.#connection.autocommit(client, () => this.#cells.learn(client, organizationId, cells)))
-        const outcomes = await ((isLooking ? undefined : this.#insert(client, group, cellIds, mark)) ??
-          this.#settle(client, group, cellIds, mark))
+        const placeOf = await this.#findPlaces(client, group, mark)
+        const outcomes = await ((isLooking ? undefined : this.#insert(client, group, placeOf, mark)) ??
+          this.#settle(client, group, placeOf, mark))
         if (outcomes !== undefined) return outcomes
         this.#marks.delete(organizationId)
       } catch (error) {
@@ -86,6 +99,20 @@ export class RecordWriter {
     }
   }
 
+  #findPlaces(client: PoolClient, group: AppendGroup, closedUntil: EpochMs): Promise<PlaceFinder> {
+    const { organizationId } = group
+    const connection = this.#connection
+    return findPlaces(group, {
+      others: this.#others,
+      closedUntil,
+      read: async ({ sql, values }) =>
+        (await connection.autocommit(client, () => client.query(sql, [...values]))).rows as readonly Row[],
+      idsOf: (cells) =>
+        this.#cells.idsOf(organizationId, cells) ??
+        connection.autocommit(client, () => this.#cells.learn(client, organizationId, cells)),
+    })
+  }
+
   /**
    * Inserts all rows as first charges; undefined if some cannot be. Resolves to undefined if the account has changed. Not async, so
    * that nothing of the rows but the values for the statement is kept until it is done.
@@ -93,10 +120,10 @@ export class RecordWriter {
   #insert(
     client: PoolClient,
     group: AppendGroup,
-    cellIds: readonly bigint[],
+    placeOf: PlaceFinder,
     mark: EpochMs,
   ): Promise<GroupOutcomes | undefined> | undefined {
-    const records = firstCharges(group, cellIds, mark)
+    const records = firstCharges(group, placeOf, mark)
     return (
       records &&
       this.#write(client, group, mark, { records, superseded: [] }).then((isWritten) =>
@@ -109,7 +136,7 @@ export class RecordWriter {
   async #settle(
     client: PoolClient,
     group: AppendGroup,
-    cellIds: readonly bigint[],
+    placeOf: PlaceFinder,
     mark: EpochMs,
   ): Promise<GroupOutcomes | 'other-cards' | undefined> {
     const { organizationId, batches } = group
@@ -125,7 +152,7 @@ export class RecordWriter {
       if (before === undefined) held.set(id, [toHeld(row)])
       else before.push(toHeld(row))
     }
-    const { outcomes, ...writing } = settleAll(group, cellIds, held, mark)
+    const { outcomes, ...writing } = settleAll(group, placeOf, held, mark)
     if (writing.records.length > 0) return (await this.#write(client, group, mark, writing)) ? outcomes : undefined
     // Everything is charged already, so there are rows.
     return isByOthers(group, wholeNumber(rows[0]?.cards_version)) ? 'other-cards' : outcomes
@@ -191,7 +218,8 @@ const HELD = `
     (SELECT ${CARDS_VERSION} FROM account WHERE organization_id = $1) AS cards_version
   FROM unnest($2::bigint[], $3::text[]) AS wanted (number, name)
   CROSS JOIN LATERAL (
-    SELECT message_number, message_name, revision, at_ms, own_at_ms, day_start, credits_micros, timestamp, digest, cell_id
+    SELECT message_number, message_name, revision, at_ms, own_at_ms, day_start, credits_micros, timestamp, digest, cell_id,
+      ${OTHER_COLUMNS}
     FROM record
     WHERE organization_id = $1 AND message_number = wanted.number AND message_name = wanted.name AND superseded_by IS NULL
     OFFSET 0
@@ -207,7 +235,7 @@ const toHeld = (row: Row): Held => ({
   credits: row['credits_micros'] === null ? undefined : wholeNumber(row['credits_micros']),
   dayStart: wholeNumber(row['day_start']),
   timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(wholeNumber(row['own_at_ms'] ?? row['at_ms'])),
-  cell: toCell(row),
+  cell: reportedCell(row, toCell(row)),
   cellId: BigInt(row['cell_id'] as string),
   digest: row['digest'] as Uint8Array,
 })

@@ -5,6 +5,7 @@ import { cellAt, creditsAt, dayAt, digestAt, factsAt, type PricedBatch } from '#
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import type { Place } from '../shared/others.ts'
 import type { NewRecord, Superseded, Writing } from './write-statement.ts'
 
 /** Batches of one organization that are written together. */
@@ -20,57 +21,71 @@ export type Held = Counted & { readonly cellId: bigint; readonly record?: Draft 
 
 type Draft = { -readonly [Field in keyof NewRecord]: NewRecord[Field] }
 
+export type Placed = { readonly cellId: bigint; readonly others: Place['others'] }
+
+/** Where the messages of a cell count in a billing period. A cell has its index among those of all batches. */
+export type PlaceFinder = (cell: number, periodStart: EpochMs) => Placed
+
 /** One row of a batch. */
-type Place = {
+type BatchRow = {
   readonly priced: PricedBatch
   readonly row: number
-  readonly cellId: bigint
+  /** The index of its cell among those of all batches. */
+  readonly cell: number
   readonly recordedAt: EpochMs
 }
 
 /** All rows as first charges of their messages, or undefined if some are not: the same id twice, or from a closed period. */
 export const firstCharges = (
   group: AppendGroup,
-  cellIds: readonly bigint[],
+  placeOf: PlaceFinder,
   closedUntil: EpochMs,
 ): readonly NewRecord[] | undefined => {
   if (group.batches.some(({ priced }) => priced.days.some(({ start }) => start < closedUntil))) return undefined
-  const places = placesOf(group, cellIds)
-  if (new Set(places.map(idAt)).size < places.length) return undefined
-  return places.map((place) => ({
-    ...asReported(place),
-    revision: 0,
-    at: place.priced.at[place.row] as EpochMs,
-    day: dayAt(place.priced, place.row),
-    credits: creditsAt(place.priced, place.row),
-    supersededBy: undefined,
-    ownAt: undefined,
-  }))
+  const rows = rowsOf(group)
+  if (new Set(rows.map(idAt)).size < rows.length) return undefined
+  return rows.map((batchRow) => {
+    const { priced, row, cell } = batchRow
+    const day = dayAt(priced, row)
+    return {
+      ...asReported(batchRow),
+      ...placeOf(cell, day.periodStart),
+      revision: 0,
+      at: priced.at[row] as EpochMs,
+      day,
+      credits: creditsAt(priced, row),
+      supersededBy: undefined,
+      ownAt: undefined,
+    }
+  })
 }
 
 /** Decides about one row after the other. `held` has the charges of each message that count, in order of their revisions. */
 export const settleAll = (
   group: AppendGroup,
-  cellIds: readonly bigint[],
+  placeOf: PlaceFinder,
   held: Map<Id, readonly Held[]>,
   closedUntil: EpochMs,
 ): Writing & { readonly outcomes: GroupOutcomes } => {
   const records: Draft[] = []
   const superseded: Superseded[] = []
-  const outcomes = placesOf(group, cellIds).map((place): AppendOutcome => {
-    const { priced, row, cellId } = place
-    const messageId = idAt(place)
+  const outcomes = rowsOf(group).map((batchRow): AppendOutcome => {
+    const { priced, row, cell } = batchRow
+    const messageId = idAt(batchRow)
     const counted = held.get(messageId) ?? []
-    const reported = reportedAt(place)
+    const reported = reportedAt(batchRow)
     const settled = settle(counted, reported, { onChange: group.onChange, closedUntil })
     if (!('charged' in settled)) return settled
     const { revision, supersedes, charged, isAdjustment, ...outcome } = settled
     const at = priced.at[row] as EpochMs
+    const day = isAdjustment ? { start: closedUntil, periodStart: closedUntil } : dayAt(priced, row)
+    const place = placeOf(cell, day.periodStart)
     const record: Draft = {
-      ...asReported(place),
+      ...asReported(batchRow),
+      ...place,
       revision,
       at: isAdjustment ? closedUntil : at,
-      day: isAdjustment ? { start: closedUntil, periodStart: closedUntil } : dayAt(priced, row),
+      day,
       credits: charged,
       supersededBy: undefined,
       ownAt: isAdjustment ? at : undefined,
@@ -83,38 +98,37 @@ export const settleAll = (
     }
     held.set(messageId, [
       ...kept,
-      { ...reported, revision, credits: charged, dayStart: record.day.start, cellId, record },
+      { ...reported, revision, credits: charged, dayStart: day.start, cellId: place.cellId, record },
     ])
     return outcome
   })
   return { records, superseded, outcomes: byBatch(group, outcomes) }
 }
 
-const placesOf = ({ batches }: AppendGroup, cellIds: readonly bigint[]): readonly Place[] => {
-  const places: Place[] = []
+const rowsOf = ({ batches }: AppendGroup): readonly BatchRow[] => {
+  const rows: BatchRow[] = []
   let firstCell = 0
   for (const { priced, recordedAt } of batches) {
     for (let row = 0; row < priced.count; row++) {
-      places.push({ priced, row, cellId: cellIds[firstCell + (priced.cellOf[row] as number)] as bigint, recordedAt })
+      rows.push({ priced, row, cell: firstCell + (priced.cellOf[row] as number), recordedAt })
     }
     firstCell += priced.cells.length
   }
-  return places
+  return rows
 }
 
-const idAt = ({ priced, row }: Place): Id => priced.messageIds[row] as Id
+const idAt = ({ priced, row }: BatchRow): Id => priced.messageIds[row] as Id
 
 /** The fields that a record takes from its message as they are. */
-const asReported = (place: Place) => ({
-  messageId: idAt(place),
-  cellId: place.cellId,
-  recordedAt: place.recordedAt,
-  timestamp: place.priced.timestamps[place.row],
-  facts: factsAt(place.priced, place.row),
-  digest: digestAt(place.priced, place.row),
+const asReported = ({ priced, row, recordedAt }: BatchRow) => ({
+  messageId: priced.messageIds[row] as Id,
+  recordedAt,
+  timestamp: priced.timestamps[row],
+  facts: factsAt(priced, row),
+  digest: digestAt(priced, row),
 })
 
-const reportedAt = ({ priced, row }: Place) => ({
+const reportedAt = ({ priced, row }: BatchRow) => ({
   credits: creditsAt(priced, row),
   dayStart: dayAt(priced, row).start,
   timestamp: priced.timestamps[row] ?? canonicalTimestamp(priced.at[row] as EpochMs),

@@ -11,6 +11,7 @@ import type {
 import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
+import { namesIn, namesOfGroups, OTHER, OTHER_COLUMNS } from '../shared/others.ts'
 import {
   columnOf,
   groupColumns,
@@ -21,12 +22,12 @@ import {
   wholeNumber,
 } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
-import { mergeDays, mergeRanges, mergeTotals } from '../shared/totals.ts'
+import { type DayPart, mergeDays, mergeRanges, mergeTotals } from '../shared/totals.ts'
 import type { Cells } from './cells.ts'
 import { readStatement } from './connection.ts'
 import { messageIdOf, numberAndName } from './rows.ts'
 
-const LINE = 'message_number, message_name, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros'
+const LINE = `message_number, message_name, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros, ${OTHER_COLUMNS}`
 const FACTS_IF_UNPRICED = 'CASE WHEN credits_micros IS NULL THEN facts END AS facts'
 
 export const createView = (
@@ -50,14 +51,37 @@ export const createView = (
   /** The cells of rows, which are read apart because most rows share a few. */
   const cellsOf = (rows: readonly Row[]): Promise<(row: Row) => Cell> => cells.cellsOf(organizationId, rows, query)
 
+  /** The totals of messages that have one of the names by which the query selects, but count to `(other)`: from records, by day. */
+  const otherTotals = async ({ from, to, ...which }: GroupedRange): Promise<readonly DayPart[]> => {
+    const meant = reportedConditionsOf(which, 4)
+    if (meant.isOther === '') return []
+    const columns = ['day_start', ...groupColumns(which.group)].join(', ')
+    const rows = await query(
+      `SELECT ${columns}, day_start AS latest, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
+         coalesce(sum(credits_micros), 0) AS credits_micros
+       FROM record JOIN cell USING (organization_id, cell_id)
+       WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 AND superseded_by IS NULL
+         AND (${meant.isOther}) ${meant.ofCells} ${meant.ofRecords}
+       GROUP BY ${columns}`,
+      from,
+      to,
+      ...meant.values,
+    )
+    return rows.map((row) => ({
+      dayStart: wholeNumber(row['day_start']),
+      ...toNamedTotal(row),
+      ...namesOfGroups(which),
+    }))
+  }
+
   return {
     page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, ...filter }: PageQuery) => {
       const { needsCell, sorted, isAfter, position } = orderOf(order)
-      const meant = conditionsOf(filter, 5)
+      const meant = reportedConditionsOf(filter, 5)
       const rows = await query(
-        `SELECT ${LINE}, ${FACTS_IF_UNPRICED} FROM record ${needsCell || meant.sql !== '' ? 'JOIN cell USING (organization_id, cell_id)' : ''}
+        `SELECT ${LINE}, ${FACTS_IF_UNPRICED} FROM record ${needsCell || meant.ofCells !== '' ? 'JOIN cell USING (organization_id, cell_id)' : ''}
          WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3 ${unpriced ? 'AND credits_micros IS NULL' : ''}
-           ${meant.sql} ${after === undefined ? '' : `AND ${isAfter(5 + meant.values.length)}`}
+           ${meant.ofCells} ${meant.ofRecords} ${after === undefined ? '' : `AND ${isAfter(5 + meant.values.length)}`}
          ORDER BY ${sorted} LIMIT $4`,
         from,
         to,
@@ -95,7 +119,7 @@ export const createView = (
         ...meant.values,
       )
       const days = rows.map((row) => ({ dayStart: wholeNumber(row['day_start']), ...toNamedTotal(row) }))
-      return mergeDays(days, group)
+      return mergeDays([...days, ...(await otherTotals({ from, to, ...which }))], group)
     },
 
     totals: async ({ from, to, ...which }: GroupedRange) => {
@@ -116,7 +140,10 @@ export const createView = (
         from,
         to,
       )
-      const [whole, others] = [periods.filter((row) => row['is_whole']), periods.filter((row) => !row['is_whole'])]
+      const ofOther = await otherTotals({ from, to, ...which })
+      // Only the days tell which name of a report was the latest, and those of records are by day.
+      const isWhole = (row: Row): unknown => row['is_whole'] && ofOther.length === 0
+      const [whole, others] = [periods.filter(isWhole), periods.filter((row) => !isWhole(row))]
       const daysOf = (rows: readonly Row[]): readonly unknown[] => rows.flatMap((row) => row['days'] ?? [])
       const meant = conditionsOf(which, 4)
       const partsOf = async (
@@ -149,6 +176,7 @@ export const createView = (
           ...ofPeriods.filter(({ reportId }) => reportId === undefined || !renamed.has(String(reportId))),
           ...(renamed.size === 0 ? [] : await partsOf('day', daysOf(whole), [...renamed])),
           ...(await partsOf('day', daysOf(others))),
+          ...ofOther,
         ],
         group,
       )
@@ -156,25 +184,29 @@ export const createView = (
 
     rangeTotals: async ({ ranges, ...which }: RangeTotalsQuery) => {
       const { group } = which
-      const meant = conditionsOf(which, 4)
+      const meant = reportedConditionsOf(which, 4)
       const sums = `
         SELECT ranges.number AS range, record.cell_id, count(*) AS messages,
           count(*) - count(record.credits_micros) AS unpriced, coalesce(sum(record.credits_micros), 0) AS credits_micros,
           max(record.day_start) AS latest
         FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS ranges (range_from, range_to, number)
         JOIN record ON record.organization_id = $1 AND record.superseded_by IS NULL
-          AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to
+          AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to ${meant.ofRecords}
         GROUP BY 1, 2`
       const columns = ['range', ...groupColumns(group)].join(', ')
       const rows = await query(
         `SELECT ${columns}, ${SUMS}, max(latest) AS latest
-         FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id ${meant.sql}
+         FROM (${sums}) AS sums JOIN cell ON organization_id = $1 AND cell.cell_id = sums.cell_id ${meant.ofCells}
          GROUP BY ${columns}`,
         ranges.map(({ from }) => from),
         ranges.map(({ to }) => to),
         ...meant.values,
       )
-      const parts = rows.map((row) => ({ range: wholeNumber(row['range']) - 1, ...toNamedTotal(row) }))
+      const parts = rows.map((row) => ({
+        range: wholeNumber(row['range']) - 1,
+        ...toNamedTotal(row),
+        ...namesOfGroups(which),
+      }))
       return mergeRanges(parts, group)
     },
 
@@ -249,6 +281,29 @@ const conditionsOf = (
   const texts = filterTexts(filter)
   return {
     sql: texts.map(([dimension], index) => `AND cell.${columnOf(dimension)} = $${first + index}`).join(' '),
+    values: texts.map(([, text]) => text),
+  }
+}
+
+/**
+ * The condition that a record and its joined cell are of a message that is meant. A record keeps a name only if its cell has
+ * `(other)` in its place. `isOther`: it keeps one by which the filter selects.
+ */
+const reportedConditionsOf = (filter: CellFilter, first: number) => {
+  const texts = filterTexts(filter)
+  const names = namesIn(filter).map(([name]) => name as string)
+  const placeOf = (dimension: string): string => `$${first + texts.findIndex(([each]) => each === dimension)}`
+  return {
+    ofCells: texts
+      .map(([dimension]) => {
+        const isName = names.includes(dimension)
+        return `AND cell.${columnOf(dimension)} ${isName ? `IN (${placeOf(dimension)}, '${OTHER}')` : `= ${placeOf(dimension)}`}`
+      })
+      .join(' '),
+    ofRecords: names
+      .map((name) => `AND (record.other_${name} IS NULL OR record.other_${name} = ${placeOf(name)})`)
+      .join(' '),
+    isOther: names.map((name) => `record.other_${name} = ${placeOf(name)}`).join(' OR '),
     values: texts.map(([, text]) => text),
   }
 }

@@ -15,6 +15,7 @@
 import { compareIds } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
+import { type Limited, OTHER_COLUMNS, type Place } from '../shared/others.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import { bigints, byteStrings, integers, texts } from './binary-arrays.ts'
@@ -37,6 +38,7 @@ export type NewRecord = {
   readonly timestamp: string | undefined
   readonly facts: Uint8Array
   readonly digest: Uint8Array
+  readonly others: Place['others']
 }
 
 /** A record that no longer counts. */
@@ -70,6 +72,8 @@ export const writeValues = (
     texts(records.map(({ timestamp }) => timestamp)),
     byteStrings(records.map(({ facts }) => facts)),
     byteStrings(records.map(({ digest }) => digest)),
+    namesOf(records, 'model'),
+    namesOf(records, 'feature'),
     bigints(days.map(({ day }) => day.start)),
     bigints(days.map(({ day }) => day.periodStart)),
     bigints(days.map(({ messages }) => messages)),
@@ -93,6 +97,12 @@ export const idColumns = (ids: readonly Id[]): readonly [Buffer, Buffer] => {
 
 const comesBefore = (one: NewRecord, other: NewRecord): number =>
   compareIds(one.messageId, other.messageId) || one.revision - other.revision
+
+/** Of most batches, no record has any: `unnest` then fills the column with nulls. */
+const namesOf = (records: readonly NewRecord[], dimension: Limited): Buffer => {
+  const names = records.map(({ others }) => others[dimension])
+  return texts(names.every((name) => name === undefined) ? [] : names)
+}
 
 /** Most batches are in order already. */
 const inOrder = (records: readonly NewRecord[]): readonly NewRecord[] =>
@@ -145,7 +155,7 @@ const write = (cardsVersion: string, supersede: string): string => `
   ), days AS (
     INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
     SELECT $1, day_start, period_start, messages, unpriced, credits_micros, 1 + floor(random() * 1048576)::bigint
-    FROM open, unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
+    FROM open, unnest($18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[])
       AS input (day_start, period_start, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
@@ -157,7 +167,7 @@ const write = (cardsVersion: string, supersede: string): string => `
     INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
     SELECT $1, days.period_start, input.cell_id, sum(input.messages)::bigint, sum(input.unpriced)::bigint,
       sum(input.credits_micros)::bigint
-    FROM days JOIN unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
+    FROM days JOIN unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[])
       AS input (day_start, cell_id, messages, unpriced, credits_micros) USING (day_start)
     GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (organization_id, period_start, cell_id) DO UPDATE SET
@@ -167,7 +177,7 @@ const write = (cardsVersion: string, supersede: string): string => `
   ), day_cells AS (
     INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
     SELECT $1, day_start, cell_id, messages, unpriced, credits_micros
-    FROM open, unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
+    FROM open, unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[])
       AS input (day_start, cell_id, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start, cell_id) DO UPDATE SET
       messages = day_cell.messages + excluded.messages,
@@ -175,28 +185,29 @@ const write = (cardsVersion: string, supersede: string): string => `
       credits_micros = day_cell.credits_micros + excluded.credits_micros
   )${supersede}
   INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest)
+    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS})
   SELECT $1, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-    own_at_ms, timestamp, facts, digest
+    own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS}
   FROM open, unnest($3::bigint[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-    $10::bigint[], $11::integer[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[])
+    $10::bigint[], $11::integer[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[],
+    $16::text[], $17::text[])
     AS input (message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-      own_at_ms, timestamp, facts, digest)`
+      own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS})`
 
 /** `values`: how many of `writeValues` it has. After them comes the version of the rate cards, or null. */
 type WriteStatement = { readonly name: string; readonly text: string; readonly values: number }
 
-export const WRITE: WriteStatement = { name: 'write', text: write('$26', ''), values: 25 }
+export const WRITE: WriteStatement = { name: 'write', text: write('$28', ''), values: 27 }
 
 export const WRITE_AND_SUPERSEDE: WriteStatement = {
   name: 'write-and-supersede',
-  values: 29,
+  values: 31,
   // Found by its key and then changed by its place: joined with the input, all records of the organization could be read.
   text: write(
-    '$30',
+    '$32',
     `, superseded AS (
     UPDATE record SET superseded_by = input.superseded_by
-    FROM open, unnest($26::bigint[], $27::text[], $28::integer[], $29::integer[])
+    FROM open, unnest($28::bigint[], $29::text[], $30::integer[], $31::integer[])
       AS input (message_number, message_name, revision, superseded_by)
     CROSS JOIN LATERAL (
       SELECT ctid AS place FROM record
@@ -212,6 +223,6 @@ export const WRITE_AND_SUPERSEDE: WriteStatement = {
 /** The same, as one call that a node of a Citus cluster runs as a whole. Returns whether it was written. */
 export const CALL: WriteStatement = {
   name: 'call',
-  values: 29,
-  text: `SELECT append_usage($1, ${Array.from({ length: 29 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
+  values: 31,
+  text: `SELECT append_usage($1, ${Array.from({ length: 31 }, (_, index) => `$${index + 2}`).join(', ')}) AS is_written`,
 }

@@ -14,6 +14,8 @@ export type SqliteFile = {
   readonly path: string
   /** When the write-ahead log reaches this size, writes are refused. From half of it, long reads are ended. */
   readonly walBytesMax?: number
+  /** How many models and how many features of a billing period totals tell apart. */
+  readonly namesMax?: number
 }
 
 export type OpenedWriter = {

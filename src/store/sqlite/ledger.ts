@@ -8,6 +8,7 @@ import type { GroupedRange, Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import type { StoreError } from '#model/errors.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
+import { namesIn } from '../shared/others.ts'
 import type { NamedTotal } from '../shared/rows.ts'
 import { type DayPart, mergeDays, mergeRanges, mergeTotals, type RangePart } from '../shared/totals.ts'
 import type { CheckResult } from './check-thread.ts'
@@ -17,7 +18,15 @@ import type { LookUps } from './lookups.ts'
 import type { LookUpMethod, ReaderFile, ReaderRequest, ReadMethod } from './reader-thread.ts'
 import { Thread } from './thread.ts'
 import { Turns } from './turns.ts'
-import type { PageRest, Part, PricedOtherwiseRest, RangeTotalsRest, TotalsRest, UsageReader } from './usage-reader.ts'
+import type {
+  OtherTotalsRest,
+  PageRest,
+  Part,
+  PricedOtherwiseRest,
+  RangeTotalsRest,
+  TotalsRest,
+  UsageReader,
+} from './usage-reader.ts'
 import type { WriterCalls, WriterEvent, WriterReady, WriterRequest } from './writer-thread.ts'
 
 /**
@@ -34,8 +43,11 @@ export const createSqliteLedger = async (
   const writer = await Thread.start<WriterRequest['call'], WriterReady, WriterEvent>(
     new URL('./writer-thread.ts', import.meta.url),
     file,
-    // Not awaited. If the reader has failed, its other calls report it.
-    ({ readsMaxMs }) => void reader.call({ method: 'endLongReads', maxMs: readsMaxMs }).catch(() => {}),
+    (event) => {
+      if ('notice' in event) observe?.(event.notice)
+      // Not awaited. If the reader has failed, its other calls report it.
+      else void reader.call({ method: 'endLongReads', maxMs: event.readsMaxMs }).catch(() => {})
+    },
     observeMigration,
   )
   const { opened, notices } = writer.ready
@@ -91,14 +103,28 @@ export const createSqliteLedger = async (
       }
       return all
     }
+    const otherTotals = async (query: GroupedRange): Promise<readonly DayPart[]> =>
+      namesIn(query).length === 0 ? [] : piecewise<DayPart, OtherTotalsRest>((rest) => call('otherTotals', rest), query)
     try {
       return await reading({
         page: (query) => piecewise<RecordedLine, PageRest>((rest) => call('page', rest), query),
         charges: (messageId) => call('charges', messageId),
         dayTotals: async (query) =>
-          mergeDays(await piecewise<DayPart, GroupedRange>((rest) => call('dayTotals', rest), query), query.group),
+          mergeDays(
+            [
+              ...(await piecewise<DayPart, GroupedRange>((rest) => call('dayTotals', rest), query)),
+              ...(await otherTotals(query)),
+            ],
+            query.group,
+          ),
         totals: async (query) =>
-          mergeTotals(await piecewise<NamedTotal, TotalsRest>((rest) => call('totals', rest), query), query.group),
+          mergeTotals(
+            [
+              ...(await piecewise<NamedTotal, TotalsRest>((rest) => call('totals', rest), query)),
+              ...(await otherTotals(query)),
+            ],
+            query.group,
+          ),
         rangeTotals: async (query) =>
           mergeRanges(
             await piecewise<RangePart, RangeTotalsRest>((rest) => call('rangeTotals', rest), query),

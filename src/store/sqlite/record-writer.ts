@@ -13,33 +13,42 @@ import {
   type PricedBatch,
   sumsOf,
 } from '#ledger/priced-batch.ts'
+import type { Cell } from '#model/cell.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { hasNames, OTHER_COLUMNS, type Others, type Place, reportedCell } from '../shared/others.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import type { Cells } from './cells.ts'
+import { createRun, type Run } from './lookups.ts'
 
 /** How many rows one INSERT writes. */
 const ROWS_PER_INSERT = 50
 
 const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, facts, digest,
-  recorded_at, timestamp, own_at_ms`
-const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+  recorded_at, timestamp, own_at_ms, ${OTHER_COLUMNS}`
+const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
 /** What is recorded of a row: as priced, unless it is an amendment or came after its period was closed. */
 type Entry = {
   readonly revision: number
   readonly at: EpochMs
-  readonly dayStart: EpochMs
+  readonly day: CountedDay
   /** Undefined if the message is unpriced. */
   readonly credits: number | undefined
   readonly ownAt: EpochMs | null
 }
 
-type Batch = AppendBatch & { readonly cellIds: readonly number[]; readonly closedUntil: EpochMs }
+type Batch = AppendBatch & { readonly closedUntil: EpochMs; readonly placeOf: PlaceFinder }
+
+/** Where the cell with an index counts in a billing period. */
+type PlaceFinder = (cell: number, periodStart: EpochMs) => Placed
+type Placed = { readonly cellId: number; readonly others: Place['others'] }
 
 export class RecordWriter {
   readonly #cells: Cells
+  readonly #others: Others
+  readonly #run: Run
   readonly #insertMany
   readonly #insert
   readonly #counted
@@ -47,15 +56,17 @@ export class RecordWriter {
   readonly #account
   readonly #totals: Totals
 
-  constructor(database: DatabaseSync, cells: Cells) {
+  constructor(database: DatabaseSync, cells: Cells, others: Others) {
     this.#cells = cells
+    this.#others = others
+    this.#run = createRun(database)
     // Without ON CONFLICT: if one row exists, the whole statement fails, and its rows are then written one by one.
     this.#insertMany = database.prepare(
       `INSERT INTO record (${COLUMNS}) VALUES ${Array.from({ length: ROWS_PER_INSERT }, () => VALUES).join(', ')}`,
     )
     this.#insert = database.prepare(`INSERT INTO record (${COLUMNS}) VALUES ${VALUES} ON CONFLICT DO NOTHING`)
     this.#counted = database.prepare(`
-      SELECT revision, at_ms, own_at_ms, day_start, cell_id, credits_micros, timestamp, digest FROM record
+      SELECT revision, at_ms, own_at_ms, day_start, cell_id, credits_micros, timestamp, digest, ${OTHER_COLUMNS} FROM record
       WHERE organization_id = ? AND message_id = ? AND superseded_by IS NULL ORDER BY revision`)
     this.#supersede = database.prepare(`
       UPDATE record SET superseded_by = ? WHERE organization_id = ? AND message_id = ? AND revision = ?`)
@@ -70,17 +81,40 @@ export class RecordWriter {
     const account = this.#account.get(organizationId)
     if (cardsVersion !== undefined && cardsVersion !== account?.['cards_version']) return 'other-cards'
     const closedUntil = (account?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
-    const cellIds = priced.cells.map((cell) => this.#cells.idOf(organizationId, cell))
-    const batch: Batch = { ...appended, cellIds, closedUntil }
+    const placeOf = this.#placesOf(organizationId, priced.cells)
+    const batch: Batch = { ...appended, closedUntil, placeOf }
     const inserted = this.#insertNew(batch)
     for (const { day, cell, ...sum } of sumsOf(priced, (row) => inserted?.[row] !== false)) {
-      this.#totals.add(day, cellIds[cell] as number, sum)
+      this.#totals.add(day, placeOf(cell, day.periodStart).cellId, sum)
     }
     const outcomes = inserted?.map(
       (isInserted, row): AppendOutcome => (isInserted ? acceptedAt(priced, row) : this.#settle(batch, row)),
     )
     this.#totals.write(organizationId)
     return outcomes
+  }
+
+  /** Finds each place once. Most batches are of one period. */
+  #placesOf(organizationId: string, cells: readonly Cell[]): PlaceFinder {
+    const place = this.#others.placing(organizationId)
+    const periods = new Map<EpochMs, Map<number, Placed>>()
+    return (index, periodStart) => {
+      let period = periods.get(periodStart)
+      if (period === undefined) {
+        period = new Map()
+        periods.set(periodStart, period)
+      }
+      let placed = period.get(index)
+      if (placed === undefined) {
+        const reported = cells[index] as Cell
+        const { cell, others } = hasNames(reported)
+          ? this.#run(place(reported, periodStart))
+          : { cell: reported, others: NONE }
+        placed = { cellId: this.#cells.idOf(organizationId, cell), others }
+        period.set(index, placed)
+      }
+      return placed
+    }
   }
 
   /** Inserts the rows of new messages. Returns which rows were inserted, or undefined if all were. */
@@ -140,12 +174,12 @@ export class RecordWriter {
     const entry = {
       revision,
       at: isAdjustment ? closedUntil : at,
-      dayStart: day.start,
+      day,
       credits: charged,
       ownAt: isAdjustment ? at : null,
     }
     if (!this.#insertRow(batch, row, entry)) throw new Error('a revision of the message exists already')
-    this.#totals.add(day, batch.cellIds[priced.cellOf[row] as number] as number, sumOfOne(charged))
+    this.#totals.add(day, placeAt(batch, row, day).cellId, sumOfOne(charged))
     for (const old of counted) {
       if (!supersedes.includes(old.revision)) continue
       this.#supersede.run(revision, organizationId, idAt(priced, row), old.revision)
@@ -163,7 +197,7 @@ export class RecordWriter {
         credits: (found['credits_micros'] ?? undefined) as number | undefined,
         dayStart: found['day_start'] as EpochMs,
         timestamp: (found['timestamp'] as string | null) ?? canonicalTimestamp(at),
-        cell: this.#cells.cellOf(organizationId, cellId),
+        cell: reportedCell(found, this.#cells.cellOf(organizationId, cellId)),
         digest: found['digest'] as Uint8Array,
         cellId,
       }
@@ -173,6 +207,7 @@ export class RecordWriter {
   /** Call after a rollback: nothing that the transaction has added is there. */
   rolledBack(): void {
     this.#cells.rolledBack()
+    this.#others.rolledBack()
     this.#totals.clear()
   }
 }
@@ -180,27 +215,35 @@ export class RecordWriter {
 const entryOf = ({ priced }: Batch, row: number): Entry => ({
   revision: 0,
   at: priced.at[row] as EpochMs,
-  dayStart: dayAt(priced, row).start,
+  day: dayAt(priced, row),
   credits: creditsAt(priced, row),
   ownAt: null,
 })
 
+const placeAt = ({ placeOf, priced }: Batch, row: number, { periodStart }: CountedDay): Placed =>
+  placeOf(priced.cellOf[row] as number, periodStart)
+
+const NONE: Place['others'] = {}
+
 /** In the order of `COLUMNS`. */
 const pushValues = (values: SQLInputValue[], batch: Batch, row: number, entry: Entry): void => {
-  const { organizationId, priced, cellIds, recordedAt } = batch
+  const { organizationId, priced, recordedAt } = batch
+  const { cellId, others } = placeAt(batch, row, entry.day)
   values.push(
     organizationId,
     entry.at,
     idAt(priced, row),
     entry.revision,
-    entry.dayStart,
-    cellIds[priced.cellOf[row] as number] as number,
+    entry.day.start,
+    cellId,
     entry.credits ?? null,
     factsAt(priced, row),
     digestAt(priced, row),
     recordedAt,
     priced.timestamps[row] ?? null,
     entry.ownAt,
+    others.model ?? null,
+    others.feature ?? null,
   )
 }
 

@@ -6,6 +6,7 @@ import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#mo
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
+import { type Limited, namesIn, namesOfGroups, OTHER, OTHER_COLUMNS, otherColumn } from '../shared/others.ts'
 import { columnOf, groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import type { DayPart, RangePart } from '../shared/totals.ts'
@@ -22,6 +23,10 @@ export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; read
 export type TotalsRest = GroupedRange & {
   readonly left?: readonly { readonly of: 'period' | 'day'; readonly start: EpochMs }[]
   readonly afterCell?: number
+}
+/** The records that are left, by each of the names. */
+export type OtherTotalsRest = GroupedRange & {
+  readonly left?: readonly (Range & { readonly by: Limited; readonly name: string })[]
 }
 /** The records of the first day that are left, and the last total that was added. */
 export type PricedOtherwiseRest = PricedOtherwise & {
@@ -88,10 +93,20 @@ export class UsageReader {
   }
 
   /** The first `PIECE_ROWS` records of a range, or the last, and what is left. Records of the same instant stay together. */
-  #split(organizationId: string, { from, to }: Range, fromEnd: boolean): readonly [Range, Range | undefined] {
+  #split(
+    organizationId: string,
+    { from, to }: Range,
+    fromEnd: boolean,
+    only: Condition = ALL_RECORDS,
+  ): readonly [Range, Range | undefined] {
     const row = this.#prepare(`
-      SELECT at_ms FROM record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ?
-      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to)
+      SELECT at_ms FROM record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? ${only.sql}
+      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(
+      organizationId,
+      from,
+      to,
+      ...only.values,
+    )
     const at = row?.['at_ms']
     if (typeof at !== 'number') return [{ from, to }, undefined]
     const cut = fromEnd ? Math.min(at + 1, to - 1) : Math.max(at, from + 1)
@@ -105,20 +120,29 @@ export class UsageReader {
   /** The totals show on which days the cells that are meant have messages. Only those days are searched. */
   #daysOf(organizationId: string, query: PageQuery): readonly Range[] {
     const { from, to, order = TIME_ORDER } = query
-    const cells = cellsOf('cell_id', organizationId, query)
+    const cells = cellsOf('cell_id', organizationId, conditionsOf(query))
+    const names = namesIn(query)
     const days = this.#prepare(`
       SELECT day_start, coalesce(lead, 9e15) AS day_end FROM (
         SELECT day_start, lead(day_start) OVER (ORDER BY day_start) AS lead FROM day WHERE organization_id = ?1
       ) AS days
-      WHERE day_start < ?3 AND coalesce(lead, 9e15) > ?2 AND EXISTS (
+      WHERE day_start < ?3 AND coalesce(lead, 9e15) > ?2 AND (EXISTS (
         SELECT 1 FROM day_cell
         WHERE day_cell.organization_id = ?1 AND day_cell.day_start = days.day_start ${cells.sql}
           ${query.unpriced ? 'AND unpriced > 0' : ''})
+        ${names
+          .map(
+            ([dimension]) => `OR EXISTS (
+          SELECT 1 FROM record WHERE organization_id = ?1 AND ${otherColumn(dimension)} = ?
+            AND at_ms >= days.day_start AND at_ms < coalesce(lead, 9e15))`,
+          )
+          .join(' ')})
       ORDER BY day_start ${order.by === 'time' && order.isDescending ? 'DESC' : ''}`).all(
       organizationId,
       from,
       to,
       ...cells.values,
+      ...names.map(([, name]) => name),
     )
     return days.map((day) => ({
       from: Math.max(from, day['day_start'] as number),
@@ -128,7 +152,8 @@ export class UsageReader {
 
   #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
     const { from, to, after, limit, order = TIME_ORDER } = query
-    const cells = cellsOf('record.cell_id', organizationId, query)
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
+    const cells = cellsOf('record.cell_id', organizationId, possible)
     const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
     const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     if (order.by === 'time' && isPassed) return []
@@ -141,19 +166,20 @@ export class UsageReader {
       ...(isBeyond === undefined ? [] : [isAfter]),
     ]
     const rows = this.#prepare(`
-      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros,
+      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros, ${OTHER_COLUMNS},
         CASE WHEN credits_micros IS NULL THEN facts END AS facts
       FROM record
       ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
       WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
         ${query.unpriced ? 'AND credits_micros IS NULL' : ''}
-        ${cells.sql}
+        ${cells.sql} ${reported.sql}
       ORDER BY ${sorted} LIMIT ?`).all(
       organizationId,
       ...(entersAt && !order.isDescending ? [] : [from]),
       ...(entersAt && order.isDescending ? [] : [to]),
       ...(isBeyond === undefined ? [] : valuesOf(isBeyond)),
       ...cells.values,
+      ...reported.values,
       limit,
     )
     return rows.map((row) => toLine(row, this.#cellOf(organizationId, row), messageIdOf))
@@ -162,7 +188,7 @@ export class UsageReader {
   charges(organizationId: string, messageId: Id): readonly StoredCharge[] {
     return this.#prepare(`
       SELECT message_id, at_ms, own_at_ms, timestamp, cell_id, credits_micros, facts, digest, revision, recorded_at,
-        superseded_by
+        superseded_by, ${OTHER_COLUMNS}
       FROM record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
       .all(organizationId, toSqlId(messageId))
       .map((row) => toStoredCharge(row, this.#cellOf(organizationId, row), messageIdOf))
@@ -281,19 +307,60 @@ export class UsageReader {
     return new Set(rows.map((row) => row['period_start'] as EpochMs))
   }
 
+  /** The totals of messages that have one of the names by which the query selects, but count to `(other)`: from records, by day. */
+  otherTotals(organizationId: string, query: OtherTotalsRest): Part<DayPart, OtherTotalsRest> {
+    const [from, to] = [this.#firstDay(organizationId, query.from), this.#firstDay(organizationId, query.to)]
+    const endsAt = performance.now() + PIECE_MS
+    const left = [...(query.left ?? namesIn(query).map(([by, name]) => ({ by, name, from, to })))]
+    const found: DayPart[] = []
+    for (let range = left.shift(); range !== undefined; range = left.shift()) {
+      const { by, name } = range
+      const only = { sql: `AND ${otherColumn(by)} = ?`, values: [name] }
+      const [piece, rest] = this.#split(organizationId, range, false, only)
+      if (rest !== undefined) left.unshift({ by, name, ...rest })
+      for (const total of this.#otherTotalsOf(organizationId, { ...query, ...piece }, by)) found.push(total)
+      if (left.length > 0 && performance.now() > endsAt) return { found, rest: { ...query, left } }
+    }
+    return { found }
+  }
+
+  /** Of two names, a message that lacks both in its cell is found by the first alone. */
+  #otherTotalsOf(organizationId: string, query: GroupedRange, by: Limited): readonly DayPart[] {
+    const { from, to, group } = query
+    const columns = ['day_start', ...groupColumns(group)].join(', ')
+    const names = namesIn(query)
+    const earlier = names.slice(
+      0,
+      names.findIndex(([dimension]) => dimension === by),
+    )
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
+    return this.#prepare(
+      `SELECT ${columns}, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
+         coalesce(sum(credits_micros), 0) AS credits_micros, day_start AS latest
+       FROM record INDEXED BY record_${otherColumn(by)} CROSS JOIN cell USING (organization_id, cell_id)
+       WHERE organization_id = ? AND ${otherColumn(by)} = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL
+         ${possible.sql} ${reported.sql} ${earlier.map(([dimension]) => `AND ${otherColumn(dimension)} IS NULL`).join(' ')}
+       GROUP BY ${columns}`,
+      { bigints: true },
+    )
+      .all(organizationId, query[by] ?? '', from, to, ...possible.values, ...reported.values)
+      .map((row) => ({ dayStart: Number(row['day_start']), ...toNamedTotal(row), ...namesOfGroups(query) }))
+  }
+
   rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangePart, RangeTotalsRest> {
     const { ranges, group } = query
     const endsAt = performance.now() + PIECE_MS
-    const meant = conditionsOf(query)
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
     const sums = `
       SELECT cell_id, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
         coalesce(sum(credits_micros), 0) AS credits_micros, max(day_start) AS latest
-      FROM record WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL`
+      FROM record WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL
+        ${reported.sql}`
     const sum = this.#prepare(
       isOfAll(query)
         ? `${sums} HAVING count(*) > 0`
         : `SELECT ${[...groupColumns(group), SUMS].join(', ')}, max(latest) AS latest
-           FROM (${sums} GROUP BY cell_id) AS sums JOIN cell ON organization_id = ?1 AND cell.cell_id = sums.cell_id ${meant.sql}
+           FROM (${sums} GROUP BY cell_id) AS sums JOIN cell ON organization_id = ?1 AND cell.cell_id = sums.cell_id ${possible.sql}
            ${groupedBy(groupColumns(group))} HAVING sum(messages) > 0`,
       { bigints: true },
     )
@@ -304,8 +371,8 @@ export class UsageReader {
         if (left.from >= left.to) break
         if (performance.now() > endsAt) return { found, rest: { ...query, range, start: left.from } }
         const [piece, rest]: readonly [Range, Range | undefined] = this.#split(organizationId, left, false)
-        const rows = sum.all(organizationId, piece.from, piece.to, ...(isOfAll(query) ? [] : meant.values))
-        for (const row of rows) found.push({ range, ...toNamedTotal(row) })
+        const rows = sum.all(organizationId, piece.from, piece.to, ...reported.values, ...possible.values)
+        for (const row of rows) found.push({ range, ...toNamedTotal(row), ...namesOfGroups(query) })
         left = rest
       }
     }
@@ -424,16 +491,35 @@ const conditionsOf = (filter: CellFilter): Condition => {
   }
 }
 
-/** The condition that a column names a cell that is meant. */
-const cellsOf = (column: string, organizationId: string, filter: CellFilter): Condition => {
-  const { sql, values } = conditionsOf(filter)
-  return sql === ''
+/** The same of a cell to which messages may count that are meant: of those, `reportedNamesOf` selects the records. */
+const possibleCellsOf = (filter: CellFilter): Condition => {
+  const names = namesIn(filter)
+  const { sql, values } = conditionsOf({ ...filter, ...Object.fromEntries(names.map(([by]) => [by, undefined])) })
+  return {
+    sql: [sql, ...names.map(([by]) => `AND cell.${by} IN (?, '${OTHER}')`)].join(' '),
+    values: [...values, ...names.map(([, name]) => name)],
+  }
+}
+
+/** A record keeps a name only if its cell has `(other)` in its place. */
+const reportedNamesOf = (filter: CellFilter): Condition => {
+  const names = namesIn(filter)
+  return {
+    sql: names.map(([by]) => `AND (${otherColumn(by)} IS NULL OR ${otherColumn(by)} = ?)`).join(' '),
+    values: names.map(([, name]) => name),
+  }
+}
+
+const ALL_RECORDS: Condition = { sql: '', values: [] }
+
+/** The condition that a column names a cell of which a condition holds. */
+const cellsOf = (column: string, organizationId: string, { sql, values }: Condition): Condition =>
+  sql === ''
     ? { sql, values }
     : {
         sql: `AND ${column} IN (SELECT cell_id FROM cell WHERE organization_id = ? ${sql})`,
         values: [organizationId, ...values],
       }
-}
 
 type SqlOrder = {
   readonly needsCell: boolean

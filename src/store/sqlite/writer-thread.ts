@@ -10,6 +10,7 @@ import type { MigrationObserver, StoreNotice } from '#ledger/notices.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
+import { Others, type OthersObserver } from '../shared/others.ts'
 import { putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { Cells } from './cells.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
@@ -24,8 +25,8 @@ export type WriterData = { readonly file: SqliteFile; readonly port: MessagePort
 
 export type WriterReady = { readonly opened: OpenedFile; readonly notices: readonly StoreNotice[] }
 
-/** Sent to end reads that have lasted longer. */
-export type WriterEvent = { readonly readsMaxMs: number }
+/** Reads that have lasted longer must end, or an operator should know something. */
+export type WriterEvent = { readonly readsMaxMs: number } | { readonly notice: StoreNotice }
 
 export type WriterCalls = ReturnType<typeof createCalls>
 
@@ -65,6 +66,7 @@ type Open = {
 
 class Writer {
   readonly #file: SqliteFile
+  readonly #others: Others
   readonly opened: OpenedFile
   readonly notices: readonly StoreNotice[]
   #open: Open | undefined
@@ -73,8 +75,9 @@ class Writer {
   /** Whether the marker has been written since the start. The first write is synchronous. */
   #hasMarker = false
 
-  constructor(file: SqliteFile, observe: MigrationObserver) {
+  constructor(file: SqliteFile, observe: MigrationObserver, warn: OthersObserver) {
     this.#file = file
+    this.#others = new Others({ namesMax: file.namesMax, observe: warn })
     const writer = openWriter(file, { observe })
     this.opened = writer.opened
     this.notices = writer.notices
@@ -82,7 +85,7 @@ class Writer {
   }
 
   #begin({ database, guard }: OpenedWriter): Open {
-    const records = new RecordWriter(database, new Cells(database))
+    const records = new RecordWriter(database, new Cells(database), this.#others)
     return {
       database,
       guard,
@@ -206,7 +209,11 @@ const perform = (calls: WriterCalls, { method, args }: WriterRequest['call']): u
   (calls[method] as (...values: readonly unknown[]) => unknown)(...args)
 
 const { file, port } = workerData as WriterData
-const writer = new Writer(file, (progress) => port.postMessage(progress))
+const writer = new Writer(
+  file,
+  (progress) => port.postMessage(progress),
+  (message) => port.postMessage({ notice: { severity: 'warn', message } } satisfies WriterEvent),
+)
 
 const rowsOf = ({ call }: WriterRequest): number => (call.method === 'append' ? call.args[0].priced.count : 1)
 

@@ -75,6 +75,9 @@ CREATE TABLE IF NOT EXISTS record (
   timestamp text,
   facts bytea NOT NULL,
   digest bytea NOT NULL,
+  -- As reported, if the cell has '(other)' in its place.
+  other_model text COLLATE "C",
+  other_feature text COLLATE "C",
   CONSTRAINT record_pkey PRIMARY KEY (organization_id, message_number, message_name, revision),
   CONSTRAINT record_id CHECK ((message_number = 9007199254740992) = (message_name <> ''))
 );
@@ -82,6 +85,10 @@ CREATE TABLE IF NOT EXISTS record (
 CREATE INDEX IF NOT EXISTS record_time ON record (organization_id, at_ms, message_number);
 
 CREATE INDEX IF NOT EXISTS record_unpriced ON record (organization_id, at_ms, message_number) WHERE credits_micros IS NULL;
+
+CREATE INDEX IF NOT EXISTS record_other_model ON record (organization_id, other_model, at_ms) WHERE other_model IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS record_other_feature ON record (organization_id, other_feature, at_ms) WHERE other_feature IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS day (
   organization_id text COLLATE "C" NOT NULL,
@@ -169,6 +176,7 @@ CREATE OR REPLACE FUNCTION append_usage(
   of_organization text, mark bigint,
   numbers bigint[], names text[], revisions integer[], instants bigint[], on_days bigint[], in_cells bigint[], amounts bigint[],
   times_recorded bigint[], successors integer[], own_instants bigint[], texts text[], all_facts bytea[], digests bytea[],
+  other_models text[], other_features text[],
   days bigint[], periods bigint[], messages_of_days bigint[], unpriced_of_days bigint[], amounts_of_days bigint[],
   days_of_cells bigint[], cells bigint[], messages_of_cells bigint[], unpriced_of_cells bigint[], amounts_of_cells bigint[],
   old_numbers bigint[], old_names text[], old_revisions integer[], old_successors integer[],
@@ -188,10 +196,10 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest)
+    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest, other_model, other_feature)
   SELECT of_organization, input.*
   FROM unnest(numbers, names, revisions, instants, on_days, in_cells, amounts, times_recorded, successors, own_instants, texts,
-    all_facts, digests) AS input;
+    all_facts, digests, other_models, other_features) AS input;
   FOR written IN SELECT * FROM unnest(old_numbers, old_names, old_revisions, old_successors)
     AS input (number, name, revision, successor)
   LOOP

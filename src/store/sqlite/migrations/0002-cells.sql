@@ -49,11 +49,18 @@ CREATE TABLE record (
   own_at_ms INTEGER,
   -- The only column that is written later, and only once: the revision that superseded this one.
   superseded_by INTEGER,
+  -- As reported, if the cell has '(other)' in its place.
+  other_model TEXT,
+  other_feature TEXT,
   PRIMARY KEY (organization_id, at_ms, message_id, revision)
 ) STRICT, WITHOUT ROWID;
 
 -- A message is charged once.
 CREATE UNIQUE INDEX record_identity ON record (organization_id, message_id, revision);
+
+CREATE INDEX record_other_model ON record (organization_id, other_model, at_ms) WHERE other_model IS NOT NULL;
+
+CREATE INDEX record_other_feature ON record (organization_id, other_feature, at_ms) WHERE other_feature IS NOT NULL;
 
 CREATE TABLE day (
   organization_id TEXT NOT NULL,
