@@ -26,6 +26,9 @@ export type Ledger = {
    * A message from a closed period is charged at the start of the open one, as an adjustment. If a message is amended whose
    * charge is in a closed period, that charge stays and the difference is an adjustment.
    *
+   * An organization's first 1,000 models and 1,000 features of a billing period have totals of their own. Later ones count to
+   * `(other)`.
+   *
    * Resolves to `other-cards`, and has written nothing, if other rate cards are in force than those that priced the batch.
    */
   append(batch: AppendBatch): Promise<AppendAnswer>
@@ -90,7 +93,12 @@ export type AppendOutcome = {
   readonly outcome?: MessageOutcome
 }
 
-/** Only charges that count are returned; `charges` also returns superseded ones. Ranges are `[from, to)`. */
+/**
+ * A filter by a model or feature selects the messages that were reported with it, even if they count to `(other)`, and `(other)`
+ * selects those that count to it. Totals by a model or feature have a group `(other)`, unless the filter names another.
+ *
+ * Only charges that count are returned; `charges` also returns superseded ones. Ranges are `[from, to)`.
+ */
 export type LedgerView = {
   page(query: PageQuery): Promise<readonly RecordedLine[]>
   /** Every charge of a message, latest first. */
