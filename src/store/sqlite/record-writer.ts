@@ -97,21 +97,23 @@ export class RecordWriter {
   /** Finds each place once. Most batches are of one period. */
   #placesOf(organizationId: string, cells: readonly Cell[]): PlaceFinder {
     const place = this.#others.placing(organizationId)
-    const periods = new Map<EpochMs, Map<number, Placed>>()
+    const periods = new Map<EpochMs, (Placed | undefined)[]>()
+    let latestStart: EpochMs | undefined
+    let latest: (Placed | undefined)[] = []
     return (index, periodStart) => {
-      let period = periods.get(periodStart)
-      if (period === undefined) {
-        period = new Map()
-        periods.set(periodStart, period)
+      if (periodStart !== latestStart) {
+        latest = periods.get(periodStart) ?? Array.from({ length: cells.length })
+        periods.set(periodStart, latest)
+        latestStart = periodStart
       }
-      let placed = period.get(index)
+      let placed = latest[index]
       if (placed === undefined) {
         const reported = cells[index] as Cell
         const { cell, others } = hasNames(reported)
           ? this.#run(place(reported, periodStart))
           : { cell: reported, others: NONE }
         placed = { cellId: this.#cells.idOf(organizationId, cell), others }
-        period.set(index, placed)
+        latest[index] = placed
       }
       return placed
     }
