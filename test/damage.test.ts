@@ -20,7 +20,7 @@ const temporaryFolder = () => {
   return { path, database: join(path, 'ledger.db'), [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
 }
 
-/** Messages of several members on each day of May 2024; a few are amended. */
+/** Messages of several members on each day of May 2024; a few are amended, and one of each day counts to the model `(other)`. */
 const fill = async (url: string, perDay: number): Promise<void> => {
   await using service = await startService({ DATABASE_URL: url })
   for (let day = 1; day <= 31; day++) {
@@ -29,6 +29,7 @@ const fill = async (url: string, perDay: number): Promise<void> => {
       text: 'What is the lease term?',
       timestamp: new Date(Date.UTC(2024, 4, day, 12, 0, 0, index)).toISOString(),
       user_id: `user-${index % 7}`,
+      ...(index === 0 && { model: '(other)' }),
     }))
     const response = await fetch(`${service.url}/v1/messages`, {
       method: 'POST',
@@ -105,6 +106,25 @@ describe('a SQLite file with', () => {
       checkFile(folder.database).join('\n'),
       /message 100000 .*revision 1 does not supersede the one before it/,
     )
+  })
+
+  test('a record that lacks the name of its model, or has one that is not "(other)" in its cell, fails "db check"', async () => {
+    for (const sql of [
+      'DELETE FROM other_name WHERE message_id = 100000',
+      "UPDATE other_name SET other_feature = 'chat' WHERE message_id = 100000",
+      "UPDATE other_name SET other_model = NULL, other_feature = 'chat' WHERE message_id = 100000",
+      `INSERT INTO other_name (organization_id, at_ms, message_id, revision, other_model)
+       SELECT organization_id, at_ms, 100000, revision, 'm' FROM record WHERE message_id = 100001`,
+    ]) {
+      using folder = temporaryFolder()
+      await fill(`sqlite:${folder.database}`, 2)
+      assert.deepEqual(checkFile(folder.database), [])
+      run(folder.database, sql)
+      assert.match(
+        checkFile(folder.database).join('\n'),
+        /message 100000 .*keeps a model or feature that does not count/,
+      )
+    }
   })
 
   test('overwritten pages does not open', async () => {
@@ -189,6 +209,11 @@ describe('a PostgreSQL database with', () => {
       await client.query(sql)
       return (await checkPostgres(url)).join('\n')
     }
+    for (const wrong of ["other_feature = 'chat'", 'other_feature = NULL, other_model = NULL'])
+      assert.match(
+        await found(`UPDATE record SET ${wrong} WHERE message_number = 100000`),
+        /message 100000 .*keeps a model or feature that does not count/,
+      )
     assert.match(
       await found('UPDATE record SET revision = 1 WHERE message_number = 100000'),
       /message 100000 .*not consecutive/,

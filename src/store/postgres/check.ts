@@ -1,9 +1,10 @@
 /**
- * Checks whether the totals equal the sums of the records, whether every record has its cell, and whether the revisions of each
- * message follow each other.
+ * Checks whether the totals equal the sums of the records, whether every record has its cell and the names that this lacks, and
+ * whether the revisions of each message follow each other.
  */
 import pg from 'pg'
 import { StoreError } from '#model/errors.ts'
+import { LIMITED, OTHER, otherColumn } from '../shared/others.ts'
 
 /** Returns the findings, one sentence each; none if all is well. Throws StoreError if the database cannot be reached. */
 export const checkPostgres = async (url: string): Promise<readonly string[]> => {
@@ -114,8 +115,12 @@ const MESSAGE = `'message ' || CASE WHEN message_name = '' THEN message_number::
   || ' of organization ' || organization_id`
 
 const CELLS = `
-  SELECT ${MESSAGE} || ': its cell does not exist' AS finding
-  FROM record LEFT JOIN cell USING (organization_id, cell_id) WHERE cell.member IS NULL LIMIT 100`
+  SELECT ${MESSAGE} || CASE WHEN cell.member IS NULL THEN ': its cell does not exist'
+    ELSE ': revision ' || revision || ' keeps a model or feature that does not count to "${OTHER}", or lacks one that does' END AS finding
+  FROM record LEFT JOIN cell USING (organization_id, cell_id)
+  WHERE cell.member IS NULL
+    OR ${LIMITED.map((by) => `(cell.${by} = '${OTHER}') <> (${otherColumn(by)} IS NOT NULL)`).join(' OR ')}
+  LIMIT 100`
 
 /** Every later revision supersedes the one before it, or adjusts it, if that is in a closed period. */
 const revisions = (records: string, ownAt: string): string => `

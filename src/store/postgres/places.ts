@@ -2,7 +2,7 @@
 import { dayAt } from '#ledger/priced-batch.ts'
 import type { Cell } from '#model/cell.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
-import { hasNames, type Others, type Place } from '../shared/others.ts'
+import { hasNames, type Names, type Others } from '../shared/others.ts'
 import { type Row, runStepsAsync, type Step } from '../shared/steps.ts'
 import type { AppendGroup, Placed, PlaceFinder } from './settling.ts'
 
@@ -16,43 +16,59 @@ type Needs = {
 
 export const findPlaces = async (group: AppendGroup, needs: Needs): Promise<PlaceFinder> => {
   const cells = group.batches.flatMap(({ priced }) => priced.cells)
-  const ofNames = cells.some(hasNames) ? await placesOfNames(group, cells, needs) : NO_PLACES
-  const plain = cells.filter((cell) => !hasNames(cell))
-  const ids = await needs.idsOf([...plain, ...ofNames.map(({ cell }) => cell)])
-  let next = 0
-  const ofPlain = cells.map((cell) => (hasNames(cell) ? undefined : { cellId: ids[next++] as bigint, others: NONE }))
-  const byPeriod = new Map<EpochMs, Map<number, Placed>>()
-  for (const { index, periodStart, others } of ofNames) {
-    const period = byPeriod.get(periodStart) ?? new Map<number, Placed>()
-    byPeriod.set(periodStart, period.set(index, { cellId: ids[next++] as bigint, others }))
+  if (!cells.some(hasNames)) {
+    // Without names, a cell has the same place in all periods.
+    const places = (await needs.idsOf(cells)).map((cellId): Placed => ({ cellId, others: undefined }))
+    return (cell) => places[cell] as Placed
   }
-  return (cell, periodStart) => (ofPlain[cell] ?? byPeriod.get(periodStart)?.get(cell)) as Placed
+  const found = await findInPeriods(group, cells, needs)
+  const ids = await needs.idsOf(found.map(({ cell }) => cell))
+  const byPeriod = new Map<EpochMs, Map<number, Placed>>()
+  for (const [number, { index, periodStart, others }] of found.entries()) {
+    const period = byPeriod.get(periodStart) ?? new Map<number, Placed>()
+    byPeriod.set(periodStart, period.set(index, { cellId: ids[number] as bigint, others }))
+  }
+  return (cell, periodStart) => byPeriod.get(periodStart)?.get(cell) as Placed
 }
 
-const NONE: Place['others'] = {}
+/** A place without its id, for the cell with an index in a period. */
+type FoundPlace = {
+  readonly index: number
+  readonly periodStart: EpochMs
+  readonly cell: Cell
+  readonly others: Names | undefined
+}
 
-type PlaceInPeriod = Place & { readonly index: number; readonly periodStart: EpochMs }
-
-const NO_PLACES: readonly PlaceInPeriod[] = []
-
-const placesOfNames = async (
+const findInPeriods = async (
   group: AppendGroup,
   cells: readonly Cell[],
   { others, closedUntil, read }: Needs,
-): Promise<readonly PlaceInPeriod[]> => {
+): Promise<readonly FoundPlace[]> => {
   const place = others.placing(group.organizationId)
-  const places: PlaceInPeriod[] = []
-  for (const [periodStart, indexes] of cellsByPeriod(group, closedUntil)) {
+  const found: FoundPlace[] = []
+  for (const [periodStart, indexes] of cellsByPeriod(group, cells.length, closedUntil)) {
     for (const index of indexes) {
       const cell = cells[index] as Cell
-      if (hasNames(cell)) places.push({ index, periodStart, ...(await runStepsAsync(place(cell, periodStart), read)) })
+      const { cell: counted, others } = hasNames(cell)
+        ? await runStepsAsync(place(cell, periodStart), read)
+        : { cell, others: undefined }
+      found.push({ index, periodStart, cell: counted, others })
     }
   }
-  return places
+  return found
 }
 
 /** Each cell in the periods of its rows, and in that of adjustments if there can be any. */
-const cellsByPeriod = ({ batches }: AppendGroup, closedUntil: EpochMs): ReadonlyMap<EpochMs, ReadonlySet<number>> => {
+const cellsByPeriod = (
+  { batches }: AppendGroup,
+  cells: number,
+  closedUntil: EpochMs,
+): ReadonlyMap<EpochMs, Iterable<number>> => {
+  const days = batches.flatMap(({ priced }) => priced.days)
+  const starts = new Set(days.filter(({ start }) => start >= closedUntil).map(({ periodStart }) => periodStart))
+  if (closedUntil > CALENDAR_BEGINS) starts.add(closedUntil)
+  // Most groups have one period, and then no row needs to be looked at.
+  if (starts.size === 1) return new Map([...starts].map((start) => [start, Array(cells).keys()]))
   const periods = new Map<EpochMs, Set<number>>()
   const add = (periodStart: EpochMs, cell: number): void => {
     periods.set(periodStart, (periods.get(periodStart) ?? new Set()).add(cell))

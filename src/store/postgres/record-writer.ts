@@ -21,7 +21,7 @@ import {
   type PlaceFinder,
   settleAll,
 } from './settling.ts'
-import { CALL, idColumns, WRITE, WRITE_AND_SUPERSEDE, type Writing, writeValues } from './write-statement.ts'
+import { CALL, idColumns, statementFor, type Writing, writeValues } from './write-statement.ts'
 
 const FOREIGN_KEY_VIOLATION = '23503'
 const MARKS_MAX = 100_000
@@ -165,8 +165,7 @@ export class RecordWriter {
     mark: EpochMs,
     writing: Writing,
   ): Promise<boolean> {
-    const { name, text, values } =
-      this.#appendsBy === 'function' ? CALL : writing.superseded.length === 0 ? WRITE : WRITE_AND_SUPERSEDE
+    const { name, text, values } = this.#appendsBy === 'function' ? CALL : statementFor(writing)
     const statement = {
       // Named statements are prepared per session. Behind a pooler, the next transaction may run in another session, where the
       // statement is missing or already exists.

@@ -5,7 +5,7 @@ import { cellAt, creditsAt, dayAt, digestAt, factsAt, type PricedBatch } from '#
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import type { Place } from '../shared/others.ts'
+import type { Names } from '../shared/others.ts'
 import type { NewRecord, Superseded, Writing } from './write-statement.ts'
 
 /** Batches of one organization that are written together. */
@@ -21,7 +21,7 @@ export type Held = Counted & { readonly cellId: bigint; readonly record?: Draft 
 
 type Draft = { -readonly [Field in keyof NewRecord]: NewRecord[Field] }
 
-export type Placed = { readonly cellId: bigint; readonly others: Place['others'] }
+export type Placed = { readonly cellId: bigint; readonly others: Names | undefined }
 
 /** Where the messages of a cell count in a billing period. A cell has its index among those of all batches. */
 export type PlaceFinder = (cell: number, periodStart: EpochMs) => Placed

@@ -11,7 +11,7 @@ import type {
 import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
-import { namesIn, namesOfGroups, OTHER, OTHER_COLUMNS } from '../shared/others.ts'
+import { namesIn, namesOfGroups, OTHER, OTHER_COLUMNS, reportedCell } from '../shared/others.ts'
 import {
   columnOf,
   groupColumns,
@@ -90,7 +90,7 @@ export const createView = (
         ...(after === undefined ? [] : position(after)),
       )
       const cellOf = await cellsOf(rows)
-      return rows.map((row) => toLine(row, cellOf(row), messageIdOf))
+      return rows.map((row) => toLine(row, reportedCell(row, cellOf(row)), messageIdOf))
     },
 
     charges: async (messageId) => {
@@ -100,7 +100,7 @@ export const createView = (
         ...numberAndName(messageId),
       )
       const cellOf = await cellsOf(rows)
-      return rows.map((row) => toStoredCharge(row, cellOf(row), messageIdOf))
+      return rows.map((row) => toStoredCharge(row, reportedCell(row, cellOf(row)), messageIdOf))
     },
 
     dayTotals: async ({ from, to, ...which }: GroupedRange) => {

@@ -15,7 +15,7 @@
 import { compareIds } from '#model/line-order.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
-import { type Limited, OTHER_COLUMNS, type Place } from '../shared/others.ts'
+import { LIMITED, type Names, OTHER_COLUMNS } from '../shared/others.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import { bigints, byteStrings, integers, texts } from './binary-arrays.ts'
@@ -38,7 +38,8 @@ export type NewRecord = {
   readonly timestamp: string | undefined
   readonly facts: Uint8Array
   readonly digest: Uint8Array
-  readonly others: Place['others']
+  /** The names that it keeps because its cell lacks them. */
+  readonly others: Names | undefined
 }
 
 /** A record that no longer counts. */
@@ -49,7 +50,7 @@ export type Superseded = Pick<NewRecord, 'messageId' | 'revision' | 'cellId' | '
 
 export type Writing = { readonly records: readonly NewRecord[]; readonly superseded: readonly Superseded[] }
 
-/** The statement's values. The last four are about superseded records, and `WRITE` does without them. */
+/** The statement's values. The last ones are about superseded records and names, which most statements do without. */
 export const writeValues = (
   organizationId: string,
   closedUntil: EpochMs,
@@ -72,8 +73,6 @@ export const writeValues = (
     texts(records.map(({ timestamp }) => timestamp)),
     byteStrings(records.map(({ facts }) => facts)),
     byteStrings(records.map(({ digest }) => digest)),
-    namesOf(records, 'model'),
-    namesOf(records, 'feature'),
     bigints(days.map(({ day }) => day.start)),
     bigints(days.map(({ day }) => day.periodStart)),
     bigints(days.map(({ messages }) => messages)),
@@ -87,6 +86,9 @@ export const writeValues = (
     ...idColumns(superseded.map(({ messageId }) => messageId)),
     integers(superseded.map(({ revision }) => revision)),
     integers(superseded.map(({ by }) => by)),
+    ...LIMITED.map((dimension) =>
+      hasNames(records) ? texts(records.map(({ others }) => others?.[dimension])) : NO_TEXTS,
+    ),
   ]
 }
 
@@ -95,14 +97,14 @@ export const idColumns = (ids: readonly Id[]): readonly [Buffer, Buffer] => {
   return [bigints(pairs.map(([number]) => number)), texts(pairs.map(([, name]) => name))]
 }
 
+/** Of most batches, no record keeps any. */
+const hasNames = (records: readonly NewRecord[]): boolean => records.some(({ others }) => others !== undefined)
+
+/** `unnest` fills the column with nulls. */
+const NO_TEXTS = texts([])
+
 const comesBefore = (one: NewRecord, other: NewRecord): number =>
   compareIds(one.messageId, other.messageId) || one.revision - other.revision
-
-/** Of most batches, no record has any: `unnest` then fills the column with nulls. */
-const namesOf = (records: readonly NewRecord[], dimension: Limited): Buffer => {
-  const names = records.map(({ others }) => others[dimension])
-  return texts(names.every((name) => name === undefined) ? [] : names)
-}
 
 /** Most batches are in order already. */
 const inOrder = (records: readonly NewRecord[]): readonly NewRecord[] =>
@@ -147,15 +149,17 @@ const totalsOf = (
   return { days, cells }
 }
 
+type WriteParts = { readonly cardsVersion: string; readonly supersede?: string; readonly names?: string }
+
 /** Parts read only what an earlier part returned, never a table that the statement changes. */
-const write = (cardsVersion: string, supersede: string): string => `
+const write = ({ cardsVersion, supersede = '', names }: WriteParts): string => `
   WITH open AS (
     SELECT 1 FROM account WHERE organization_id = $1 AND closed_until = $2
       AND (${cardsVersion}::bigint IS NULL OR ${cardsVersion} = ${CARDS_VERSION})
   ), days AS (
     INSERT INTO day (organization_id, day_start, period_start, messages, unpriced, credits_micros, version)
     SELECT $1, day_start, period_start, messages, unpriced, credits_micros, 1 + floor(random() * 1048576)::bigint
-    FROM open, unnest($18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[])
+    FROM open, unnest($16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
       AS input (day_start, period_start, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start) DO UPDATE SET
       messages = day.messages + excluded.messages,
@@ -167,7 +171,7 @@ const write = (cardsVersion: string, supersede: string): string => `
     INSERT INTO period_cell (organization_id, period_start, cell_id, messages, unpriced, credits_micros)
     SELECT $1, days.period_start, input.cell_id, sum(input.messages)::bigint, sum(input.unpriced)::bigint,
       sum(input.credits_micros)::bigint
-    FROM days JOIN unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[])
+    FROM days JOIN unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
       AS input (day_start, cell_id, messages, unpriced, credits_micros) USING (day_start)
     GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (organization_id, period_start, cell_id) DO UPDATE SET
@@ -177,7 +181,7 @@ const write = (cardsVersion: string, supersede: string): string => `
   ), day_cells AS (
     INSERT INTO day_cell (organization_id, day_start, cell_id, messages, unpriced, credits_micros)
     SELECT $1, day_start, cell_id, messages, unpriced, credits_micros
-    FROM open, unnest($23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[])
+    FROM open, unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[])
       AS input (day_start, cell_id, messages, unpriced, credits_micros)
     ON CONFLICT (organization_id, day_start, cell_id) DO UPDATE SET
       messages = day_cell.messages + excluded.messages,
@@ -185,29 +189,23 @@ const write = (cardsVersion: string, supersede: string): string => `
       credits_micros = day_cell.credits_micros + excluded.credits_micros
   )${supersede}
   INSERT INTO record (organization_id, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros,
-    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS})
+    recorded_at, superseded_by, own_at_ms, timestamp, facts, digest${names ? `, ${OTHER_COLUMNS}` : ''})
   SELECT $1, message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-    own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS}
+    own_at_ms, timestamp, facts, digest${names ? `, ${OTHER_COLUMNS}` : ''}
   FROM open, unnest($3::bigint[], $4::text[], $5::integer[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-    $10::bigint[], $11::integer[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[],
-    $16::text[], $17::text[])
+    $10::bigint[], $11::integer[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[]${names ? `, ${names}` : ''})
     AS input (message_number, message_name, revision, at_ms, day_start, cell_id, credits_micros, recorded_at, superseded_by,
-      own_at_ms, timestamp, facts, digest, ${OTHER_COLUMNS})`
+      own_at_ms, timestamp, facts, digest${names ? `, ${OTHER_COLUMNS}` : ''})`
 
 /** `values`: how many of `writeValues` it has. After them comes the version of the rate cards, or null. */
 type WriteStatement = { readonly name: string; readonly text: string; readonly values: number }
 
-export const WRITE: WriteStatement = { name: 'write', text: write('$28', ''), values: 27 }
+export const WRITE: WriteStatement = { name: 'write', text: write({ cardsVersion: '$26' }), values: 25 }
 
-export const WRITE_AND_SUPERSEDE: WriteStatement = {
-  name: 'write-and-supersede',
-  values: 31,
-  // Found by its key and then changed by its place: joined with the input, all records of the organization could be read.
-  text: write(
-    '$32',
-    `, superseded AS (
+// Found by its key and then changed by its place: joined with the input, all records of the organization could be read.
+const SUPERSEDE = `, superseded AS (
     UPDATE record SET superseded_by = input.superseded_by
-    FROM open, unnest($28::bigint[], $29::text[], $30::integer[], $31::integer[])
+    FROM open, unnest($26::bigint[], $27::text[], $28::integer[], $29::integer[])
       AS input (message_number, message_name, revision, superseded_by)
     CROSS JOIN LATERAL (
       SELECT ctid AS place FROM record
@@ -216,8 +214,24 @@ export const WRITE_AND_SUPERSEDE: WriteStatement = {
       OFFSET 0
     ) AS old
     WHERE record.organization_id = $1 AND record.ctid = old.place
-  )`,
-  ),
+  )`
+
+const WRITE_AND_SUPERSEDE: WriteStatement = {
+  name: 'write-and-supersede',
+  text: write({ cardsVersion: '$30', supersede: SUPERSEDE }),
+  values: 29,
+}
+
+const WRITE_WITH_NAMES: WriteStatement = {
+  name: 'write-with-names',
+  text: write({ cardsVersion: '$32', supersede: SUPERSEDE, names: '$30::text[], $31::text[]' }),
+  values: 31,
+}
+
+/** The shortest that writes everything: what is null in all rows would still cost something for each. */
+export const statementFor = ({ records, superseded }: Writing): WriteStatement => {
+  if (hasNames(records)) return WRITE_WITH_NAMES
+  return superseded.length === 0 ? WRITE : WRITE_AND_SUPERSEDE
 }
 
 /** The same, as one call that a node of a Citus cluster runs as a whole. Returns whether it was written. */

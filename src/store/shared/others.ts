@@ -16,13 +16,16 @@ export const NAMES_MAX = 1000
 
 export const LIMITED = ['model', 'feature'] as const satisfies readonly Dimension[]
 export type Limited = (typeof LIMITED)[number]
-type Names = Pick<Cell, Limited>
+export type Names = Pick<Cell, Limited>
 
 /** The column of a record that keeps the name. */
 export const otherColumn = (dimension: Limited): string => `other_${dimension}`
 export const OTHER_COLUMNS = LIMITED.map(otherColumn).join(', ')
 
-/** The cell of a record as it was reported, given the one to which it counts. */
+/** Whether records of a cell keep names. */
+export const isOther = (cell: Cell): boolean => LIMITED.some((dimension) => cell[dimension] === OTHER)
+
+/** The cell of a record as it was reported, given the one to which it counts and a row with the names that the record keeps. */
 export const reportedCell = (row: Row, cell: Cell): Cell => {
   const [model, feature] = LIMITED.map((dimension) => row[otherColumn(dimension)] as string | null)
   if (!model && !feature) return cell
@@ -41,18 +44,25 @@ export const namesOfGroups = ({ group, ...filter }: CellFilter & { readonly grou
   Object.fromEntries(namesIn(filter).filter(([dimension]) => group.includes(dimension)))
 
 /** The cell to which a message counts, and the names that its record keeps because this cell does not have them. */
-export type Place = { readonly cell: Cell; readonly others: Names }
+export type Place = {
+  readonly cell: Cell
+  readonly others: Names | undefined
+  /** The period has the names of the cell, which therefore always counts as itself. */
+  readonly isKnown: boolean
+}
 
 /** Is told once per process what an operator should know. */
 export type OthersObserver = (warning: string) => void
 
 export type OthersOptions = { readonly namesMax?: number | undefined; readonly observe?: OthersObserver }
 
+/** `known`: the database has it in the period. */
+type NameKind = 'known' | 'new' | 'other'
+
 type Period = { readonly organizationId: string; readonly start: EpochMs }
 
 const REMEMBERED_MAX = 200_000
 const TOLD_MAX = 10_000
-const NONE: Names = {}
 
 /**
  * Decides what counts to `(other)`. Remembers only names that the database had, which never leave it. A name that is not
@@ -75,37 +85,41 @@ export class Others {
   /** Returns what finds the places of one append, which takes its own new names into account. */
   placing(organizationId: string): (cell: Cell, periodStart: EpochMs) => Steps<Place> {
     const present = new Map<string, Set<string>>()
-    const isOther = (dimension: Limited, name: string, start: EpochMs): Steps<boolean> =>
-      this.#isOther(dimension, name, { organizationId, start }, present)
+    const find = (dimension: Limited, name: string, start: EpochMs): Steps<NameKind> =>
+      this.#find(dimension, name, { organizationId, start }, present)
     return function* (cell, periodStart) {
-      let others = NONE
+      let others: Names | undefined
+      let isKnown = true
       for (const dimension of LIMITED) {
         const name = cell[dimension]
-        if (name !== undefined && (yield* isOther(dimension, name, periodStart)))
-          others = { ...others, [dimension]: name }
+        if (name === undefined) continue
+        const kind = yield* find(dimension, name, periodStart)
+        if (kind !== 'known') isKnown = false
+        if (kind === 'other') others = { ...others, [dimension]: name }
       }
-      if (others === NONE) return { cell, others }
+      if (others === undefined) return { cell, others, isKnown }
       const folded = Object.fromEntries(Object.keys(others).map((dimension) => [dimension, OTHER]))
-      return { cell: { ...cell, ...folded }, others }
+      return { cell: { ...cell, ...folded }, others, isKnown }
     }
   }
 
-  *#isOther(dimension: Limited, name: string, period: Period, present: Map<string, Set<string>>): Steps<boolean> {
-    if (name === OTHER) return true
+  *#find(dimension: Limited, name: string, period: Period, present: Map<string, Set<string>>): Steps<NameKind> {
+    if (name === OTHER) return 'other'
     const key = `${dimension} ${period.start} ${period.organizationId}`
     const remembered = this.#remembered.get(key)
-    if (remembered?.has(name)) return false
+    if (remembered?.has(name)) return 'known'
     if (remembered !== undefined && remembered.size >= this.#max) return this.#tell(key, dimension, period)
     let names = present.get(key)
     if (names === undefined) {
       names = new Set(yield* namesOf(dimension, period))
       present.set(key, names)
       this.#remember(key, new Set(names))
+      if (names.has(name)) return 'known'
     }
-    if (names.has(name)) return false
+    if (names.has(name)) return 'new'
     if (names.size >= this.#max) return this.#tell(key, dimension, period)
     names.add(name)
-    return false
+    return 'new'
   }
 
   /** Call after a rollback: names that the transaction added are not there. */
@@ -123,8 +137,8 @@ export class Others {
     this.#remembered.set(key, names)
   }
 
-  #tell(key: string, dimension: Limited, { organizationId, start }: Period): true {
-    if (this.#told.has(key)) return true
+  #tell(key: string, dimension: Limited, { organizationId, start }: Period): 'other' {
+    if (this.#told.has(key)) return 'other'
     if (this.#told.size >= TOLD_MAX) this.#told.clear()
     this.#told.add(key)
     this.#observe(
@@ -132,7 +146,7 @@ export class Others {
         `starts at ${new Date(start).toISOString()}; later ones count to "${OTHER}" in totals. ` +
         `GET /v1/usage?${dimension}=${OTHER} lists their messages`,
     )
-    return true
+    return 'other'
   }
 }
 
@@ -147,5 +161,5 @@ function* namesOf(dimension: Limited, { organizationId, start }: Period): Steps<
   return rows.map((row) => row['name'] as string)
 }
 
-/** Most messages have neither, and need no `Place`. */
+/** Most messages have neither, and always count to the cell that was reported. */
 export const hasNames = (cell: Cell): boolean => cell.model !== undefined || cell.feature !== undefined

@@ -11,7 +11,6 @@ import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#mod
 import { canonicalReportId, type Id, type Report } from '#model/report.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import { reportedCell } from './others.ts'
 import type { Row } from './steps.ts'
 
 /** Throws a RangeError if a double cannot hold the value exactly. */
@@ -43,7 +42,7 @@ export const groupColumns = (group: readonly Dimension[]): readonly string[] => 
 /** Every cell has a rate card. */
 export const toCell = (row: Row): Cell => dimensionsOf(row) as Cell
 
-/** `cell` is the one to which the record counts. Of an unpriced line, `facts` must be there. `messageIdOf` reads the id, which each database keeps in columns of its own. */
+/** Of an unpriced line, `facts` must be there. `messageIdOf` reads the id, which each database keeps in columns of its own. */
 export const toLine = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): RecordedLine => {
   const at = wholeNumber(row['at_ms'])
   const adjusts = isPresent(row['own_at_ms']) ? wholeNumber(row['own_at_ms']) : undefined
@@ -52,7 +51,7 @@ export const toLine = (row: Row, cell: Cell, messageIdOf: (row: Row) => Id): Rec
     messageId: messageIdOf(row),
     at,
     timestamp: (row['timestamp'] as string | null) ?? canonicalTimestamp(adjusts ?? at),
-    cell: reportedCell(row, cell),
+    cell,
     ...(isPriced ? { credits: credits(wholeNumber(row['credits_micros'])) } : { facts: bytesOf(row['facts']) }),
   }
   return adjusts === undefined ? line : { ...line, adjusts }

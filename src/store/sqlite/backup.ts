@@ -17,7 +17,7 @@ import { StoreError } from '#model/errors.ts'
 import { openReader } from './database.ts'
 import { advanceMark, readMark, readMarker, writeMarker } from './database-mark.ts'
 import { createFile, syncFolder } from './file-modes.ts'
-import { checkRevisions, checkStructure, checkTotals, summaryOf } from './integrity.ts'
+import { checkOtherNames, checkRevisions, checkStructure, checkTotals, summaryOf } from './integrity.ts'
 import { versionOf } from './migrate.ts'
 import { readAsCells } from './version-1.ts'
 
@@ -32,7 +32,7 @@ export const checkFile = (path: string): readonly string[] => {
   if (versionOf(database) === 0) return [...structure, `${path} is not a Copilot Credits database`]
   database.exec('PRAGMA query_only = OFF')
   readAsCells(database)
-  return [...structure, ...checkTotals(database), ...checkRevisions(database)]
+  return [...structure, ...checkTotals(database), ...checkRevisions(database), ...checkOtherNames(database)]
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The ids of cells. An id never changes its meaning, so both directions are remembered. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Cell } from '#model/cell.ts'
+import type { EpochMs } from '#model/organization.ts'
 import { CELL_COLUMNS, cellValues, toCell } from '../shared/rows.ts'
 
 const REMEMBERED_MAX = 100_000
@@ -32,9 +33,22 @@ export class Cells {
     if (known !== undefined) return known
     const found = this.#find.get(organizationId, ...values) ?? this.#add.get(organizationId, ...values)
     const id = found?.['cell_id'] as number
+    this.#remember(key, id)
+    return id
+  }
+
+  /** The id of a cell whose names a billing period is known to have, so that it counts as itself there. */
+  knownIn(organizationId: string, periodStart: EpochMs, cell: Cell): number | undefined {
+    return this.#ids.get(keyIn(organizationId, periodStart, cell))
+  }
+
+  rememberIn(organizationId: string, periodStart: EpochMs, cell: Cell, id: number): void {
+    this.#remember(keyIn(organizationId, periodStart, cell), id)
+  }
+
+  #remember(key: string, id: number): void {
     if (this.#ids.size >= REMEMBERED_MAX) this.#ids.clear()
     this.#ids.set(key, id)
-    return id
   }
 
   cellOf(organizationId: string, id: number): Cell {
@@ -55,3 +69,6 @@ export class Cells {
     this.#cells.clear()
   }
 }
+
+const keyIn = (organizationId: string, periodStart: EpochMs, cell: Cell): string =>
+  JSON.stringify([organizationId, periodStart, ...cellValues(cell)])

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Dimension } from '#model/cell.ts'
 import { StoreError } from '#model/errors.ts'
+import { LIMITED, OTHER, otherColumn } from '../shared/others.ts'
 
 export const FINDINGS_MAX = 100
 
@@ -57,6 +58,35 @@ const BROKEN_REVISIONS = `
     SELECT 1 FROM record AS old WHERE old.organization_id = new.organization_id
       AND old.message_id = new.message_id AND old.revision = new.revision - 1
       AND (old.superseded_by = new.revision OR old.superseded_by IS NULL AND new.own_at_ms IS NOT NULL))
+  LIMIT ?`
+
+/** Checks that a record keeps a name exactly if its cell has `(other)` in its place. */
+export const checkOtherNames = (database: DatabaseSync): readonly string[] =>
+  attempt(() =>
+    database
+      .prepare(WRONG_NAMES)
+      .all(FINDINGS_MAX)
+      .map(
+        (row) =>
+          `message ${shown(row['message_id'])} of organization ${row['organization_id']}: ` +
+          `revision ${row['revision']} keeps a model or feature that does not count to "${OTHER}", or lacks one that does`,
+      ),
+  )
+
+/** Looks at all records only if there is such a cell. */
+const WRONG_NAMES = `
+  WITH other AS MATERIALIZED (
+    SELECT organization_id, cell_id FROM cell WHERE ${LIMITED.map((dimension) => `${dimension} = '${OTHER}'`).join(' OR ')}
+  )
+  SELECT organization_id, message_id, revision
+  FROM record CROSS JOIN other USING (organization_id, cell_id)
+    LEFT JOIN other_name USING (organization_id, at_ms, message_id, revision)
+  WHERE EXISTS (SELECT 1 FROM other) AND other_name.organization_id IS NULL
+  UNION ALL
+  SELECT other_name.organization_id, other_name.message_id, other_name.revision
+  FROM other_name LEFT JOIN record USING (organization_id, at_ms, message_id, revision)
+    LEFT JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id
+  WHERE ${LIMITED.map((by) => `(cell.${by} IS '${OTHER}') <> (${otherColumn(by)} IS NOT NULL)`).join(' OR ')}
   LIMIT ?`
 
 /** Every organization with records or totals; a damaged database may have only one of the two. Steps through the index. */

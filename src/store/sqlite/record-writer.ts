@@ -13,21 +13,21 @@ import {
   type PricedBatch,
   sumsOf,
 } from '#ledger/priced-batch.ts'
-import type { Cell } from '#model/cell.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
-import { hasNames, OTHER_COLUMNS, type Others, type Place, reportedCell } from '../shared/others.ts'
+import { isOther, type Others, reportedCell } from '../shared/others.ts'
 import { CARDS_VERSION } from '../shared/rate-cards.ts'
 import { addTo, emptySum, negated, type Sum, sumOfOne } from '../shared/sums.ts'
 import type { Cells } from './cells.ts'
-import { createRun, type Run } from './lookups.ts'
+import { ADD_NAMES, FIND_NAMES } from './other-names.ts'
+import { type Places, Placing } from './places.ts'
 
 /** How many rows one INSERT writes. */
 const ROWS_PER_INSERT = 50
 
 const COLUMNS = `organization_id, at_ms, message_id, revision, day_start, cell_id, credits_micros, facts, digest,
-  recorded_at, timestamp, own_at_ms, ${OTHER_COLUMNS}`
-const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+  recorded_at, timestamp, own_at_ms`
+const VALUES = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 
 /** What is recorded of a row: as priced, unless it is an amendment or came after its period was closed. */
 type Entry = {
@@ -39,18 +39,16 @@ type Entry = {
   readonly ownAt: EpochMs | null
 }
 
-type Batch = AppendBatch & { readonly closedUntil: EpochMs; readonly placeOf: PlaceFinder }
-
-/** Where the cell with an index counts in a billing period. */
-type PlaceFinder = (cell: number, periodStart: EpochMs) => Placed
-type Placed = { readonly cellId: number; readonly others: Place['others'] }
+type Batch = AppendBatch & { readonly closedUntil: EpochMs; readonly places: Places }
 
 export class RecordWriter {
   readonly #cells: Cells
   readonly #others: Others
-  readonly #run: Run
+  readonly #placing: Placing
   readonly #insertMany
   readonly #insert
+  readonly #addNames
+  readonly #findNames
   readonly #counted
   readonly #supersede
   readonly #account
@@ -59,14 +57,16 @@ export class RecordWriter {
   constructor(database: DatabaseSync, cells: Cells, others: Others) {
     this.#cells = cells
     this.#others = others
-    this.#run = createRun(database)
+    this.#placing = new Placing(database, cells, others)
     // Without ON CONFLICT: if one row exists, the whole statement fails, and its rows are then written one by one.
     this.#insertMany = database.prepare(
       `INSERT INTO record (${COLUMNS}) VALUES ${Array.from({ length: ROWS_PER_INSERT }, () => VALUES).join(', ')}`,
     )
     this.#insert = database.prepare(`INSERT INTO record (${COLUMNS}) VALUES ${VALUES} ON CONFLICT DO NOTHING`)
+    this.#addNames = database.prepare(ADD_NAMES)
+    this.#findNames = database.prepare(FIND_NAMES)
     this.#counted = database.prepare(`
-      SELECT revision, at_ms, own_at_ms, day_start, cell_id, credits_micros, timestamp, digest, ${OTHER_COLUMNS} FROM record
+      SELECT revision, at_ms, own_at_ms, day_start, cell_id, credits_micros, timestamp, digest FROM record
       WHERE organization_id = ? AND message_id = ? AND superseded_by IS NULL ORDER BY revision`)
     this.#supersede = database.prepare(`
       UPDATE record SET superseded_by = ? WHERE organization_id = ? AND message_id = ? AND revision = ?`)
@@ -81,42 +81,17 @@ export class RecordWriter {
     const account = this.#account.get(organizationId)
     if (cardsVersion !== undefined && cardsVersion !== account?.['cards_version']) return 'other-cards'
     const closedUntil = (account?.['closed_until'] as EpochMs | undefined) ?? CALENDAR_BEGINS
-    const placeOf = this.#placesOf(organizationId, priced.cells)
-    const batch: Batch = { ...appended, closedUntil, placeOf }
+    const places = this.#placing.of(organizationId, priced.cells)
+    const batch: Batch = { ...appended, closedUntil, places }
     const inserted = this.#insertNew(batch)
     for (const { day, cell, ...sum } of sumsOf(priced, (row) => inserted?.[row] !== false)) {
-      this.#totals.add(day, placeOf(cell, day.periodStart).cellId, sum)
+      this.#totals.add(day, places.idOf(cell, day.periodStart), sum)
     }
     const outcomes = inserted?.map(
       (isInserted, row): AppendOutcome => (isInserted ? acceptedAt(priced, row) : this.#settle(batch, row)),
     )
     this.#totals.write(organizationId)
     return outcomes
-  }
-
-  /** Finds each place once. Most batches are of one period. */
-  #placesOf(organizationId: string, cells: readonly Cell[]): PlaceFinder {
-    const place = this.#others.placing(organizationId)
-    const periods = new Map<EpochMs, (Placed | undefined)[]>()
-    let latestStart: EpochMs | undefined
-    let latest: (Placed | undefined)[] = []
-    return (index, periodStart) => {
-      if (periodStart !== latestStart) {
-        latest = periods.get(periodStart) ?? Array.from({ length: cells.length })
-        periods.set(periodStart, latest)
-        latestStart = periodStart
-      }
-      let placed = latest[index]
-      if (placed === undefined) {
-        const reported = cells[index] as Cell
-        const { cell, others } = hasNames(reported)
-          ? this.#run(place(reported, periodStart))
-          : { cell: reported, others: NONE }
-        placed = { cellId: this.#cells.idOf(organizationId, cell), others }
-        latest[index] = placed
-      }
-      return placed
-    }
   }
 
   /** Inserts the rows of new messages. Returns which rows were inserted, or undefined if all were. */
@@ -144,17 +119,29 @@ export class RecordWriter {
     for (let row = from; row < to; row++) pushValues(values, batch, row, entryOf(batch, row))
     try {
       this.#insertMany.run(...values)
-      return true
     } catch (error) {
       if (isTaken(error)) return false
       throw error
     }
+    if (batch.places.hasOthers) {
+      for (let row = from; row < to; row++) this.#addNamesOf(batch, row, entryOf(batch, row))
+    }
+    return true
   }
 
   #insertRow(batch: Batch, row: number, entry: Entry): boolean {
     const values: SQLInputValue[] = []
     pushValues(values, batch, row, entry)
-    return this.#insert.run(...values).changes === 1
+    if (this.#insert.run(...values).changes === 0) return false
+    this.#addNamesOf(batch, row, entry)
+    return true
+  }
+
+  #addNamesOf({ organizationId, priced, places }: Batch, row: number, { at, revision, day }: Entry): void {
+    const others = places.othersOf(priced.cellOf[row] as number, day.periodStart)
+    if (others === undefined) return
+    const names = [others.model ?? null, others.feature ?? null]
+    this.#addNames.run(organizationId, at, idAt(priced, row), revision, ...names)
   }
 
   /** Decides about a message that the ledger has already, or whose period is closed. */
@@ -181,7 +168,7 @@ export class RecordWriter {
       ownAt: isAdjustment ? at : null,
     }
     if (!this.#insertRow(batch, row, entry)) throw new Error('a revision of the message exists already')
-    this.#totals.add(day, placeAt(batch, row, day).cellId, sumOfOne(charged))
+    this.#totals.add(day, cellIdAt(batch, row, day), sumOfOne(charged))
     for (const old of counted) {
       if (!supersedes.includes(old.revision)) continue
       this.#supersede.run(revision, organizationId, idAt(priced, row), old.revision)
@@ -191,15 +178,20 @@ export class RecordWriter {
   }
 
   #countedOf({ organizationId, priced }: Batch, row: number): readonly (Counted & { readonly cellId: number })[] {
-    return this.#counted.all(organizationId, idAt(priced, row)).map((found) => {
+    const messageId = idAt(priced, row)
+    return this.#counted.all(organizationId, messageId).map((found) => {
+      const revision = found['revision'] as number
       const cellId = found['cell_id'] as number
-      const at = (found['own_at_ms'] ?? found['at_ms']) as EpochMs
+      const cell = this.#cells.cellOf(organizationId, cellId)
+      const countedAt = found['at_ms'] as EpochMs
+      const at = (found['own_at_ms'] ?? countedAt) as EpochMs
+      const names = isOther(cell) ? this.#findNames.get(organizationId, countedAt, messageId, revision) : undefined
       return {
-        revision: found['revision'] as number,
+        revision,
         credits: (found['credits_micros'] ?? undefined) as number | undefined,
         dayStart: found['day_start'] as EpochMs,
         timestamp: (found['timestamp'] as string | null) ?? canonicalTimestamp(at),
-        cell: reportedCell(found, this.#cells.cellOf(organizationId, cellId)),
+        cell: names === undefined ? cell : reportedCell(names, cell),
         digest: found['digest'] as Uint8Array,
         cellId,
       }
@@ -222,30 +214,25 @@ const entryOf = ({ priced }: Batch, row: number): Entry => ({
   ownAt: null,
 })
 
-const placeAt = ({ placeOf, priced }: Batch, row: number, { periodStart }: CountedDay): Placed =>
-  placeOf(priced.cellOf[row] as number, periodStart)
-
-const NONE: Place['others'] = {}
+const cellIdAt = ({ places, priced }: Batch, row: number, { periodStart }: CountedDay): number =>
+  places.idOf(priced.cellOf[row] as number, periodStart)
 
 /** In the order of `COLUMNS`. */
 const pushValues = (values: SQLInputValue[], batch: Batch, row: number, entry: Entry): void => {
   const { organizationId, priced, recordedAt } = batch
-  const { cellId, others } = placeAt(batch, row, entry.day)
   values.push(
     organizationId,
     entry.at,
     idAt(priced, row),
     entry.revision,
     entry.day.start,
-    cellId,
+    cellIdAt(batch, row, entry.day),
     entry.credits ?? null,
     factsAt(priced, row),
     digestAt(priced, row),
     recordedAt,
     priced.timestamps[row] ?? null,
     entry.ownAt,
-    others.model ?? null,
-    others.feature ?? null,
   )
 }
 

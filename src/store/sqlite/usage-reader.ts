@@ -1,16 +1,17 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { GroupedCells, GroupedRange, PageQuery, PricedOtherwise, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
-import { type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
+import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
-import { type Limited, namesIn, namesOfGroups, OTHER, OTHER_COLUMNS, otherColumn } from '../shared/others.ts'
+import { isOther, type Limited, namesIn, namesOfGroups, OTHER, otherColumn, reportedCell } from '../shared/others.ts'
 import { columnOf, groupColumns, type NamedTotal, toLine, toNamedTotal, toStoredCharge } from '../shared/rows.ts'
 import type { Row } from '../shared/steps.ts'
 import type { DayPart, RangePart } from '../shared/totals.ts'
 import { Cells } from './cells.ts'
+import { FIND_NAMES, NAMES_OF_RECORD } from './other-names.ts'
 
 /** The result of one piece of a query, and the query for the rest, if any is left. */
 export type Part<T, Query> = { readonly found: readonly T[]; readonly rest?: Query }
@@ -97,16 +98,11 @@ export class UsageReader {
     organizationId: string,
     { from, to }: Range,
     fromEnd: boolean,
-    only: Condition = ALL_RECORDS,
+    { table, sql, values }: Condition & { readonly table: 'record' | 'other_name' } = ALL_RECORDS,
   ): readonly [Range, Range | undefined] {
     const row = this.#prepare(`
-      SELECT at_ms FROM record WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? ${only.sql}
-      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(
-      organizationId,
-      from,
-      to,
-      ...only.values,
-    )
+      SELECT at_ms FROM ${table} WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? ${sql}
+      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to, ...values)
     const at = row?.['at_ms']
     if (typeof at !== 'number') return [{ from, to }, undefined]
     const cut = fromEnd ? Math.min(at + 1, to - 1) : Math.max(at, from + 1)
@@ -133,7 +129,7 @@ export class UsageReader {
         ${names
           .map(
             ([dimension]) => `OR EXISTS (
-          SELECT 1 FROM record WHERE organization_id = ?1 AND ${otherColumn(dimension)} = ?
+          SELECT 1 FROM other_name WHERE organization_id = ?1 AND ${otherColumn(dimension)} = ?
             AND at_ms >= days.day_start AND at_ms < coalesce(lead, 9e15))`,
           )
           .join(' ')})
@@ -152,7 +148,7 @@ export class UsageReader {
 
   #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
     const { from, to, after, limit, order = TIME_ORDER } = query
-    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(organizationId, query)]
     const cells = cellsOf('record.cell_id', organizationId, possible)
     const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
     const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
@@ -166,7 +162,7 @@ export class UsageReader {
       ...(isBeyond === undefined ? [] : [isAfter]),
     ]
     const rows = this.#prepare(`
-      SELECT message_id, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros, ${OTHER_COLUMNS},
+      SELECT message_id, revision, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros,
         CASE WHEN credits_micros IS NULL THEN facts END AS facts
       FROM record
       ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
@@ -188,14 +184,19 @@ export class UsageReader {
   charges(organizationId: string, messageId: Id): readonly StoredCharge[] {
     return this.#prepare(`
       SELECT message_id, at_ms, own_at_ms, timestamp, cell_id, credits_micros, facts, digest, revision, recorded_at,
-        superseded_by, ${OTHER_COLUMNS}
+        superseded_by
       FROM record WHERE organization_id = ? AND message_id = ? ORDER BY revision DESC`)
       .all(organizationId, toSqlId(messageId))
       .map((row) => toStoredCharge(row, this.#cellOf(organizationId, row), messageIdOf))
   }
 
-  #cellOf(organizationId: string, row: Row) {
-    return this.#cells.cellOf(organizationId, row['cell_id'] as number)
+  /** The cell of a record as it was reported. */
+  #cellOf(organizationId: string, row: Row): Cell {
+    const cell = this.#cells.cellOf(organizationId, row['cell_id'] as number)
+    if (!isOther(cell)) return cell
+    const [at, revision] = [row['at_ms'] as EpochMs, row['revision'] as number]
+    const names = this.#prepare(FIND_NAMES).get(organizationId, at, toSqlId(messageIdOf(row)), revision)
+    return names === undefined ? cell : reportedCell(names, cell)
   }
 
   dayTotals(organizationId: string, query: GroupedRange): Part<DayPart, GroupedRange> {
@@ -315,7 +316,7 @@ export class UsageReader {
     const found: DayPart[] = []
     for (let range = left.shift(); range !== undefined; range = left.shift()) {
       const { by, name } = range
-      const only = { sql: `AND ${otherColumn(by)} = ?`, values: [name] }
+      const only = { table: 'other_name', sql: `AND ${otherColumn(by)} = ?`, values: [name] } as const
       const [piece, rest] = this.#split(organizationId, range, false, only)
       if (rest !== undefined) left.unshift({ by, name, ...rest })
       for (const total of this.#otherTotalsOf(organizationId, { ...query, ...piece }, by)) found.push(total)
@@ -333,11 +334,12 @@ export class UsageReader {
       0,
       names.findIndex(([dimension]) => dimension === by),
     )
-    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(organizationId, query)]
     return this.#prepare(
       `SELECT ${columns}, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
          coalesce(sum(credits_micros), 0) AS credits_micros, day_start AS latest
-       FROM record INDEXED BY record_${otherColumn(by)} CROSS JOIN cell USING (organization_id, cell_id)
+       FROM other_name INDEXED BY other_name_${by} CROSS JOIN record USING (organization_id, at_ms, message_id, revision)
+         CROSS JOIN cell USING (organization_id, cell_id)
        WHERE organization_id = ? AND ${otherColumn(by)} = ? AND at_ms >= ? AND at_ms < ? AND superseded_by IS NULL
          ${possible.sql} ${reported.sql} ${earlier.map(([dimension]) => `AND ${otherColumn(dimension)} IS NULL`).join(' ')}
        GROUP BY ${columns}`,
@@ -350,7 +352,7 @@ export class UsageReader {
   rangeTotals(organizationId: string, query: RangeTotalsRest): Part<RangePart, RangeTotalsRest> {
     const { ranges, group } = query
     const endsAt = performance.now() + PIECE_MS
-    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(query)]
+    const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(organizationId, query)]
     const sums = `
       SELECT cell_id, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
         coalesce(sum(credits_micros), 0) AS credits_micros, max(day_start) AS latest
@@ -502,15 +504,22 @@ const possibleCellsOf = (filter: CellFilter): Condition => {
 }
 
 /** A record keeps a name only if its cell has `(other)` in its place. */
-const reportedNamesOf = (filter: CellFilter): Condition => {
+const reportedNamesOf = (organizationId: string, filter: CellFilter): Condition => {
   const names = namesIn(filter)
   return {
-    sql: names.map(([by]) => `AND (${otherColumn(by)} IS NULL OR ${otherColumn(by)} = ?)`).join(' '),
-    values: names.map(([, name]) => name),
+    sql: names
+      .map(
+        ([
+          by,
+        ]) => `AND (record.cell_id NOT IN (SELECT cell_id FROM cell WHERE organization_id = ? AND ${by} = '${OTHER}')
+          OR EXISTS (SELECT 1 FROM other_name WHERE ${NAMES_OF_RECORD} AND ${otherColumn(by)} = ?))`,
+      )
+      .join(' '),
+    values: names.flatMap(([, name]) => [organizationId, name]),
   }
 }
 
-const ALL_RECORDS: Condition = { sql: '', values: [] }
+const ALL_RECORDS = { table: 'record', sql: '', values: [] } as const
 
 /** The condition that a column names a cell of which a condition holds. */
 const cellsOf = (column: string, organizationId: string, { sql, values }: Condition): Condition =>

@@ -23,8 +23,13 @@ export const readAsCells = (database: DatabaseSync): void => {
     SELECT '' AS organization_id, 0 AS period_start, 0 AS cell_id, 0 AS messages, 0 AS unpriced, 0 AS credits_micros WHERE false;
 
     CREATE TEMP VIEW cell AS
-    SELECT organization_id, report_id || char(0) || member AS cell_id, report_id, member FROM main.daily_group_total
+    SELECT organization_id, report_id || char(0) || member AS cell_id, report_id, member, '' AS model, '' AS feature
+    FROM main.daily_group_total
     UNION ALL SELECT organization_id, coalesce(report_id, '') || char(0) || coalesce(member, ''), coalesce(report_id, ''),
-      coalesce(member, '')
-    FROM main.usage_record;`)
+      coalesce(member, ''), '', ''
+    FROM main.usage_record;
+
+    CREATE TEMP VIEW other_name AS
+    SELECT organization_id, at_ms, message_id, revision, NULL AS other_model, NULL AS other_feature FROM main.usage_record
+    WHERE false;`)
 }

@@ -86,9 +86,9 @@ CREATE INDEX IF NOT EXISTS record_time ON record (organization_id, at_ms, messag
 
 CREATE INDEX IF NOT EXISTS record_unpriced ON record (organization_id, at_ms, message_number) WHERE credits_micros IS NULL;
 
-CREATE INDEX IF NOT EXISTS record_other_model ON record (organization_id, other_model, at_ms) WHERE other_model IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_other_model ON record (organization_id, other_model, day_start) WHERE other_model IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS record_other_feature ON record (organization_id, other_feature, at_ms) WHERE other_feature IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_other_feature ON record (organization_id, other_feature, day_start) WHERE other_feature IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS day (
   organization_id text COLLATE "C" NOT NULL,
@@ -176,10 +176,10 @@ CREATE OR REPLACE FUNCTION append_usage(
   of_organization text, mark bigint,
   numbers bigint[], names text[], revisions integer[], instants bigint[], on_days bigint[], in_cells bigint[], amounts bigint[],
   times_recorded bigint[], successors integer[], own_instants bigint[], texts text[], all_facts bytea[], digests bytea[],
-  other_models text[], other_features text[],
   days bigint[], periods bigint[], messages_of_days bigint[], unpriced_of_days bigint[], amounts_of_days bigint[],
   days_of_cells bigint[], cells bigint[], messages_of_cells bigint[], unpriced_of_cells bigint[], amounts_of_cells bigint[],
   old_numbers bigint[], old_names text[], old_revisions integer[], old_successors integer[],
+  other_models text[], other_features text[],
   priced_by bigint
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
