@@ -89,6 +89,8 @@ export const othersContract = (open: OpenLedger): void => {
     await append(ledger, [recordOf(1, { model: 'b', content: 2 }), recordOf(2, { model: 'a' })])
     await append(ledger, [recordOf(3, { model: 'c' })])
     assert.deepEqual(await modelsOf(ledger), { a: 2, c: 1 })
+    await append(ledger, [recordOf(4, { model: 'b' })])
+    assert.deepEqual(await modelsOf(ledger), { a: 2, c: 1, [OTHER]: 1 })
   })
 
   test('a model that calls itself "(other)" counts to it and takes no place', async () => {
