@@ -41,10 +41,9 @@ export const openCardTarget = (
 
 const openDirect = async (environment: Environment, err: Terminal['err']): Promise<CardTarget> => {
   const { openStore } = await import('#compose/store.ts')
-  const { rateCards, cardUses, close } = await openStore(
-    readConfig(environment),
-    migrationPrinter(err),
-    repricingPrinter(err),
+  const repriced: RepricingOutcome[] = []
+  const { rateCards, cardUses, close } = await openStore(readConfig(environment), migrationPrinter(err), (outcome) =>
+    repriced.push(outcome),
   )
 
   const granted = <T extends object>(
@@ -84,19 +83,22 @@ const openDirect = async (environment: Environment, err: Terminal['err']): Promi
       return granted(used, use)
     },
     useByDefault: async (use) => granted(await cardUses.useByDefault(use), use),
-    close,
+    close: async () => {
+      await close()
+      err.write(textOf(repriced))
+    },
   }
 }
 
-/** Says what was charged, or could not be, now that another card is in force. */
-const repricingPrinter =
-  (err: Terminal['err']) =>
-  (outcome: RepricingOutcome): void => {
-    if ('error' in outcome)
-      err.write('Messages without a price could not be tried again. Run "copilot-credits reprice".\n')
-    else if (outcome.priced > 0)
-      err.write(`Messages that had no price and are charged now: ${grouped(outcome.priced)}.\n`)
-  }
+/** What was charged, or could not be, now that another card is in force. */
+const textOf = (repriced: readonly RepricingOutcome[]): string => {
+  const priced = repriced.reduce((sum, outcome) => sum + ('error' in outcome ? 0 : outcome.priced), 0)
+  const failed = repriced.some((outcome) => 'error' in outcome)
+  return (
+    (priced > 0 ? `Messages that had no price and are charged now: ${grouped(priced)}.\n` : '') +
+    (failed ? 'Messages without a price could not all be tried again. Run "copilot-credits reprice".\n' : '')
+  )
+}
 
 type UsedResponse = {
   readonly in_force: readonly {
