@@ -109,16 +109,10 @@ function* checkDays(database: DatabaseSync, organizationId: string): Generator<s
   let from = Number.MIN_SAFE_INTEGER
   // The first range ends at the first day. It has no totals, so any record in it is a finding.
   for (;;) {
-    // One transaction, so that the records and totals of a day are from the same moment.
-    database.exec('BEGIN')
-    let to: number
-    let findings: readonly string[]
-    try {
-      to = nextDay(database, organizationId, from)
-      findings = attempt(() => compareDay(database, organizationId, from, to))
-    } finally {
-      database.exec('COMMIT')
-    }
+    const { to, findings } = atOneMoment(database, () => {
+      const next = nextDay(database, organizationId, from)
+      return { to: next, findings: attempt(() => compareDay(database, organizationId, from, next)) }
+    })
     yield* findings
     if (to === Number.MAX_SAFE_INTEGER) return
     from = to
@@ -143,7 +137,17 @@ function* checkPeriods(database: DatabaseSync, organizationId: string): Generato
     )
     .all(organizationId)
   for (const { period_start: start } of starts) {
-    yield* attempt(() => comparePeriod(database, organizationId, start as number))
+    yield* atOneMoment(database, () => attempt(() => comparePeriod(database, organizationId, start as number)))
+  }
+}
+
+/** Everything that is compared must be from the same moment, because messages arrive meanwhile. */
+const atOneMoment = <T>(database: DatabaseSync, read: () => T): T => {
+  database.exec('BEGIN')
+  try {
+    return read()
+  } finally {
+    database.exec('COMMIT')
   }
 }
 
