@@ -66,10 +66,7 @@ export const createPostgresLedger = async (
   const hasUsage = usageMilestone()
   const hasKey = keyMilestone()
   const appendsBy = settings.appendsBy ?? (isDistributed ? 'function' : 'statement')
-  const others = new Others({
-    namesMax: settings.namesMax,
-    observe: (message) => observe({ severity: 'warn', message }),
-  })
+  const others = new Others({ namesMax: settings.namesMax, observe })
   const writer = new RecordWriter(connection, { appendsBy, cells, others, hasUsage })
   const queue = new AppendQueue(writer, () => connection.deadline())
 

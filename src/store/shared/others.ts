@@ -5,6 +5,7 @@
  * The cell to which such a message counts has `(other)` in place of the name, and its record keeps the name. A name that is
  * `(other)` itself is treated in the same way, so the two always go together.
  */
+import type { StoreObserver } from '#ledger/notices.ts'
 import { type Cell, type CellFilter, type Dimension, FIELD_OF } from '#model/cell.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { query, type Row, type Steps } from './steps.ts'
@@ -51,10 +52,8 @@ export type Place = {
   readonly isKnown: boolean
 }
 
-/** Is told once per process what an operator should know. */
-export type OthersObserver = (warning: string) => void
-
-export type OthersOptions = { readonly namesMax?: number | undefined; readonly observe?: OthersObserver }
+/** `observe` is told once per process, organization, period and dimension. */
+export type OthersOptions = { readonly namesMax?: number | undefined; readonly observe?: StoreObserver }
 
 /** `known`: the database has it in the period. */
 type NameKind = 'known' | 'new' | 'other'
@@ -71,7 +70,7 @@ const TOLD_MAX = 10_000
  */
 export class Others {
   readonly #max: number
-  readonly #observe: OthersObserver
+  readonly #observe: StoreObserver
   /** By dimension, period and organization. */
   readonly #remembered = new Map<string, ReadonlySet<string>>()
   #size = 0
@@ -141,11 +140,14 @@ export class Others {
     if (this.#told.has(key)) return 'other'
     if (this.#told.size >= TOLD_MAX) this.#told.clear()
     this.#told.add(key)
-    this.#observe(
-      `organization ${JSON.stringify(organizationId)} has sent more than ${this.#max.toLocaleString('en-US')} ${dimension}s in the billing period that ` +
-        `starts at ${new Date(start).toISOString()}; later ones count to "${OTHER}" in totals. ` +
-        `GET /v1/usage?${dimension}=${OTHER} lists their messages`,
-    )
+    const [organization, most] = [JSON.stringify(organizationId), this.#max.toLocaleString('en-US')]
+    this.#observe({
+      severity: 'warn',
+      message:
+        `organization ${organization} has sent more than ${most} ${dimension}s in the billing period that starts at ` +
+        `${new Date(start).toISOString()}; later ones count to "${OTHER}" in totals. GET /v1/usage?${dimension}=${OTHER} ` +
+        'lists their messages',
+    })
     return 'other'
   }
 }

@@ -6,11 +6,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { CardUse, Command } from '#ledger/commands.ts'
 import type { AppendBatch, StoredCard } from '#ledger/ledger.ts'
-import type { MigrationObserver, StoreNotice } from '#ledger/notices.ts'
+import type { MigrationObserver, StoreNotice, StoreObserver } from '#ledger/notices.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
-import { Others, type OthersObserver } from '../shared/others.ts'
+import { Others } from '../shared/others.ts'
 import { putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { Cells } from './cells.ts'
 import { type OpenedWriter, openWriter, type SqliteFile } from './database.ts'
@@ -75,9 +75,9 @@ class Writer {
   /** Whether the marker has been written since the start. The first write is synchronous. */
   #hasMarker = false
 
-  constructor(file: SqliteFile, observe: MigrationObserver, warn: OthersObserver) {
+  constructor(file: SqliteFile, observe: MigrationObserver, tell: StoreObserver) {
     this.#file = file
-    this.#others = new Others({ namesMax: file.namesMax, observe: warn })
+    this.#others = new Others({ namesMax: file.namesMax, observe: tell })
     const writer = openWriter(file, { observe })
     this.opened = writer.opened
     this.notices = writer.notices
@@ -212,7 +212,7 @@ const { file, port } = workerData as WriterData
 const writer = new Writer(
   file,
   (progress) => port.postMessage(progress),
-  (message) => port.postMessage({ notice: { severity: 'warn', message } } satisfies WriterEvent),
+  (notice) => port.postMessage({ notice } satisfies WriterEvent),
 )
 
 const rowsOf = ({ call }: WriterRequest): number => (call.method === 'append' ? call.args[0].priced.count : 1)
