@@ -286,10 +286,8 @@ describe('a client of the service', { concurrency: true }, () => {
       return true
     })
     assert.deepEqual((await client.rateCard('one')).card, card('one', ['a']))
-    assert.deepEqual(
-      (await client.rateCards()).map(({ version }) => version),
-      ['one', 'standard-2024'],
-    )
+    const listed = (await client.rateCards()).map(({ version }) => version)
+    assert.ok(listed.includes('one') && listed.includes('standard-2024'), listed.join())
     for (const dots of ['.', '..']) await assert.rejects(client.rateCard(dots), RangeError)
 
     assert.deepEqual(await client.rateCardsInForce('default'), {

@@ -61,9 +61,9 @@ const WRONG: readonly Wrong[] = [
   ],
   [{ quantities: { words: 3 } }, 'quantities.words', 'must have another name: the service counts this itself'],
   [
-    { attributes: { tier: '' } },
+    { attributes: { tier: 3 } },
     'attributes.tier',
-    'must be a string of 1 to 200 characters, free of U+0000 and lone surrogates, or a boolean',
+    'must be a string of up to 200 characters, free of U+0000 and lone surrogates, or a boolean',
   ],
   [
     { attributes: { pages: SECRET }, quantities: { pages: 1 } },
