@@ -118,10 +118,11 @@ export const createRepricing = (needs: RepricingNeeds): Repricing => {
 
   const reprice: Repricing['reprice'] = async (organization, { signal } = {}) => {
     const { id } = organization
+    const days = await ledger.read(id, unpricedDays, { signal })
     // If nothing has a price by the cards that are remembered, nothing is appended, and the ledger cannot say that they are old.
-    await cards.inForceNow(id)
+    if (days.length > 0) await cards.inForceNow(id)
     let sum = NOTHING
-    for (const day of await ledger.read(id, unpricedDays, { signal })) {
+    for (const day of days) {
       let after: PagePosition | undefined
       do {
         const piece = await ledger.read(id, (view) => pieceOf(view, day, after), { signal })
