@@ -26,7 +26,7 @@ export const wireMessages = (kind: Kind = 'texts'): readonly WireMessage[] =>
 const textOf = (index: number): string =>
   `"text":${JSON.stringify(madeUpText(index))}${index % 4 === 0 ? `,"report_id":${REPORT.id}` : ''}`
 
-export const MODELS = ['gpt-5.4', 'gpt-5.4-mini', 'claude-sonnet-4.6', 'gemini-3.1-pro'] as const
+const MODELS = ['gpt-5.4', 'gpt-5.4-mini', 'claude-sonnet-4.6', 'gemini-3.1-pro'] as const
 
 /** As OpenAI reports it. */
 const tokensOf = (index: number): string => {
