@@ -15,6 +15,7 @@ import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts
 import type { Id } from '../src/model/report.ts'
 import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
 import { cardsContract } from './ledger-cards-contract.ts'
+import { keptContract } from './ledger-kept-contract.ts'
 import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
 import { othersContract } from './ledger-others-contract.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
@@ -1240,6 +1241,8 @@ export const ledgerContract = (name: string, open: OpenLedger): void => {
 
     cardsContract(open)
     othersContract(open)
+
+    keptContract(open)
 
     test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({

@@ -16,10 +16,10 @@ export class LedgerModel {
   /** By organization; '' is the installation. */
   readonly #cards = new Map<string, Cards>()
 
-  append({ organizationId, priced, onChange }: AppendBatch): readonly AppendOutcome[] {
+  append({ organizationId, priced, onChange, revisions }: AppendBatch): readonly AppendOutcome[] {
     const messages = this.#messagesOf(organizationId)
     const records = Array.from({ length: priced.count }, (_, row) => pricedAt(priced, row))
-    return records.map((record): AppendOutcome => {
+    return records.map((record, row): AppendOutcome => {
       const charges = messages.get(record.messageId) ?? []
       messages.set(record.messageId, charges)
       const current = charges.at(-1)
@@ -32,6 +32,11 @@ export class LedgerModel {
         refuse: false,
         amend: !(isSameContent && isSameCharge(current.record, record)),
         price: isSameContent && current.record.timestamp === record.timestamp && mayPrice(current.record, record),
+        recharge:
+          isSameContent &&
+          current.record.timestamp === record.timestamp &&
+          current.revision === revisions?.[row] &&
+          !isSameCharge(current.record, record),
       }[onChange]
       if (!isAmended) {
         if (isSameContent) return { status: 'duplicate', ...costOf(current.record) }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { AppendBatch, AppendOutcome, Ledger, LedgerView } from '../src/ledger/ledger.ts'
+import { cellAt } from '../src/ledger/priced-batch.ts'
 import { type CellFilter, createCellTest, DIMENSIONS, type Dimension, groupOf } from '../src/model/cell.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
 import type { Priced } from '../src/model/usage-record.ts'
@@ -244,6 +245,11 @@ const agree = async (
   filter: CellFilter,
   groups: readonly (readonly Dimension[])[],
 ): Promise<void> => {
+  const kept = await read(ledger, (view) => view.keptCharges({ ...ALL, limit: all.length + 1 }), organizationId)
+  assert.deepEqual(
+    Array.from({ length: kept.count }, (_, row) => cellAt(kept, row)),
+    all.map(({ cell }) => cell),
+  )
   const lines = await linesOf(ledger, filter, organizationId)
   const { model, feature, ...others } = filter
   const isMeant = createCellTest({

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
+import { KeptCells, KeptChargesBuilder } from '#ledger/kept-charges.ts'
 import type { DayTotal, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
 import { type Cell, createCellTest, DIMENSIONS, type Dimension, groupKey, groupOf, isSameCell } from '#model/cell.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
@@ -147,6 +148,26 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
       within({ from: since, to: -CALENDAR_BEGINS }).filter(
         ({ cell, credits }) => cell.rateCard !== rateCard && credits !== undefined,
       ).length,
+    keptCharges: async ({ after, limit, ...range }) => {
+      const isBehind = (charge: Priced) =>
+        after === undefined || charge.at > after.at || compareIds(charge.messageId, after.messageId) > 0
+      const charges = within({ ...range, from: after?.at ?? range.from })
+        .filter(isBehind)
+        .slice(0, limit)
+      const cells = new KeptCells<Cell>()
+      const kept = new KeptChargesBuilder(charges.length)
+      for (const { messageId, at, timestamp, credits, cell, facts, digest } of charges) {
+        const charge = { messageId, at, timestamp, credits, facts, digest, cell: cells.indexOf(cell) }
+        kept.add({
+          ...charge,
+          dayStart: dayStartOf(at),
+          revision: 0,
+          adjusts: undefined,
+          replaced: undefined,
+        })
+      }
+      return kept.build(cells.distinct)
+    },
   }
 }
 

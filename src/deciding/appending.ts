@@ -53,8 +53,13 @@ type Cost = { readonly credits?: Credits }
 export const settle = (
   counted: readonly Counted[],
   reported: Reported,
-  { onChange, closedUntil }: Pick<AppendBatch, 'onChange'> & { readonly closedUntil: EpochMs },
+  how: Pick<AppendBatch, 'onChange'> & {
+    readonly closedUntil: EpochMs
+    /** For `recharge`: the revision that may be superseded. */
+    readonly pricedFrom?: number | undefined
+  },
 ): Settled => {
+  const { onChange, closedUntil, pricedFrom } = how
   const latest = counted.at(-1)
   const isLate = reported.dayStart < closedUntil
   if (latest === undefined) {
@@ -63,8 +68,12 @@ export const settle = (
   }
   const present = costOf(latest.credits === undefined ? undefined : sumOf(counted))
   const isSameContent = Buffer.compare(latest.digest, reported.digest) === 0
-  const mayAmend =
-    onChange === 'amend' || (onChange === 'price' && isSameContent && mayPrice(latest, reported, closedUntil))
+  const mayAmend = {
+    refuse: false,
+    amend: true,
+    price: isSameContent && mayPrice(latest, reported, closedUntil),
+    recharge: isSameContent && !isLate && latest.revision === pricedFrom && latest.timestamp === reported.timestamp,
+  }[onChange]
   if (isSameContent && (!mayAmend || isSameCharge(latest, present.credits, reported))) {
     return { status: 'duplicate', ...present }
   }

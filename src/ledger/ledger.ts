@@ -15,6 +15,7 @@ import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import type { RecordedLine, StoredCharge } from '#model/usage-record.ts'
 import type { ApiKey, CardUse, Command, CommandKind, Outcome, UsedCards } from './commands.ts'
+import type { KeptCharges } from './kept-charges.ts'
 import type { PricedBatch } from './priced-batch.ts'
 
 export type Ledger = {
@@ -75,9 +76,13 @@ export type AppendBatch = {
    * What to do with a message that is already charged. `refuse`: the same content is a duplicate, whatever it would cost now,
    * and different content is a conflict. `amend`: a new charge supersedes the old one if the content, the timestamp as written,
    * the cell or the credits differ. `price`: a new charge supersedes one that has no price, if content and timestamp are the same
-   * and it has a price now, or another cell and its period is open; any other stays as it is.
+   * and it has a price now, or another cell and its period is open; any other stays as it is. `recharge`: a new charge supersedes
+   * the revision that `revisions` names, if that still counts, content and timestamp are the same, and its period is open; any
+   * other stays as it is.
    */
-  readonly onChange: 'refuse' | 'amend' | 'price'
+  readonly onChange: 'refuse' | 'amend' | 'price' | 'recharge'
+  /** For `recharge`: of each row, the revision that it was priced from. */
+  readonly revisions?: readonly number[]
   readonly recordedAt: EpochMs
   /** The version of the rate cards in force that priced the batch. If it is absent, any may be in force. */
   readonly cardsVersion?: number
@@ -120,6 +125,8 @@ export type LedgerView = {
    * messages are from periods that were closed.
    */
   pricedOtherwise(query: PricedOtherwise): Promise<number>
+  /** Charges with all that is kept of their messages: at most `limit` of them, fewer only if no more follow. */
+  keptCharges(query: KeptQuery): Promise<KeptCharges>
 }
 
 export type Range = { readonly from: EpochMs; readonly to: EpochMs }
@@ -134,6 +141,15 @@ export type PageQuery = Range &
     readonly after?: PagePosition
     readonly limit: number
   }
+
+/** In order of time, then of id. */
+export type KeptQuery = Range & {
+  /** The last charge of the previous piece. */
+  readonly after?: Pick<PagePosition, 'at' | 'messageId'>
+  readonly limit: number
+  /** Without them, the digests are zeros, and it takes less time. */
+  readonly withDigests?: true
+}
 
 /** Totals of the cells that are meant, by the dimensions of `group`. */
 export type GroupedCells = CellFilter & { readonly group: readonly Dimension[] }

@@ -36,7 +36,7 @@ export type PricedBatch = {
 }
 
 /** One row of a batch. */
-export const pricedAt = (batch: PricedBatch, row: number): Priced => {
+export const pricedAt = (batch: Omit<PricedBatch, 'days' | 'dayOf'>, row: number): Priced => {
   const at = batch.at[row] as EpochMs
   const amount = creditsAt(batch, row)
   return {
@@ -51,7 +51,7 @@ export const pricedAt = (batch: PricedBatch, row: number): Priced => {
 }
 
 /** Undefined if the message is unpriced. */
-export const creditsAt = (batch: PricedBatch, row: number): Credits | undefined => {
+export const creditsAt = (batch: Pick<PricedBatch, 'credits'>, row: number): Credits | undefined => {
   const amount = batch.credits[row] as number
   return Number.isNaN(amount) ? undefined : credits(amount)
 }
@@ -62,15 +62,16 @@ export const acceptedAt = (batch: PricedBatch, row: number) => {
   return { status: 'accepted', ...(amount !== undefined && { credits: amount }) } as const
 }
 
-export const cellAt = (batch: PricedBatch, row: number): Cell => batch.cells[batch.cellOf[row] as number] as Cell
+export const cellAt = (batch: Pick<PricedBatch, 'cells' | 'cellOf'>, row: number): Cell =>
+  batch.cells[batch.cellOf[row] as number] as Cell
 
 export const dayAt = (batch: PricedBatch, row: number): CountedDay =>
   batch.days[batch.dayOf[row] as number] as CountedDay
 
-export const factsAt = ({ facts, factsEnds }: PricedBatch, row: number): Uint8Array =>
+export const factsAt = ({ facts, factsEnds }: Pick<PricedBatch, 'facts' | 'factsEnds'>, row: number): Uint8Array =>
   facts.subarray(row === 0 ? 0 : factsEnds[row - 1], factsEnds[row])
 
-export const digestAt = ({ digests }: PricedBatch, row: number): Uint8Array =>
+export const digestAt = ({ digests }: Pick<PricedBatch, 'digests'>, row: number): Uint8Array =>
   digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES)
 
 /** Most facts take less. If they do not, the column grows. */

@@ -71,7 +71,7 @@ export class RecordWriter {
   async #append(client: PoolClient, group: AppendGroup): Promise<GroupOutcomes | 'other-cards'> {
     const { organizationId, onChange } = group
     for (let hasForgotten = false; ; ) {
-      const isLooking = onChange === 'price' || this.#repeating.has(organizationId)
+      const isLooking = onChange === 'price' || onChange === 'recharge' || this.#repeating.has(organizationId)
       try {
         if (!this.#hasUsage.isKnown) await this.#connection.autocommit(client, () => this.#hasUsage.reach(client))
         let mark = this.#marks.get(organizationId)

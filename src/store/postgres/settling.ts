@@ -10,7 +10,7 @@ import type { NewRecord, Superseded, Writing } from './write-statement.ts'
 
 /** Batches of one organization that are written together. */
 export type AppendGroup = Pick<AppendBatch, 'organizationId' | 'onChange' | 'cardsVersion'> & {
-  readonly batches: readonly Pick<AppendBatch, 'priced' | 'recordedAt'>[]
+  readonly batches: readonly Pick<AppendBatch, 'priced' | 'recordedAt' | 'revisions'>[]
 }
 
 /** For each batch, the outcomes of its rows, or undefined if all were accepted. */
@@ -33,6 +33,7 @@ type BatchRow = {
   /** The index of its cell among those of all batches. */
   readonly cell: number
   readonly recordedAt: EpochMs
+  readonly pricedFrom: number | undefined
 }
 
 /** All rows as first charges of their messages, or undefined if some are not: the same id twice, or from a closed period. */
@@ -74,7 +75,11 @@ export const settleAll = (
     const messageId = idAt(batchRow)
     const counted = held.get(messageId) ?? []
     const reported = reportedAt(batchRow)
-    const settled = settle(counted, reported, { onChange: group.onChange, closedUntil })
+    const settled = settle(counted, reported, {
+      onChange: group.onChange,
+      closedUntil,
+      pricedFrom: batchRow.pricedFrom,
+    })
     if (!('charged' in settled)) return settled
     const { revision, supersedes, charged, isAdjustment, ...outcome } = settled
     const at = priced.at[row] as EpochMs
@@ -108,9 +113,10 @@ export const settleAll = (
 const rowsOf = ({ batches }: AppendGroup): readonly BatchRow[] => {
   const rows: BatchRow[] = []
   let firstCell = 0
-  for (const { priced, recordedAt } of batches) {
+  for (const { priced, recordedAt, revisions } of batches) {
     for (let row = 0; row < priced.count; row++) {
-      rows.push({ priced, row, cell: firstCell + (priced.cellOf[row] as number), recordedAt })
+      const cell = firstCell + (priced.cellOf[row] as number)
+      rows.push({ priced, row, cell, recordedAt, pricedFrom: revisions?.[row] })
     }
     firstCell += priced.cells.length
   }

@@ -1,5 +1,6 @@
 /** Reads usage in the caller's transaction. */
 import type { PoolClient } from 'pg'
+import { KeptCells, KeptChargesBuilder } from '#ledger/kept-charges.ts'
 import type {
   GroupedCells,
   GroupedRange,
@@ -11,7 +12,16 @@ import type {
 import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS } from '#model/organization.ts'
-import { namesIn, namesOfGroups, OTHER, OTHER_COLUMNS, reportedCell } from '../shared/others.ts'
+import {
+  LIMITED,
+  namesIn,
+  namesOfGroups,
+  OTHER,
+  OTHER_COLUMNS,
+  otherColumn,
+  reportedCell,
+  reportedKey,
+} from '../shared/others.ts'
 import {
   columnOf,
   groupColumns,
@@ -264,8 +274,63 @@ export const createView = (
       const ofWholeDays = wholeNumber(ofDays?.['messages']) - wholeNumber(adjustments?.['messages'])
       return wholeNumber(ofDay?.['messages']) + ofWholeDays
     },
+
+    keptCharges: async ({ from, to, after, limit, withDigests }) => {
+      const rows = await query(
+        `SELECT ${LINE}, day_start, revision, facts, ${withDigests ? 'digest' : 'NULL AS digest'}, old.*
+         FROM (
+           SELECT * FROM record
+           WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3
+             ${after === undefined ? '' : `AND (${TIME}) > ${time(5)}`}
+           ORDER BY ${TIME} LIMIT $4
+         ) AS record
+         LEFT JOIN LATERAL (
+           SELECT ${REPLACED.map((column) => `${column} AS ${replaced(column)}`).join(', ')} FROM record AS old
+           WHERE record.revision > 0 AND old.organization_id = $1 AND old.message_number = record.message_number
+             AND old.message_name = record.message_name AND old.revision = record.revision - 1 AND old.at_ms = record.at_ms
+         ) AS old ON true
+         ORDER BY ${TIME}`,
+        from,
+        to,
+        limit,
+        ...(after === undefined ? [] : [after.at, ...numberAndName(after.messageId)]),
+      )
+      const cells = new KeptCells<Row>()
+      const indexOf = (row: Row): number => cells.indexOf(row, reportedKey(row))
+      const kept = new KeptChargesBuilder(rows.length)
+      for (const row of rows) {
+        const old = replacedIn(row)
+        kept.add({
+          messageId: messageIdOf(row),
+          at: wholeNumber(row['at_ms']),
+          timestamp: (row['timestamp'] as string | null) ?? undefined,
+          dayStart: wholeNumber(row['day_start']),
+          revision: wholeNumber(row['revision']),
+          credits: numberOf(row['credits_micros']),
+          cell: indexOf(row),
+          adjusts: numberOf(row['own_at_ms']),
+          replaced: old && { cell: indexOf(old), credits: numberOf(old['credits_micros']) },
+          facts: row['facts'] as Uint8Array,
+          digest: (row['digest'] ?? undefined) as Uint8Array | undefined,
+        })
+      }
+      const cellOf = await cellsOf(cells.distinct)
+      return kept.build(cells.distinct.map((row) => reportedCell(row, cellOf(row))))
+    },
   }
 }
+
+/** Columns of the revision before, which a row may have beside its own. */
+const REPLACED = ['cell_id', 'credits_micros', ...LIMITED.map(otherColumn)]
+
+const replaced = (column: string): string => `replaced_${column}`
+
+const replacedIn = (row: Row): Row | undefined =>
+  row[replaced('cell_id')] === null
+    ? undefined
+    : Object.fromEntries(REPLACED.map((column) => [column, row[replaced(column)]]))
+
+const numberOf = (value: unknown): number | undefined => (value === null ? undefined : wholeNumber(value))
 
 const SUMS =
   'sum(messages)::bigint AS messages, sum(unpriced)::bigint AS unpriced, sum(credits_micros)::bigint AS credits_micros'

@@ -33,6 +33,12 @@ export const reportedCell = (row: Row, cell: Cell): Cell => {
   return { ...cell, ...(model && { model }), ...(feature && { feature }) }
 }
 
+/** The same for rows whose reported cells are the same. */
+export const reportedKey = (row: Row): unknown => {
+  const names = LIMITED.map((dimension) => row[otherColumn(dimension)])
+  return names.every((name) => name === null) ? row['cell_id'] : JSON.stringify([row['cell_id'], ...names])
+}
+
 /** The names by which a filter selects messages, of which some may count to `(other)`. */
 export const namesIn = (filter: CellFilter): readonly (readonly [Limited, string])[] =>
   LIMITED.flatMap((dimension) => {

@@ -6,6 +6,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Command, CommandKind, Outcome } from '#ledger/commands.ts'
 import type { GroupedRange, Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
+import type { Cell } from '#model/cell.ts'
 import type { StoreError } from '#model/errors.ts'
 import type { RecordedLine } from '#model/usage-record.ts'
 import { namesIn } from '../shared/others.ts'
@@ -103,6 +104,7 @@ export const createSqliteLedger = async (
       }
       return all
     }
+    const cells = new Map<number, Cell>()
     const otherTotals = async (query: GroupedRange): Promise<readonly DayPart[]> =>
       namesIn(query).length === 0 ? [] : piecewise<DayPart, OtherTotalsRest>((rest) => call('otherTotals', rest), query)
     try {
@@ -136,6 +138,14 @@ export const createSqliteLedger = async (
         pricedOtherwise: async (query) => {
           const counts = await piecewise<number, PricedOtherwiseRest>((rest) => call('pricedOtherwise', rest), query)
           return counts.reduce((sum, count) => sum + count, 0)
+        },
+        keptCharges: async (query) => {
+          const { columns, cells: found } = await call('keptCharges', query)
+          const missing = found.filter((cell) => typeof cell === 'number').filter((id) => !cells.has(id))
+          const sent = missing.length === 0 ? [] : await call('cells', missing)
+          for (const [index, cell] of sent.entries()) cells.set(missing[index] as number, cell)
+          const cellOf = (cell: number | Cell): Cell => (typeof cell === 'number' ? (cells.get(cell) as Cell) : cell)
+          return { ...columns, cells: found.map(cellOf) }
         },
       })
     } finally {

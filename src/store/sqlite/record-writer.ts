@@ -99,7 +99,7 @@ export class RecordWriter {
     const { priced } = batch
     // If any row comes from a closed period, all are decided about one by one: of the same id, the first counts.
     const isLate = priced.days.some(({ start }) => start < batch.closedUntil)
-    const isKnown = batch.onChange === 'price'
+    const isKnown = batch.onChange === 'price' || batch.onChange === 'recharge'
     if (isLate || isKnown) return Array.from({ length: priced.count }, () => false)
     let inserted: boolean[] | undefined
     for (let from = 0; from < priced.count; from += ROWS_PER_INSERT) {
@@ -156,7 +156,7 @@ export class RecordWriter {
       cell: cellAt(priced, row),
       digest: digestAt(priced, row),
     }
-    const settled = settle(counted, reported, batch)
+    const settled = settle(counted, reported, { ...batch, pricedFrom: batch.revisions?.[row] })
     if (!('charged' in settled)) return settled
     const { revision, supersedes, charged, isAdjustment, ...outcome } = settled
     const day = isAdjustment ? { start: closedUntil, periodStart: closedUntil } : dayAt(priced, row)

@@ -1,6 +1,15 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { GroupedCells, GroupedRange, PageQuery, PricedOtherwise, Range, RangeTotalsQuery } from '#ledger/ledger.ts'
+import { KeptCells, type KeptCharges, KeptChargesBuilder } from '#ledger/kept-charges.ts'
+import type {
+  GroupedCells,
+  GroupedRange,
+  KeptQuery,
+  PageQuery,
+  PricedOtherwise,
+  Range,
+  RangeTotalsQuery,
+} from '#ledger/ledger.ts'
 import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
@@ -447,6 +456,63 @@ export class UsageReader {
     return row?.['messages'] as number
   }
 
+  /**
+   * Most cells by their ids, so that each is sent to the caller's thread once: `cells`. A cell that has `(other)` comes as it was
+   * reported.
+   */
+  keptCharges(
+    organizationId: string,
+    { from, to, after, limit, withDigests }: KeptQuery,
+  ): { readonly columns: Omit<KeptCharges, 'cells'>; readonly cells: readonly (number | Cell)[] } {
+    const rows = this.#prepare(
+      `SELECT message_id, at_ms, timestamp, day_start, revision, credits_micros, cell_id, own_at_ms, facts, ${withDigests ? 'digest' : 'NULL'},
+         ${replaced('cell_id')}, ${replaced('credits_micros')}
+       FROM record
+       WHERE organization_id = ? AND ${after === undefined ? 'at_ms >= ?' : '(at_ms, message_id) > (?, ?)'} AND at_ms < ?
+         AND superseded_by IS NULL
+       ORDER BY at_ms, message_id LIMIT ?`,
+      { arrays: true },
+    ).all(
+      organizationId,
+      ...(after === undefined ? [from] : [after.at, toSqlId(after.messageId)]),
+      to,
+      limit,
+    ) as unknown as readonly KeptColumns[]
+    const cells = new KeptCells<number | Cell>()
+    const others = new Map<number, boolean>()
+    const indexOf = (cellId: number, row: KeptColumns, revision: number): number => {
+      const isOfOthers = others.get(cellId) ?? isOther(this.#cells.cellOf(organizationId, cellId))
+      others.set(cellId, isOfOthers)
+      if (!isOfOthers) return cells.indexOf(cellId)
+      const record = { cell_id: cellId, at_ms: row[1], message_id: row[0], revision }
+      const reported = this.#cellOf(organizationId, record)
+      return cells.indexOf(reported, JSON.stringify([cellId, reported.model, reported.feature]))
+    }
+    const kept = new KeptChargesBuilder(rows.length)
+    for (const row of rows) {
+      // By index, because destructuring an array takes several times as long.
+      const [oldCell, old] = [row[10], row[11]]
+      kept.add({
+        messageId: row[0],
+        at: row[1],
+        timestamp: row[2] ?? undefined,
+        dayStart: row[3],
+        revision: row[4],
+        credits: row[5] ?? undefined,
+        cell: indexOf(row[6], row, row[4]),
+        adjusts: row[7] ?? undefined,
+        facts: row[8],
+        digest: row[9] ?? undefined,
+        replaced: oldCell === null ? undefined : { cell: indexOf(oldCell, row, row[4] - 1), credits: old ?? undefined },
+      })
+    }
+    return { columns: kept.columns(), cells: cells.distinct }
+  }
+
+  cells(organizationId: string, ids: readonly number[]): readonly Cell[] {
+    return ids.map((id) => this.#cells.cellOf(organizationId, id))
+  }
+
   #firstDay(organizationId: string, since: EpochMs): EpochMs {
     const row = this.#prepare(
       'SELECT min(day_start) AS first FROM day WHERE organization_id = ? AND day_start >= ?',
@@ -454,16 +520,41 @@ export class UsageReader {
     return (row?.['first'] as EpochMs | null | undefined) ?? END_OF_TIME
   }
 
-  #prepare(sql: string, { bigints = false } = {}): StatementSync {
+  #prepare(sql: string, { bigints = false, arrays = false } = {}): StatementSync {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       statement = this.#database.prepare(sql)
       statement.setReadBigInts(bigints)
+      statement.setReturnArrays(arrays)
       this.#statements.set(sql, statement)
     }
     return statement
   }
 }
+
+/** In the order of the statement. Rows as arrays take half the time of objects. */
+type KeptColumns = readonly [
+  messageId: Id,
+  at: EpochMs,
+  timestamp: string | null,
+  dayStart: EpochMs,
+  revision: number,
+  credits: number | null,
+  cellId: number,
+  adjusts: EpochMs | null,
+  facts: Uint8Array,
+  digest: Uint8Array | null,
+  replacedCellId: number | null,
+  replacedCredits: number | null,
+]
+
+/** A column of the revision before, which lies beside this one. */
+const replaced = (column: string): string => `
+  CASE WHEN revision > 0 THEN (
+    SELECT ${column} FROM record AS old
+    WHERE old.organization_id = record.organization_id AND old.at_ms = record.at_ms
+      AND old.message_id = record.message_id AND old.revision = record.revision - 1
+  ) END`
 
 const END_OF_TIME: EpochMs = -CALENDAR_BEGINS
 
