@@ -1,8 +1,6 @@
 /** `copilot-credits cards`: the catalogue of rate cards, and which of them is in force. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Environment } from '#config.ts'
-import { readJson, toPathText } from '#formats/json.ts'
-import { ROUNDED, roundedIn } from '#formats/json-numbers.ts'
 import type { CardUse } from '#ledger/commands.ts'
 import type { Card } from '#model/card.ts'
 import type { CardInForce } from '#model/cards-in-force.ts'
@@ -13,10 +11,10 @@ import { cardHash } from '#rating/card-hash.ts'
 import { type ExpectedFacts, expectedFacts } from '#rating/expected-facts.ts'
 import { InvalidRateCard, parseCard } from '#rating/parse-card.ts'
 import { differencesOf } from './card-differences.ts'
+import { cardIn, isFile, readCardFile } from './card-files.ts'
 import { type CardTarget, type CardTargetOptions, openCardTarget } from './card-targets.ts'
 import { addCardsImport } from './cards-import.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
-import { readJsonFile } from './json-file.ts'
 import { shown, type Terminal, table } from './terminal.ts'
 
 type UseOptions = CardTargetOptions & {
@@ -190,8 +188,6 @@ const withService = (command: Command): Command =>
     .option('--url <url>', 'Use a running service instead of the database')
     .option('--key <key>', 'API key for --url (default: COPILOT_CREDITS_KEY)')
 
-const isFile = (name: string): boolean => name === '-' || name.includes('/') || name.endsWith('.json')
-
 const stretchOf = ({ from, until, isDefault }: CardInForce): string => {
   const start = from === CALENDAR_BEGINS ? 'since ever' : `from ${canonicalTimestamp(from)}`
   const end = until === undefined ? '' : ` until ${canonicalTimestamp(until)}, only for messages without a price`
@@ -204,25 +200,6 @@ const wordsOf = (expects: ExpectedFacts): string => {
   )
   return words.length === 0 ? 'nothing' : shown(words.join(', '))
 }
-
-/** Throws WrongFile. */
-const cardIn = (path: string, input: unknown): Card => {
-  try {
-    return parseCard(input)
-  } catch (error) {
-    if (!(error instanceof InvalidRateCard)) throw error
-    throw new WrongFile(path, `: ${error.message}; "cards check" lists every fault`)
-  }
-}
-
-/** Throws WrongFile. */
-const readCardFile = (path: string): Promise<unknown> =>
-  readJsonFile(path, (bytes) => {
-    const input = readJson(bytes)
-    const rounded = roundedIn(bytes)
-    if (rounded !== undefined) throw new WrongFile(path, `: ${toPathText(rounded)} ${ROUNDED}`)
-    return input
-  })
 
 const plain = (value: string): string => {
   if (!isPlainText(value)) throw new InvalidArgumentError(`Must be ${PLAIN_TEXT}.`)
