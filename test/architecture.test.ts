@@ -23,6 +23,10 @@ const MAY_IMPORT: Readonly<
   },
   identity: { rooms: ['model', 'ledger'], packages: ['node'] },
   answering: { rooms: ['model', 'rating', 'calendar', 'ledger', 'current-period'], packages: ['node'] },
+  simulating: {
+    rooms: ['model', 'rating', 'calendar', 'ledger', 'intake', 'answering/usage-range'],
+    packages: ['node'],
+  },
   store: { rooms: ['model', 'ledger', 'deciding', 'calendar'], packages: ['node', 'pg'] },
   upstream: {
     rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
@@ -38,6 +42,7 @@ const MAY_IMPORT: Readonly<
       'intake',
       'current-period',
       'answering',
+      'simulating',
       'identity',
       'formats',
     ],
@@ -63,7 +68,18 @@ const MAY_IMPORT: Readonly<
   },
   'exit-codes.ts': { rooms: [], packages: [] },
   compose: {
-    rooms: ['model', 'ledger', 'intake', 'current-period', 'answering', 'identity', 'store', 'upstream', 'config.ts'],
+    rooms: [
+      'model',
+      'ledger',
+      'intake',
+      'current-period',
+      'answering',
+      'simulating',
+      'identity',
+      'store',
+      'upstream',
+      'config.ts',
+    ],
     packages: ['node'],
   },
   'main.ts': {
@@ -87,6 +103,8 @@ const MAY_IMPORT: Readonly<
       'reporting',
       'ledger',
       'intake',
+      'answering/usage-range',
+      'simulating',
       'formats',
     ],
     packages: ['node', 'commander', '@pydantic/genai-prices'],
@@ -230,7 +248,7 @@ test('only config.ts, main.ts and the command line read the environment or end t
 })
 
 /** The rooms that serve the command line as well as HTTP. They name fields; `http` says where in a request a field was. */
-const WITHOUT_HTTP = /^(?:calendar|rating|ledger|intake|current-period|answering|identity)\//
+const WITHOUT_HTTP = /^(?:calendar|rating|ledger|intake|current-period|answering|simulating|identity)\//
 const HTTP_WORDS =
   /\b(?:query|path) parameter|\bheaders?\b|\bcookies?\b|\bAuthorization\b|\bBearer\b|\bHTTP\b|\b(?:GET|POST|PUT|PATCH|DELETE) \/|\/v1\//
 

@@ -85,7 +85,7 @@ const exampleOf = (document: Json, described: Json): Json => {
   if (schema.anyOf !== undefined) return schema.anyOf[0].const
   return Object.fromEntries(
     Object.entries<Json>(schema.properties)
-      .filter(([name]) => name !== 'data_base64')
+      .filter(([name]) => name !== 'data_base64' && !(/^(from|to)$/.test(name) && 'period' in schema.properties))
       .map(([name, each]) => [name, exampleOf(document, each)]),
   )
 }

@@ -470,6 +470,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/simulations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Simulate a rate card
+         * @description Prices the messages of a billing period or range (the current period by default) again by another card, and compares. Nothing is written. A message is priced from what was kept of it, with the price that its report had when it was charged. Adjustments of closed periods stay as they are. A whole card that is not valid is a 400 that names every fault. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly post: operations["simulateRateCard"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/simulations/{hash}/apply": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Charge messages anew as simulated
+         * @description Charges every message anew that another card has charged, by amendments, as the simulation with this hash has shown. The body is that of the simulation. If the request ends early, what was charged anew stays; send it again for the rest. It is a 409 if charges have changed since the simulation, if the card is not in force for the whole range, or if a part of the range is closed. Requires an operator key (scope `admin` on the organization `default`).
+         */
+        readonly post: operations["applySimulation"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/usage": {
         readonly parameters: {
             readonly query?: never;
@@ -871,7 +911,7 @@ export interface components {
              */
             readonly revision: number;
             /**
-             * @description `charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge because the message changed.
+             * @description `charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge, because the message, its report or the rate card changed.
              * @example charged
              */
             readonly state: "charged" | "unpriced" | "superseded";
@@ -921,6 +961,72 @@ export interface components {
              * @example ada
              */
             readonly user_id?: string;
+        };
+        /** @description The messages that were charged anew: what they cost before, and what they cost now. */
+        readonly ChargedAnew: {
+            /**
+             * @description Messages that were changed by something else while this ran, and stay as they are.
+             * @example 3
+             */
+            readonly changed_meanwhile: number;
+            /**
+             * @description How many cost less.
+             * @example 3
+             */
+            readonly cheaper: number;
+            /**
+             * @description How many of the messages cost more by the other card.
+             * @example 3
+             */
+            readonly costlier: number;
+            /**
+             * @description What they cost by the other card.
+             * @example 11.25
+             */
+            readonly credits_after: number;
+            /**
+             * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits_before: number;
+            /**
+             * @description `credits_after` less `credits_before`.
+             * @example 11.25
+             */
+            readonly difference: number;
+            /**
+             * @description Identifies the card, the range, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly hash: string;
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /** @description Why messages have no price by the other card, the most frequent reason first. */
+            readonly unpriced: readonly {
+                /**
+                 * @description Messages without a price for this reason.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description Why the messages have no price.
+                 * @example the model "gpt-9" has no price in the card copilot-2026-06
+                 */
+                readonly reason: string;
+            }[];
+            /**
+             * @description How many have no price by the other card. Absent if none.
+             * @example 1
+             */
+            readonly unpriced_after?: number;
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced_before?: number;
         };
         /** @description All charges of a message. */
         readonly Charges: {
@@ -2164,6 +2270,633 @@ export interface components {
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly time: string;
+        };
+        /** @description What the messages of a range cost, and what they would cost by another rate card. */
+        readonly Simulation: {
+            /** @description The same by day. The groups and `others` add up to the whole, exactly. */
+            readonly by_day: {
+                /** @description At most 366, in order of time. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * Format: date
+                     * @description The day, in the time zone of the organization.
+                     * @example 2024-05-01
+                     */
+                    readonly date: string;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * Format: date-time
+                     * @description Start of the day.
+                     * @example 2024-05-01T00:00:00.000Z
+                     */
+                    readonly start: string;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
+            /** @description The same by member. The groups and `others` add up to the whole, exactly. */
+            readonly by_member: {
+                /** @description At most 100, those that change most first. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                    /**
+                     * @description The member who sent the message. Absent if unknown, or if not grouped by it.
+                     * @example ada
+                     */
+                    readonly user_id?: string;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
+            /** @description The same by model. The groups and `others` add up to the whole, exactly. */
+            readonly by_model: {
+                /** @description At most 100, those that change most first. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description The model, as reported. Absent if none was, or if not grouped by it.
+                     * @example gpt-5.4
+                     */
+                    readonly model?: string;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
+            /** @description The same by report. The groups and `others` add up to the whole, exactly. */
+            readonly by_report: {
+                /** @description At most 100, those that change most first. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description Id of the report that set the price. Absent if none did, or if not grouped by it.
+                     * @example 5392
+                     */
+                    readonly report_id?: number | string;
+                    /**
+                     * @description Name of that report at the time of the charge.
+                     * @example Tenant Obligations Report
+                     */
+                    readonly report_name?: string;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
+            /** @description The same by team. The groups and `others` add up to the whole, exactly. */
+            readonly by_team: {
+                /** @description At most 100, those that change most first. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description The part of the organization for which it was sent. Absent if unknown, or if not grouped by it.
+                     * @example legal
+                     */
+                    readonly team_id?: string;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
+            /**
+             * @description Messages that another card has charged. These are what applying the simulation charges anew.
+             * @example 3
+             */
+            readonly charged_otherwise: number;
+            /**
+             * @description How many cost less.
+             * @example 3
+             */
+            readonly cheaper: number;
+            /**
+             * @description How many of the messages cost more by the other card.
+             * @example 3
+             */
+            readonly costlier: number;
+            /**
+             * @description What they cost by the other card.
+             * @example 11.25
+             */
+            readonly credits_after: number;
+            /**
+             * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits_before: number;
+            /**
+             * @description `credits_after` less `credits_before`.
+             * @example 11.25
+             */
+            readonly difference: number;
+            /**
+             * Format: date-time
+             * @description Start of the range, inclusive.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly from: string;
+            /**
+             * @description Identifies the card, the range, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly hash: string;
+            /** @description The ten messages that change most. An amount is absent if there is no price. */
+            readonly largest_changes: readonly {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits_after?: number;
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits_before?: number;
+                /**
+                 * @description Id of the message. `1000` and `"1000"` are different ids.
+                 * @example 1000
+                 */
+                readonly message_id: number | string;
+                /**
+                 * @description The model, as reported. Absent if none was, or if not grouped by it.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description Id of the report that set the price. Absent if none did, or if not grouped by it.
+                 * @example 5392
+                 */
+                readonly report_id?: number | string;
+                /**
+                 * @description Name of that report at the time of the charge.
+                 * @example Tenant Obligations Report
+                 */
+                readonly report_name?: string;
+                /**
+                 * @description The part of the organization for which it was sent. Absent if unknown, or if not grouped by it.
+                 * @example legal
+                 */
+                readonly team_id?: string;
+                /**
+                 * Format: date-time
+                 * @description When the message was sent: the RFC 3339 timestamp exactly as received.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly timestamp: string;
+                /**
+                 * @description The member who sent the message. Absent if unknown, or if not grouped by it.
+                 * @example ada
+                 */
+                readonly user_id?: string;
+            }[];
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * @description Id of the organization.
+             * @example acme
+             */
+            readonly organization: string;
+            /** @description The card that was asked. */
+            readonly rate_card: {
+                /**
+                 * @description Identifies the content of the card.
+                 * @example 5b0c3e0a6a5d4c0f8a1f0e2d9b7c6a5f4e3d2c1b0a998877665544332211ffee
+                 */
+                readonly hash: string;
+                /**
+                 * @description Version of the card.
+                 * @example copilot-2026-06
+                 */
+                readonly version: string;
+            };
+            /**
+             * Format: date-time
+             * @description End of the range, exclusive.
+             * @example 2024-06-01T00:00:00.000Z
+             */
+            readonly to: string;
+            /** @description Why messages have no price by the other card, the most frequent reason first. */
+            readonly unpriced: readonly {
+                /**
+                 * @description Messages without a price for this reason.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description Why the messages have no price.
+                 * @example the model "gpt-9" has no price in the card copilot-2026-06
+                 */
+                readonly reason: string;
+            }[];
+            /**
+             * @description How many have no price by the other card. Absent if none.
+             * @example 1
+             */
+            readonly unpriced_after?: number;
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced_before?: number;
         };
         /** @description A rate card of the catalogue, and what senders must bring. */
         readonly StoredRateCard: {
@@ -8084,6 +8817,542 @@ export interface operations {
                      *       "title": "Database unavailable",
                      *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly simulateRateCard: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /**
+                     * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
+                     * @example 2024-05-01T00:00:00Z
+                     */
+                    readonly from?: string;
+                    /**
+                     * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
+                     * @example 2024-05
+                     */
+                    readonly period?: string;
+                    /**
+                     * @description The card to price by: the version of a stored card, or a whole card, which is not stored.
+                     * @example standard-2024
+                     */
+                    readonly rate_card: string | components["schemas"]["RateCard"];
+                    /**
+                     * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
+                     * @example 2024-06-01
+                     */
+                    readonly to?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description What the card would do. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly applySimulation: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path: {
+                /**
+                 * @description `hash` of the simulation.
+                 * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+                 */
+                readonly hash: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /**
+                     * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
+                     * @example 2024-05-01T00:00:00Z
+                     */
+                    readonly from?: string;
+                    /**
+                     * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
+                     * @example 2024-05
+                     */
+                    readonly period?: string;
+                    /**
+                     * @description The card to price by: the version of a stored card, or a whole card, which is not stored.
+                     * @example standard-2024
+                     */
+                    readonly rate_card: string | components["schemas"]["RateCard"];
+                    /**
+                     * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
+                     * @example 2024-06-01
+                     */
+                    readonly to?: string;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description What was charged anew. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChargedAnew"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request conflicts with an existing resource. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:conflict",
+                     *       "status": 409,
+                     *       "title": "Conflict with an existing resource",
+                     *       "detail": "The organization \"acme\" already exists.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

@@ -13,6 +13,7 @@ import { addRateCommand } from './rate.ts'
 import { addRepriceCommand } from './reprice.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'
+import { addSimulateCommand } from './simulate.ts'
 import { shown, styled } from './terminal.ts'
 import { addUsageCommand } from './usage.ts'
 
@@ -35,6 +36,9 @@ export const main = async (args: readonly string[]): Promise<number> => {
   addSandboxCommand(program, terminal)
   addKeysCommand(program, terminal, environmentWithFile)
   addCardsCommand(program, terminal, environmentWithFile)
+  addSimulateCommand(program, terminal, environmentWithFile, (code) => {
+    exitCode = code
+  })
   addImportCommand(program, terminal, environmentWithFile, (code) => {
     exitCode = code
   })

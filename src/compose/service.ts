@@ -21,6 +21,7 @@ import type { StoredCards } from '#intake/stored-cards.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
+import type { Simulations } from '#simulating/simulations.ts'
 import { createStoreCheck } from '#store/store-check.ts'
 import { type ListingNeeds, listingCacheOf } from './listing.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
@@ -48,6 +49,7 @@ export type Service<T> = {
   readonly sessionSecret: string
   readonly intake: Intake
   readonly repricing: Repricing
+  readonly simulations: Simulations
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
@@ -145,6 +147,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     sessionSecret: sessionSecretOf(store.contentKey),
     intake,
     repricing: store.repricing,
+    simulations: store.simulations,
     organizations,
     access,
     reports: store.reports,

@@ -12,6 +12,7 @@ import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
+import { createSimulations } from '#simulating/simulations.ts'
 import type { PostgresLedger } from '#store/postgres/ledger.ts'
 import { checkFile } from '#store/sqlite/backup.ts'
 import { createSqliteLedger } from '#store/sqlite/ledger.ts'
@@ -47,12 +48,12 @@ export const openStore = async (
     observe: observeRepricing,
   })
   const access = createAccess({ ledger: opened.ledger, demand: 'none', answersTo: () => true, clock, now })
-  const { organizations, reports, rateCards, cardUses, intake, repricing, distribute } = opened
+  const { organizations, reports, rateCards, cardUses, intake, repricing, simulations, distribute } = opened
   const close = async (): Promise<void> => {
     await backgroundRepricing.finished()
     await opened.close()
   }
-  return { organizations, access, intake, reports, rateCards, cardUses, repricing, distribute, close }
+  return { organizations, access, intake, reports, rateCards, cardUses, repricing, simulations, distribute, close }
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
@@ -84,6 +85,7 @@ export const openStoreParts = async (needs: StoreNeeds) => {
   const { cards, compiledCards } = cardParts
   const pricing = { ledger, pricer, cards, compiledCards, reportsOf, clock }
   const repricing = createRepricing(pricing)
+  const simulations = createSimulations({ ...pricing, rateCards: cardParts.rateCards })
   const intake = createIntake({
     ...pricing,
     limits,
@@ -102,6 +104,7 @@ export const openStoreParts = async (needs: StoreNeeds) => {
     pricer,
     intake,
     repricing,
+    simulations,
     close: async (): Promise<void> => {
       await copilot.close()
       await ledger.close()

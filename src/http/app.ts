@@ -19,6 +19,7 @@ import type { StoredCards } from '#intake/stored-cards.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
+import type { Simulations } from '#simulating/simulations.ts'
 import { checkAddress } from './address.ts'
 import { keyIn } from './bearer.ts'
 import { takeJsonBodies } from './bodies.ts'
@@ -41,6 +42,7 @@ import { rateCardRoutes } from './routes/rate-cards.ts'
 import { reportRoutes } from './routes/reports.ts'
 import { repricingRoutes } from './routes/repricing.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { simulationRoutes } from './routes/simulations.ts'
 import { usageRoute } from './routes/usage.ts'
 import { usageLineRoutes } from './routes/usage-lines.ts'
 import { usageTotalsRoutes } from './routes/usage-totals.ts'
@@ -58,6 +60,7 @@ export type AppNeeds = {
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
   readonly repricing: Repricing
+  readonly simulations: Simulations
   readonly organizations: Organizations
   readonly access: Access
   readonly reports: OwnReports
@@ -221,6 +224,12 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(repricingRoutes, {
     repricing: needs.repricing,
     organizations,
+    callers,
+    leaving: leaving.signal,
+  })
+  await app.register(simulationRoutes, {
+    simulations: needs.simulations,
+    readings,
     callers,
     leaving: leaving.signal,
   })

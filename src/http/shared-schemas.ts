@@ -21,6 +21,7 @@ import {
 import { ProblemSchema } from './schemas/problem.ts'
 import { QuoteSchema, QuotesSchema } from './schemas/quotes.ts'
 import { RateCardSchema } from './schemas/rate-card.ts'
+import { ChargedAnewSchema, SimulationSchema } from './schemas/simulations.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 
 export const SHARED_SCHEMAS = [
@@ -52,6 +53,8 @@ export const SHARED_SCHEMAS = [
   DefaultCardsSchema,
   QuoteSchema,
   QuotesSchema,
+  SimulationSchema,
+  ChargedAnewSchema,
   ApiKeySchema,
   SessionSchema,
 ]

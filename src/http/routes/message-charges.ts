@@ -36,7 +36,7 @@ export const ChargeSchema = Type.Object(
   {
     state: oneOf(['charged', 'unpriced', 'superseded'], {
       description:
-        '`charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge because the message changed.',
+        '`charged`: in effect. `unpriced`: in effect, but no rate card could price the message. `superseded`: replaced by a later charge, because the message, its report or the rate card changed.',
       examples: ['charged'],
     }),
     revision: count('0 for the first charge of the message, increased by one with each change.'),

@@ -1,0 +1,137 @@
+/** `/v1/simulations`: what another rate card would do, and charging messages anew once it is in force. */
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import Type from 'typebox'
+import type { Readings } from '#answering/readings.ts'
+import { CARD_BYTES_MAX } from '#intake/incoming-card.ts'
+import { InvalidRequest } from '#model/errors.ts'
+import { toChargedAnewAnswer, toSimulationAnswer } from '#simulating/answer.ts'
+import type { SimulationRequest, Simulations } from '#simulating/simulations.ts'
+import type { Callers } from '../caller.ts'
+import { checkQueryOnly } from '../large-bodies.ts'
+import { signalOfLeaving } from '../leaving.ts'
+import { organizationQuery, ref } from '../schemas/common.ts'
+import { problemResponses } from '../schemas/responses.ts'
+import { ChargedAnewSchema, SimulationRequestSchema, SimulationSchema } from '../schemas/simulations.ts'
+
+export type SimulationRoutesOptions = {
+  readonly simulations: Simulations
+  readonly readings: Pick<Readings<unknown>, 'byDate'>
+  readonly callers: Callers
+  /** Aborts when the service shuts down. */
+  readonly leaving: AbortSignal
+}
+
+const query = Type.Object({ ...organizationQuery }, { additionalProperties: false })
+
+/** Beside the card. */
+const FIELDS_BYTES_MAX = 4096
+
+export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOptions> = (app, options, done) => {
+  const { simulations, readings, callers, leaving } = options
+  const tags = ['Rate cards']
+  const bodyLimit = CARD_BYTES_MAX + FIELDS_BYTES_MAX
+  const signalFor = (reply: FastifyReply) => AbortSignal.any([leaving, signalOfLeaving(reply.raw)])
+
+  app.post(
+    '/v1/simulations',
+    {
+      onRequest: callers.mayOperate,
+      bodyLimit,
+      schema: {
+        operationId: 'simulateRateCard',
+        tags,
+        summary: 'Simulate a rate card',
+        description:
+          'Prices the messages of a billing period or range (the current period by default) again by another card, and compares. ' +
+          'Nothing is written. A message is priced from what was kept of it, with the price that its report had when it was ' +
+          'charged. Adjustments of closed periods stay as they are. A whole card that is not valid is a 400 that names every ' +
+          'fault. Requires an operator key (scope `admin` on the organization `default`).',
+        querystring: query,
+        body: SimulationRequestSchema,
+        response: {
+          200: {
+            description: 'What the card would do.',
+            content: { 'application/json': { schema: ref(SimulationSchema) } },
+          },
+          ...problemResponses(400, 401, 403, 404, 413, 415, 500, 502, 503, 504),
+        },
+      },
+      validatorCompiler: checkQueryOnly,
+    },
+    async (request, reply) => {
+      const { organization } = await callers.identify(request)
+      const wanted = requestIn(request.body)
+      // What the Copilot service lists is recorded first.
+      await readings.byDate(organization)
+      return toSimulationAnswer(await simulations.simulate(organization, wanted, { signal: signalFor(reply) }))
+    },
+  )
+
+  app.post(
+    '/v1/simulations/:hash/apply',
+    {
+      onRequest: callers.mayOperate,
+      bodyLimit,
+      schema: {
+        operationId: 'applySimulation',
+        tags,
+        summary: 'Charge messages anew as simulated',
+        description:
+          'Charges every message anew that another card has charged, by amendments, as the simulation with this hash has shown. ' +
+          'The body is that of the simulation. If the request ends early, what was charged anew stays; send it again for the ' +
+          'rest. It is a 409 if charges have changed since the simulation, if the card is not in force for the whole range, or if ' +
+          'a part of the range is closed. Requires an operator key (scope `admin` on the organization `default`).',
+        params: Type.Object({
+          hash: Type.String({ description: '`hash` of the simulation.', examples: hashExamples }),
+        }),
+        querystring: query,
+        body: SimulationRequestSchema,
+        response: {
+          200: {
+            description: 'What was charged anew.',
+            content: { 'application/json': { schema: ref(ChargedAnewSchema) } },
+          },
+          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 500, 502, 503, 504),
+        },
+      },
+      validatorCompiler: checkQueryOnly,
+    },
+    async (request, reply) => {
+      const { organization } = await callers.identify(request)
+      const { hash } = request.params
+      const wanted = requestIn(request.body)
+      await readings.byDate(organization)
+      const charged = await simulations.apply(organization, wanted, hash, { signal: signalFor(reply) })
+      return toChargedAnewAnswer(hash, charged)
+    },
+  )
+
+  done()
+}
+
+const hashExamples = ['1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b']
+
+const FIELDS = ['rate_card', 'period', 'from', 'to'] as const
+
+/** Throws InvalidRequest. */
+const requestIn = (body: unknown): SimulationRequest => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new InvalidRequest('body', 'an object {"rate_card":…}')
+  const unknown = Object.keys(body).find((field) => !(FIELDS as readonly string[]).includes(field))
+  if (unknown !== undefined)
+    throw new InvalidRequest(`body/${unknown.slice(0, 50)}`, `absent: the only fields are ${FIELDS.join(', ')}`)
+  const { rate_card: rateCard, period, from, to } = body as Readonly<Record<string, unknown>>
+  if (rateCard === undefined) throw new InvalidRequest('body/rate_card', 'the version of a rate card, or a whole card')
+  return {
+    rateCard,
+    ...(period !== undefined && { period: textIn('period', period) }),
+    ...(from !== undefined && { from: textIn('from', from) }),
+    ...(to !== undefined && { to: textIn('to', to) }),
+  }
+}
+
+const textIn = (field: string, value: unknown): string => {
+  if (typeof value !== 'string') throw new InvalidRequest(`body/${field}`, 'a string')
+  return value
+}
