@@ -212,13 +212,10 @@ test('the cards that docs/rate-cards.md lists are those that come with the produ
   }
 })
 
-test('the example in docs/rate-cards.md charges what the table below it says', async () => {
-  const text = readDocument('docs/rate-cards.md')
-  const example = codeBlocks(text).find(({ language, name }) => language === 'json' && name === '')
-  const rows = tableRows(text, 'An example').map(
-    ([message = '', credits = '']) => [unquoted(message), credits] as const,
-  )
-  assert.ok(rows.length > 10, 'messages are found')
+test('each worked card in docs/rate-cards.md charges what the table below it says', async () => {
+  const [, section = ''] = readDocument('docs/rate-cards.md').split(/^## Worked cards$/m)
+  const examples = (section.split(/^## /m)[0] ?? '').split(/^### /m).slice(1)
+  assert.equal(examples.length, 9)
   await using service = await startService({})
   const send = async (method: string, path: string, body: unknown): Promise<unknown> => {
     const headers = { 'content-type': 'application/json' }
@@ -227,12 +224,18 @@ test('the example in docs/rate-cards.md charges what the table below it says', a
     return response.json()
   }
   await send('PUT', '/v1/reports/5392', { name: 'Lease Summary Report', credit_cost: 79 })
-  const { quotes } = (await send('POST', '/v1/quotes', {
-    rate_card: JSON.parse(example?.text ?? ''),
-    messages: rows.map(([message]) => JSON.parse(message)),
-  })) as { readonly quotes: readonly { readonly status: string; readonly credits?: number }[] }
-  assert.deepEqual(
-    quotes.map(({ status, credits }, index) => [rows[index]?.[0], status === 'unpriced' ? 'no price' : `${credits}`]),
-    rows,
-  )
+  for (const example of examples) {
+    const [title = ''] = example.split('\n')
+    const rows = tableRows(`## ${example}`, title).map(([message = '', credits]) => [unquoted(message), credits])
+    assert.ok(rows.length > 1, title)
+    const { quotes } = (await send('POST', '/v1/quotes', {
+      rate_card: JSON.parse(codeBlocks(example)[0]?.text ?? ''),
+      messages: rows.map(([message = '']) => JSON.parse(message)),
+    })) as { readonly quotes: readonly { readonly status: string; readonly credits?: number }[] }
+    assert.deepEqual(
+      quotes.map(({ status, credits }, index) => [rows[index]?.[0], status === 'unpriced' ? 'no price' : `${credits}`]),
+      rows,
+      title,
+    )
+  }
 })
