@@ -57,6 +57,7 @@ const begin = (id: number): Session => {
 
 const release = ({ database, usage }: Session): void => {
   database.exec('COMMIT')
+  usage.forget()
   if (idle.length < IDLE_MAX) idle.push({ database, usage })
   else database.close()
 }

@@ -25,8 +25,10 @@ import { FIND_NAMES, NAMES_OF_RECORD } from './other-names.ts'
 /** The result of one piece of a query, and the query for the rest, if any is left. */
 export type Part<T, Query> = { readonly found: readonly T[]; readonly rest?: Query }
 
-/** `days` are the days still to search, once they are known; `best` the first lines so far of an order other than by time. */
-export type PageRest = PageQuery & { readonly days?: readonly Range[]; readonly best?: readonly RecordedLine[] }
+/** `days` are the days still to search, once they are known; `run` that of a page in another order than time. */
+export type PageRest = PageQuery & { readonly days?: readonly Days[]; readonly run?: number }
+/** Days that follow each other, and about how many records they have. */
+type Days = Range & { readonly messages: number }
 /** `range` is the range to continue with, from `start` on. A range that is read in two pieces has totals from both. */
 export type RangeTotalsRest = RangeTotalsQuery & { readonly range?: number; readonly start?: number }
 /** Totals still to add up: of periods, then of days. `afterCell` is the last cell of the first that was added. */
@@ -49,11 +51,16 @@ const PIECE_MS = 10
 /** How many records one statement may scan. */
 const PIECE_ROWS = 4000
 const PIECE_LINES = 2000
+/** How many records one statement may scan if nearly all of them are passed over, which takes about 0.15 µs each. */
+const PIECE_PASSED = 40_000
 
 export class UsageReader {
   readonly #database: DatabaseSync
   readonly #cells: Cells
   readonly #statements = new Map<string, StatementSync>()
+  /** The first lines so far of each page in another order than time. Sending them along at every turn would take longer than finding them. */
+  readonly #best = new Map<number, readonly RecordedLine[]>()
+  #runs = 0
 
   constructor(database: DatabaseSync) {
     this.#database = database
@@ -77,7 +84,7 @@ export class UsageReader {
     const days = [...(query.days ?? this.#daysOf(organizationId, query))]
     for (let day = days.shift(); day !== undefined && found.length < limit; day = days.shift()) {
       const [piece, rest] = this.#split(organizationId, day, order.isDescending)
-      if (rest !== undefined) days.unshift(rest)
+      if (rest !== undefined) days.unshift({ ...day, ...rest })
       found.push(...this.#pageOf(organizationId, { ...query, ...piece, limit: limit - found.length }))
       const isLeft = days.length > 0 && found.length < limit
       if (isLeft && performance.now() > endsAt) return { found, rest: { ...query, days, limit: limit - found.length } }
@@ -85,33 +92,67 @@ export class UsageReader {
     return { found }
   }
 
-  /** Looks at every line, because no index has the order, and keeps the best `limit`. Finds nothing before the last piece. */
+  /** Drops what unfinished pages have found. */
+  forget(): void {
+    this.#best.clear()
+  }
+
+  /**
+   * Looks at every record, because no index has the order, and keeps the first `limit`. Once there are that many, the database passes
+   * over whatever comes after the last of them. Finds nothing before the last piece.
+   */
   #orderedPage(organizationId: string, query: PageRest): Part<RecordedLine, PageRest> {
-    const { limit, order = TIME_ORDER } = query
+    const { limit, order = TIME_ORDER, run = ++this.#runs } = query
     const endsAt = performance.now() + PIECE_MS
     const compare = compareLines(order)
-    const days = [...(query.days ?? (isSearch(query) ? this.#daysOf(organizationId, query) : [query]))]
-    let best: readonly RecordedLine[] = query.best ?? []
-    for (let day = days.shift(); day !== undefined; day = days.shift()) {
-      const [piece, rest] = this.#split(organizationId, day, false)
-      if (rest !== undefined) days.unshift(rest)
-      const found = this.#pageOf(organizationId, { ...query, ...piece })
+    // Newer messages usually have greater ids, so this finds the greatest early.
+    const fromEnd = order.by === 'id' && order.isDescending
+    const days = [...(query.days ?? joined(this.#daysOf(organizationId, query), fromEnd))]
+    let best = query.run === undefined ? [] : this.#best.get(run)
+    this.#best.delete(run)
+    if (best === undefined) throw new Error('a page was continued after its reading had ended')
+    for (let piece = days.shift(); piece !== undefined; piece = days.shift()) {
+      if (piece.messages > PIECE_PASSED) {
+        const [first, rest] = this.#split(organizationId, piece, fromEnd, ALL_RECORDS, PIECE_PASSED)
+        if (rest !== undefined) days.unshift({ ...rest, messages: piece.messages - PIECE_PASSED })
+        piece = { ...first, messages: PIECE_PASSED }
+      }
+      const worst = best.length < limit ? undefined : best.at(-1)
+      if (worst !== undefined && !this.#mayComeBefore(organizationId, order, worst)) break
+      const found = this.#pageOf(organizationId, { ...query, from: piece.from, to: piece.to }, worst)
       if (found.length > 0) best = [...best, ...found].sort(compare).slice(0, limit)
-      if (days.length > 0 && performance.now() > endsAt) return { found: [], rest: { ...query, days, best } }
+      if (days.length > 0 && performance.now() > endsAt) {
+        this.#best.set(run, best)
+        return { found: [], rest: { ...query, days, run } }
+      }
     }
     return { found: best }
   }
 
-  /** The first `PIECE_ROWS` records of a range, or the last, and what is left. Records of the same instant stay together. */
+  /** False if no line can come before a position, apart from those found already. */
+  #mayComeBefore(organizationId: string, order: LineOrder, position: PagePosition): boolean {
+    const { ofCells } = orderOf(order)
+    if (ofCells === undefined) return true
+    const before = ofCells.before(position)
+    return (
+      this.#prepare(`SELECT 1 FROM cell WHERE organization_id = ? ${before.sql} LIMIT 1`).get(
+        organizationId,
+        ...before.values,
+      ) !== undefined
+    )
+  }
+
+  /** The first records of a range, or the last, as many as `rows`, and what is left. Records of the same instant stay together. */
   #split(
     organizationId: string,
     { from, to }: Range,
     fromEnd: boolean,
     { table, sql, values }: Condition & { readonly table: 'record' | 'other_name' } = ALL_RECORDS,
+    rows = PIECE_ROWS,
   ): readonly [Range, Range | undefined] {
     const row = this.#prepare(`
       SELECT at_ms FROM ${table} WHERE organization_id = ? AND at_ms >= ? AND at_ms < ? ${sql}
-      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${PIECE_ROWS}`).get(organizationId, from, to, ...values)
+      ORDER BY at_ms ${fromEnd ? 'DESC' : ''} LIMIT 1 OFFSET ${rows}`).get(organizationId, from, to, ...values)
     const at = row?.['at_ms']
     if (typeof at !== 'number') return [{ from, to }, undefined]
     const cut = fromEnd ? Math.min(at + 1, to - 1) : Math.max(at, from + 1)
@@ -123,13 +164,13 @@ export class UsageReader {
   }
 
   /** The totals show on which days the cells that are meant have messages. Only those days are searched. */
-  #daysOf(organizationId: string, query: PageQuery): readonly Range[] {
+  #daysOf(organizationId: string, query: PageQuery): readonly Days[] {
     const { from, to, order = TIME_ORDER } = query
     const cells = cellsOf('cell_id', organizationId, conditionsOf(query))
     const names = namesIn(query)
     const days = this.#prepare(`
-      SELECT day_start, coalesce(lead, 9e15) AS day_end FROM (
-        SELECT day_start, lead(day_start) OVER (ORDER BY day_start) AS lead FROM day WHERE organization_id = ?1
+      SELECT day_start, messages, coalesce(lead, 9e15) AS day_end FROM (
+        SELECT day_start, messages, lead(day_start) OVER (ORDER BY day_start) AS lead FROM day WHERE organization_id = ?1
       ) AS days
       WHERE day_start < ?3 AND coalesce(lead, 9e15) > ?2 AND (EXISTS (
         SELECT 1 FROM day_cell
@@ -152,14 +193,17 @@ export class UsageReader {
     return days.map((day) => ({
       from: Math.max(from, day['day_start'] as number),
       to: Math.min(to, day['day_end'] as number),
+      messages: day['messages'] as number,
     }))
   }
 
-  #pageOf(organizationId: string, query: PageQuery): readonly RecordedLine[] {
+  /** With `worst`, only lines that come before it. Of those that equal it by the order, it is the first: days are read in order of time. */
+  #pageOf(organizationId: string, query: PageQuery, worst?: PagePosition): readonly RecordedLine[] {
     const { from, to, after, limit, order = TIME_ORDER } = query
     const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(organizationId, query)]
     const cells = cellsOf('record.cell_id', organizationId, possible)
-    const { needsCell, sorted, isAfter, valuesOf } = orderOf(order)
+    const { ofCells, sorted, isBefore, isAfter, valuesOf } = orderOf(order)
+    const before = worst === undefined ? NO_CONDITION : isBefore(organizationId, worst)
     const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     if (order.by === 'time' && isPassed) return []
     // The index is entered at the position, not at the start of the range: a page is as fast as the one before.
@@ -174,15 +218,16 @@ export class UsageReader {
       SELECT message_id, revision, at_ms, own_at_ms, timestamp, record.cell_id, credits_micros,
         CASE WHEN credits_micros IS NULL THEN facts END AS facts
       FROM record
-      ${needsCell ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
+      ${ofCells !== undefined ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
       WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
         ${query.unpriced ? 'AND credits_micros IS NULL' : ''}
-        ${cells.sql} ${reported.sql}
+        ${before.sql} ${cells.sql} ${reported.sql}
       ORDER BY ${sorted} LIMIT ?`).all(
       organizationId,
       ...(entersAt && !order.isDescending ? [] : [from]),
       ...(entersAt && order.isDescending ? [] : [to]),
-      ...(isBeyond === undefined ? [] : valuesOf(isBeyond)),
+      ...(isBeyond === undefined ? [] : valuesOf(organizationId, isBeyond)),
+      ...before.values,
       ...cells.values,
       ...reported.values,
       limit,
@@ -573,7 +618,21 @@ const isOfAll = (query: GroupedCells): boolean => query.group.length === 0 && !i
 
 const groupedBy = (columns: readonly string[]): string => (columns.length === 0 ? '' : `GROUP BY ${columns.join(', ')}`)
 
-type Condition = { readonly sql: string; readonly values: readonly string[] }
+type Condition<Value = string> = { readonly sql: string; readonly values: readonly Value[] }
+
+const NO_CONDITION: Condition<never> = { sql: '', values: [] }
+
+/** Joins days that follow each other while they have few records. */
+const joined = (days: readonly Days[], fromEnd: boolean): readonly Days[] => {
+  const pieces: Days[] = []
+  for (const day of days) {
+    const last = pieces.at(-1)
+    if (last !== undefined && last.to === day.from && last.messages + day.messages <= PIECE_PASSED) {
+      pieces[pieces.length - 1] = { from: last.from, to: day.to, messages: last.messages + day.messages }
+    } else pieces.push(day)
+  }
+  return fromEnd ? pieces.reverse() : pieces
+}
 
 /** The condition that a joined cell is meant. */
 const conditionsOf = (filter: CellFilter): Condition => {
@@ -622,11 +681,14 @@ const cellsOf = (column: string, organizationId: string, { sql, values }: Condit
       }
 
 type SqlOrder = {
-  readonly needsCell: boolean
+  /** For an order by a text of the cell: the condition that a cell's lines come before a position, whatever their time. */
+  readonly ofCells?: { readonly before: (position: PagePosition) => Condition }
   readonly sorted: string
+  /** The condition that a line comes before a position. Equal ones come after it. */
+  readonly isBefore: (organizationId: string, position: PagePosition) => Condition<SQLInputValue>
   /** The condition that a line comes after a position, and its values. */
   readonly isAfter: string
-  readonly valuesOf: (after: PagePosition) => readonly SQLInputValue[]
+  readonly valuesOf: (organizationId: string, after: PagePosition) => readonly SQLInputValue[]
 }
 
 const IN_TIME = 'at_ms, message_id'
@@ -635,38 +697,55 @@ const timeOf = ({ at, messageId }: PagePosition): readonly SQLInputValue[] => [a
 
 /** The same orders as `compareLines`. */
 const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
-  const [direction, isBehind] = isDescending ? ['DESC', '<'] : ['ASC', '>']
-  const byText = (column: string, textOf: (after: PagePosition) => string | undefined): SqlOrder => ({
-    needsCell: true,
-    sorted: `${column} = '', ${column} ${direction}, ${IN_TIME}`,
-    isAfter: `(? <> '' AND (${column} = '' OR ${column} ${isBehind} ?) OR ${column} = ? AND (${IN_TIME}) > (?, ?))`,
-    valuesOf: (after) => {
-      const text = textOf(after) ?? ''
-      return [text, text, text, ...timeOf(after)]
-    },
-  })
+  const [direction, isAhead, isBehind] = isDescending ? ['DESC', '>', '<'] : ['ASC', '<', '>']
+  /** Looks for the cells first, because a join would look up the cell of every record that is passed over. */
+  const byText = (column: string, textOf: (position: PagePosition) => string | undefined): SqlOrder => {
+    const before = (position: PagePosition): Condition => {
+      const text = textOf(position)
+      return text === undefined
+        ? { sql: `AND ${column} <> ''`, values: [] }
+        : { sql: `AND ${column} <> '' AND ${column} ${isAhead} ?`, values: [text] }
+    }
+    return {
+      ofCells: { before },
+      sorted: `${column} = '', ${column} ${direction}, ${IN_TIME}`,
+      isBefore: (organizationId, position) => cellsOf('record.cell_id', organizationId, before(position)),
+      isAfter: `(record.cell_id IN (SELECT cell_id FROM cell
+            WHERE organization_id = ? AND ? <> '' AND (${column} = '' OR ${column} ${isBehind} ?))
+          OR record.cell_id IN (SELECT cell_id FROM cell WHERE organization_id = ? AND ${column} = ?)
+            AND (${IN_TIME}) > (?, ?))`,
+      valuesOf: (organizationId, after) => {
+        const text = textOf(after) ?? ''
+        return [organizationId, text, text, organizationId, text, ...timeOf(after)]
+      },
+    }
+  }
   switch (by) {
     case 'time':
       return {
-        needsCell: false,
         sorted: `at_ms ${direction}, message_id ${direction}`,
+        isBefore: (_, position) => ({ sql: `AND (${IN_TIME}) ${isAhead} (?, ?)`, values: timeOf(position) }),
         isAfter: `(${IN_TIME}) ${isBehind} (?, ?)`,
-        valuesOf: timeOf,
+        valuesOf: (_, after) => timeOf(after),
       }
     case 'id':
       return {
-        needsCell: false,
-        sorted: `message_id ${direction}`,
-        isAfter: `message_id ${isBehind} ?`,
-        valuesOf: ({ messageId }) => [toSqlId(messageId)],
+        sorted: `+message_id ${direction}`,
+        // `+` keeps SQLite from walking the index of ids, which has those of every other period.
+        isBefore: (_, { messageId }) => ({ sql: `AND +message_id ${isAhead} ?`, values: [toSqlId(messageId)] }),
+        isAfter: `+message_id ${isBehind} ?`,
+        valuesOf: (_, { messageId }) => [toSqlId(messageId)],
       }
     case 'credits':
       return {
-        needsCell: false,
         sorted: `credits_micros IS NULL, credits_micros ${direction}, ${IN_TIME}`,
+        isBefore: (_, { credits }) =>
+          credits === undefined
+            ? { sql: 'AND credits_micros IS NOT NULL', values: [] }
+            : { sql: `AND credits_micros ${isAhead} ?`, values: [credits] },
         isAfter: `(? IS NOT NULL AND (credits_micros IS NULL OR credits_micros ${isBehind} ?)
           OR credits_micros IS ? AND (${IN_TIME}) > (?, ?))`,
-        valuesOf: ({ credits = null, ...after }) => [credits, credits, credits, ...timeOf(after)],
+        valuesOf: (_, { credits = null, ...after }) => [credits, credits, credits, ...timeOf(after)],
       }
     case 'member':
       return byText('member', ({ cell }) => cell.member)
