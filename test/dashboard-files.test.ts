@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Fastify from 'fastify'
+import { AREAS } from '../dashboard/src/areas.ts'
 import { dashboardRoutes } from '../src/http/routes/dashboard.ts'
 import { type Running, startService } from './harness.ts'
 
@@ -38,6 +39,32 @@ describe('the dashboard', () => {
   test('is served with any query string', async () => {
     const { status, body } = await get(`${service.url}/?x=%E0%A4%A&y=%00&y=1`)
     assert.deepEqual([status, body.toString()], [200, html])
+  })
+
+  test('is served at the address of every area', async () => {
+    for (const { path } of AREAS) {
+      const { status, headers, body } = await get(`${service.url}${path}?period=2024-05`)
+      assert.deepEqual([status, body.toString()], [200, html], path)
+      assert.equal(headers['cache-control'], 'no-store')
+      assert.match(String(headers['content-security-policy']), /default-src 'none'/)
+    }
+  })
+
+  test('answers an unknown address with the page for a browser, and with a problem for everyone else', async () => {
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+    const visited = await get(`${service.url}/nowhere?x=1`, { accept })
+    assert.deepEqual([visited.status, visited.body.toString()], [404, html])
+    assert.equal(visited.headers['content-type'], 'text/html; charset=utf-8')
+    assert.equal(visited.headers['cache-control'], 'no-store')
+    assert.match(String(visited.headers['content-security-policy']), /default-src 'none'/)
+    const asked = await Promise.all([
+      get(`${service.url}/nowhere`),
+      get(`${service.url}/v1/nowhere`, { accept }),
+      get(`${service.url}/assets/none.js`, { accept }),
+    ])
+    for (const { status, headers } of asked) {
+      assert.deepEqual([status, headers['content-type']], [404, 'application/problem+json; charset=utf-8'])
+    }
   })
 
   test('is an uncached page that loads only from the service and cannot be framed', async () => {

@@ -119,7 +119,7 @@ const overviewQuery = (view: View) => {
       const plan = planFetch(bars, NO_FILTERS, undefined, LIMITS)
       const isWhole = overview.lines === undefined && plan.messages <= LINES_AT_ONCE
       // The table will need the lines: fetch them now, before anything is rendered.
-      if (isWhole) queries.prefetchQuery(linesQuery(view, plan, overview))
+      if (isWhole && view.area === 'messages') queries.prefetchQuery(linesQuery(view, plan, overview))
       return overview
     },
   })
@@ -292,6 +292,46 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
     fetchAll: () => fetchAllOf(plan, organization),
   }
 }
+
+/** How many of the latest messages are fetched for the short list: some of them may not match the filters. */
+const NEWEST_FETCHED = 100
+
+/** The latest lines of the overview's range, or of the chosen bar; fetched again when the totals change. */
+export const useNewest = (view: View, overview: Overview, chosen: Bar | undefined) => {
+  const { organization, report, member, unpriced } = view
+  const { bars, lines: own } = overview
+  const { filter, slices } = planFetch(bars, { report, member, unpriced }, chosen, { linesMax: 0, sliceMax: Infinity })
+  const [range] = slices
+  const query = useQuery({
+    queryKey: ['newest', overview.session.organization.id, filter, range, overview.version],
+    enabled: own === undefined && range !== undefined,
+    placeholderData: keepPreviousData,
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => {
+      const page = await client.usagePage(
+        { organization, ...filter, ...range, order: '-time', limit: NEWEST_FETCHED },
+        { signal },
+      )
+      return page.usage.map(lineOf)
+    },
+  })
+  const lines = useMemo(() => own?.toSorted((one, other) => other.at - one.at) ?? query.data, [own, query.data])
+  return { lines, error: query.error, isPlaceholder: query.isPlaceholderData, retry: query.refetch }
+}
+
+/** The rate cards of the catalogue, and those that the organization uses, used or will use. */
+export const useRateCards = ({ organization: { id: organization } }: Session) =>
+  useQuery({
+    queryKey: ['rate-cards', organization],
+    queryFn: async ({ signal }) => {
+      const call = { signal }
+      const [cards, uses] = await Promise.all([
+        client.rateCards({ organization }, call),
+        client.rateCardsInForce(organization, call),
+      ])
+      return { cards, uses: uses.in_force }
+    },
+  })
 
 /** Does not depend on the view, which can change during the export. Throws if lines are missing. */
 const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization: string | undefined) => {

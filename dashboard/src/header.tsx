@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { AREAS } from './areas.ts'
 import { client, type Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { clockTime, dateTime } from './format.ts'
@@ -6,6 +7,7 @@ import { Logo } from './logo.tsx'
 import { PeriodPicker } from './period-picker.tsx'
 import { ThemeSwitch } from './theme.tsx'
 import { changeView, type View } from './view.ts'
+import { ViewLink } from './view-link.tsx'
 
 type Props = {
   readonly view: View
@@ -36,6 +38,13 @@ export const Header = ({ view, overview, isFetching, refresh, onSignedOut }: Pro
           <strong>Copilot Credits</strong>
           {overview && <span className="organization">{overview.session.organization.name}</span>}
         </p>
+        <nav className="areas" aria-label="Areas">
+          {AREAS.map(({ id, name }) => (
+            <ViewLink key={id} change={{ area: id, message: undefined }} isCurrent={id === view.area}>
+              {name}
+            </ViewLink>
+          ))}
+        </nav>
         <div className="actions">
           <button type="button" onClick={() => changeView({ isTrying: true })}>
             Try it

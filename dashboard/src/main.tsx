@@ -2,7 +2,7 @@ import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-qu
 import { ApiError } from 'copilot-credits-client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { App } from './app.tsx'
+import { App, loadMessages } from './app.tsx'
 import { Boundary, Reload } from './boundary.tsx'
 import { prefetchView } from './data.ts'
 import './styles.css'
@@ -22,7 +22,11 @@ const queries = new QueryClient({
     },
   }),
 })
-prefetchView(queries, readView(location.search))
+const view = readView(location)
+prefetchView(queries, view)
+// Loaded beside the data if it is the first area, and else when there is time, so that opening it waits for nothing.
+if (view.area === 'messages') loadMessages()
+else globalThis.requestIdleCallback?.(() => loadMessages())
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has an element with the id root')
 const Failed = () => (

@@ -1,11 +1,14 @@
 /** The view, and how it is written in the address: anyone who opens the address sees the same view. */
 import { useSyncExternalStore } from 'react'
+import { AREAS, type Area } from './areas.ts'
 
 export type Grouping = 'kind' | 'report' | 'member'
 export type SortColumn = 'report' | 'credits'
 export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
 
 export type View = {
+  /** Undefined if there is nothing at the path. */
+  readonly area: Area | undefined
   /** `current`, `previous`, or the month or day on which the period starts. */
   readonly period: string
   /** First and last day, inclusive. Takes the place of the period. */
@@ -47,9 +50,11 @@ export const isAmount = (text: string): boolean => /^(\d{1,9}(\.\d{0,6})?|\.\d{1
 export const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
   entry.id === 'report' || entry.id === 'credits'
 
-/** Ignores whatever is invalid or unknown in the address. */
-export const readView = (search: string): View => {
-  const parameters = new URLSearchParams(search)
+type Address = Pick<Location, 'pathname' | 'search'>
+
+/** Ignores whatever is invalid or unknown in the query. */
+export const readView = ({ pathname, search: query }: Address): View => {
+  const parameters = new URLSearchParams(query)
   const get = (name: string): string | undefined => parameters.get(name) ?? undefined
   const period = get('period') ?? 'current'
   const [from, to] = [get('from'), get('to')]
@@ -57,17 +62,22 @@ export const readView = (search: string): View => {
   const bar = get('at')
   const minCredits = get('min')
   const organization = get('organization')
+  const sort = readSort(get('sort') ?? '')
+  const search = parameters.get('search') || undefined
+  const area = AREAS.find(({ path }) => path === pathname)?.id
   return {
+    // The messages were at `/` once: an address that sorts or searches them there still does.
+    area: area === 'usage' && (sort.length > 0 || search !== undefined) ? 'messages' : area,
     period: isPeriod(period) ? period : 'current',
     range: from !== undefined && to !== undefined && isRange({ from, to }) ? { from, to } : undefined,
     group: group === 'report' || group === 'member' ? group : 'kind',
-    sort: readSort(get('sort') ?? ''),
+    sort,
     bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
     report: get('report'),
     member: get('member'),
     minCredits: minCredits !== undefined && isAmount(minCredits) ? minCredits : undefined,
     unpriced: parameters.has('unpriced'),
-    search: get('search') || undefined,
+    search,
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
     organization: organization !== undefined && ORGANIZATION.test(organization) ? organization : undefined,
@@ -92,6 +102,8 @@ const writeMessage = (id: number | string): string =>
   typeof id === 'string' && (readMessage(id) !== id || id.startsWith('"')) ? `"${id}"` : String(id)
 
 export const addressOf = (view: View): string => {
+  const path = AREAS.find(({ id }) => id === view.area)?.path ?? '/'
+  const isTable = view.area === 'messages'
   const parameters = new URLSearchParams()
   const put = (name: string, value: string | undefined): void => {
     if (value !== undefined) parameters.set(name, value)
@@ -101,17 +113,17 @@ export const addressOf = (view: View): string => {
   put('from', view.range?.from)
   put('to', view.range?.to)
   put('group', view.group === 'kind' ? undefined : view.group)
-  put('sort', view.sort.map(({ id, desc }) => (desc ? `-${id}` : id)).join(',') || undefined)
+  if (isTable) put('sort', view.sort.map(({ id, desc }) => (desc ? `-${id}` : id)).join(',') || undefined)
   put('at', view.bar)
   put('report', view.report)
   put('member', view.member)
   put('min', view.minCredits)
   put('unpriced', view.unpriced ? '' : undefined)
-  put('search', view.search)
+  if (isTable) put('search', view.search)
   put('message', view.message === undefined ? undefined : writeMessage(view.message))
   put('try', view.isTrying ? '' : undefined)
   const query = parameters.toString()
-  return query === '' ? '/' : `/?${query}`
+  return query === '' ? path : `${path}?${query}`
 }
 
 const RANGE_DAYS_MAX = 366 * 30
@@ -130,9 +142,10 @@ const subscribe = (changed: () => void): (() => void) => {
   }
 }
 
-let latest = { search: '', view: readView('') }
+let latest = { address: '', view: readView({ pathname: '/', search: '' }) }
 const current = (): View => {
-  if (latest.search !== location.search) latest = { search: location.search, view: readView(location.search) }
+  const address = location.pathname + location.search
+  if (latest.address !== address) latest = { address, view: readView(location) }
   return latest.view
 }
 

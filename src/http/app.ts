@@ -30,7 +30,7 @@ import type { Metrics } from './metrics.ts'
 import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { cardUseRoutes } from './routes/card-uses.ts'
-import { dashboardRoutes } from './routes/dashboard.ts'
+import { createUnknownPage, dashboardRoutes } from './routes/dashboard.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -173,7 +173,7 @@ export const createApp = async (needs: AppNeeds) => {
     refuseOtherSites(request)
     next()
   })
-  answerUnknownRoutes(app)
+  answerUnknownRoutes(app, createUnknownPage({ folder: needs.dashboardFolder }))
   // Runs after the `onRequest` hooks of the routes, which authenticate the caller.
   app.addHook('preParsing', (request, _, __, next) => {
     if (request.routeOptions.config.isFile !== true) checkAddress(request)

@@ -102,8 +102,11 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The request body does not have the length given in Content-Length.',
 }
 
+/** Sends a page in place of a problem, or undefined to send the problem. */
+type SendPage = (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined
+
 /** Answers 405 if the path exists but not with this method, and 404 if the path does not exist. */
-export const answerUnknownRoutes = (app: FastifyInstance): void => {
+export const answerUnknownRoutes = (app: FastifyInstance, sendPage: SendPage): void => {
   const methodsOf = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ url, method }) => {
     const methods = methodsOf.get(url) ?? new Set<string>()
@@ -114,6 +117,8 @@ export const answerUnknownRoutes = (app: FastifyInstance): void => {
     const path = request.url.split('?', 1)[0] ?? ''
     const methods = methodsOf.get(path)
     if (methods === undefined) {
+      const page = sendPage(request, reply)
+      if (page !== undefined) return page
       const detail = `There is no endpoint at ${path}. See /docs for all endpoints.`
       return sendProblem(reply, toProblem('not-found', detail, request.id))
     }

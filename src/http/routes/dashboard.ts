@@ -1,8 +1,8 @@
-/** `/`: the built dashboard: a page that is never cached, and assets whose names change with their content. */
-import { existsSync } from 'node:fs'
+/** The built dashboard: a page that is never cached, and assets whose names change with their content. */
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fastifyStatic } from '@fastify/static'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,6 +15,9 @@ export type DashboardRoutesOptions = {
   /** Folder of the built dashboard. */
   readonly folder: string
 }
+
+/** Where the areas of the page are, besides `/`. */
+const AREAS = ['/messages', '/rate-cards']
 
 export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async (app, { folder }) => {
   app.addHook('onRoute', (route) => {
@@ -38,6 +41,22 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async
       if (isPage) reply.headers(PAGE_HEADERS)
     },
   })
+  for (const path of AREAS) app.get(path, { schema: { hide: true } }, (_, reply) => reply.sendFile('index.html'))
+}
+
+/** Answers a browser that opens an unknown address with the page, which says so. Paths of the API answer JSON to everyone. */
+export const createUnknownPage = ({ folder }: DashboardRoutesOptions) => {
+  const file = join(folder, 'index.html')
+  const page = existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  return (request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined => {
+    const isVisit = request.method === 'GET' && request.headers.accept?.includes('text/html') === true
+    if (page === undefined || !isVisit || /^\/(v1|assets)\//.test(request.url)) return undefined
+    return reply
+      .code(404)
+      .headers({ ...PAGE_HEADERS, 'cache-control': 'no-store' })
+      .type('text/html; charset=utf-8')
+      .send(page)
+  }
 }
 
 /** The page loads scripts and data from this service only. Other pages cannot frame it or see its address. */

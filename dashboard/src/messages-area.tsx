@@ -1,0 +1,9 @@
+import { useLines } from './data.ts'
+import { UsageTable } from './table.tsx'
+import type { AreaProps } from './usage-area.tsx'
+
+/** Every message of the period. */
+export const MessagesArea = ({ view, overview, chosen }: AreaProps) => {
+  const lines = useLines(view, overview, chosen)
+  return <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
+}

@@ -1,0 +1,107 @@
+import { useMemo } from 'react'
+import { useNewest } from './data.ts'
+import { failureText } from './failure-text.ts'
+import { credits, dateTime, messagesName } from './format.ts'
+import { filterLines } from './lines.ts'
+import type { Line } from './usage.ts'
+import type { AreaProps } from './usage-area.tsx'
+import { ViewLink } from './view-link.tsx'
+
+const SHOWN = 8
+const PLACES = Array.from({ length: SHOWN }, (_, place) => place)
+
+/** The latest messages that match the filters, and the way to all of them. */
+export const Newest = ({ view, overview, chosen }: AreaProps) => {
+  const { report, member, minCredits, unpriced } = view
+  const { lines, error, isPlaceholder, retry } = useNewest(view, overview, chosen)
+  const shown = useMemo(
+    () =>
+      lines && filterLines(lines, { report, member, minCredits, unpriced, search: undefined }, chosen).slice(0, SHOWN),
+    [lines, report, member, minCredits, unpriced, chosen],
+  )
+  return (
+    <section
+      className="card newest-card"
+      aria-labelledby="newest-title"
+      aria-busy={shown === undefined && error === null}
+    >
+      <header className="card-head">
+        <h2 id="newest-title">Newest messages</h2>
+      </header>
+      {error !== null && !isPlaceholder && shown === undefined && (
+        <p role="alert" className="notice bad">
+          <span>
+            <strong>Could not load the newest messages.</strong> {failureText(error)}
+          </span>
+          <button type="button" onClick={() => retry()}>
+            Try again
+          </button>
+        </p>
+      )}
+      {shown?.length === 0 ? (
+        <p className="nothing">
+          {overview.messages === 0 ? 'No messages in this period.' : 'No recent messages match.'}
+        </p>
+      ) : (
+        <table className="newest">
+          <thead>
+            <tr>
+              <th scope="col">Timestamp</th>
+              <th scope="col">Message ID</th>
+              <th scope="col">Report</th>
+              {overview.members.length > 0 && <th scope="col">Member</th>}
+              <th scope="col">Credits</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown === undefined
+              ? PLACES.slice(0, overview.messages).map((place) => (
+                  <tr key={place}>
+                    <td colSpan={5} />
+                  </tr>
+                ))
+              : shown.map((line) => (
+                  <Row
+                    key={`${typeof line.id} ${line.id}`}
+                    line={line}
+                    timeZone={overview.timeZone}
+                    hasMembers={overview.members.length > 0}
+                  />
+                ))}
+          </tbody>
+        </table>
+      )}
+      <p className="all">
+        <ViewLink change={{ area: 'messages' }}>
+          {chosen === undefined ? `All ${messagesName(overview.messages)}` : `All ${messagesName(chosen.messages)}`}
+        </ViewLink>
+      </p>
+    </section>
+  )
+}
+
+type RowProps = { readonly line: Line; readonly timeZone: string; readonly hasMembers: boolean }
+
+const Row = ({ line, timeZone, hasMembers }: RowProps) => (
+  <tr>
+    <td>
+      <time dateTime={line.timestamp} title={line.timestamp}>
+        {dateTime(line.at, timeZone)}
+      </time>
+    </td>
+    <td title={String(line.id)}>
+      <ViewLink change={{ message: line.id }}>{line.id}</ViewLink>
+    </td>
+    <td title={line.report}>{line.report}</td>
+    {hasMembers && <td title={line.member}>{line.member}</td>}
+    <td>
+      {line.micros === undefined ? (
+        <span className="no-price" title={line.unpriced}>
+          no price
+        </span>
+      ) : (
+        credits(line.micros)
+      )}
+    </td>
+  </tr>
+)

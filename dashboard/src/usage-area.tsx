@@ -1,0 +1,25 @@
+import { Chart } from './chart.tsx'
+import { type Overview, usePeriods } from './data.ts'
+import { Figures } from './figures.tsx'
+import { Newest } from './newest.tsx'
+import type { Bar } from './usage.ts'
+import type { View } from './view.ts'
+
+export type AreaProps = {
+  readonly view: View
+  readonly overview: Overview
+  /** The bar that filters the messages. */
+  readonly chosen: Bar | undefined
+}
+
+/** How much was used, when, and by the latest messages. */
+export const UsageArea = ({ view, overview, chosen }: AreaProps) => {
+  const periods = usePeriods(view.organization)
+  return (
+    <>
+      <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
+      <Chart group={view.group} overview={overview} chosen={chosen} />
+      <Newest view={view} overview={overview} chosen={chosen} />
+    </>
+  )
+}
