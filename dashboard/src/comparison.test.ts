@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRunning, rangeBefore } from './comparison.ts'
+import { barBefore, isRunning, rangeBefore, spanBefore } from './comparison.ts'
 
 const at = (text: string): number => Date.parse(text)
 const spanOf = (from: string, to: string, now: string, timeZone = 'UTC') => ({
@@ -56,4 +56,25 @@ test('a period runs only after its start and before its end', () => {
     [start, '2024-03-01T00:00:00.001Z', '2024-03-31T23:59:59.999Z', end].map((now) => isRunning(march(now))),
     [false, true, true, false],
   )
+})
+
+test('shows the whole of an earlier period beside one that is running', () => {
+  assert.deepEqual(spanBefore(undefined, march('2024-03-02T03:04:05Z'), periods), {
+    from: '2024-02-01T00:00:00Z',
+    to: '2024-03-01T00:00:00Z',
+  })
+  const days = { from: '2024-03-04', to: '2024-03-05' }
+  assert.deepEqual(spanBefore(days, march('2024-03-04T12:00:00Z'), []), { from: '2024-03-02', to: '2024-03-04' })
+  assert.equal(spanBefore(days, { ...march('2024-03-04T12:00:00Z'), isListing: true }, []), undefined)
+})
+
+test('compares a day with the same weekday a week before, an hour with that of the day before, and no week', () => {
+  const span = march('2024-03-15T12:30:00Z')
+  const day = { from: at('2024-03-14T00:00:00Z'), to: at('2024-03-15T00:00:00Z') }
+  assert.deepEqual(barBefore(day, 'day', span), { from: '2024-03-07T00:00:00.000Z', to: '2024-03-08T00:00:00.000Z' })
+  const today = { from: day.to, to: at('2024-03-16T00:00:00Z') }
+  assert.equal(barBefore(today, 'day', span)?.to, '2024-03-08T12:30:00.000Z')
+  const hour = { from: day.from, to: day.from + 3_600_000 }
+  assert.deepEqual(barBefore(hour, 'hour', span), { from: '2024-03-13T00:00:00.000Z', to: '2024-03-13T01:00:00.000Z' })
+  assert.equal(barBefore(day, 'week', span), undefined)
 })

@@ -6,13 +6,28 @@ import {
   type QueryKey,
   queryOptions,
   useInfiniteQuery,
+  useQueries,
   useQuery,
 } from '@tanstack/react-query'
 import { type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
 import { useMemo } from 'react'
-import { isRunning, rangeBefore } from './comparison.ts'
+import { isRunning } from './comparison.ts'
+import { askFor, DIMENSIONS, type Dimension, isFilteredHere } from './dimensions.ts'
 import { type BucketSize, count, nextDay, toMicros } from './format.ts'
-import { type Bar, barsOf, bucketFor, type FetchPlan, type Line, lineOf, planFetch, sumOf } from './usage.ts'
+import { filterLines } from './lines.ts'
+import {
+  type Bar,
+  barsOf,
+  bucketFor,
+  type FetchPlan,
+  keepParts,
+  type Line,
+  lineOf,
+  type Part,
+  partsOfLines,
+  planFetch,
+  sumOf,
+} from './usage.ts'
 import type { View } from './view.ts'
 
 export const client: Client = createClient()
@@ -60,6 +75,8 @@ const rangeQueryOf = ({ period, range }: View): RangeQuery =>
 export type Sum = { readonly messages: number; readonly micros: number }
 
 export type Overview = {
+  /** What it answers: the one shown, unless another is still loading. */
+  readonly view: View
   readonly session: Session
   readonly from: number
   readonly to: number
@@ -67,12 +84,15 @@ export type Overview = {
   readonly timeZone: string
   /** Of the totals from which the bars are made. */
   readonly version: string
+  /** What the filters keep, except for the bar that is chosen. */
   readonly bars: readonly Bar[]
+  /** What the service has answered, before the page kept what matches the filters that the service does not know. */
+  readonly fetched: readonly Bar[]
   readonly messages: number
   /** How many of them have no price. */
   readonly unpriced: number
   readonly micros: number
-  /** Every member who sent a message in the range. */
+  /** Every member who sent a message in the range, whatever the filters. */
   readonly members: readonly string[]
   /** The lines, if they came with the overview, as an upstream's listing does. */
   readonly lines: readonly Line[] | undefined
@@ -90,11 +110,25 @@ export type Overview = {
 /** The session, and the figures and bars of the period or range. */
 export const useOverview = (view: View) => useQuery(overviewQuery(view))
 
-/** Grouped by member only if needed: one group per day, report and member can be very many. */
-const groupOf = ({ group, member }: View): string =>
-  group === 'member' || member !== undefined ? 'report,member' : 'report'
+/** Split by as little as needed: one part per day, report and member can be very many. */
+const splitsOf = (view: View): readonly Dimension[] => {
+  const { splits } = askFor(view)
+  return DIMENSIONS.filter(
+    (dimension) => dimension === 'report' || dimension === view.group || splits.includes(dimension),
+  )
+}
 
-const overviewKey = (view: View): QueryKey => ['overview', view.organization, view.period, view.range, groupOf(view)]
+const filtersOf = ({ report, anyReport, member, team, model, feature, outcome, unpriced }: View) => ({
+  ...{ report, anyReport, member, team, model, feature, outcome, unpriced },
+})
+
+const overviewKey = (view: View): QueryKey => [
+  'overview',
+  view.organization,
+  view.period,
+  view.range,
+  { splits: splitsOf(view), ...filtersOf(view) },
+]
 
 const overviewQuery = (view: View) => {
   const { period, range, organization } = view
@@ -109,17 +143,17 @@ const overviewQuery = (view: View) => {
     structuralSharing: false,
     queryFn: async ({ signal, queryKey, client: queries }) => {
       const overview = await fetchOverview(view, { signal })
-      const { bars, from, session, isListing } = overview
+      const { fetched, from, session, isListing } = overview
       forgetOtherOrganizations(queries, queryKey, session)
       const periods = queries.getQueryData<readonly Period[]>(['periods', organization])
       const isListed = periods?.some(({ start }) => Date.parse(start) === from) !== false
       if (period === 'current' && range === undefined && !isListing && !isListed) {
         queries.invalidateQueries({ queryKey: ['periods', organization] })
       }
-      const plan = planFetch(bars, NO_FILTERS, undefined, LIMITS)
-      const isWhole = overview.lines === undefined && plan.messages <= LINES_AT_ONCE
+      const isWhole = overview.lines === undefined && sumOf(fetched).messages <= LINES_AT_ONCE
       // The table will need the lines: fetch them now, before anything is rendered.
-      if (isWhole && view.area === 'messages') queries.prefetchQuery(linesQuery(view, plan, overview))
+      if (isWhole && view.area === 'messages')
+        queries.prefetchQuery(linesQuery(planLines(overview, undefined), overview))
       return overview
     },
   })
@@ -142,7 +176,14 @@ const forgetOtherOrganizations = (queries: QueryClient, own: QueryKey, { organiz
 
 const fetchTotals = (view: View, bucket: BucketSize, call: Call): Promise<Totals> =>
   client.totals(
-    { organization: view.organization, group_by: groupOf(view), ...rangeQueryOf(view), bucket, limit: 400 },
+    {
+      organization: view.organization,
+      group_by: splitsOf(view).join(),
+      ...askFor(view).query,
+      ...rangeQueryOf(view),
+      bucket,
+      limit: 400,
+    },
     call,
   )
 
@@ -153,14 +194,14 @@ const fetchOverview = async (view: View, call: Call): Promise<Overview> => {
   const [session, totals, members] = await Promise.all([
     client.session({ organization }, call),
     fetchTotals(view, bucket, call),
-    membersOf({ organization, ...rangeQueryOf(view) }, call),
+    valuesOf({ organization, ...rangeQueryOf(view) }, 'member', call),
   ])
   const isCurrent = view.period === 'current' && range === undefined
   if (session.source === 'upstream' && session.organization.id === 'default' && isCurrent) {
     return overviewOfListing(view, session, totals, call)
   }
   return {
-    ...overviewOf(session, totals, bucket),
+    ...overviewOf(view, session, totals, bucket),
     members,
     lines: undefined,
     isListing: false,
@@ -169,9 +210,11 @@ const fetchOverview = async (view: View, call: Call): Promise<Overview> => {
   }
 }
 
-const overviewOf = (session: Session, totals: Totals, bucket: BucketSize) => {
-  const bars = barsOf(totals)
+const overviewOf = (view: View, session: Session, totals: Totals, bucket: BucketSize) => {
+  const fetched = barsOf(totals)
+  const bars = keepParts(fetched, view, askFor(view).splits)
   return {
+    view,
     session,
     from: bars.at(0)?.from ?? 0,
     to: bars.at(-1)?.to ?? 0,
@@ -179,6 +222,7 @@ const overviewOf = (session: Session, totals: Totals, bucket: BucketSize) => {
     timeZone: totals.time_zone,
     version: totals.version,
     bars,
+    fetched,
     ...sumOf(bars),
     ...upstreamDifferencesOf(totals),
   }
@@ -194,7 +238,7 @@ const overviewOfListing = async (view: View, session: Session, early: Totals, ca
     () => fetchLines([{ period: 'current' }], undefined, call),
   )
   const { listing } = totals
-  const overview = overviewOf(session, totals, bucket)
+  const overview = overviewOf(view, session, totals, bucket)
   const now = Date.parse(session.time)
   return {
     ...overview,
@@ -220,9 +264,13 @@ const upstreamDifferencesOf = ({
   notRecorded: notRecorded && { messages: notRecorded.messages, micros: toMicros(notRecorded.credits) },
 })
 
-const membersOf = async (query: RangeQuery & { readonly organization: string | undefined }, call: Call) => {
-  const { buckets } = await client.totals({ ...query, bucket: 'none', group_by: 'member' }, call)
-  return (buckets[0]?.groups ?? []).flatMap(({ user_id: member }) => (member === undefined ? [] : [member]))
+const valuesOf = async (
+  query: RangeQuery & { readonly organization: string | undefined },
+  dimension: Dimension,
+  call: Call,
+): Promise<readonly string[]> => {
+  const totals = await client.totals({ ...query, bucket: 'none', group_by: dimension }, call)
+  return [...new Set(barsOf(totals)[0]?.parts.flatMap((part) => part[dimension] ?? []))]
 }
 
 export type Lines = {
@@ -239,21 +287,19 @@ export type Lines = {
 
 /** The lines of the overview's range: all of them, or the pages loaded so far. */
 export const useLines = (view: View, overview: Overview, chosen: Bar | undefined): Lines => {
-  const { bars, lines: own } = overview
-  const { organization, report, member, unpriced } = view
-  const plan = useMemo(
-    () => planFetch(bars, { report, member, unpriced }, chosen, LIMITS),
-    [bars, report, member, unpriced, chosen],
-  )
+  const { lines: own } = overview
+  const { organization } = view
+  const plan = useMemo(() => planLines(overview, chosen), [overview, chosen])
   const isPaged = own === undefined && plan.messages > LINES_AT_ONCE
   const key = linesKey(plan, overview)
-  const query = useMemo(() => linesQuery(view, plan, overview), [view, plan, overview])
+  const rangeKey = key.slice(0, -1)
+  const query = useMemo(() => linesQuery(plan, overview), [plan, overview])
   const whole = useQuery({
     ...query,
     enabled: own === undefined && !isPaged,
-    // After a refresh, show the previous lines of the same organization, filters and range until the new ones arrive.
+    // After a refresh, or with other filters, show the previous lines of the same organization and range until the new ones arrive.
     placeholderData: (before, query) =>
-      JSON.stringify(query?.queryKey.slice(0, key.length)) === JSON.stringify(key) ? before : undefined,
+      JSON.stringify(query?.queryKey.slice(0, rangeKey.length)) === JSON.stringify(rangeKey) ? before : undefined,
   })
   const paged = useInfiniteQuery({
     // Never refetched automatically, so that the user keeps their place.
@@ -297,19 +343,18 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
 const NEWEST_FETCHED = 100
 
 /** The latest lines of the overview's range, or of the chosen bar; fetched again when the totals change. */
-export const useNewest = (view: View, overview: Overview, chosen: Bar | undefined) => {
-  const { organization, report, member, unpriced } = view
-  const { bars, lines: own } = overview
-  const { filter, slices } = planFetch(bars, { report, member, unpriced }, chosen, { linesMax: 0, sliceMax: Infinity })
-  const [range] = slices
+export const useNewest = (overview: Overview, chosen: Bar | undefined) => {
+  const { view, lines: own, session, version } = overview
+  const { filter } = planFetch(overview.fetched, view, chosen, { linesMax: 0, sliceMax: Number.POSITIVE_INFINITY })
   const query = useQuery({
-    queryKey: ['newest', overview.session.organization.id, filter, range, overview.version],
-    enabled: own === undefined && range !== undefined,
+    queryKey: ['newest', session.organization.id, filter, rangeShown(overview, chosen), filtersOf(view), version],
+    enabled: own === undefined,
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }) => {
+      const filters = { organization: view.organization, ...askFor(view).query, ...filter }
       const page = await client.usagePage(
-        { organization, ...filter, ...range, order: '-time', limit: NEWEST_FETCHED },
+        { ...filters, ...rangeShown(overview, chosen), order: '-time', limit: NEWEST_FETCHED },
         { signal },
       )
       return page.usage.map(lineOf)
@@ -347,20 +392,25 @@ const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization:
 }
 
 const NO_LINES: readonly Line[] = []
-const NO_FILTERS = { report: undefined, member: undefined, unpriced: false }
 
 const linesKey = ({ filter, slices }: FetchPlan, { session }: Overview): QueryKey => [
   'lines',
   session.organization.id,
-  filter,
   slices.at(0)?.from,
   slices.at(-1)?.to,
+  filter,
 ]
+
+const planLines = ({ view, fetched }: Pick<Overview, 'view' | 'fetched'>, chosen: Bar | undefined): FetchPlan => {
+  const { filter, ...plan } = planFetch(fetched, view, chosen, LIMITS)
+  return { ...plan, filter: { ...askFor(view).query, ...filter } }
+}
 
 type KnownLines = { readonly lines: readonly Line[]; readonly isComplete: boolean }
 
 /** Keyed by the version of the totals: as long as that is the same, so are the lines. */
-const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
+const linesQuery = (plan: FetchPlan, overview: Overview) => {
+  const { view } = overview
   const key = linesKey(plan, overview)
   return queryOptions({
     queryKey: [...key, 'whole', overview.version],
@@ -369,6 +419,17 @@ const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
     structuralSharing: false,
     queryFn: async ({ signal, queryKey, client: queries }): Promise<KnownLines> => {
       const { organization } = view
+      const all = queries.getQueryData<KnownLines>([
+        ...linesKey({ ...plan, filter: {} }, overview),
+        'whole',
+        overview.version,
+      ])
+      if (all?.isComplete === true && isFilteredHere(view)) {
+        return {
+          lines: filterLines(all.lines, { ...view, minCredits: undefined, search: undefined }, undefined),
+          isComplete: true,
+        }
+      }
       const cached = queries.getQueriesData<KnownLines>({ queryKey: [...key, 'whole'] })
       const isCached = cached.some(([, data]) => data?.isComplete === true)
       // Shows the first part only if no complete older lines can be shown instead.
@@ -380,11 +441,12 @@ const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
         return fetchLines(queries, since, { signal }, show)
       }
       // Of a part of the range, the version would differ from that of the totals.
-      if (overview.messages > LINES_AT_ONCE) return { lines: (await fetchPlanned(plan)).lines, isComplete: true }
+      if (sumOf(overview.fetched).messages > LINES_AT_ONCE)
+        return { lines: (await fetchPlanned(plan)).lines, isComplete: true }
       const { totals, lines, isAgreed } = await fetchAgreeing(
         overview,
         async () => newer(overview, await fetchTotals(view, overview.bucket, { signal })),
-        ({ bars, version }) => fetchPlanned(planFetch(bars, NO_FILTERS, undefined, LIMITS), version),
+        (totals) => fetchPlanned(planLines(totals, undefined), totals.version),
       )
       if (totals === overview || !isAgreed) return { lines, isComplete: true }
       queries.setQueryData<KnownLines>([...key, 'whole', totals.version], { lines, isComplete: true })
@@ -400,7 +462,7 @@ const linesQuery = (view: View, plan: FetchPlan, overview: Overview) => {
 
 const newer = (overview: Overview, totals: Totals): Overview => ({
   ...overview,
-  ...overviewOf(overview.session, totals, overview.bucket),
+  ...overviewOf(overview.view, overview.session, totals, overview.bucket),
   asOf: Date.now(),
 })
 
@@ -467,25 +529,156 @@ const fetchLines = async (
   return { lines: parts.flatMap((part) => part ?? []), version }
 }
 
-export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }
+type Range = { readonly from: string; readonly to: string }
 
-/** The credits used in the previous period up to the same point, or for a range, in as many days before it. */
-export const useComparison = (
-  { range, organization }: Pick<View, 'range' | 'organization'>,
+/** The range of the overview, or that of the bar that is chosen. */
+const rangeShown = ({ view }: Overview, chosen: Pick<Bar, 'from' | 'to'> | undefined): RangeQuery =>
+  chosen === undefined ? rangeQueryOf(view) : { from: new Date(chosen.from).toJSON(), to: new Date(chosen.to).toJSON() }
+
+/** What matches the filters in a range, as one bar, split by a dimension. `version` is that of the totals it must agree with. */
+const sumQuery = (
   overview: Overview,
-  periods: readonly Period[],
-): Comparison => {
-  const before = rangeBefore(range, overview, periods)
-  const query = useQuery({
-    queryKey: ['comparison', overview.session.organization.id, before],
-    enabled: before !== undefined,
+  range: RangeQuery,
+  dimension: Dimension | undefined,
+  version: string | undefined,
+) => {
+  const { view, session } = overview
+  return queryOptions({
+    queryKey: ['sum', session.organization.id, range, dimension, filtersOf(view), version],
+    staleTime: version === undefined ? REFRESH_INTERVAL_MS : Number.POSITIVE_INFINITY,
+    structuralSharing: false,
     queryFn: async ({ signal }) => {
-      const totals = await client.totals({ organization, ...before, bucket: 'none' }, { signal })
-      return sumOf(barsOf(totals)).micros
+      const { query, splits } = askFor(view)
+      const groups = DIMENSIONS.filter((each) => each === dimension || splits.includes(each)).join()
+      const totals = await client.totals(
+        {
+          ...{ organization: view.organization, ...query, ...range, bucket: 'none' },
+          ...(groups !== '' && { group_by: groups }),
+        },
+        { signal },
+      )
+      return keepParts(barsOf(totals), view, splits)[0] ?? NO_BAR
     },
   })
-  return { micros: query.data, isPending: before !== undefined && query.isPending, hasFailed: query.isError }
 }
+
+const NO_BAR: Bar = { from: 0, to: 0, messages: 0, unpriced: 0, micros: 0, parts: [] }
+
+export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }
+
+/** The credits used in an earlier range, by what matches the filters. */
+export const useComparison = (overview: Overview, before: Range | undefined): Comparison => {
+  const query = useQuery({
+    ...sumQuery(overview, before ?? {}, undefined, undefined),
+    enabled: before !== undefined,
+  })
+  return { micros: query.data?.micros, isPending: before !== undefined && query.isPending, hasFailed: query.isError }
+}
+
+/** The bars of an earlier range, by what matches the filters; undefined until they are known. */
+export const useBarsBefore = (overview: Overview, before: Range | undefined): readonly Bar[] | undefined => {
+  const { view, session, bucket } = overview
+  const { data } = useQuery({
+    queryKey: ['bars', session.organization.id, before, bucket, filtersOf(view)],
+    enabled: before !== undefined,
+    staleTime: REFRESH_INTERVAL_MS,
+    structuralSharing: false,
+    queryFn: async ({ signal }) => {
+      const { query, splits } = askFor(view)
+      const range = { organization: view.organization, ...query, ...before, bucket, limit: 400 }
+      const totals = await client.totals(
+        { ...range, ...(splits.length > 0 && { group_by: splits.join() }) },
+        { signal },
+      )
+      return keepParts(barsOf(totals), view, splits)
+    },
+  })
+  return before === undefined ? undefined : data
+}
+
+/** The parts of a dimension now, and in the earlier range; undefined until they are known. */
+export type Split = {
+  readonly now: readonly Part[] | undefined
+  readonly before: readonly Part[] | undefined
+  readonly error: Error | null
+  readonly retry: () => void
+}
+
+export const useSplits = (
+  overview: Overview,
+  dimensions: readonly Dimension[],
+  chosen: Bar | undefined,
+  before: Range | undefined,
+): readonly Split[] => {
+  const own = useMemo(
+    () => overview.lines && partsOfLines(filterLines(overview.lines, { ...overview.view, search: undefined }, chosen)),
+    [overview, chosen],
+  )
+  const now = useQueries({
+    queries: dimensions.map((dimension) => ({
+      ...sumQuery(overview, rangeShown(overview, chosen), dimension, overview.version),
+      enabled: own === undefined,
+      placeholderData: keepPreviousData,
+    })),
+  })
+  const earlier = useQueries({
+    queries: dimensions.map((dimension) => ({
+      ...sumQuery(overview, before ?? {}, dimension, undefined),
+      enabled: before !== undefined,
+    })),
+  })
+  return dimensions.map((_, at) => ({
+    now: own ?? now[at]?.data?.parts,
+    before: earlier[at]?.data?.parts,
+    error: now[at]?.error ?? null,
+    retry: () => now[at]?.refetch(),
+  }))
+}
+
+/** The line that costs most among those that match the filters; undefined until it is known, or if it would take long to find. */
+export const useDearest = (overview: Overview, chosen: Bar | undefined, isEnabled: boolean): Line | undefined => {
+  const { view, lines: own, session, fetched } = overview
+  const isFew = sumOf(chosen === undefined ? fetched : [chosen]).messages <= LINES_AT_ONCE
+  const { data } = useQuery({
+    queryKey: ['dearest', session.organization.id, rangeShown(overview, chosen), filtersOf(view), overview.version],
+    enabled: isEnabled && isFew && own === undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const filter = { organization: view.organization, ...askFor(view).query, ...rangeShown(overview, chosen) }
+      const page = await client.usagePage({ ...filter, order: '-credits', limit: DEAREST_FETCHED }, { signal })
+      return page.usage.map(lineOf)
+    },
+  })
+  return useMemo(() => {
+    const kept = filterLines(own ?? data ?? NO_LINES, { ...view, search: undefined }, chosen)
+    const [first = undefined] =
+      own === undefined ? kept : kept.toSorted((one, other) => (other.micros ?? 0) - (one.micros ?? 0))
+    return first
+  }, [own, data, view, chosen])
+}
+
+/** More than one, as the page keeps only some of them where the service cannot filter. */
+const DEAREST_FETCHED = 100
+
+export type Choices = Readonly<Record<Dimension, readonly string[]>>
+
+/** The values of each dimension in the overview's range, whatever the filters. None until they are known. */
+export const useChoices = ({ view, session, members, ...overview }: Overview): Choices => {
+  const others = useQueries({
+    queries: SPLIT_LATER.map((dimension) => ({
+      queryKey: ['values', session.organization.id, view.period, view.range, dimension],
+      staleTime: REFRESH_INTERVAL_MS,
+      refetchInterval: isRunning({ session, ...overview }) ? REFRESH_INTERVAL_MS : (false as const),
+      queryFn: ({ signal }: Call) =>
+        valuesOf({ organization: view.organization, ...rangeQueryOf(view) }, dimension, { signal }),
+    })),
+  })
+  const [report = [], team = [], model = [], feature = [], outcome = []] = others.map(({ data }) => data)
+  return { report, member: members, team, model, feature, outcome: outcome.length > 1 ? outcome : [] }
+}
+
+const SPLIT_LATER = DIMENSIONS.filter((dimension) => dimension !== 'member')
 
 export const useCharges = (id: number | string | undefined, organization: string | undefined) =>
   useQuery({

@@ -1,6 +1,6 @@
 import type { Period } from 'copilot-credits-client'
 import { memo } from 'react'
-import { isRunning } from './comparison.ts'
+import { isRunning, rangeBefore } from './comparison.ts'
 import { type Comparison, type Overview, useComparison } from './data.ts'
 import {
   changeFrom,
@@ -19,7 +19,6 @@ import type { View } from './view.ts'
 
 type Props = {
   readonly range: View['range']
-  readonly organization: string | undefined
   readonly overview: Overview
   readonly periods: readonly Period[] | undefined
 }
@@ -27,9 +26,9 @@ type Props = {
 const NO_PERIODS: readonly Period[] = []
 
 /** Memoized: a change that affects only the table does not redraw it. */
-export const Figures = memo(({ range, organization, overview, periods = NO_PERIODS }: Props) => {
+export const Figures = memo(({ range, overview, periods = NO_PERIODS }: Props) => {
   const { from, to, micros, messages, unpriced, bars, isListing, timeZone } = overview
-  const comparison = useComparison({ range, organization }, overview, periods)
+  const comparison = useComparison(overview, rangeBefore(range, overview, periods))
   const before = comparison.micros
   const now = Date.parse(overview.session.time)
   const isUnderWay = isRunning(overview)

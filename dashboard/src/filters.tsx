@@ -1,6 +1,8 @@
-import { useState } from 'react'
-import type { Overview } from './data.ts'
+import { useRef, useState } from 'react'
+import { type Overview, useChoices } from './data.ts'
+import { DIMENSION_NAMES, DIMENSIONS, type Dimension } from './dimensions.ts'
 import { Field } from './field.tsx'
+import './filters.css'
 import { BUCKET_NAMES, barName } from './format.ts'
 import { compareNames } from './lines.ts'
 import type { Bar } from './usage.ts'
@@ -11,82 +13,48 @@ type Props = { readonly view: View; readonly overview: Overview; readonly chosen
 export const NO_FILTERS = {
   bar: undefined,
   report: undefined,
+  anyReport: false,
   member: undefined,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: undefined,
   minCredits: undefined,
   unpriced: false,
   search: undefined,
 }
 
+export const isFiltered = (view: View): boolean =>
+  view.unpriced ||
+  view.anyReport ||
+  [view.bar, view.minCredits, view.search, ...DIMENSIONS.map((dimension) => view[dimension])].some(
+    (each) => each !== undefined,
+  )
+
+/** One chip for each filter that the period has values for, and for each that is set. */
 export const Filters = ({ view, overview, chosen }: Props) => {
-  const { bars, bucket, timeZone } = overview
-  const reports = new Set(bars.flatMap(({ parts }) => parts.flatMap(({ report }) => report ?? [])))
-  const days = bars
-    .filter((bar) => bar.messages > 0 || bar === chosen)
-    .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, bucket, timeZone) }))
+  const choices = useChoices(overview)
   const minCredits = useMinCredits(view.minCredits)
-  const isFiltered =
-    view.unpriced ||
-    minCredits.typed !== '' ||
-    [view.bar, view.report, view.member, view.search].some((each) => each !== undefined)
+  const isClearable = isFiltered(view) || minCredits.typed !== ''
   return (
     <search className="filters" aria-label="Filters">
-      <Field name="Message ID contains">
-        {(input) => (
-          <input
-            {...input}
-            type="search"
-            placeholder="Any"
-            value={view.search ?? ''}
-            onChange={({ target }) => changeView({ search: target.value || undefined }, 'typing')}
-          />
-        )}
-      </Field>
-      <Choice
-        name={BUCKET_NAMES[bucket]}
-        options={days}
-        value={chosen && new Date(chosen.from).toJSON()}
-        choose={(bar) => changeView({ bar })}
-      />
-      <Choice
-        name="Report"
-        options={[{ value: '', name: 'No report' }, ...named(reports)]}
-        value={view.report}
-        choose={(report) => changeView({ report })}
-      />
-      {overview.members.length > 0 && (
-        <Choice
-          name="Member"
-          options={[{ value: '', name: 'No member' }, ...named(overview.members)]}
-          value={view.member}
-          choose={(member) => changeView({ member })}
-        />
-      )}
+      <DayChip overview={overview} chosen={chosen} />
+      {DIMENSIONS.map((dimension) => (
+        <DimensionChip key={dimension} view={view} dimension={dimension} values={choices[dimension]} />
+      ))}
       {(overview.unpriced > 0 || view.unpriced) && (
-        <Choice
+        <Chip
           name="Price"
           options={[{ value: 'none', name: 'No price' }]}
           value={view.unpriced ? 'none' : undefined}
           choose={(price) => changeView({ unpriced: price !== undefined })}
         />
       )}
-      <Field name="Minimum credits" problem={minCredits.isInvalid ? 'Enter a number such as 2.5' : undefined}>
-        {(input) => (
-          <input
-            {...input}
-            inputMode="decimal"
-            placeholder="0.00"
-            value={minCredits.typed}
-            onChange={({ target: { value } }) => {
-              minCredits.setTyped(value)
-              changeView({ minCredits: isAmount(value) ? value : undefined }, 'typing')
-            }}
-          />
-        )}
-      </Field>
+      <MinCredits {...minCredits} />
       <button
         type="button"
         className="quiet"
-        aria-disabled={!isFiltered}
+        aria-disabled={!isClearable}
         onClick={() => {
           minCredits.setTyped('')
           changeView(NO_FILTERS)
@@ -97,6 +65,128 @@ export const Filters = ({ view, overview, chosen }: Props) => {
     </search>
   )
 }
+
+const DayChip = ({ overview: { bars, bucket, timeZone }, chosen }: Pick<Props, 'overview' | 'chosen'>) => (
+  <Chip
+    name={BUCKET_NAMES[bucket]}
+    options={bars
+      .filter((bar) => bar.messages > 0 || bar === chosen)
+      .map((bar) => ({ value: new Date(bar.from).toJSON(), name: barName(bar.from, bar.to, bucket, timeZone) }))}
+    value={chosen && new Date(chosen.from).toJSON()}
+    choose={(bar) => changeView({ bar })}
+  />
+)
+
+/** Names are prefixed with `=`, so that none can be mistaken for this or for `all`. */
+const ANY_REPORT = 'any'
+
+type DimensionChipProps = {
+  readonly view: View
+  readonly dimension: Dimension
+  readonly values: readonly string[]
+}
+
+const DimensionChip = ({ view, dimension, values }: DimensionChipProps) => {
+  const isAnyReport = dimension === 'report' && view.anyReport
+  const wanted = view[dimension]
+  if (values.length === 0 && wanted === undefined && !isAnyReport) return undefined
+  const { one, none } = DIMENSION_NAMES[dimension]
+  const options = [
+    ...(dimension === 'report' ? [{ value: ANY_REPORT, name: 'Any report' }] : []),
+    // Every message has an outcome.
+    ...(dimension === 'outcome' ? [] : [{ value: '=', name: none }]),
+    ...[...values].sort(compareNames).map((name) => ({ value: `=${name}`, name })),
+  ]
+  return (
+    <Chip
+      name={one}
+      options={options}
+      value={isAnyReport ? ANY_REPORT : wanted === undefined ? undefined : `=${wanted}`}
+      choose={(value) =>
+        changeView({
+          [dimension]: value === undefined || value === ANY_REPORT ? undefined : value.slice(1),
+          ...(dimension === 'report' && { anyReport: value === ANY_REPORT }),
+        })
+      }
+    />
+  )
+}
+
+type Option = { readonly value: string; readonly name: string }
+
+type ChipProps = {
+  readonly name: string
+  readonly options: readonly Option[]
+  readonly value: string | undefined
+  readonly choose: (value: string | undefined) => void
+}
+
+/** The select lies invisibly over its text: on its own it would be as wide as its longest option. */
+const Chip = ({ name, options, value, choose }: ChipProps) => {
+  const select = useRef<HTMLSelectElement>(null)
+  const known = options.find((option) => option.value === value)
+  const shown = known?.name ?? value?.replace(/^=/, '')
+  return (
+    <span className={value === undefined ? 'chip' : 'chip set'}>
+      <span className="chip-choice">
+        <span className="chip-text" aria-hidden="true">
+          {value === undefined ? `+ ${name}` : `${name}: `}
+          {value !== undefined && <strong>{shown}</strong>}
+        </span>
+        <select
+          ref={select}
+          aria-label={name}
+          title={shown}
+          value={value ?? 'all'}
+          onChange={({ target }) => choose(target.value === 'all' ? undefined : target.value)}
+        >
+          <option value="all">All</option>
+          {options.map((option) => (
+            <option key={option.value} value={option.value}>
+              {option.name}
+            </option>
+          ))}
+          {value !== undefined && known === undefined && <option value={value}>{shown}</option>}
+        </select>
+      </span>
+      {value !== undefined && (
+        <button
+          type="button"
+          aria-label={`Remove the filter ${name}`}
+          onClick={() => {
+            select.current?.focus()
+            choose(undefined)
+          }}
+        >
+          ×
+        </button>
+      )}
+    </span>
+  )
+}
+
+type MinCreditsProps = ReturnType<typeof useMinCredits>
+
+const MinCredits = ({ typed, setTyped, isInvalid }: MinCreditsProps) => (
+  <span className={typed === '' ? 'chip amount' : 'chip amount set'}>
+    <span aria-hidden="true">At least</span>
+    <Field name="Minimum credits" isNameHidden problem={isInvalid ? 'Enter a number such as 2.5' : undefined}>
+      {(input) => (
+        <input
+          {...input}
+          inputMode="decimal"
+          placeholder="0.00"
+          value={typed}
+          onChange={({ target: { value } }) => {
+            setTyped(value)
+            changeView({ minCredits: isAmount(value) ? value : undefined }, 'typing')
+          }}
+        />
+      )}
+    </Field>
+    <span aria-hidden="true">credits</span>
+  </span>
+)
 
 /** Keeps the text as it is being typed. Text that is not an amount filters nothing. */
 const useMinCredits = (minCredits: string | undefined) => {
@@ -109,38 +199,3 @@ const useMinCredits = (minCredits: string | undefined) => {
   }
   return { typed, setTyped, isInvalid: typed !== '' && typed !== '.' && amount === undefined }
 }
-
-type Option = { readonly value: string; readonly name: string }
-
-const named = (names: Iterable<string>): readonly Option[] =>
-  [...names].sort(compareNames).map((name) => ({ value: name, name }))
-
-type ChoiceProps = {
-  readonly name: string
-  readonly options: readonly Option[]
-  readonly value: string | undefined
-  readonly choose: (value: string | undefined) => void
-}
-
-/** Values are prefixed with `=`, so that no name can be mistaken for `all`. */
-const Choice = ({ name, options, value, choose }: ChoiceProps) => (
-  <Field name={name} isSet={value !== undefined}>
-    {(input) => (
-      <select
-        {...input}
-        value={value === undefined ? 'all' : `=${value}`}
-        onChange={({ target }) => choose(target.value === 'all' ? undefined : target.value.slice(1))}
-      >
-        <option value="all">All</option>
-        {options.map((option) => (
-          <option key={option.value} value={`=${option.value}`}>
-            {option.name}
-          </option>
-        ))}
-        {value !== undefined && !options.some((option) => option.value === value) && (
-          <option value={`=${value}`}>{value}</option>
-        )}
-      </select>
-    )}
-  </Field>
-)

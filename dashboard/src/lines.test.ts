@@ -11,6 +11,10 @@ const lineWith = (given: Partial<Line>): Line => ({
   timestamp: '1970-01-01T00:00:00Z',
   report: undefined,
   member: undefined,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: 'succeeded',
   micros: 0,
   unpriced: undefined,
   ...given,
@@ -57,7 +61,18 @@ test('returns the same list if no sort is given', () => {
   assert.equal(sortLines(all, []), all)
 })
 
-const NONE = { report: undefined, member: undefined, minCredits: undefined, unpriced: false, search: undefined }
+const NONE = {
+  report: undefined,
+  member: undefined,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: undefined,
+  anyReport: false,
+  minCredits: undefined,
+  unpriced: false,
+  search: undefined,
+}
 const idsOf = (all: readonly Line[]) => all.map(({ id }) => id)
 
 test('keeps the lines that match all filters, exact to a millionth of a credit and to a millisecond', () => {
@@ -75,6 +90,12 @@ test('keeps the lines that match all filters, exact to a millionth of a credit a
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, report: '' }, undefined)), [10, 'x-11'])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: 'ada' }, undefined)), [11, 'x-11'])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: '' }, undefined)), [10, 12])
+  assert.deepEqual(idsOf(filterLines(all, { ...NONE, anyReport: true }, undefined)), [11, 12])
+  const failed = lineWith({ id: 13, team: 'legal', model: 'gpt-5.4', feature: 'chat', outcome: 'failed' })
+  for (const filter of [{ team: 'legal' }, { model: 'gpt-5.4' }, { feature: 'chat' }, { outcome: 'failed' }]) {
+    assert.deepEqual(idsOf(filterLines([...all, failed], { ...NONE, ...filter }, undefined)), [13])
+  }
+  assert.deepEqual(idsOf(filterLines([...all, failed], { ...NONE, team: '' }, undefined)), [10, 11, 'x-11', 12])
   assert.deepEqual(idsOf(filterLines(all, NONE, { from: 100, to: 200 })), [11, 'x-11'])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, member: 'ada', report: '' }, { from: 100, to: 200 })), ['x-11'])
 })

@@ -1,24 +1,26 @@
 /** Filters and sorts the lines, and writes them as CSV. */
+import { DIMENSIONS, type Dimension, isKept } from './dimensions.ts'
 import { toMicros } from './format.ts'
 import type { Bar, Line } from './usage.ts'
 import type { SortEntry, View } from './view.ts'
 
-export type LineFilters = Pick<View, 'report' | 'member' | 'minCredits' | 'unpriced' | 'search'>
+export type LineFilters = Pick<View, Dimension | 'anyReport' | 'minCredits' | 'unpriced' | 'search'>
 
 /** Keeps the order. A line without a price costs no known amount, so it is not among those of a minimum, however low. */
 export const filterLines = (
   lines: readonly Line[],
-  { report, member, minCredits, unpriced, search }: LineFilters,
+  filters: LineFilters,
   bar: Pick<Bar, 'from' | 'to'> | undefined,
 ): readonly Line[] => {
+  const { anyReport, minCredits, unpriced, search } = filters
   const minMicros = minCredits === undefined ? undefined : toMicros(Number(minCredits))
-  const isFiltered = unpriced || [report, member, minCredits, search, bar].some((each) => each !== undefined)
-  if (!isFiltered) return lines
+  const dimensions = DIMENSIONS.filter((dimension) => filters[dimension] !== undefined)
+  const isSplit = anyReport || dimensions.length > 0
+  if (!isSplit && !unpriced && [minCredits, search, bar].every((each) => each === undefined)) return lines
   return lines.filter(
     (line) =>
       (bar === undefined || (line.at >= bar.from && line.at < bar.to)) &&
-      (report === undefined || (line.report ?? '') === report) &&
-      (member === undefined || (line.member ?? '') === member) &&
+      (!isSplit || isKept(line, filters, dimensions)) &&
       (minMicros === undefined || (line.micros !== undefined && line.micros >= minMicros)) &&
       (!unpriced || line.micros === undefined) &&
       (search === undefined || String(line.id).includes(search)),

@@ -2,6 +2,7 @@ import { useMemo } from 'react'
 import { useNewest } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { credits, dateTime, messagesName } from './format.ts'
+import { useLineFilters } from './line-filters.ts'
 import { filterLines } from './lines.ts'
 import type { Line } from './usage.ts'
 import type { AreaProps } from './usage-area.tsx'
@@ -12,13 +13,9 @@ const PLACES = Array.from({ length: SHOWN }, (_, place) => place)
 
 /** The latest messages that match the filters, and the way to all of them. */
 export const Newest = ({ view, overview, chosen }: AreaProps) => {
-  const { report, member, minCredits, unpriced } = view
-  const { lines, error, isPlaceholder, retry } = useNewest(view, overview, chosen)
-  const shown = useMemo(
-    () =>
-      lines && filterLines(lines, { report, member, minCredits, unpriced, search: undefined }, chosen).slice(0, SHOWN),
-    [lines, report, member, minCredits, unpriced, chosen],
-  )
+  const filters = useLineFilters(view)
+  const { lines, error, isPlaceholder, retry } = useNewest(overview, chosen)
+  const shown = useMemo(() => lines && filterLines(lines, filters, chosen).slice(0, SHOWN), [lines, filters, chosen])
   return (
     <section
       className="card newest-card"

@@ -7,6 +7,10 @@ const partOf = (report: string | undefined, micros: number): Part => ({
   report,
   reportId: report,
   member: undefined,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: 'succeeded',
   messages: 1,
   unpriced: 0,
   micros,
@@ -49,4 +53,22 @@ test('shows the largest series and combines the rest without losing credits', ()
       ['3 others', 6],
     ],
   )
+})
+
+test('filters by the value of a series, or by none, and by nothing where several are combined', () => {
+  const bar = barOf([undefined, 'Lease', 'c', 'd', 'e', 'f', 'g'].map((name, at) => partOf(name, 9 - at)))
+  const filters = seriesOf([bar], 'report').map(({ filter }) => filter)
+  assert.deepEqual(filters.slice(0, 2), [
+    { report: '', anyReport: false },
+    { report: 'Lease', anyReport: false },
+  ])
+  assert.equal(filters.at(-1), undefined)
+  assert.deepEqual(
+    seriesOf([bar], 'kind').map(({ filter }) => filter),
+    [
+      { report: '', anyReport: false },
+      { report: undefined, anyReport: true },
+    ],
+  )
+  assert.deepEqual(seriesOf([bar], 'team')[0]?.filter, { team: '' })
 })

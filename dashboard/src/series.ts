@@ -1,11 +1,14 @@
 /** The series that a bar is stacked from. */
+import { DIMENSION_NAMES } from './dimensions.ts'
 import type { Bar, Part } from './usage.ts'
-import type { Grouping } from './view.ts'
+import type { Grouping, View } from './view.ts'
 
 export type Series = {
   readonly name: string
   /** Index of its color and pattern. */
   readonly style: number
+  /** Shows nothing but this series; undefined for several combined. */
+  readonly filter: Partial<View> | undefined
   readonly has: (part: Part) => boolean
 }
 
@@ -14,16 +17,16 @@ export type StackPart = { readonly series: Series; readonly micros: number }
 const SERIES_MAX = 6
 const OTHERS_STYLE = SERIES_MAX - 1
 
-const WITHOUT: Readonly<Record<Grouping, string>> = {
-  kind: 'No report',
-  report: 'No report',
-  member: 'No member',
+/** The value that a part is stacked by, which can be any text; undefined if it has none. */
+const keyIn = (group: Grouping, part: Part): string | undefined => {
+  if (group === 'kind') return part.report === undefined ? undefined : 'Reports'
+  return part[group]
 }
 
-/** The name of the report or member, which can be any text; undefined if there is none. */
-const keyIn = (group: Grouping, { report, member }: Part): string | undefined => {
-  if (group === 'kind') return report === undefined ? undefined : 'Reports'
-  return group === 'report' ? report : member
+const filterOf = (group: Grouping, key: string | undefined): Partial<View> => {
+  if (group === 'kind')
+    return key === undefined ? { report: '', anyReport: false } : { report: undefined, anyReport: true }
+  return { [group]: key ?? '', ...(group === 'report' && { anyReport: false }) }
 }
 
 /** The largest series first, the rest combined. Grouped by kind, both series are always there, in the same order. */
@@ -39,14 +42,16 @@ export const seriesOf = (bars: readonly Bar[], group: Grouping): readonly Series
   const others: Series = {
     name: `${keys.length - shown.length} others`,
     style: OTHERS_STYLE,
+    filter: undefined,
     has: (part) => !shown.includes(keyIn(group, part)),
   }
   return [...shown.map((key, style) => seriesWith(key, style, group)), others]
 }
 
 const seriesWith = (key: string | undefined, style: number, group: Grouping): Series => ({
-  name: key ?? WITHOUT[group],
+  name: key ?? DIMENSION_NAMES[group === 'kind' ? 'report' : group].none,
   style,
+  filter: filterOf(group, key),
   has: (part) => keyIn(group, part) === key,
 })
 

@@ -20,8 +20,9 @@ import {
 } from 'react'
 import type { Lines, Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
-import { Filters } from './filters.tsx'
+import { Filters, isFiltered } from './filters.tsx'
 import { count, credits, dateTime, messagesName, unpricedName } from './format.ts'
+import { useLineFilters } from './line-filters.ts'
 import { filterLines, sortLines, sumOfLines, toCsv } from './lines.ts'
 import { useMedia } from './media.ts'
 import type { Bar, Line } from './usage.ts'
@@ -40,13 +41,11 @@ type Props = Lines & { readonly view: View; readonly overview: Overview; readonl
 export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
   const { lines, isPaged, isComplete, error, retry, fetchMore, fetchAll } = loaded
   // Depends only on the filters, because opening a row must not filter again. Deferred, because typing has priority.
-  const { report, member, unpriced, sort } = view
+  const { sort } = view
   const minCredits = useDeferredValue(view.minCredits)
   const search = useDeferredValue(view.search)
-  const filtered = useMemo(
-    () => filterLines(lines, { report, member, minCredits, unpriced, search }, chosen),
-    [lines, report, member, minCredits, unpriced, search, chosen],
-  )
+  const filters = useLineFilters({ ...view, minCredits, search })
+  const filtered = useMemo(() => filterLines(lines, filters, chosen), [lines, filters, chosen])
   const rows = useMemo(() => (isPaged ? filtered : sortLines(filtered, sort)), [isPaged, filtered, sort])
   useEffect(() => {
     if (isPaged || !isComplete) return
@@ -68,7 +67,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
     exportCsv,
   } = useExport(async () => {
     if (!isPaged) return rows
-    return filterLines(await fetchAll(), { report, member, minCredits, unpriced, search }, chosen)
+    return filterLines(await fetchAll(), filters, chosen)
   })
   // `aria-disabled`, because a button that becomes `disabled` loses the focus.
   const canExport = !isExporting && (isComplete ? rows.length > 0 : isPaged)
@@ -116,14 +115,14 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
         isPaged={isPaged}
         isComplete={isComplete}
         fetchMore={fetchMore}
-        empty={isComplete ? emptyReason(lines, overview) : undefined}
+        empty={isComplete ? emptyReason(view, overview) : undefined}
       />
     </section>
   )
 }
 
-const emptyReason = (lines: readonly Line[], { messages }: Overview): string =>
-  lines.length === 0 && messages === 0
+const emptyReason = (view: View, { messages }: Overview): string =>
+  messages === 0 && !isFiltered(view)
     ? 'No messages in this period. Choose another period, or report messages through the API.'
     : 'No messages match these filters. Change or clear them.'
 

@@ -1,6 +1,7 @@
 import { Chart } from './chart.tsx'
 import { type Overview, usePeriods } from './data.ts'
 import { Figures } from './figures.tsx'
+import { Filters } from './filters.tsx'
 import { Newest } from './newest.tsx'
 import type { Bar } from './usage.ts'
 import type { View } from './view.ts'
@@ -17,7 +18,8 @@ export const UsageArea = ({ view, overview, chosen }: AreaProps) => {
   const periods = usePeriods(view.organization)
   return (
     <>
-      <Figures range={view.range} organization={view.organization} overview={overview} periods={periods.data} />
+      <Filters view={view} overview={overview} chosen={chosen} />
+      <Figures range={view.range} overview={overview} periods={periods.data} />
       <Chart group={view.group} overview={overview} chosen={chosen} />
       <Newest view={view} overview={overview} chosen={chosen} />
     </>

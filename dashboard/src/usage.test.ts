@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Bar, bucketFor, indexAt, lineOf, planFetch, sumOf } from './usage.ts'
+import { type Bar, bucketFor, indexAt, keepParts, lineOf, planFetch, sumOf } from './usage.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -42,6 +42,10 @@ const partOf = (report: string | undefined, member: string | undefined, messages
   report,
   reportId: report === undefined ? undefined : `id of ${report}`,
   member,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: 'succeeded',
   messages,
   unpriced: member === 'ada' ? 2 : 0,
   micros: messages,
@@ -57,11 +61,11 @@ const bars: readonly Bar[] = emptyBars(4).map((bar) => {
   ]
   return { ...bar, ...sumOf(parts), parts }
 })
-const NONE = { report: undefined, member: undefined, unpriced: false }
+const NONE = { report: undefined, unpriced: false }
 const LIMITS = { linesMax: 100, sliceMax: 120 }
 
 test('fetches all lines up to the limit, whatever the filters, in slices of whole bars', () => {
-  const plan = planFetch(bars, { ...NONE, report: 'Lease', member: 'ada' }, bars[1], { linesMax: 240, sliceMax: 120 })
+  const plan = planFetch(bars, { ...NONE, report: 'Lease' }, bars[1], { linesMax: 240, sliceMax: 120 })
   assert.deepEqual(plan, {
     filter: {},
     messages: 240,
@@ -79,8 +83,8 @@ test('fetches only the lines that match the filters above the limit, as far as t
   assert.equal(day.messages, 60)
   const report = planFetch(bars, { ...NONE, report: 'Lease' }, undefined, LIMITS)
   assert.deepEqual([report.filter, report.messages], [{ report_id: 'id of Lease' }, 40])
-  const both = planFetch(bars, { ...NONE, report: 'Lease', member: 'ada' }, bars[0], LIMITS)
-  assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease', user_id: 'ada' }, 5])
+  const both = planFetch(bars, { ...NONE, report: 'Lease' }, bars[0], LIMITS)
+  assert.deepEqual([both.filter, both.messages], [{ report_id: 'id of Lease' }, 10])
   const unpriced = planFetch(bars, { ...NONE, report: 'Lease', unpriced: true }, undefined, LIMITS)
   assert.deepEqual([unpriced.filter, unpriced.messages], [{ report_id: 'id of Lease', unpriced: 'true' }, 8])
   // The service cannot filter by “no report”, or by a name that two reports share.
@@ -90,4 +94,30 @@ test('fetches only the lines that match the filters above the limit, as far as t
     parts: [...bar.parts, { ...partOf('Lease', 'ada', 0), reportId: 'other' }],
   }))
   assert.deepEqual(planFetch(twice, { ...NONE, report: 'Lease' }, undefined, LIMITS).filter, {})
+})
+
+const NO_FILTERS = {
+  ...NONE,
+  member: undefined,
+  team: undefined,
+  model: undefined,
+  feature: undefined,
+  outcome: undefined,
+  anyReport: false,
+}
+
+test('keeps the parts that match, with sums of their own', () => {
+  const sums = (filters: object, splits: readonly ('report' | 'member')[]) =>
+    keepParts(bars, { ...NO_FILTERS, ...filters }, splits).map(({ messages, unpriced, micros, parts }) => [
+      messages,
+      unpriced,
+      micros,
+      parts.length,
+    ])[0]
+  assert.equal(keepParts(bars, NO_FILTERS, []), bars)
+  assert.deepEqual(sums({ report: 'Lease' }, ['report']), [10, 2, 10, 2])
+  assert.deepEqual(sums({ anyReport: true, member: '' }, ['report', 'member']), [5, 0, 5, 1])
+  assert.deepEqual(sums({ report: '', member: '' }, ['report', 'member']), [25, 0, 25, 1])
+  // Without a price: counted, and worth nothing.
+  assert.deepEqual(sums({ unpriced: true }, []), [4, 4, 0, 2])
 })

@@ -1,27 +1,23 @@
 /** Turns the service's responses into bars and lines. Amounts are whole millionths of a credit. */
 import type { DetailedUsageLine, Totals } from 'copilot-credits-client'
+import { type Asked, type Dimension, type DimensionFilters, isKept, USUAL_OUTCOME, type Values } from './dimensions.ts'
 import { type BucketSize, toMicros } from './format.ts'
 import type { View } from './view.ts'
 
-/** A line of the table. */
-export type Line = {
+/** A line of the table. Its report is undefined if the text set the price. */
+export type Line = Values & {
   readonly id: number | string
   readonly at: number
   readonly timestamp: string
-  /** The report's name; undefined if the text set the price. */
-  readonly report: string | undefined
-  readonly member: string | undefined
   /** Undefined if the message has no price, which is not the same as a price of 0. */
   readonly micros: number | undefined
   /** Why the message has no price. */
   readonly unpriced: string | undefined
 }
 
-/** The usage within a bar of one report (or none) and one member (or none). */
-export type Part = {
-  readonly report: string | undefined
+/** The usage within a bar of one report (or none), and of one value of whatever else the bars are split by. */
+export type Part = Values & {
   readonly reportId: string | undefined
-  readonly member: string | undefined
   readonly messages: number
   /** How many of them have no price. */
   readonly unpriced: number
@@ -55,26 +51,73 @@ export const lineOf = (line: DetailedUsageLine): Line => ({
   timestamp: line.timestamp,
   report: line.report_id === undefined ? undefined : (line.report_name ?? String(line.report_id)),
   member: line.user_id,
+  team: line.team_id,
+  model: line.model,
+  feature: line.feature,
+  outcome: line.outcome ?? USUAL_OUTCOME,
   micros: line.credits_used === undefined ? undefined : toMicros(line.credits_used),
   unpriced: line.unpriced,
 })
 
+type Group = NonNullable<Totals['buckets'][number]['groups']>[number]
+
+/** A bucket that is not split is a single part. */
 export const barsOf = ({ buckets }: Totals): readonly Bar[] =>
-  buckets.map(({ start, end, messages, unpriced = 0, credits, groups = [] }) => ({
-    from: Date.parse(start),
-    to: Date.parse(end),
-    messages,
-    unpriced,
-    micros: toMicros(credits),
-    parts: groups.map((group) => ({
-      report: group.report_id === undefined ? undefined : (group.report_name ?? String(group.report_id)),
-      reportId: group.report_id === undefined ? undefined : String(group.report_id),
-      member: group.user_id,
-      messages: group.messages,
-      unpriced: group.unpriced ?? 0,
-      micros: toMicros(group.credits),
-    })),
+  buckets.map(
+    ({
+      start,
+      end,
+      messages,
+      unpriced = 0,
+      credits,
+      groups = messages > 0 ? [{ messages, unpriced, credits }] : [],
+    }) => ({
+      from: Date.parse(start),
+      to: Date.parse(end),
+      messages,
+      unpriced,
+      micros: toMicros(credits),
+      parts: groups.map((group: Group) => ({
+        report: group.report_id === undefined ? undefined : (group.report_name ?? String(group.report_id)),
+        reportId: group.report_id === undefined ? undefined : String(group.report_id),
+        member: group.user_id,
+        team: group.team_id,
+        model: group.model,
+        feature: group.feature,
+        outcome: group.outcome ?? USUAL_OUTCOME,
+        messages: group.messages,
+        unpriced: group.unpriced ?? 0,
+        micros: toMicros(group.credits),
+      })),
+    }),
+  )
+
+/** Each line as a part of its own. */
+export const partsOfLines = (lines: readonly Line[]): readonly Part[] =>
+  lines.map(({ report, member, team, model, feature, outcome, micros }) => ({
+    ...{ report, reportId: undefined, member, team, model, feature, outcome },
+    messages: 1,
+    unpriced: micros === undefined ? 1 : 0,
+    micros: micros ?? 0,
   }))
+
+/** The parts of the bars that the service could not filter itself: those of the dimensions by which it split them. */
+export const keepParts = (
+  bars: readonly Bar[],
+  filters: DimensionFilters & Pick<View, 'unpriced'>,
+  splits: readonly Dimension[],
+): readonly Bar[] => {
+  if (splits.length === 0 && !filters.unpriced) return bars
+  return bars.map((bar) => {
+    const kept = bar.parts.filter((part) => isKept(part, filters, splits))
+    const parts = filters.unpriced ? kept.flatMap(unpricedPartOf) : kept
+    return { ...bar, ...sumOf(parts), parts }
+  })
+}
+
+/** What has no price costs nothing, and nor does this part. */
+const unpricedPartOf = (part: Part): readonly Part[] =>
+  part.unpriced === 0 ? [] : [{ ...part, messages: part.unpriced, micros: 0 }]
 
 /** The index of the bar that contains an instant, or -1. */
 export const indexAt = (bars: readonly Bar[], at: number): number => {
@@ -98,36 +141,32 @@ type RangeQuery = { readonly from: string; readonly to: string }
 
 /** Which lines to fetch for the table: those of the whole range, or fewer if that would be too many. */
 export type FetchPlan = {
-  readonly filter: { readonly report_id?: string; readonly user_id?: string; readonly unpriced?: 'true' }
+  readonly filter: Asked['query'] & { readonly report_id?: string; readonly unpriced?: 'true' }
   /** Contiguous parts of the range, each within the slice limit unless a single bar exceeds it. */
   readonly slices: readonly RangeQuery[]
   readonly messages: number
 }
 
 /**
- * Plans to fetch all lines if there are at most `linesMax`; the page then filters and sorts them. Otherwise plans to fetch only
- * those that match the filters, as far as the service can filter.
+ * Plans to fetch all lines of the bars if there are at most `linesMax`; the page then filters and sorts them. Otherwise plans to
+ * fetch only those that match the filters, as far as the service can filter. The bars have been filtered by everything else.
  */
 export const planFetch = (
   bars: readonly Bar[],
-  { report, member, unpriced }: Pick<View, 'report' | 'member' | 'unpriced'>,
-  chosen: Bar | undefined,
+  { report, unpriced }: Pick<View, 'report' | 'unpriced'>,
+  chosen: Pick<Bar, 'from'> | undefined,
   { linesMax, sliceMax }: { readonly linesMax: number; readonly sliceMax: number },
 ): FetchPlan => {
   if (sumOf(bars).messages <= linesMax) return { filter: {}, ...sliced(bars, sliceMax) }
   const ids = new Set(bars.flatMap(({ parts }) => parts.filter((part) => part.report === report)).map(reportIdOf))
   const [reportId] = report !== undefined && ids.size === 1 ? ids : []
-  const user = member === '' ? undefined : member
-  const narrowed = (chosen === undefined ? bars : [chosen]).map((bar) => {
-    const parts = bar.parts.filter(
-      (part) => (reportId === undefined || part.reportId === reportId) && (user === undefined || part.member === user),
-    )
-    const sum = sumOf(parts)
+  const within = chosen === undefined ? bars : bars.filter(({ from }) => from === chosen.from)
+  const narrowed = within.map((bar) => {
+    const sum = sumOf(bar.parts.filter((part) => reportId === undefined || part.reportId === reportId))
     return { ...bar, ...sum, ...(unpriced && { messages: sum.unpriced }) }
   })
   const filter = {
     ...(reportId !== undefined && { report_id: reportId }),
-    ...(user !== undefined && { user_id: user }),
     ...(unpriced && { unpriced: 'true' as const }),
   }
   return { filter, ...sliced(narrowed, sliceMax) }

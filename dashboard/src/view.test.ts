@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AREAS } from './areas.ts'
+import { DIMENSIONS } from './dimensions.ts'
 import { addressOf, readView, type View } from './view.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1 })
@@ -22,13 +23,20 @@ const view: fc.Arbitrary<View> = fc
       range: optional(
         fc.tuple(day, day).map(([one, other]) => ({ from: one < other ? one : other, to: one < other ? other : one })),
       ),
-      group: fc.constantFrom('kind', 'report', 'member'),
+      group: fc.constantFrom('kind', ...DIMENSIONS),
+      isRunningTotal: fc.boolean(),
+      ranking: optional(fc.constantFrom(...DIMENSIONS, 'rule' as const)),
       sort: fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'), desc: fc.boolean() }, PLAIN), {
         selector: ({ id }) => id,
       }),
       bar: optional(fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-04-30T22:00:00.000Z')),
       report: optional(fc.oneof(text, fc.constant(''))),
       member: optional(fc.oneof(text, fc.constant(''))),
+      anyReport: fc.boolean(),
+      team: optional(fc.oneof(text, fc.constant(''))),
+      model: optional(fc.oneof(text, fc.constant(''))),
+      feature: optional(fc.oneof(text, fc.constant(''))),
+      outcome: optional(fc.constantFrom('succeeded', 'failed')),
       minCredits: optional(fc.constantFrom('0', '7.', '.5', '12.345678')),
       unpriced: fc.boolean(),
       search: optional(text),
@@ -40,6 +48,8 @@ const view: fc.Arbitrary<View> = fc
   )
   // A range takes the place of the period.
   .map((each) => (each.range === undefined ? each : { ...each, period: 'current' }))
+  // One report is narrower than any.
+  .map((each) => (each.report === undefined ? each : { ...each, anyReport: false }))
   // Only messages are sorted and searched.
   .map((each) => (each.area === 'messages' ? each : { ...each, sort: [], search: undefined }))
 

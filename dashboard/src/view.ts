@@ -1,12 +1,15 @@
 /** The view, and how it is written in the address: anyone who opens the address sees the same view. */
 import { useSyncExternalStore } from 'react'
 import { AREAS, type Area } from './areas.ts'
+import { DIMENSIONS, type Dimension, type DimensionFilters, isOutcome } from './dimensions.ts'
 
-export type Grouping = 'kind' | 'report' | 'member'
+export type Grouping = 'kind' | Dimension
+/** What the ranking ranks: the values of a dimension, or the rules of the rate cards. */
+export type Ranking = Dimension | 'rule'
 export type SortColumn = 'report' | 'credits'
 export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
 
-export type View = {
+export type View = DimensionFilters & {
   /** Undefined if there is nothing at the path. */
   readonly area: Area | undefined
   /** `current`, `previous`, or the month or day on which the period starts. */
@@ -14,14 +17,14 @@ export type View = {
   /** First and last day, inclusive. Takes the place of the period. */
   readonly range: { readonly from: string; readonly to: string } | undefined
   readonly group: Grouping
+  /** Each bar is the sum up to there. */
+  readonly isRunningTotal: boolean
+  /** Undefined for the first that the period has. */
+  readonly ranking: Ranking | undefined
   /** In the order in which the columns were selected. */
   readonly sort: readonly SortEntry[]
   /** Start of the bar that filters the table. */
   readonly bar: string | undefined
-  /** Name of a report; empty for messages without one. */
-  readonly report: string | undefined
-  /** Empty for messages without a member. */
-  readonly member: string | undefined
   /** As it was typed. */
   readonly minCredits: string | undefined
   /** Only messages without a price. */
@@ -60,6 +63,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
   const [from, to] = [get('from'), get('to')]
   const group = get('group')
   const bar = get('at')
+  const ranking = get('ranking')
   const minCredits = get('min')
   const organization = get('organization')
   const sort = readSort(get('sort') ?? '')
@@ -70,17 +74,40 @@ export const readView = ({ pathname, search: query }: Address): View => {
     area: area === 'usage' && (sort.length > 0 || search !== undefined) ? 'messages' : area,
     period: isPeriod(period) ? period : 'current',
     range: from !== undefined && to !== undefined && isRange({ from, to }) ? { from, to } : undefined,
-    group: group === 'report' || group === 'member' ? group : 'kind',
+    group: group !== undefined && isDimension(group) ? group : 'kind',
+    isRunningTotal: parameters.has('running'),
+    ranking: ranking !== undefined && (isDimension(ranking) || ranking === 'rule') ? ranking : undefined,
     sort,
     bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
-    report: get('report'),
-    member: get('member'),
+    ...readDimensions(get),
+    anyReport: get('report') === undefined && parameters.has('any-report'),
     minCredits: minCredits !== undefined && isAmount(minCredits) ? minCredits : undefined,
     unpriced: parameters.has('unpriced'),
     search,
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
     organization: organization !== undefined && ORGANIZATION.test(organization) ? organization : undefined,
+  }
+}
+
+const isDimension = (text: string): text is Dimension => DIMENSIONS.some((dimension) => dimension === text)
+
+/** The service has no longer names. */
+const VALUE_LENGTH_MAX = 200
+
+const readDimensions = (get: (name: string) => string | undefined): Omit<DimensionFilters, 'anyReport'> => {
+  const read = (dimension: Dimension): string | undefined => {
+    const value = get(dimension)
+    return value !== undefined && value.length <= VALUE_LENGTH_MAX ? value : undefined
+  }
+  const outcome = get('outcome')
+  return {
+    report: get('report'),
+    member: read('member'),
+    team: read('team'),
+    model: read('model'),
+    feature: read('feature'),
+    outcome: outcome !== undefined && isOutcome(outcome) ? outcome : undefined,
   }
 }
 
@@ -113,10 +140,12 @@ export const addressOf = (view: View): string => {
   put('from', view.range?.from)
   put('to', view.range?.to)
   put('group', view.group === 'kind' ? undefined : view.group)
+  put('running', view.isRunningTotal ? '' : undefined)
+  put('ranking', view.ranking)
   if (isTable) put('sort', view.sort.map(({ id, desc }) => (desc ? `-${id}` : id)).join(',') || undefined)
   put('at', view.bar)
-  put('report', view.report)
-  put('member', view.member)
+  for (const dimension of DIMENSIONS) put(dimension, view[dimension])
+  put('any-report', view.anyReport && view.report === undefined ? '' : undefined)
   put('min', view.minCredits)
   put('unpriced', view.unpriced ? '' : undefined)
   if (isTable) put('search', view.search)

@@ -1,0 +1,41 @@
+/** Who, or what, used most. */
+import type { Dimension } from './dimensions.ts'
+import { type Part, sumOf } from './usage.ts'
+
+export type Rank = {
+  /** Undefined for messages without one. */
+  readonly value: string | undefined
+  readonly messages: number
+  readonly unpriced: number
+  readonly micros: number
+  /** What it used before; undefined if that is not known. */
+  readonly before: number | undefined
+}
+
+/** The largest first. Two parts can have the same value: two reports of one name. */
+export const ranksOf = (
+  dimension: Dimension,
+  now: readonly Part[],
+  before: readonly Part[] | undefined,
+): readonly Rank[] => {
+  const earlier = before && byValue(dimension, before)
+  return [...byValue(dimension, now)]
+    .map(([value, parts]) => ({
+      value,
+      ...sumOf(parts),
+      before: earlier && sumOf(earlier.get(value) ?? []).micros,
+    }))
+    .sort((one, other) => other.micros - one.micros || other.messages - one.messages)
+}
+
+const byValue = (dimension: Dimension, parts: readonly Part[]): ReadonlyMap<string | undefined, readonly Part[]> =>
+  Map.groupBy(parts, (part) => part[dimension])
+
+/** All of them in one row. */
+export const sumOfRanks = (ranks: readonly Rank[]): Omit<Rank, 'value'> => ({
+  ...sumOf(ranks),
+  before: ranks.reduce<number | undefined>(
+    (sum, { before }) => (sum === undefined || before === undefined ? undefined : sum + before),
+    0,
+  ),
+})
