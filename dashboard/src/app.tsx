@@ -14,11 +14,13 @@ import { indexAt } from './usage.ts'
 import { UsageArea } from './usage-area.tsx'
 import { changeView, useView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
-import { Why } from './why.tsx'
 
 export const loadMessages = async () => ({ default: (await import('./messages-area.tsx')).MessagesArea })
 const MessagesArea = lazy(loadMessages)
 const RateCardsArea = lazy(async () => ({ default: (await import('./rate-cards-area.tsx')).RateCardsArea }))
+
+/** The receipt, where no list of messages shows it. */
+const Receipt = lazy(async () => ({ default: (await import('./receipt.tsx')).Receipt }))
 
 /** Loaded only when opened, because it includes the pricing rules and their tables. */
 const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
@@ -55,8 +57,18 @@ export const App = () => {
         )}
         {view.area !== undefined && data === undefined && error === null && <Loading />}
       </main>
-      {view.message !== undefined && (
-        <Why key={JSON.stringify(view.message)} view={view} id={view.message} timeZone={data?.timeZone ?? 'UTC'} />
+      {view.message !== undefined && (view.area !== 'messages' || (data === undefined && error !== null)) && (
+        <Boundary fallback={<ReceiptFailed />}>
+          <Suspense>
+            <Receipt
+              view={view}
+              id={view.message}
+              timeZone={data?.timeZone ?? 'UTC'}
+              messages={NO_MESSAGES}
+              isBeside={false}
+            />
+          </Suspense>
+        </Boundary>
       )}
       {view.isTrying && view.message === undefined && (
         <Boundary fallback={<TryItFailed />}>
@@ -68,6 +80,14 @@ export const App = () => {
     </>
   )
 }
+
+const NO_MESSAGES: readonly never[] = []
+
+const ReceiptFailed = () => (
+  <Panel title="Message" close={() => changeView({ message: undefined })}>
+    <LoadFailed />
+  </Panel>
+)
 
 const TryItFailed = () => (
   <Panel title="Try it" close={() => changeView({ isTrying: false })}>

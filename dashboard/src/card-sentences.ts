@@ -173,7 +173,8 @@ const endingOf = ({ cases, prices, outcomes = {} }: Card, columns: readonly Pric
 
 const suffix = (when: Conditions | undefined): string => (when === undefined ? '' : `, if ${conditionsText(when)}`)
 
-const conditionsText = (when: Conditions, first = 'it'): string =>
+/** Of a message that fits: `its text has more than 100 characters and its “tier” is “basic”`. */
+export const conditionsText = (when: Conditions, first = 'it'): string =>
   Object.entries(when)
     .map(([fact, condition], index) => clause(fact, condition, index === 0 ? first : 'it'))
     .join(' and ')

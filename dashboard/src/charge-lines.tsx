@@ -1,66 +1,72 @@
+import { Fragment } from 'react'
 import { ruleText } from '#rating/rules.ts'
-import { count, credits, quantity } from './format.ts'
+import { credits, share as shareName } from './format.ts'
+import { type ChargeContext, explainLines } from './receipt-lines.ts'
+import './receipt.css'
 
-export type ChargeLine = {
-  readonly rule: string
-  readonly band?: { readonly from: number; readonly to?: number | undefined } | undefined
-  readonly quantity: number
-  readonly rate: number
-  /** 1 if absent. */
-  readonly per?: number | undefined
-  readonly packages?: number | undefined
-  readonly credits: number
+export type { ChargeLine } from './receipt-lines.ts'
+
+type Props = ChargeContext & { readonly total: number }
+
+/** What each rule contributed, with the sum that it comes from. Amounts are in millionths of a credit. */
+export const ChargeLines = ({ total, ...context }: Props) => {
+  const texts = explainLines(context, ruleText)
+  const added = context.lines.reduce((sum, line) => sum + Math.max(line.credits, 0), 0)
+  return (
+    <>
+      <table className="charge-lines">
+        <thead>
+          <tr>
+            <th scope="col">Rule</th>
+            <th scope="col">Share</th>
+            <th scope="col">Credits</th>
+          </tr>
+        </thead>
+        <tbody>
+          {context.lines.map((line, index) => {
+            const { name = line.rule, sum = '', reason = '', share = 0 } = texts[index] ?? {}
+            const how = [sum, reason].filter((text) => text !== '').join(', ')
+            return (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a rule can have several lines, and they never move
+              <Fragment key={index}>
+                <tr className={how === '' ? 'line' : 'line explained'}>
+                  <th scope="row">{name}</th>
+                  <td>
+                    <Share share={share} name={shareName(line.credits, added)} />
+                  </td>
+                  <td>{credits(line.credits)}</td>
+                </tr>
+                {how !== '' && (
+                  <tr className="how">
+                    <td colSpan={3}>{how}</td>
+                  </tr>
+                )}
+              </Fragment>
+            )
+          })}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row" colSpan={2}>
+              Total
+            </th>
+            <td>{credits(total)}</td>
+          </tr>
+        </tfoot>
+      </table>
+      {added > total && context.lines.length > 0 && (
+        <p className="note">Shares are of {credits(added)}: what is added before anything is taken off.</p>
+      )}
+    </>
+  )
 }
 
-const bandName = ({ from, to }: NonNullable<ChargeLine['band']>): string =>
-  to === undefined ? `${from} characters or more` : `${from} to ${to} characters`
-
-const packagesName = (packages: number, per: number): string =>
-  `${count(packages)} started ${packages === 1 ? 'package' : 'packages'} of ${count(per)}`
-
-/** What stands below the rule's name: what the line counts, or why it applied. */
-const reasonOf = ({ rule, band, packages, per = 1 }: ChargeLine, rateCard: string): string => {
-  if (packages !== undefined) return packagesName(packages, per)
-  return band === undefined ? ruleText(rule, rateCard).reason : bandName(band)
-}
-
-type Props = { readonly lines: readonly ChargeLine[]; readonly total: number; readonly rateCard: string }
-
-/** Amounts are in millionths of a credit. */
-export const ChargeLines = ({ lines, total, rateCard }: Props) => (
-  <table className="charge-lines">
-    <thead>
-      <tr>
-        <th scope="col">Rule</th>
-        <th scope="col">Quantity</th>
-        <th scope="col">Rate</th>
-        <th scope="col">Credits</th>
-      </tr>
-    </thead>
-    <tbody>
-      {lines.map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a rule can have several lines, and they never move
-        <tr key={index}>
-          <th scope="row">
-            {ruleText(line.rule, rateCard).name}
-            <span className="reason">{reasonOf(line, rateCard)}</span>
-          </th>
-          <td>{quantity(line.quantity)}</td>
-          <td>
-            {credits(line.rate)}
-            {line.per !== undefined && <span className="reason">per {count(line.per)}</span>}
-          </td>
-          <td>{credits(line.credits)}</td>
-        </tr>
-      ))}
-    </tbody>
-    <tfoot>
-      <tr>
-        <th scope="row" colSpan={3}>
-          Total
-        </th>
-        <td>{credits(total)}</td>
-      </tr>
-    </tfoot>
-  </table>
+/** A bar as long as the share; of what is taken off, in outline. */
+const Share = ({ share, name }: { readonly share: number; readonly name: string }) => (
+  <span className={share < 0 ? 'share off' : 'share'} title={name}>
+    <span className="track" aria-hidden="true">
+      <span style={{ width: `${Math.min(Math.abs(share), 1) * 100}%` }} />
+    </span>
+    <span className="percent">{name}</span>
+  </span>
 )

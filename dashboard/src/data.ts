@@ -680,9 +680,11 @@ export const useChoices = ({ view, session, members, ...overview }: Overview): C
 
 const SPLIT_LATER = DIMENSIONS.filter((dimension) => dimension !== 'member')
 
-export const useCharges = (id: number | string | undefined, organization: string | undefined) =>
-  useQuery({
+export const chargesQuery = (id: number | string, organization: string | undefined) =>
+  queryOptions({
     queryKey: ['charges', organization, id],
-    enabled: id !== undefined,
-    queryFn: ({ signal }) => client.charges(id ?? '', { organization }, { signal }),
+    queryFn: ({ signal }) => client.charges(id, { organization }, { signal }),
   })
+
+export const useCharges = (id: number | string, organization: string | undefined) =>
+  useQuery(chargesQuery(id, organization))

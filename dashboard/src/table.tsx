@@ -21,12 +21,14 @@ import {
 import type { Lines, Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { Filters, isFiltered } from './filters.tsx'
+import { focusMain } from './focus.ts'
 import { count, credits, dateTime, messagesName, unpricedName } from './format.ts'
 import { useLineFilters } from './line-filters.ts'
 import { filterLines, sortLines, sumOfLines, toCsv } from './lines.ts'
 import { useMedia } from './media.ts'
 import type { Bar, Line } from './usage.ts'
 import { addressOf, changeView, isSort, type View } from './view.ts'
+import { WithReceipt } from './with-receipt.tsx'
 
 const ROW_HEIGHT = 38
 /** A narrow row has two lines. */
@@ -106,17 +108,19 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
           </span>
         </p>
       )}
-      <Rows
-        view={view}
-        rows={rows}
-        rowsShown={total}
-        timeZone={overview.timeZone}
-        hasMembers={overview.members.length > 0}
-        isPaged={isPaged}
-        isComplete={isComplete}
-        fetchMore={fetchMore}
-        empty={isComplete ? emptyReason(view, overview) : undefined}
-      />
+      <WithReceipt view={view} messages={rows} timeZone={overview.timeZone}>
+        <Rows
+          view={view}
+          rows={rows}
+          rowsShown={total}
+          timeZone={overview.timeZone}
+          hasMembers={overview.members.length > 0}
+          isPaged={isPaged}
+          isComplete={isComplete}
+          fetchMore={fetchMore}
+          empty={isComplete ? emptyReason(view, overview) : undefined}
+        />
+      </WithReceipt>
     </section>
   )
 }
@@ -260,6 +264,10 @@ const Rows = (props: RowsProps) => {
     wanted.current = index
     focusWanted()
   }
+  useFollowedReceipt(view.message, rows, moveTo, (index) => {
+    setFocused(index)
+    virtual.scrollToIndex(index)
+  })
   const press = (event: KeyboardEvent, index: number): void => {
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2)
     const last = rows.length - 1
@@ -323,7 +331,12 @@ const Rows = (props: RowsProps) => {
                 >
                   {/* Not keyed by the cell's own id, which counts rendered rows: scrolling would recreate every cell. */}
                   {row.getAllCells().map((cell) => (
-                    <span key={cell.column.id} role="cell" className={`c-${cell.column.id}`}>
+                    <span
+                      key={cell.column.id}
+                      role="cell"
+                      className={`c-${cell.column.id}`}
+                      title={MAY_BE_CUT.has(cell.column.id) ? titleOf(cell.getValue()) : undefined}
+                    >
                       {cell.column.id === 'id' ? (
                         <a
                           href={addressOf({ ...view, message: row.original.id })}
@@ -345,6 +358,35 @@ const Rows = (props: RowsProps) => {
       </div>
     </>
   )
+}
+
+const MAY_BE_CUT: ReadonlySet<string> = new Set(['id', 'report', 'member'])
+
+const titleOf = (value: unknown): string | undefined => (value === undefined ? undefined : String(value))
+
+/** The row whose receipt is open stays in view. Its link has the focus once the receipt is closed, however it was opened. */
+const useFollowedReceipt = (
+  message: View['message'],
+  rows: readonly Line[],
+  focus: (index: number) => void,
+  show: (index: number) => void,
+): void => {
+  const before = useRef<View['message']>(undefined)
+  useLayoutEffect(() => {
+    if (before.current === message) return
+    const index = rows.findIndex(({ id }) => id === (message ?? before.current))
+    before.current = message
+    if (message === undefined && isFocusLost()) {
+      if (index < 0) focusMain()
+      else focus(index)
+    } else if (index >= 0) show(index)
+  })
+}
+
+/** The element that had it is gone, or it is where a click beside all controls leaves it. */
+const isFocusLost = (): boolean => {
+  const { activeElement: focused, body } = document
+  return focused === null || focused === body || focused.matches('main, [data-row] a')
 }
 
 const NAMES = { report: 'Report Name', credits: 'Credits Used' }

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { measure } from '#rating/measure.ts'
-import { chargeOfText, standardCard } from '#rating/standard-card.ts'
+import { chargeOfText, standardCard, standardCardSource } from '#rating/standard-card.ts'
 import { ChargeLines } from './charge-lines.tsx'
 import { Field } from './field.tsx'
 import { credits } from './format.ts'
@@ -31,7 +31,13 @@ export const TryIt = () => {
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>
       </p>
-      <ChargeLines lines={charge.lines} total={charge.credits} rateCard={standardCard.version} />
+      <ChargeLines
+        lines={charge.lines}
+        total={charge.credits}
+        rateCard={standardCard.version}
+        caseName="text"
+        card={standardCardSource}
+      />
     </Panel>
   )
 }

@@ -42,6 +42,7 @@ const view: fc.Arbitrary<View> = fc
       search: optional(text),
       message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
       isTrying: fc.boolean(),
+      card: optional(text),
       organization: optional(fc.constantFrom('default', 'acme-2')),
     } as const,
     PLAIN,
@@ -52,6 +53,8 @@ const view: fc.Arbitrary<View> = fc
   .map((each) => (each.report === undefined ? each : { ...each, anyReport: false }))
   // Only messages are sorted and searched.
   .map((each) => (each.area === 'messages' ? each : { ...each, sort: [], search: undefined }))
+  // Only the area of rate cards reads one.
+  .map((each) => (each.area === 'rate-cards' ? each : { ...each, card: undefined }))
 
 test('reads every view back from its address', () => {
   fc.assert(

@@ -34,6 +34,8 @@ export type View = DimensionFilters & {
   /** The message whose charge is open. */
   readonly message: number | string | undefined
   readonly isTrying: boolean
+  /** Version of the rate card that is read. */
+  readonly card: string | undefined
   readonly organization: string | undefined
 }
 
@@ -86,6 +88,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
     search,
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
+    card: area === 'rate-cards' ? get('card') || undefined : undefined,
     organization: organization !== undefined && ORGANIZATION.test(organization) ? organization : undefined,
   }
 }
@@ -150,6 +153,7 @@ export const addressOf = (view: View): string => {
   put('unpriced', view.unpriced ? '' : undefined)
   if (isTable) put('search', view.search)
   put('message', view.message === undefined ? undefined : writeMessage(view.message))
+  if (view.area === 'rate-cards') put('card', view.card)
   put('try', view.isTrying ? '' : undefined)
   const query = parameters.toString()
   return query === '' ? path : `${path}?${query}`

@@ -1,0 +1,29 @@
+import type { ReactNode } from 'react'
+import { useMedia } from './media.ts'
+import { Receipt } from './receipt.tsx'
+import type { View } from './view.ts'
+
+/** From here on, there is room for both. */
+const HAS_ROOM = '(min-width: 1100px)'
+
+type Props = {
+  readonly view: View
+  /** As the list shows them. */
+  readonly messages: readonly { readonly id: number | string }[]
+  readonly timeZone: string
+  readonly children: ReactNode
+}
+
+/** A list of messages with the receipt of the one that is open: beside it, or over it where there is no room. */
+export const WithReceipt = ({ view, messages, timeZone, children }: Props) => {
+  const hasRoom = useMedia(HAS_ROOM)
+  const isOpen = view.message !== undefined
+  return (
+    <div className={isOpen && hasRoom ? 'with-receipt open' : 'with-receipt'}>
+      <div className="listed">{children}</div>
+      {view.message !== undefined && (
+        <Receipt view={view} id={view.message} timeZone={timeZone} messages={messages} isBeside={hasRoom} />
+      )}
+    </div>
+  )
+}
