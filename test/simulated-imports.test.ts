@@ -124,8 +124,9 @@ test('what a simulation shows after is what an import of the same messages costs
         const [one, other] = [`before-${run}`, `after-${run}`]
         await importUnder(one, before, messages)
         await importUnder(other, after, messages)
-        const request = { rateCard: { version: other, ...after }, from: '2024-04-30', to: '2024-06-02' }
-        const { total, by } = await simulations.simulate(await organizationOf(one), request)
+        const organizations = [await organizationOf(one)]
+        const request = { organizations, rateCard: { version: other, ...after }, from: '2024-04-30', to: '2024-06-02' }
+        const { total, by } = await simulations.simulate(request)
         for (const dimension of ['report', 'member', 'team', 'model'] as const) {
           const group = [dimension]
           const shown = (sumsOf: 'before' | 'after') =>
@@ -143,8 +144,8 @@ test('what a simulation shows after is what an import of the same messages costs
         // Applied, the ledger says the same.
         await rateCards.put(request.rateCard as Card)
         await cardUses.use(one, { version: other, from: CALENDAR_BEGINS })
-        const again = await simulations.simulate(await organizationOf(one), { ...request, rateCard: other })
-        const applied = await simulations.apply(await organizationOf(one), { ...request, rateCard: other }, again.hash)
+        const again = await simulations.simulate({ ...request, rateCard: other })
+        const applied = await simulations.apply({ ...request, rateCard: other }, again.hash)
         assert.equal(applied.sums.messages, messages.length)
         assert.deepEqual(
           sorted(await totalsOf(one, ['report', 'member', 'team', 'model', 'outcome', 'rate_card'])),

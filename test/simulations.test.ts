@@ -79,10 +79,15 @@ const problemOf = async (url: string, body: unknown): Promise<string> => {
   return `${response.status} ${((await response.json()) as { readonly detail: string }).detail}`
 }
 
-const use = async (service: string, card: ReturnType<typeof cardOf>, from: number): Promise<void> => {
+const use = async (
+  service: string,
+  card: ReturnType<typeof cardOf>,
+  from: number,
+  organization = 'default',
+): Promise<void> => {
   await call(`${service}/v1/rate-cards`, 'POST', card)
   const body = { version: card.version, from: new Date(from).toISOString() }
-  await call(`${service}/v1/organizations/default/rate-card`, 'PUT', body)
+  await call(`${service}/v1/organizations/${organization}/rate-card`, 'PUT', body)
 }
 
 const message = (id: number | string, more: Readonly<Record<string, unknown>>) => ({
@@ -99,8 +104,8 @@ const MESSAGES = [
   message(40, { model: 'other', usage: { output_tokens: 5 } }),
 ]
 
-const totalOf = async (ledger: Ledger): Promise<readonly unknown[]> => {
-  const [total] = await ledger.read('default', (view) => view.totals({ ...ALL, group: [] }))
+const totalOf = async (ledger: Ledger, organization = 'default'): Promise<readonly unknown[]> => {
+  const [total] = await ledger.read(organization, (view) => view.totals({ ...ALL, group: [] }))
   return [total?.messages, total?.unpriced, total?.credits]
 }
 
@@ -145,7 +150,8 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
       const written = await totalOf(ledger)
 
       const simulation = await call(`${at}/v1/simulations`, 'POST', { rate_card: second, period: '2024-05' })
-      const { hash, by_report, by_member, by_team, by_model, by_day, largest_changes, unpriced, ...sums } = simulation
+      const { by_organization, by_report, by_member, by_team, by_model, by_day, ...others } = simulation
+      const { hash, largest_changes, unpriced, ...sums } = others
       assert.deepEqual(sums, {
         organization: 'default',
         rate_card: { version: 'second', hash: sums.rate_card.hash },
@@ -163,6 +169,7 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
       })
       const shortOf = (groups: Answer, name: string) =>
         groups.groups.map((group: Answer) => [group[name], group.messages, group.credits_before, group.credits_after])
+      assert.deepEqual(shortOf(by_organization, 'organization'), [['default', 5, 46.5, 51]])
       assert.deepEqual(shortOf(by_report, 'report_name'), [
         [undefined, 4, 34, 38.5],
         ['Lease', 1, 12.5, 12.5],
@@ -278,6 +285,141 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
       assert.deepEqual((await call(`${at}/v1/messages/1`)).charges.length, 1, 'a closed period never changes')
     })
 
+    test('several organizations are simulated and charged anew together, each for its own period of that name, or none is', async () => {
+      await using opened = await open()
+      const { ledger, url: DATABASE_URL } = opened
+      await using service = await startService({ DATABASE_URL })
+      const at = service.url
+      await call(`${at}/v1/organizations`, 'POST', {
+        id: 'acme',
+        billing_anchor_day: 15,
+        time_zone: 'America/New_York',
+      })
+      await call(`${at}/v1/organizations`, 'POST', { id: 'empty' })
+      await use(at, first, MAY)
+      await use(at, first, MAY, 'acme')
+      await call(`${at}/v1/reports/7`, 'PUT', { name: 'Lease', credit_cost: 12.5 })
+      await call(`${at}/v1/messages`, 'POST', { messages: MESSAGES })
+      const ofAcme = [
+        { ...MESSAGES[1], id: 1, timestamp: '2024-05-14T12:00:00Z' },
+        { ...MESSAGES[0], id: 1, timestamp: '2024-05-15T12:00:00Z' },
+        { ...MESSAGES[2], id: 2, timestamp: '2024-06-15T03:59:59Z' },
+        { ...MESSAGES[2], id: 3, timestamp: '2024-06-15T04:00:00Z' },
+      ].map((each, index) => ({ ...each, id: index + 1 }))
+      await call(`${at}/v1/messages?organization=acme`, 'POST', { messages: ofAcme })
+      const request = { rate_card: second, organizations: 'all', period: '2024-05' }
+      const simulate = (more: object) => call(`${at}/v1/simulations`, 'POST', { ...request, ...more })
+      const simulation = await simulate({})
+      const [mine, acme] = [await simulate({ organizations: ['default'] }), await simulate({ organizations: ['acme'] })]
+      assert.deepEqual([simulation.organization, mine.organization, acme.organization], [undefined, 'default', 'acme'])
+      assert.deepEqual(
+        [simulation.from, simulation.to, acme.from, acme.to],
+        [
+          '2024-05-01T00:00:00.000Z',
+          '2024-06-15T04:00:00.000Z',
+          '2024-05-15T04:00:00.000Z',
+          '2024-06-15T04:00:00.000Z',
+        ],
+      )
+      assert.deepEqual([mine.messages, acme.messages, simulation.messages], [5, 2, 7])
+      for (const field of ['credits_before', 'credits_after', 'costlier', 'cheaper', 'charged_otherwise'])
+        assert.equal(simulation[field], mine[field] + acme[field], field)
+      assert.deepEqual(simulation.by_organization.groups, [
+        ...acme.by_organization.groups,
+        ...mine.by_organization.groups,
+      ])
+      assert.deepEqual(
+        acme.by_organization.groups.map((group: Answer) => [
+          group.organization,
+          group.from,
+          group.to,
+          group.difference,
+        ]),
+        [['acme', acme.from, acme.to, 9.5]],
+      )
+      assert.deepEqual(
+        simulation.by_member.groups
+          .map((group: Answer) => [group.organization, group.user_id, group.messages, group.difference])
+          .toSorted(),
+        [
+          ['acme', 'ada', 1, 10],
+          ['acme', 'bob', 1, -0.5],
+          ['default', undefined, 1, 5],
+          ['default', 'ada', 2, 0],
+          ['default', 'bob', 2, -0.5],
+        ],
+      )
+      assert.deepEqual(
+        simulation.by_model.groups.map((group: Answer) => [group.model, group.messages]),
+        [
+          ['large', 2],
+          ['small', 1],
+          ['other', 1],
+          [undefined, 3],
+        ],
+      )
+      assert.deepEqual(
+        simulation.by_day.groups.map((group: Answer) => [group.date, group.messages]),
+        [
+          ['2024-05-01', 3],
+          ['2024-05-02', 2],
+          ['2024-05-15', 1],
+          ['2024-06-14', 1],
+        ],
+      )
+      assert.deepEqual(
+        simulation.largest_changes.slice(0, 3).map((each: Answer) => [each.organization, each.message_id]),
+        [
+          ['acme', 2],
+          ['default', 1],
+          ['default', 2],
+        ],
+      )
+
+      const failures: readonly (readonly [object, RegExp])[] = [
+        [{ organizations: [] }, /^400 .*organizations must be "all", or an array/],
+        [{ organizations: 'acme' }, /^400 .*organizations must be "all", or an array/],
+        [{ organizations: ['acme', 'nobody'] }, /^404 There is no organization "nobody"/],
+        [{ period: '2024-05-15' }, /^400 .*period must be .* for each organization: for "default", none does/],
+      ]
+      for (const [more, problem] of failures)
+        assert.match(await problemOf(`${at}/v1/simulations`, { ...request, ...more }), problem)
+      assert.match(
+        await problemOf(`${at}/v1/simulations?organization=acme`, request),
+        /^400 .*organizations must be absent/,
+      )
+
+      const apply = `${at}/v1/simulations/${simulation.hash}/apply`
+      await use(at, second, MAY)
+      assert.match(await problemOf(apply, request), /^409 .*not in force.*it is "first" for the organization "acme"/)
+      await use(at, second, MAY, 'acme')
+      await until(async () => (await totalOf(ledger))[1] === 0)
+      const [before, beforeOfAcme] = [await totalOf(ledger), await totalOf(ledger, 'acme')]
+      assert.match(await problemOf(apply, { ...request, organizations: ['default'] }), /^409 What was simulated/)
+      assert.match(await problemOf(apply.replace(simulation.hash, acme.hash), request), /^409 What was simulated/)
+      await ledger.decide('default', { kind: 'close', until: MAY + 86_400_000 })
+      assert.match(await problemOf(apply, request), /^409 Closed .* organization "default" before 2024-05-02/)
+      assert.deepEqual([await totalOf(ledger), await totalOf(ledger, 'acme')], [before, beforeOfAcme])
+
+      const later = { ...request, period: undefined, from: '2024-05-02', to: '2024-06-15' }
+      const { hash, ...rest } = await simulate(later)
+      assert.deepEqual([rest.messages, rest.charged_otherwise], [5, 4])
+      const applied = await call(apply.replace(simulation.hash, hash), 'POST', later)
+      assert.deepEqual([applied.messages, applied.credits_before, applied.credits_after], [4, 46.5, 46])
+      assert.deepEqual(await totalOf(ledger, 'acme'), [4, 1, 37_500_000n])
+      const repeated = await call(apply.replace(simulation.hash, hash), 'POST', later)
+      assert.deepEqual([repeated.messages, (await simulate(later)).hash], [0, hash])
+      const command = await startCommand(DATABASE_URL).ended
+      assert.match(command.out, /By organization\norganization +messages/)
+      assert.match(command.out, /\nacme: ada +1 /)
+      const one = await startCommand(DATABASE_URL, '--organization', 'acme').ended
+      assert.doesNotMatch(one.out, /By organization|acme:/)
+      const both = await startCommand(DATABASE_URL, '--organization', 'acme', '--organization', 'default').ended
+      const remote = await startCommand('sqlite:unused', '--url', at).ended
+      assert.equal(both.out, command.out)
+      assert.equal(remote.out, command.out)
+    })
+
     test('what an upstream lists and what it lists no longer are both charged anew once', async () => {
       const messages = MESSAGES.slice(0, 3).map(({ usage, model, ...rest }: Answer) => ({ text: 'Hello', ...rest }))
       let listed = messages
@@ -322,21 +464,28 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
       await using service = await ServerProcess.create({ DATABASE_URL })
       await service.start()
       const { url: at } = service
+      const organizations = ['acme', 'default']
       const count = 800 * (KILLS + 3)
-      await use(at, first, MAY)
+      await call(`${at}/v1/organizations`, 'POST', { id: 'acme' })
+      for (const each of organizations) await use(at, first, MAY, each)
       const post = async (from: number, many: number) => {
         const messages = Array.from({ length: many }, (_, index) =>
           message(from + index, { text: 'Hello', timestamp: new Date(MAY + (from + index) * 1000).toISOString() }),
         )
-        await call(`${at}/v1/messages`, 'POST', { messages })
+        for (const each of organizations) await call(`${at}/v1/messages?organization=${each}`, 'POST', { messages })
       }
-      for (let from = 0; from < count; from += 800) await post(from, 800)
-      await use(at, second, MAY)
-      const request = { rate_card: 'second', period: '2024-05' }
+      for (let from = 0; from < count / 2; from += 400) await post(from, 400)
+      for (const each of organizations) await use(at, second, MAY, each)
+      const request = { rate_card: 'second', organizations: 'all', period: '2024-05' }
       const { hash } = await call(`${at}/v1/simulations`, 'POST', request)
       const apply = () => call(`${at}/v1/simulations/${hash}/apply`, 'POST', request)
-      const leftOf = async () => (await call(`${at}/v1/organizations/default/rate-card`)).priced_otherwise
-      let sent = count
+      const leftOf = async () => {
+        let left = 0
+        for (const each of organizations)
+          left += (await call(`${at}/v1/organizations/${each}/rate-card`)).priced_otherwise
+        return left
+      }
+      let sent = count / 2
       let kills = 0
       for (let left = count; kills < KILLS && left > 1000; left = await leftOf()) {
         const applying = apply().catch(() => 'killed')
@@ -349,20 +498,22 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
         await service.start()
       }
       const left = await leftOf()
-      context.diagnostic(`${kills} kills, ${left} of ${count} messages left, ${sent - count} sent meanwhile`)
+      context.diagnostic(`${kills} kills, ${left} of ${count} messages left, ${2 * sent - count} sent meanwhile`)
       assert.ok(kills > 0 && left > 0)
       const applied = await Promise.all([apply(), apply()])
       assert.equal(applied[0].messages + applied[1].messages, left)
       assert.deepEqual((await apply()).messages, 0)
       await service.kill('SIGTERM')
       const ledger = await openLedger(DATABASE_URL)
-      assert.deepEqual(await totalOf(ledger), [sent, 0, BigInt(sent) * 3_500_000n])
-      const kept = await ledger.read('default', (view) => view.keptCharges({ ...ALL, limit: sent + 1 }))
+      for (const each of organizations) {
+        assert.deepEqual(await totalOf(ledger, each), [sent, 0, BigInt(sent) * 3_500_000n])
+        const kept = await ledger.read(each, (view) => view.keptCharges({ ...ALL, limit: sent + 1 }))
+        assert.equal(new Set(kept.messageIds).size, sent)
+        assert.deepEqual(new Set(kept.credits), new Set([3_500_000]))
+        assert.deepEqual(new Set(kept.revisions.slice(0, count / 2)), new Set([1]))
+        assert.deepEqual(new Set(kept.revisions.slice(count / 2, sent)), new Set([0]))
+      }
       await ledger.close()
-      assert.equal(new Set(kept.messageIds).size, sent)
-      assert.deepEqual(new Set(kept.credits), new Set([3_500_000]))
-      assert.deepEqual(new Set(kept.revisions.slice(0, count)), new Set([1]))
-      assert.deepEqual(new Set(kept.revisions.slice(count, sent)), new Set([0]))
     })
   })
 }

@@ -481,7 +481,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Simulate a rate card
-         * @description Prices the messages of a billing period or range (the current period by default) again by another card, and compares. Nothing is written. A message is priced from what was kept of it, with the price that its report had when it was charged. Adjustments of closed periods stay as they are. A whole card that is not valid is a 400 that names every fault. Requires an operator key (scope `admin` on the organization `default`).
+         * @description Prices the messages of a billing period or range (the current period by default) again by another card, and compares. Nothing is written. Each organization is read as of one moment, one after the other. A message is priced from what was kept of it, with the price that its report had when it was charged. Adjustments of closed periods stay as they are. A whole card that is not valid is a 400 that names every fault. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly post: operations["simulateRateCard"];
         readonly delete?: never;
@@ -995,7 +995,7 @@ export interface components {
              */
             readonly difference: number;
             /**
-             * @description Identifies the card, the range, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
+             * @description Identifies the card, the range of each organization, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
              * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
              */
             readonly hash: string;
@@ -2299,7 +2299,7 @@ export interface components {
                     readonly credits_before: number;
                     /**
                      * Format: date
-                     * @description The day, in the time zone of the organization.
+                     * @description The day, in the time zone of each organization.
                      * @example 2024-05-01
                      */
                     readonly date: string;
@@ -2315,7 +2315,7 @@ export interface components {
                     readonly messages: number;
                     /**
                      * Format: date-time
-                     * @description Start of the day.
+                     * @description Start of the day: of several time zones, the earliest.
                      * @example 2024-05-01T00:00:00.000Z
                      */
                     readonly start: string;
@@ -2374,7 +2374,7 @@ export interface components {
                     readonly unpriced_before?: number;
                 };
             };
-            /** @description The same by member. The groups and `others` add up to the whole, exactly. */
+            /** @description The same by member of each organization. The groups and `others` add up to the whole, exactly. */
             readonly by_member: {
                 /** @description At most 100, those that change most first. */
                 readonly groups: readonly {
@@ -2408,6 +2408,11 @@ export interface components {
                      * @example 3
                      */
                     readonly messages: number;
+                    /**
+                     * @description Id of the organization.
+                     * @example acme
+                     */
+                    readonly organization: string;
                     /**
                      * @description How many have no price by the other card. Absent if none.
                      * @example 1
@@ -2562,6 +2567,112 @@ export interface components {
                     readonly unpriced_before?: number;
                 };
             };
+            /** @description The same by organization. The groups and `others` add up to the whole, exactly. */
+            readonly by_organization: {
+                /** @description At most 100, those that change most first. */
+                readonly groups: readonly {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * Format: date-time
+                     * @description Start of its range, inclusive.
+                     * @example 2024-05-01T00:00:00.000Z
+                     */
+                    readonly from: string;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description Id of the organization.
+                     * @example acme
+                     */
+                    readonly organization: string;
+                    /**
+                     * Format: date-time
+                     * @description End of its range, exclusive.
+                     * @example 2024-06-01T00:00:00.000Z
+                     */
+                    readonly to: string;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                }[];
+                /** @description All others together. Absent if there are none. */
+                readonly others?: {
+                    /**
+                     * @description How many cost less.
+                     * @example 3
+                     */
+                    readonly cheaper: number;
+                    /**
+                     * @description How many of the messages cost more by the other card.
+                     * @example 3
+                     */
+                    readonly costlier: number;
+                    /**
+                     * @description What they cost by the other card.
+                     * @example 11.25
+                     */
+                    readonly credits_after: number;
+                    /**
+                     * @description What the messages cost, in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits_before: number;
+                    /**
+                     * @description `credits_after` less `credits_before`.
+                     * @example 11.25
+                     */
+                    readonly difference: number;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description How many have no price by the other card. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_after?: number;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced_before?: number;
+                };
+            };
             /** @description The same by report. The groups and `others` add up to the whole, exactly. */
             readonly by_report: {
                 /** @description At most 100, those that change most first. */
@@ -2661,7 +2772,7 @@ export interface components {
                     readonly unpriced_before?: number;
                 };
             };
-            /** @description The same by team. The groups and `others` add up to the whole, exactly. */
+            /** @description The same by team of each organization. The groups and `others` add up to the whole, exactly. */
             readonly by_team: {
                 /** @description At most 100, those that change most first. */
                 readonly groups: readonly {
@@ -2695,6 +2806,11 @@ export interface components {
                      * @example 3
                      */
                     readonly messages: number;
+                    /**
+                     * @description Id of the organization.
+                     * @example acme
+                     */
+                    readonly organization: string;
                     /**
                      * @description The part of the organization for which it was sent. Absent if unknown, or if not grouped by it.
                      * @example legal
@@ -2787,12 +2903,12 @@ export interface components {
             readonly difference: number;
             /**
              * Format: date-time
-             * @description Start of the range, inclusive.
+             * @description Start of the range, inclusive: of several organizations, the earliest.
              * @example 2024-05-01T00:00:00.000Z
              */
             readonly from: string;
             /**
-             * @description Identifies the card, the range, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
+             * @description Identifies the card, the range of each organization, and every charge by another card together with what the message would cost. Messages that this card has charged already do not change it.
              * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
              */
             readonly hash: string;
@@ -2818,6 +2934,11 @@ export interface components {
                  * @example gpt-5.4
                  */
                 readonly model?: string;
+                /**
+                 * @description Id of the organization.
+                 * @example acme
+                 */
+                readonly organization: string;
                 /**
                  * @description Id of the report that set the price. Absent if none did, or if not grouped by it.
                  * @example 5392
@@ -2851,10 +2972,10 @@ export interface components {
              */
             readonly messages: number;
             /**
-             * @description Id of the organization.
+             * @description Id of the organization. Absent if several were asked for.
              * @example acme
              */
-            readonly organization: string;
+            readonly organization?: string;
             /** @description The card that was asked. */
             readonly rate_card: {
                 /**
@@ -2870,7 +2991,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description End of the range, exclusive.
+             * @description End of the range, exclusive: of several organizations, the latest.
              * @example 2024-06-01T00:00:00.000Z
              */
             readonly to: string;
@@ -8852,6 +8973,14 @@ export interface operations {
                      */
                     readonly from?: string;
                     /**
+                     * @description The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or the key's own. Each is asked for its own billing period of the name that `period` gives.
+                     * @example [
+                     *       "acme",
+                     *       "globex"
+                     *     ]
+                     */
+                    readonly organizations?: "all" | readonly string[];
+                    /**
                      * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                      * @example 2024-05
                      */
@@ -9113,6 +9242,14 @@ export interface operations {
                      * @example 2024-05-01T00:00:00Z
                      */
                     readonly from?: string;
+                    /**
+                     * @description The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or the key's own. Each is asked for its own billing period of the name that `period` gives.
+                     * @example [
+                     *       "acme",
+                     *       "globex"
+                     *     ]
+                     */
+                    readonly organizations?: "all" | readonly string[];
                     /**
                      * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
                      * @example 2024-05

@@ -33,7 +33,7 @@ export const addSimulateCommand = (
     .option('--period <period>', 'Period, such as 2026-10, current or previous (default: current)')
     .option('--from <timestamp>', 'In place of --period: first instant or date')
     .option('--to <timestamp>', 'In place of --period: end, exclusive')
-    .option('--organization <id>', 'Organization', 'default')
+    .option('--organization <id>', 'Organization; repeat for several (default: all)', collect)
     .option('--apply', 'Charge the messages anew, as shown')
     .option('--url <url>', 'Use a running service instead of the database')
     .option('--key <key>', 'API key for --url (default: COPILOT_CREDITS_KEY)')
@@ -73,6 +73,8 @@ const plain = (value: string): string => {
   return value
 }
 
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
 /** With the digits of the amounts. */
 type Sums = {
   readonly messages: number
@@ -85,6 +87,7 @@ type Sums = {
 }
 
 type Group = Sums & {
+  readonly organization?: string
   readonly report_id?: string | number
   readonly report_name?: string
   readonly user_id?: string
@@ -99,16 +102,19 @@ type Reasons = readonly { readonly reason: string; readonly messages: number }[]
 
 type Simulation = Sums & {
   readonly hash: string
+  /** Absent if there are several. */
+  readonly organization?: string
   readonly rate_card: { readonly version: string }
   readonly from: string
   readonly to: string
   readonly charged_otherwise: number
+  readonly by_organization: Groups
   readonly by_report: Groups
   readonly by_member: Groups
   readonly by_team: Groups
   readonly by_model: Groups
   readonly by_day: Groups
-  readonly largest_changes: readonly (Pick<Group, 'user_id'> & {
+  readonly largest_changes: readonly (Pick<Group, 'organization' | 'user_id'> & {
     readonly message_id: string | number
     readonly timestamp: string
     readonly credits_before?: string
@@ -129,15 +135,31 @@ const exactly = <T>(json: string): T => {
 }
 
 const toTables = (out: Terminal['out'], simulation: Simulation): string => {
-  const { rate_card, from, to, by_report, by_member, by_team, by_model, by_day, largest_changes, unpriced } = simulation
+  const {
+    rate_card,
+    from,
+    to,
+    by_organization,
+    by_report,
+    by_member,
+    by_team,
+    by_model,
+    by_day,
+    largest_changes,
+    unpriced,
+  } = simulation
+  /** Members and teams are those of an organization. */
+  const of = ({ organization }: Pick<Group, 'organization'>, name: string): string =>
+    simulation.organization === undefined ? `${organization}: ${name}` : name
   const sections: readonly (readonly [string, Groups, (group: Group) => string])[] = [
+    ['organization', by_organization, ({ organization = '' }) => organization],
     [
       'report',
       by_report,
       ({ report_id: id, report_name: name }) => name ?? (id === undefined ? '(no report)' : `${id}`),
     ],
-    ['member', by_member, ({ user_id: id }) => id ?? '(unknown)'],
-    ['team', by_team, ({ team_id: id }) => id ?? '(none)'],
+    ['member', by_member, (group) => of(group, group.user_id ?? '(unknown)')],
+    ['team', by_team, (group) => of(group, group.team_id ?? '(none)')],
     ['model', by_model, ({ model }) => model ?? '(none)'],
     ['day', by_day, ({ date = '' }) => date],
   ]
@@ -155,12 +177,12 @@ const toTables = (out: Terminal['out'], simulation: Simulation): string => {
       { title: 'before', align: 'right' },
       { title: 'after', align: 'right' },
     ],
-    largest_changes.map(({ message_id: id, timestamp, user_id: member = '', credits_before, credits_after }) => [
-      shown(`${id}`),
-      timestamp,
-      shown(member),
-      amount(credits_before),
-      amount(credits_after),
+    largest_changes.map((each) => [
+      shown(of(each, `${each.message_id}`)),
+      each.timestamp,
+      shown(each.user_id ?? ''),
+      amount(each.credits_before),
+      amount(each.credits_after),
     ]),
   )
   return [

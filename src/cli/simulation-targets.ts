@@ -2,12 +2,18 @@
 import type { RangeQuery } from '#answering/usage-range.ts'
 import { type Environment, readConfig } from '#config.ts'
 import type { Card } from '#model/card.ts'
+import type { Organization } from '#model/organization.ts'
 import { toChargedAnewAnswer, toSimulationAnswer } from '#simulating/answer.ts'
 import { CommandFailed } from './failure.ts'
 import { createCaller } from './service-calls.ts'
 import { migrationPrinter, type Terminal } from './terminal.ts'
 
-export type SimulationTargetOptions = { readonly organization: string; readonly url?: string; readonly key?: string }
+/** All organizations, unless some are named. */
+export type SimulationTargetOptions = {
+  readonly organization?: readonly string[]
+  readonly url?: string
+  readonly key?: string
+}
 
 export type Progress = (done: number, total: number) => void
 
@@ -31,34 +37,41 @@ type Request = Parameters<typeof openSimulationTarget>[2]
 
 const openDirect = async (
   environment: Environment,
-  { organization: id }: SimulationTargetOptions,
+  { organization: ids }: SimulationTargetOptions,
   request: Request,
   err: Terminal['err'],
 ): Promise<SimulationTarget> => {
   const { openStore } = await import('#compose/store.ts')
   const { organizations, simulations, close } = await openStore(readConfig(environment), migrationPrinter(err))
-  const organization = await organizations.find(id)
-  if (organization === undefined) {
-    await close()
-    throw new CommandFailed(`no such organization: ${id}`)
+  const find = async (id: string): Promise<Organization> => {
+    const organization = await organizations.find(id)
+    if (organization === undefined) throw new CommandFailed(`no such organization: ${id}`)
+    return organization
   }
-  return {
-    simulate: async (progress) =>
-      JSON.stringify(toSimulationAnswer(await simulations.simulate(organization, request, { progress }))),
-    apply: async (hash, progress) =>
-      JSON.stringify(toChargedAnewAnswer(hash, await simulations.apply(organization, request, hash, { progress }))),
-    close,
+  try {
+    const asked = ids === undefined ? await organizations.all() : await Promise.all(ids.map(find))
+    const wanted = { ...request, organizations: asked }
+    return {
+      simulate: async (progress) =>
+        JSON.stringify(toSimulationAnswer(await simulations.simulate(wanted, { progress }))),
+      apply: async (hash, progress) =>
+        JSON.stringify(toChargedAnewAnswer(hash, await simulations.apply(wanted, hash, { progress }))),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
 const openRemote = async (
   environment: Environment,
-  { organization, url, key }: SimulationTargetOptions & { readonly url: string },
+  { organization: named, url, key }: SimulationTargetOptions & { readonly url: string },
   { rateCard, ...range }: Request,
 ): Promise<SimulationTarget> => {
   const call = createCaller(url, key ?? environment['COPILOT_CREDITS_KEY'])
-  const query = organization === 'default' ? '' : `?organization=${encodeURIComponent(organization)}`
-  const post = async (path: string) => (await call('POST', `${path}${query}`, { rate_card: rateCard, ...range })).text
+  const organizations = named ?? 'all'
+  const post = async (path: string) => (await call('POST', path, { rate_card: rateCard, organizations, ...range })).text
   return {
     simulate: () => post('/v1/simulations'),
     apply: (hash) => post(`/v1/simulations/${hash}/apply`),

@@ -230,6 +230,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(simulationRoutes, {
     simulations: needs.simulations,
     readings,
+    organizations,
     callers,
     leaving: leaving.signal,
   })

@@ -61,11 +61,16 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     return { principal, id }
   }
 
-  const identify = async (request: FastifyRequest): Promise<Caller> => {
-    const { principal, id } = meaning(request)
+  /** For callers who may know about all organizations. Throws NotFound. */
+  const find = async (id: string): Promise<Organization> => {
     const organization = await organizations.find(id)
     if (organization === undefined) throw noOrganization(id)
-    return { principal, organization }
+    return organization
+  }
+
+  const identify = async (request: FastifyRequest): Promise<Caller> => {
+    const { principal, id } = meaning(request)
+    return { principal, organization: await find(id) }
   }
 
   /** The owner of a key. Throws Unauthenticated or Forbidden. */
@@ -75,7 +80,7 @@ export const createCallers = ({ access, organizations, sessions }: CallerNeeds) 
     return principal
   }
 
-  return { may, mayOperate, meaning, identify, identifyKey }
+  return { may, mayOperate, meaning, find, identify, identifyKey }
 }
 
 const noOrganization = (id: string): NotFound =>

@@ -18,6 +18,8 @@ export type Organizations = {
   /** From the store, bypassing the cache. */
   readonly findNow: (id: string) => Promise<Organization | undefined>
   readonly list: OrganizationStore['list']
+  /** From the store, ascending by id. */
+  readonly all: () => Promise<readonly Organization[]>
   /** Undefined if the id is taken. */
   readonly create: (
     wanted: Required<OrganizationChange> & {
@@ -39,6 +41,8 @@ type Needs = {
 
 const CACHED_MS = 5000
 const CACHED_MIN = 10_000
+/** How many are read at a time. */
+const PAGE = 1000
 
 export const createOrganizations = ({ ledger, clock, now }: Needs): Organizations => {
   const known = createTimedCache<string, Organization>({ lifetimeMs: CACHED_MS, entriesMin: CACHED_MIN, now })
@@ -59,6 +63,15 @@ export const createOrganizations = ({ ledger, clock, now }: Needs): Organization
     find: async (id) => known.get(id) ?? findNow(id),
     findNow,
     list: ledger.organizations.list,
+    all: async () => {
+      const all: Organization[] = []
+      for (let page: readonly Organization[] | undefined; page === undefined || page.length === PAGE; ) {
+        const after = all.at(-1)?.id
+        page = await ledger.organizations.list({ limit: PAGE, ...(after !== undefined && { after }) })
+        all.push(...page)
+      }
+      return all
+    },
     create: async ({ id, name, timeZone, anchorDay }) => {
       const calendar = [{ effectiveFrom: CALENDAR_BEGINS, timeZone, anchorDay }] as const
       const organization: Organization = { id, name, createdAt: clock(), calendar }

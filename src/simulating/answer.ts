@@ -1,30 +1,33 @@
 /** Simulations in the words of the API. */
-import { entryAt, zoned } from '#calendar/periods.ts'
 import { mostFrequentFirst } from '#intake/unpriced-reasons.ts'
-import type { Grouped } from '#model/cell.ts'
+import type { Range } from '#ledger/ledger.ts'
 import { credits, plainNumber } from '#model/credits.ts'
-import type { EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { ChargedAnew } from './charging-anew.ts'
-import type { ChangedMessage, Groups } from './comparison.ts'
+import type { ChangedMessage, ComparedGroup } from './comparison.ts'
+import type { Groups } from './groups.ts'
 import type { Simulation } from './simulations.ts'
 import type { Sums } from './sums.ts'
 
 export const toSimulationAnswer = (simulation: Simulation) => {
-  const { hash, organization, rateCard, from, to, total, byAnother, by, days, largest, reasons } = simulation
+  const { hash, asked, rateCard, from, to, total, byAnother, organizations, by, days, largest, reasons } = simulation
+  const [only, ...others] = asked
   return {
     hash,
-    organization: organization.id,
+    ...(only !== undefined && others.length === 0 && { organization: only.id }),
     rate_card: rateCard,
-    from: canonicalTimestamp(from),
-    to: canonicalTimestamp(to),
+    ...toRange({ from, to }),
     ...toSums(total),
     charged_otherwise: byAnother,
+    by_organization: toGroups(organizations, ({ organization: { id }, range }) => ({
+      organization: id,
+      ...toRange(range),
+    })),
     by_report: toGroups(by.report, toNames),
     by_member: toGroups(by.member, toNames),
     by_team: toGroups(by.team, toNames),
     by_model: toGroups(by.model, toNames),
-    by_day: toGroups(days, ({ start }) => ({ date: dateOf(organization, start), start: canonicalTimestamp(start) })),
+    by_day: toGroups(days, ({ date, start }) => ({ date, start: canonicalTimestamp(start) })),
     largest_changes: largest.map(toMessage),
     unpriced: toReasons(reasons),
   }
@@ -53,7 +56,10 @@ const toGroups = <T, N extends object>({ groups, others }: Groups<T>, toName: (g
   ...(others !== undefined && { others: toSums(others) }),
 })
 
-const toNames = ({ reportId, reportName, member, team, model }: Grouped) => ({
+const toRange = ({ from, to }: Range) => ({ from: canonicalTimestamp(from), to: canonicalTimestamp(to) })
+
+const toNames = ({ organizationId, reportId, reportName, member, team, model }: ComparedGroup) => ({
+  ...(organizationId !== undefined && { organization: organizationId }),
   ...(reportId !== undefined && { report_id: reportId }),
   ...(reportName !== undefined && { report_name: reportName }),
   ...(member !== undefined && { user_id: member }),
@@ -61,10 +67,8 @@ const toNames = ({ reportId, reportName, member, team, model }: Grouped) => ({
   ...(model !== undefined && { model }),
 })
 
-const dateOf = ({ calendar }: Organization, at: EpochMs): string =>
-  zoned(at, entryAt(calendar, at).entry.timeZone).toPlainDate().toString()
-
-const toMessage = ({ messageId, timestamp, cell, before, after }: ChangedMessage) => ({
+const toMessage = ({ organizationId, messageId, timestamp, cell, before, after }: ChangedMessage) => ({
+  organization: organizationId,
   message_id: messageId,
   timestamp,
   ...toNames(cell),

@@ -8,7 +8,8 @@ import type { KeptCharges } from '#ledger/kept-charges.ts'
 import type { AppendAnswer, AppendBatch, Ledger, Range } from '#ledger/ledger.ts'
 import { creditsAt, type PricedBatch, PricedBatchBuilder, pricedAt } from '#ledger/priced-batch.ts'
 import { Conflict } from '#model/errors.ts'
-import type { EpochMs, Organization } from '#model/organization.ts'
+import type { EpochMs } from '#model/organization.ts'
+import type { Part } from './comparison.ts'
 import { otherCardIn } from './in-force.ts'
 import { lastOf, type ReadingOptions } from './one-moment.ts'
 import { factsAgain, isByAnother, type OtherCard, priceOf } from './pricing-again.ts'
@@ -22,6 +23,9 @@ export type ChargedAnew = {
   /** Messages that somebody else has changed meanwhile. They stay as they are. */
   readonly changedMeanwhile: number
 }
+
+/** `byAnother` is how many of its messages are charged by another card. */
+type PartToCharge = Part & { readonly byAnother: number }
 
 type Needs = {
   readonly ledger: Pick<Ledger, 'read' | 'append'>
@@ -43,25 +47,26 @@ export const createChargingAnew = ({ ledger, cards, pricer, clock }: Needs) => {
   ): Promise<AppendAnswer> =>
     cards.appendBy(organizationId, async (inForce) => {
       if (otherCardIn(inForce, range, card.version) !== undefined)
-        throw new Conflict(`The rate card "${card.version}" is not in force any more. What was charged anew stays.`)
+        throw new Conflict(
+          `The rate card "${card.version}" is not in force any more for the organization "${organizationId}". What was charged anew stays.`,
+        )
       const recharge = { organizationId, onChange: 'recharge', recordedAt: clock() } as const
       return ledger.append({ ...recharge, ...batch, cardsVersion: inForce.version })
     })
 
   return async (
-    organization: Organization,
-    range: Range,
+    parts: readonly PartToCharge[],
     other: OtherCard,
-    expected: number,
     { signal, progress }: ReadingOptions = {},
   ): Promise<ChargedAnew> => {
-    const { id } = organization
-    const dayOf = createDayFinder(organization.calendar)
+    const expected = parts.reduce((sum, { byAnother }) => sum + byAnother, 0)
     const sums = new Sums()
     const reasons = new Map<string, number>()
     let changedMeanwhile = 0
 
-    const chargeRows = async (charges: KeptCharges, rows: readonly number[]): Promise<void> => {
+    const chargeRows = async (part: PartToCharge, charges: KeptCharges, rows: readonly number[]): Promise<void> => {
+      const { id, calendar } = part.organization
+      const dayOf = createDayFinder(calendar)
       const batch = new PricedBatchBuilder(rows.length)
       for (const row of rows) {
         const priced = pricer.priceAgain(pricedAt(charges, row), { card: other.card })
@@ -69,7 +74,7 @@ export const createChargingAnew = ({ ledger, cards, pricer, clock }: Needs) => {
       }
       const priced = batch.build()
       const revisions = rows.map((row) => charges.revisions[row] as number)
-      const outcomes = await append(id, range, other, { priced, revisions })
+      const outcomes = await append(id, part.range, other, { priced, revisions })
       for (const [index, row] of rows.entries()) {
         if (Array.isArray(outcomes) && outcomes[index]?.status !== 'amended') changedMeanwhile++
         else count(charges, row, priced, index)
@@ -83,17 +88,22 @@ export const createChargingAnew = ({ ledger, cards, pricer, clock }: Needs) => {
       if (typeof reason === 'string') addReason(reasons, reason)
     }
 
-    for (let after: Pick<ReturnType<typeof lastOf>, 'at' | 'messageId'> | undefined; ; ) {
-      const query = { ...range, limit: PIECE_CHARGES, withDigests: true, ...(after && { after }) } as const
-      const charges = await ledger.read(id, (view) => view.keptCharges(query), { signal })
-      const rows = Array.from({ length: charges.count }, (_, row) => row)
-      const wanted = rows.filter((row) => isByAnother(charges, row, other))
-      for (let first = 0; first < wanted.length; first += WRITTEN_TOGETHER) {
-        signal?.throwIfAborted()
-        await chargeRows(charges, wanted.slice(first, first + WRITTEN_TOGETHER))
+    const chargePart = async (part: PartToCharge): Promise<void> => {
+      for (let after: Pick<ReturnType<typeof lastOf>, 'at' | 'messageId'> | undefined; ; ) {
+        const query = { ...part.range, limit: PIECE_CHARGES, withDigests: true, ...(after && { after }) } as const
+        const charges = await ledger.read(part.organization.id, (view) => view.keptCharges(query), { signal })
+        const rows = Array.from({ length: charges.count }, (_, row) => row)
+        const wanted = rows.filter((row) => isByAnother(charges, row, other))
+        for (let first = 0; first < wanted.length; first += WRITTEN_TOGETHER) {
+          signal?.throwIfAborted()
+          await chargeRows(part, charges, wanted.slice(first, first + WRITTEN_TOGETHER))
+        }
+        if (charges.count < PIECE_CHARGES) return
+        after = lastOf(charges)
       }
-      if (charges.count < PIECE_CHARGES) return { sums, reasons, changedMeanwhile }
-      after = lastOf(charges)
     }
+
+    for (const part of parts) if (part.byAnother > 0) await chargePart(part)
+    return { sums, reasons, changedMeanwhile }
   }
 }

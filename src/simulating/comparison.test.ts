@@ -3,31 +3,56 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { KeptChargesBuilder } from '#ledger/kept-charges.ts'
 import { type Cell, textOf } from '#model/cell.ts'
-import { COMPARED, createComparison } from './comparison.ts'
+import { CALENDAR_BEGINS, type Organization } from '#model/organization.ts'
+import { COMPARED, Comparison } from './comparison.ts'
 import type { Sums } from './sums.ts'
 
-type Row = { readonly cell: Cell; readonly day: number; readonly before: number; readonly after: number }
+const DAY_MS = 86_400_000
+const ORGANIZATIONS = ['acme', 'globex'].map(
+  (id): Organization => ({
+    id,
+    name: id,
+    createdAt: 0,
+    calendar: [{ effectiveFrom: CALENDAR_BEGINS, timeZone: 'UTC', anchorDay: 1 }],
+  }),
+)
+
+/** `of` is the index of its organization. */
+type Row = {
+  readonly of?: number
+  readonly cell: Cell
+  readonly day: number
+  readonly before: number
+  readonly after: number
+}
 
 const compare = (rows: readonly Row[], pieceSize: number) => {
-  const comparison = createComparison()
-  for (let from = 0; from < rows.length; from += pieceSize) {
-    const piece = rows.slice(from, from + pieceSize)
-    const cells = [...new Set(piece.map(({ cell }) => cell))]
-    const kept = new KeptChargesBuilder(piece.length)
-    const [timestamp, adjusts, replaced] = [undefined, undefined, undefined]
-    const [facts, digest] = [new Uint8Array(), new Uint8Array(16)]
-    for (const [index, { cell, day, before }] of piece.entries()) {
-      const [messageId, at, dayStart] = [from + index, day * 1000 + index, day * 1000]
-      const credits = Number.isNaN(before) ? undefined : before
-      const row = { messageId, at, dayStart, timestamp, adjusts, replaced, revision: 0, credits, facts, digest }
-      kept.add({ ...row, cell: cells.indexOf(cell) })
+  const all = new Comparison()
+  for (const [of, organization] of ORGANIZATIONS.entries()) {
+    const own = rows.filter((row) => (row.of ?? 0) === of)
+    const comparison = new Comparison()
+    for (let from = 0; from < own.length; from += pieceSize) {
+      const piece = own.slice(from, from + pieceSize)
+      const after = Float64Array.from(piece, (row) => row.after)
+      comparison.add({ organization, range: { from: 0, to: 4 * DAY_MS } }, keptOf(piece, from), after)
     }
-    comparison.add(
-      kept.build(cells),
-      Float64Array.from(piece, ({ after }) => after),
-    )
+    all.addAll(comparison)
   }
-  return comparison.result()
+  return all.result()
+}
+
+const keptOf = (piece: readonly Row[], from: number) => {
+  const cells = [...new Set(piece.map(({ cell }) => cell))]
+  const kept = new KeptChargesBuilder(piece.length)
+  const [timestamp, adjusts, replaced] = [undefined, undefined, undefined]
+  const [facts, digest] = [new Uint8Array(), new Uint8Array(16)]
+  for (const [index, { cell, day, before }] of piece.entries()) {
+    const [messageId, at, dayStart] = [from + index, day * DAY_MS + index, day * DAY_MS]
+    const credits = Number.isNaN(before) ? undefined : before
+    const row = { messageId, at, dayStart, timestamp, adjusts, replaced, revision: 0, credits, facts, digest }
+    kept.add({ ...row, cell: cells.indexOf(cell) })
+  }
+  return kept.build(cells)
 }
 
 const amount = (credits: number): bigint => BigInt(Number.isNaN(credits) ? 0 : credits)
@@ -54,6 +79,8 @@ const found = (sums: Sums) => ({
   changed: [sums.costlier, sums.cheaper],
 })
 
+const idOf = ({ of = 0 }: Row): string => ORGANIZATIONS[of]?.id ?? ''
+
 const cells: readonly Cell[] = [
   { rateCard: 'a' },
   { rateCard: 'a', member: 'ada', team: 'legal' },
@@ -65,23 +92,30 @@ const cells: readonly Cell[] = [
 const amounts = fc.oneof(fc.nat(20), fc.constant(Number.NaN), fc.constant(2 ** 53 - 1))
 
 test('sums are exact in every dimension, whatever the pieces, and the largest changes come first', () => {
-  const rows = fc.array(fc.record({ cell: fc.constantFrom(...cells), day: fc.nat(3), before: amounts, after: amounts }))
+  const cell = fc.constantFrom(...cells)
+  const rows = fc.array(fc.record({ of: fc.nat(1), cell, day: fc.nat(3), before: amounts, after: amounts }))
   fc.assert(
     fc.property(rows, fc.integer({ min: 1, max: 10 }), (unordered, pieceSize) => {
       const ordered = unordered.toSorted((one, other) => one.day - other.day)
-      const { total, days, by, largest } = compare(ordered, pieceSize)
+      const { total, organizations, days, by, largest } = compare(ordered, pieceSize)
       assert.deepEqual(found(total), expected(ordered))
       assert.deepEqual(
         days.groups.map(({ start, sums }) => [start, found(sums)]),
-        [...Map.groupBy(ordered, ({ day }) => day * 1000)].map(([day, own]) => [day, expected(own)]),
+        [...Map.groupBy(ordered, ({ day }) => day * DAY_MS)].map(([day, own]) => [day, expected(own)]),
+      )
+      assert.deepEqual(
+        new Map(organizations.groups.map(({ organization, sums }) => [organization.id, found(sums)])),
+        new Map([...Map.groupBy(ordered, idOf)].map(([id, own]) => [id, expected(own)])),
       )
       for (const dimension of COMPARED) {
-        const own = Map.groupBy(ordered, ({ cell }) => textOf(cell, dimension))
+        const isOfOne = dimension === 'member' || dimension === 'team'
+        const keyOf = (row: Row) => `${isOfOne ? idOf(row) : ''} ${textOf(row.cell, dimension)}`
+        const own = Map.groupBy(ordered, keyOf)
         const { groups, others } = by[dimension]
         assert.equal(others, undefined)
         assert.equal(groups.length, own.size)
-        for (const { sums, ...names } of groups)
-          assert.deepEqual(found(sums), expected(own.get(textOf(names, dimension)) ?? []))
+        for (const { sums, organizationId = '', ...names } of groups)
+          assert.deepEqual(found(sums), expected(own.get(`${organizationId} ${textOf(names, dimension)}`) ?? []))
         const changes = groups.map(({ sums: { difference } }) => (difference < 0n ? -difference : difference))
         assert.deepEqual(
           changes,
@@ -117,6 +151,14 @@ test('a report has its latest name', () => {
       { cell: five, day: 0, ...row },
     ]),
     ['Fünf'],
+  )
+  assert.deepEqual(
+    namesOf([
+      { of: 0, cell: five, day: 1, ...row },
+      { of: 1, cell: fünf, day: 0, ...row },
+    ]),
+    ['Five'],
+    'of several organizations',
   )
 })
 

@@ -66,13 +66,30 @@ export const readAtOneMoment = async <T extends ChargeReader>(
   }
 }
 
+/** Of whole days. */
+export const countMessages = async (
+  ledger: Pick<Ledger, 'read'>,
+  { organization: { id, calendar }, range }: { readonly organization: Organization; readonly range: Range },
+  signal?: AbortSignal,
+): Promise<number> => {
+  const days = await ledger.read(id, (view) => daysIn(view, calendar, range), { signal })
+  return messagesIn(days)
+}
+
+const daysIn = (view: LedgerView, calendar: Organization['calendar'], { from, to }: Range) =>
+  view.dayTotals({ from: dayAt(calendar, from).start, to, group: [] })
+
+const messagesIn = (days: readonly { readonly messages: number }[]): number =>
+  days.reduce((sum, { messages }) => sum + messages, 0)
+
 /** Consecutive, without gaps. Each ends with the first day that makes it large enough. */
 const stretchesOf = async (
   view: LedgerView,
   calendar: Organization['calendar'],
-  { from, to }: Range,
+  range: Range,
 ): Promise<{ readonly stretches: readonly Range[]; readonly total: number }> => {
-  const days = await view.dayTotals({ from: dayAt(calendar, from).start, to, group: [] })
+  const { from, to } = range
+  const days = await daysIn(view, calendar, range)
   const stretches: Range[] = []
   let start = from
   let messages = 0
@@ -85,7 +102,7 @@ const stretchesOf = async (
     messages = 0
   }
   stretches.push({ from: start, to })
-  return { stretches, total: days.reduce((sum, day) => sum + day.messages, 0) }
+  return { stretches, total: messagesIn(days) }
 }
 
 /** The next piece is read while one is taken. */

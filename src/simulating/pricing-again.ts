@@ -39,6 +39,7 @@ export const createPricingAgain = (other: OtherCard, about: readonly unknown[]) 
   const reasons = new Map<string, number>()
   const hash = createHash('sha256').update(JSON.stringify(about))
   let byAnother = 0
+  let isEmpty = true
 
   /** What the charge by this card has replaced, if that was by another one. */
   const replacedAt = ({ cells, replacedCellOf, replacedCredits }: KeptCharges, row: number): number | undefined => {
@@ -67,10 +68,14 @@ export const createPricingAgain = (other: OtherCard, about: readonly unknown[]) 
         if (old !== undefined && isAdjustment[row] === 0)
           changes.push(`${JSON.stringify(messageIds[row])} ${from} ${old} ${after[row]}`)
       }
-      if (changes.length > 0) hash.update(`${changes.join('\n')}\n`)
+      if (changes.length > 0) {
+        hash.update(`${changes.join('\n')}\n`)
+        isEmpty = false
+      }
       return after
     },
-    result: () => ({ reasons, byAnother, hash: hash.digest('hex') }),
+    /** `hash` is undefined if there is no charge by another card. */
+    result: () => ({ reasons, byAnother, hash: isEmpty ? undefined : hash.digest('hex') }),
   }
 }
 

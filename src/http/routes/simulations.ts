@@ -1,10 +1,12 @@
 /** `/v1/simulations`: what another rate card would do, and charging messages anew once it is in force. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
-import Type from 'typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
 import type { Readings } from '#answering/readings.ts'
+import type { Organizations } from '#identity/organizations.ts'
 import { CARD_BYTES_MAX } from '#intake/incoming-card.ts'
 import { InvalidRequest } from '#model/errors.ts'
+import type { Organization } from '#model/organization.ts'
 import { toChargedAnewAnswer, toSimulationAnswer } from '#simulating/answer.ts'
 import type { SimulationRequest, Simulations } from '#simulating/simulations.ts'
 import type { Callers } from '../caller.ts'
@@ -12,11 +14,17 @@ import { checkQueryOnly } from '../large-bodies.ts'
 import { signalOfLeaving } from '../leaving.ts'
 import { organizationQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
-import { ChargedAnewSchema, SimulationRequestSchema, SimulationSchema } from '../schemas/simulations.ts'
+import {
+  ChargedAnewSchema,
+  ORGANIZATIONS_MAX,
+  SimulationRequestSchema,
+  SimulationSchema,
+} from '../schemas/simulations.ts'
 
 export type SimulationRoutesOptions = {
   readonly simulations: Simulations
   readonly readings: Pick<Readings<unknown>, 'byDate'>
+  readonly organizations: Pick<Organizations, 'all'>
   readonly callers: Callers
   /** Aborts when the service shuts down. */
   readonly leaving: AbortSignal
@@ -25,12 +33,32 @@ export type SimulationRoutesOptions = {
 const query = Type.Object({ ...organizationQuery }, { additionalProperties: false })
 
 /** Beside the card. */
-const FIELDS_BYTES_MAX = 4096
+const FIELDS_BYTES_MAX = 16 * 1024
 
 export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOptions> = (app, options, done) => {
-  const { simulations, readings, callers, leaving } = options
+  const { simulations, readings, organizations, callers, leaving } = options
   const tags = ['Rate cards']
   const bodyLimit = CARD_BYTES_MAX + FIELDS_BYTES_MAX
+
+  const organizationsIn = async (
+    request: FastifyRequest,
+    named: Named | undefined,
+  ): Promise<readonly Organization[]> => {
+    const { organization } = await callers.identify(request)
+    if (named === undefined) return [organization]
+    if ((request.query as Static<typeof query>).organization !== undefined)
+      throw new InvalidRequest('body/organizations', 'absent if the query has "organization"')
+    return named === ALL ? organizations.all() : Promise.all(named.map(callers.find))
+  }
+
+  const wantedIn = async (request: FastifyRequest): Promise<SimulationRequest> => {
+    const { organizations: named, ...wanted } = bodyIn(request.body)
+    const asked = await organizationsIn(request, named)
+    // What the Copilot service lists is recorded first.
+    for (const organization of asked) await readings.byDate(organization)
+    return { ...wanted, organizations: asked }
+  }
+
   const signalFor = (reply: FastifyReply) => AbortSignal.any([leaving, signalOfLeaving(reply.raw)])
 
   app.post(
@@ -44,7 +72,7 @@ export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOpti
         summary: 'Simulate a rate card',
         description:
           'Prices the messages of a billing period or range (the current period by default) again by another card, and compares. ' +
-          'Nothing is written. A message is priced from what was kept of it, with the price that its report had when it was ' +
+          'Nothing is written. Each organization is read as of one moment, one after the other. A message is priced from what was kept of it, with the price that its report had when it was ' +
           'charged. Adjustments of closed periods stay as they are. A whole card that is not valid is a 400 that names every ' +
           'fault. Requires an operator key (scope `admin` on the organization `default`).',
         querystring: query,
@@ -60,11 +88,8 @@ export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOpti
       validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request)
-      const wanted = requestIn(request.body)
-      // What the Copilot service lists is recorded first.
-      await readings.byDate(organization)
-      return toSimulationAnswer(await simulations.simulate(organization, wanted, { signal: signalFor(reply) }))
+      const wanted = await wantedIn(request)
+      return toSimulationAnswer(await simulations.simulate(wanted, { signal: signalFor(reply) }))
     },
   )
 
@@ -98,11 +123,9 @@ export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOpti
       validatorCompiler: checkQueryOnly,
     },
     async (request, reply) => {
-      const { organization } = await callers.identify(request)
       const { hash } = request.params
-      const wanted = requestIn(request.body)
-      await readings.byDate(organization)
-      const charged = await simulations.apply(organization, wanted, hash, { signal: signalFor(reply) })
+      const wanted = await wantedIn(request)
+      const charged = await simulations.apply(wanted, hash, { signal: signalFor(reply) })
       return toChargedAnewAnswer(hash, charged)
     },
   )
@@ -112,23 +135,39 @@ export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOpti
 
 const hashExamples = ['1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b']
 
-const FIELDS = ['rate_card', 'period', 'from', 'to'] as const
+const FIELDS = ['rate_card', 'organizations', 'period', 'from', 'to'] as const
+
+const ALL = 'all'
+type Named = readonly string[] | typeof ALL
+
+type Body = Omit<SimulationRequest, 'organizations'> & { readonly organizations?: Named }
 
 /** Throws InvalidRequest. */
-const requestIn = (body: unknown): SimulationRequest => {
+const bodyIn = (body: unknown): Body => {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new InvalidRequest('body', 'an object {"rate_card":…}')
   const unknown = Object.keys(body).find((field) => !(FIELDS as readonly string[]).includes(field))
   if (unknown !== undefined)
     throw new InvalidRequest(`body/${unknown.slice(0, 50)}`, `absent: the only fields are ${FIELDS.join(', ')}`)
-  const { rate_card: rateCard, period, from, to } = body as Readonly<Record<string, unknown>>
+  const { rate_card: rateCard, organizations, period, from, to } = body as Readonly<Record<string, unknown>>
   if (rateCard === undefined) throw new InvalidRequest('body/rate_card', 'the version of a rate card, or a whole card')
   return {
     rateCard,
+    ...(organizations !== undefined && { organizations: namedIn(organizations) }),
     ...(period !== undefined && { period: textIn('period', period) }),
     ...(from !== undefined && { from: textIn('from', from) }),
     ...(to !== undefined && { to: textIn('to', to) }),
   }
+}
+
+const namedIn = (organizations: unknown): Named => {
+  if (organizations === ALL) return ALL
+  const isList = Array.isArray(organizations) && organizations.length > 0 && organizations.length <= ORGANIZATIONS_MAX
+  if (isList && organizations.every((id) => typeof id === 'string')) return organizations
+  throw new InvalidRequest(
+    'body/organizations',
+    `"${ALL}", or an array of 1 to ${ORGANIZATIONS_MAX} ids of organizations`,
+  )
 }
 
 const textIn = (field: string, value: unknown): string => {

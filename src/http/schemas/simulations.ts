@@ -1,9 +1,11 @@
 /** What another rate card would do, and what it has done. */
 import Type, { type TProperties } from 'typebox'
-import { CreditsSchema, creditsSchema, rangeQuery, ref, TimestampSchema } from './common.ts'
+import { CreditsSchema, creditsSchema, OrganizationIdSchema, rangeQuery, ref, TimestampSchema } from './common.ts'
 import { RateCardSchema } from './rate-card.ts'
 import { MessageIdSchema } from './usage.ts'
 import { count, groupDimensions, messageCount, receivedTimestamp } from './usage-fields.ts'
+
+export const ORGANIZATIONS_MAX = 100
 
 export const SimulationRequestSchema = Type.Object(
   {
@@ -11,6 +13,17 @@ export const SimulationRequestSchema = Type.Object(
       description: 'The card to price by: the version of a stored card, or a whole card, which is not stored.',
       examples: ['standard-2024'],
     }),
+    organizations: Type.Optional(
+      Type.Union(
+        [Type.Literal('all'), Type.Array(OrganizationIdSchema, { minItems: 1, maxItems: ORGANIZATIONS_MAX })],
+        {
+          description:
+            'The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or ' +
+            "the key's own. Each is asked for its own billing period of the name that `period` gives.",
+          examples: [['acme', 'globex']],
+        },
+      ),
+    ),
     ...rangeQuery,
   },
   { additionalProperties: false },
@@ -30,6 +43,8 @@ const sums = {
   unpriced_before: unpriced('How many of the messages have no price. Absent if none.'),
   unpriced_after: unpriced('How many have no price by the other card. Absent if none.'),
 }
+
+const organization = Type.String({ description: 'Id of the organization.', examples: ['acme'] })
 
 const groups = (of: string, names: TProperties, order = 'At most 100, those that change most first.') =>
   Type.Object(
@@ -55,15 +70,20 @@ const reasons = Type.Array(
 
 const hash = Type.String({
   description:
-    'Identifies the card, the range, and every charge by another card together with what the message would cost. Messages that ' +
-    'this card has charged already do not change it.',
+    'Identifies the card, the range of each organization, and every charge by another card together with what the message would ' +
+    'cost. Messages that this card has charged already do not change it.',
   examples: ['1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b'],
 })
 
 export const SimulationSchema = Type.Object(
   {
     hash,
-    organization: Type.String({ description: 'Id of the organization.', examples: ['acme'] }),
+    organization: Type.Optional(
+      Type.String({
+        description: 'Id of the organization. Absent if several were asked for.',
+        examples: ['acme'],
+      }),
+    ),
     rate_card: Type.Object(
       {
         version: Type.String({ description: 'Version of the card.', examples: ['copilot-2026-06'] }),
@@ -74,30 +94,39 @@ export const SimulationSchema = Type.Object(
       },
       { description: 'The card that was asked.' },
     ),
-    from: TimestampSchema('Start of the range, inclusive.'),
-    to: TimestampSchema('End of the range, exclusive.', '2024-06-01T00:00:00.000Z'),
+    from: TimestampSchema('Start of the range, inclusive: of several organizations, the earliest.'),
+    to: TimestampSchema(
+      'End of the range, exclusive: of several organizations, the latest.',
+      '2024-06-01T00:00:00.000Z',
+    ),
     ...sums,
     charged_otherwise: count(
       'Messages that another card has charged. These are what applying the simulation charges anew.',
     ),
+    by_organization: groups('organization', {
+      organization,
+      from: TimestampSchema('Start of its range, inclusive.'),
+      to: TimestampSchema('End of its range, exclusive.', '2024-06-01T00:00:00.000Z'),
+    }),
     by_report: groups('report', { report_id, report_name }),
-    by_member: groups('member', { user_id }),
-    by_team: groups('team', { team_id }),
+    by_member: groups('member of each organization', { organization, user_id }),
+    by_team: groups('team of each organization', { organization, team_id }),
     by_model: groups('model', { model }),
     by_day: groups(
       'day',
       {
         date: Type.String({
           format: 'date',
-          description: 'The day, in the time zone of the organization.',
+          description: 'The day, in the time zone of each organization.',
           examples: ['2024-05-01'],
         }),
-        start: TimestampSchema('Start of the day.'),
+        start: TimestampSchema('Start of the day: of several time zones, the earliest.'),
       },
       'At most 366, in order of time.',
     ),
     largest_changes: Type.Array(
       Type.Object({
+        organization,
         message_id: MessageIdSchema,
         timestamp: receivedTimestamp,
         report_id,
