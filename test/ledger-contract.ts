@@ -1217,6 +1217,90 @@ export const ledgerContract = (name: string, open: OpenLedger): void => {
       assert.equal(await keys.any(), true)
     })
 
+    test('the use of a key is written for it alone, never moves back, and outlives a revocation', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      const { keys } = ledger
+      await create(ledger, organizationOf('acme'))
+      const hashes = [1, 2].map((byte) => new Uint8Array(32).fill(byte))
+      for (const [index, hash] of hashes.entries()) {
+        for (const organizationId of ['default', 'acme']) {
+          const key = { id: `k${index}`, organizationId, name: '', scopes: ['admin'] as const, createdAt: START, hash }
+          await ledger.decide(organizationId, { kind: 'create-key', key })
+        }
+      }
+      const [hash = new Uint8Array(), other = new Uint8Array()] = hashes
+      for (const at of [START + 1, START + 9, START + 5]) await keys.used('acme', hash, at)
+      await keys.used('nobody', hash, START)
+      assert.equal((await keys.find('acme', hash))?.usedAt, START + 9)
+      await ledger.decide('acme', { kind: 'revoke-key', keyId: 'k0', at: START + 20 })
+      const usesOf = async (id: string) => (await keys.list(id)).map(({ usedAt, revokedAt }) => [usedAt, revokedAt])
+      assert.deepEqual(await usesOf('acme'), [
+        [START + 9, START + 20],
+        [undefined, undefined],
+      ])
+      assert.deepEqual(await usesOf('default'), [
+        [undefined, undefined],
+        [undefined, undefined],
+      ])
+      assert.equal((await keys.find('acme', other))?.usedAt, undefined)
+    })
+
+    test('the days of several organizations are read at once, each for its own range', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await create(ledger, organizationOf('acme'))
+      const large = credits(Number.MAX_SAFE_INTEGER)
+      await ledger.append(
+        batchOf([
+          recordOf(1, { micros: 2_500_000 }),
+          recordOf(2, { at: START + DAY_MS, micros: 1_000_000 }),
+          recordOf(3, { at: START + DAY_MS + 1, micros: 1_000_001 }),
+          unpricedOf(4, { at: START + DAY_MS + 2 }),
+          recordOf(5, { at: START + 2 * DAY_MS, micros: 7 }),
+        ]),
+      )
+      const ofAcme = [1, 2].map((id) => ({ ...recordOf(id), credits: large }))
+      await ledger.append(batchOf(ofAcme, { organizationId: 'acme' }))
+      const range = (organizationId: string, from: number, to: number) => ({
+        organizationId,
+        from: START + from * DAY_MS,
+        to: START + to * DAY_MS,
+      })
+      const days = await ledger.organizations.days([
+        range('default', 0, 2),
+        range('nobody', 0, 9),
+        range('acme', 0, 9),
+        range('default', 2, 2),
+      ])
+      assert.deepEqual(
+        days.map((each) =>
+          each.map(({ dayStart, messages, unpriced, credits }) => [dayStart - START, messages, unpriced, credits]),
+        ),
+        [
+          [
+            [0, 1, 0, 2_500_000n],
+            [DAY_MS, 3, 1, 2_000_001n],
+          ],
+          [],
+          [[0, 2, 0, 2n * BigInt(large)]],
+          [],
+        ],
+      )
+      assert.deepEqual(await ledger.organizations.days([]), [])
+    })
+
+    test('reports are listed in pages, by id as a text', async () => {
+      await using opened = await open()
+      const { reports } = opened.ledger
+      assert.deepEqual(await reports.list({ limit: 5 }), [])
+      for (const id of [10, 9, 'b', 'B', 'é', '09']) await reports.put({ id, name: 'a', creditCost: credits(1) })
+      const idsOf = async (page: Parameters<typeof reports.list>[0]) => (await reports.list(page)).map(({ id }) => id)
+      assert.deepEqual(await idsOf({ limit: 10 }), ['09', 10, 9, 'B', 'b', 'é'])
+      assert.deepEqual(await idsOf({ limit: 2, after: '10' }), [9, 'B'])
+      assert.deepEqual(await idsOf({ limit: 2, after: 'é' }), [])
+    })
+
     test('reports are stored, found by number or string id, and removed', async () => {
       await using opened = await open()
       const { reports } = opened.ledger

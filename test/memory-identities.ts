@@ -19,6 +19,7 @@ export class MemoryIdentities {
       return structuredClone(this.#organizations.get(id))
     },
     list: async () => [...this.#organizations.values()],
+    days: async (ranges) => ranges.map(() => []),
   }
 
   readonly keys: KeyStore = {
@@ -28,6 +29,9 @@ export class MemoryIdentities {
     },
     list: async (organizationId) => this.#keysOf(organizationId),
     any: async () => this.#stored.length > 0,
+    used: async (_, hash, at) => {
+      this.#stored = this.#stored.map((key) => (isSame(key.hash, hash) ? { ...key, usedAt: at } : key))
+    },
   }
 
   async decide<K extends CommandKind>(organizationId: string, command: Command<K>): Promise<Outcome<K>> {

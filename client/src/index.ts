@@ -3,6 +3,7 @@ import { ConnectionError } from './errors.ts'
 import { type Call, type CallOptions, createSend, type HttpOptions } from './http.ts'
 import type {
   Answer,
+  ApiKey,
   Body,
   Bucket,
   CardsInForce,
@@ -10,12 +11,16 @@ import type {
   CurrentPeriod,
   DefaultCards,
   DetailedUsageLine,
+  ListedOrganization,
   Message,
+  NewApiKey,
+  Organization,
   Period,
   Query,
   Quotes,
   RateCard,
   RateCardEntry,
+  Report,
   ReportedMessages,
   Repriced,
   Session,
@@ -48,8 +53,8 @@ export type Bill = {
  *
  * Every method rejects with `ApiError` if the service returns an error: 400 for an invalid request, 401 without a valid key,
  * 403 if the key lacks the scope (`usage:read` to read), 404 for an unknown resource. It rejects with `ConnectionError` if the
- * service cannot be reached, and with the signal's reason if the signal aborts the call. All calls except `signIn` and `signOut`
- * are retried; they are safe to repeat.
+ * service cannot be reached, and with the signal's reason if the signal aborts the call. All calls except `signIn`, `signOut`
+ * and `createKey` are retried; they are safe to repeat.
  */
 export type Client = {
   /**
@@ -164,6 +169,49 @@ export type Client = {
    * `admin`.
    */
   readonly reprice: (organization: string, query?: Query<'repriceMessages'>, call?: CallOptions) => Promise<Repriced>
+
+  /**
+   * `GET /v1/organizations`: all organizations by id for an operator key, otherwise the key's own. With `{ include: 'usage' }`, each
+   * has its usage of the current billing period and of the one before.
+   */
+  readonly organizations: (
+    query?: Omit<Query<'listOrganizations'>, 'cursor'>,
+    call?: CallOptions,
+  ) => AsyncGenerator<ListedOrganization>
+
+  /** `POST /v1/organizations`: creates an organization. `ApiError` 409 if its id is taken. Requires an operator key. */
+  readonly createOrganization: (organization: Body<'createOrganization'>, call?: CallOptions) => Promise<Organization>
+
+  /**
+   * `PATCH /v1/organizations/{id}`: changes the fields that are given. A time zone or billing day waits for the next period, and is
+   * `pending` until then. Requires the scope `admin`.
+   */
+  readonly changeOrganization: (
+    id: string,
+    change: Body<'changeOrganization'>,
+    call?: CallOptions,
+  ) => Promise<Organization>
+
+  /** `GET /v1/keys`: the API keys of an organization, including revoked ones. Requires the scope `admin`. */
+  readonly keys: (query?: Query<'listKeys'>, call?: CallOptions) => Promise<readonly ApiKey[]>
+
+  /** `POST /v1/keys`: creates an API key. Its secret is in this response only. Not retried. Requires the scope `admin`. */
+  readonly createKey: (wanted: Body<'createKey'>, query?: Query<'createKey'>, call?: CallOptions) => Promise<NewApiKey>
+
+  /** `DELETE /v1/keys/{id}`: revokes an API key. Requires the scope `admin`. */
+  readonly revokeKey: (id: string, query?: Query<'revokeKey'>, call?: CallOptions) => Promise<ApiKey>
+
+  /** `GET /v1/reports`: the reports of the service's own catalogue, by id as a text. */
+  readonly reports: (query?: Omit<Query<'listReports'>, 'cursor'>, call?: CallOptions) => AsyncGenerator<Report>
+
+  /**
+   * `PUT /v1/reports/{id}`: sets the name and price of a report for messages reported from now on. Requires an operator key, as
+   * `deleteReport` does.
+   */
+  readonly putReport: (id: number | string, report: Body<'putReport'>, call?: CallOptions) => Promise<Report>
+
+  /** `DELETE /v1/reports/{id}`: from now on, messages that request the report are priced by their text. */
+  readonly deleteReport: (id: number | string, call?: CallOptions) => Promise<void>
 
   /** `GET /v1/session`: the caller's scopes and organization, and the service's clock. */
   readonly session: (query?: Query<'getSession'>, call?: CallOptions) => Promise<Session>
@@ -286,6 +334,43 @@ export const createClient = (options: HttpOptions = {}): Client => {
     reprice: async (organization, query = {}, call = {}) => {
       const path = `/v1/organizations/${segment(organization)}/reprice`
       return change<Repriced>({ method: 'POST', path, query }, call, 'reasons')
+    },
+
+    async *organizations(query = {}, call = {}) {
+      const fetchPage = (cursor: string | undefined) =>
+        get<Answer<'listOrganizations'>>('/v1/organizations', { ...query, cursor }, call, 'organizations')
+      const pages = pagesOf(fetchPage, ({ next_cursor }) => next_cursor)
+      yield* itemsOf(pages, ({ organizations }) => organizations, call)
+    },
+
+    createOrganization: (body, call = {}) =>
+      change<Organization>({ method: 'POST', path: '/v1/organizations', body }, call, 'created'),
+
+    changeOrganization: async (id, body, call = {}) =>
+      change<Organization>({ method: 'PATCH', path: `/v1/organizations/${segment(id)}`, body }, call, 'created'),
+
+    keys: async (query = {}, call = {}) => (await get<Answer<'listKeys'>>('/v1/keys', query, call, 'keys')).keys,
+
+    createKey: async (body, query = {}, { signal } = {}) => {
+      const call: Call = { method: 'POST', path: '/v1/keys', query, body, isIdempotent: false, signal }
+      return (await ask<NewApiKey>(call, 'key')).body
+    },
+
+    revokeKey: async (id, query = {}, call = {}) =>
+      change<ApiKey>({ method: 'DELETE', path: `/v1/keys/${segment(id)}`, query }, call, 'revoked'),
+
+    async *reports(query = {}, call = {}) {
+      const fetchPage = (cursor: string | undefined) =>
+        get<Answer<'listReports'>>('/v1/reports', { ...query, cursor }, call, 'reports')
+      const pages = pagesOf(fetchPage, ({ next_cursor }) => next_cursor)
+      yield* itemsOf(pages, ({ reports }) => reports, call)
+    },
+
+    putReport: async (id, body, call = {}) =>
+      change<Report>({ method: 'PUT', path: `/v1/reports/${segment(id)}`, body }, call, 'name'),
+
+    deleteReport: async (id, { signal } = {}) => {
+      await send({ method: 'DELETE', path: `/v1/reports/${segment(id)}`, isIdempotent: false, signal })
     },
 
     session: (query = {}, call = {}) => get<Session>('/v1/session', query, call, 'organization'),

@@ -227,7 +227,7 @@ export interface paths {
         };
         /**
          * List organizations
-         * @description Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.
+         * @description Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. With `include=usage`, each has its usage; what the Copilot service lists is part of it once it is recorded. Requires the scope `usage:read`.
          */
         readonly get: operations["listOrganizations"];
         readonly put?: never;
@@ -414,6 +414,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/reports": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List reports and their prices
+         * @description Returns the catalogue of this service, ordered by id as a text. It is shared by all organizations, and not used if `UPSTREAM_URL` is set. Requires the scope `usage:read`.
+         */
+        readonly get: operations["listReports"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/reports/{id}": {
         readonly parameters: {
             readonly query?: never;
@@ -569,6 +589,12 @@ export interface components {
              * @example key_Zk3vJ0aP9xQ1
              */
             readonly id: string;
+            /**
+             * Format: date-time
+             * @description When the key was last used; up to five minutes too early. Absent if it never was.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly last_used?: string;
             /**
              * @description Display name.
              * @example billing export
@@ -1379,6 +1405,145 @@ export interface components {
              * @example ada
              */
             readonly user_id?: string;
+        };
+        /** @description An organization, with its usage if that was asked for. */
+        readonly ListedOrganization: {
+            /**
+             * @description Day of the month on which billing periods start. Shorter months use their last day.
+             * @example 1
+             */
+            readonly billing_anchor_day: number;
+            /**
+             * Format: date-time
+             * @description When the organization was created.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly created: string;
+            /**
+             * @description Id of the organization: lowercase letters, digits and hyphens, not starting or ending with a hyphen.
+             * @example acme
+             */
+            readonly id: string;
+            /**
+             * @description Display name.
+             * @example Acme Ltd
+             */
+            readonly name: string;
+            /** @description Settings that take effect at a later billing period. Absent if no change is pending. */
+            readonly pending?: {
+                /**
+                 * @description Day of the month on which billing periods start. Shorter months use their last day.
+                 * @example 1
+                 */
+                readonly billing_anchor_day: number;
+                /**
+                 * Format: date-time
+                 * @description Start of the first billing period with these settings.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly effective_from: string;
+                /**
+                 * @description IANA time zone in which days and billing periods start.
+                 * @example Europe/London
+                 */
+                readonly time_zone: string;
+            };
+            /**
+             * @description IANA time zone in which days and billing periods start.
+             * @example Europe/London
+             */
+            readonly time_zone: string;
+            /** @description What the ledger has of the current billing period and the one before. Present only with `include=usage`. */
+            readonly usage?: {
+                /** @description The current billing period and its usage so far. */
+                readonly current: {
+                    /**
+                     * @description Amount in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits: number;
+                    /**
+                     * Format: date-time
+                     * @description End of the period, exclusive.
+                     * @example 2024-06-01T00:00:00.000Z
+                     */
+                    readonly end: string;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description Name of the period, as the query parameter `period`.
+                     * @example 2024-05
+                     */
+                    readonly name: string;
+                    /**
+                     * Format: date-time
+                     * @description Start of the period, inclusive.
+                     * @example 2024-05-01T00:00:00.000Z
+                     */
+                    readonly start: string;
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced?: number;
+                };
+                /** @description The billing period before it. */
+                readonly previous: {
+                    /**
+                     * @description Amount in credits: an exact decimal with at most six decimal places.
+                     * @example 11.25
+                     */
+                    readonly credits: number;
+                    /**
+                     * Format: date-time
+                     * @description End of the period, exclusive.
+                     * @example 2024-06-01T00:00:00.000Z
+                     */
+                    readonly end: string;
+                    /**
+                     * @description Number of messages.
+                     * @example 3
+                     */
+                    readonly messages: number;
+                    /**
+                     * @description Name of the period, as the query parameter `period`.
+                     * @example 2024-05
+                     */
+                    readonly name: string;
+                    /**
+                     * Format: date-time
+                     * @description Start of the period, inclusive.
+                     * @example 2024-05-01T00:00:00.000Z
+                     */
+                    readonly start: string;
+                    /** @description Usage up to the end of the day that was as far into the period as today is into the current one: what the current usage is to be compared with. */
+                    readonly to_date: {
+                        /**
+                         * @description Amount in credits: an exact decimal with at most six decimal places.
+                         * @example 11.25
+                         */
+                        readonly credits: number;
+                        /**
+                         * @description Number of messages.
+                         * @example 3
+                         */
+                        readonly messages: number;
+                        /**
+                         * @description How many of the messages have no price. Absent if none.
+                         * @example 1
+                         */
+                        readonly unpriced?: number;
+                    };
+                    /**
+                     * @description How many of the messages have no price. Absent if none.
+                     * @example 1
+                     */
+                    readonly unpriced?: number;
+                };
+            };
         };
         /** @description A message to the copilot. It has at least one of `text`, `report_id`, `model`, `usage` and `quantities`. */
         readonly Message: {
@@ -4798,6 +4963,12 @@ export interface operations {
                          */
                         readonly key: string;
                         /**
+                         * Format: date-time
+                         * @description When the key was last used; up to five minutes too early. Absent if it never was.
+                         * @example 2024-05-01T00:00:00.000Z
+                         */
+                        readonly last_used?: string;
+                        /**
                          * @description Display name.
                          * @example billing export
                          */
@@ -5535,6 +5706,11 @@ export interface operations {
                  */
                 readonly cursor?: string;
                 /**
+                 * @description With the usage of the current billing period and of the one before.
+                 * @example usage
+                 */
+                readonly include?: "usage";
+                /**
                  * @description Maximum number of items per page.
                  * @example 100
                  */
@@ -5559,7 +5735,7 @@ export interface operations {
                          */
                         readonly next_cursor?: string;
                         /** @description Organizations, ordered by id. */
-                        readonly organizations: readonly components["schemas"]["Organization"][];
+                        readonly organizations: readonly components["schemas"]["ListedOrganization"][];
                     };
                 };
             };
@@ -7918,6 +8094,164 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["WholeRateCard"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listReports: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description `next_cursor` of the previous page.
+                 * @example 5392
+                 */
+                readonly cursor?: string;
+                /**
+                 * @description Maximum number of items per page.
+                 * @example 100
+                 */
+                readonly limit?: number;
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of reports. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description The `cursor` of the next page. Absent on the last page.
+                         * @example 5392
+                         */
+                        readonly next_cursor?: string;
+                        /** @description Reports, ordered by id as a text. */
+                        readonly reports: readonly components["schemas"]["Report"][];
+                    };
                 };
             };
             /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */

@@ -67,3 +67,13 @@ export type Quotes = components['schemas']['Quotes']
 export type Quote = components['schemas']['Quote']
 /** What became of the messages without a price. */
 export type Repriced = components['schemas']['Repriced']
+/** A customer that is billed. */
+export type Organization = components['schemas']['Organization']
+/** An organization, with its usage if that was asked for. */
+export type ListedOrganization = components['schemas']['ListedOrganization']
+/** An API key without its secret. */
+export type ApiKey = components['schemas']['ApiKey']
+/** An API key that was just created, with its secret as `key`. */
+export type NewApiKey = ApiKey & { readonly key: string }
+/** A report and its price. */
+export type Report = components['schemas']['Report']

@@ -1,5 +1,6 @@
 /** The service: the store, the listing, and what answers from both. */
 import { hkdfSync } from 'node:crypto'
+import { createUsageOfOrganizations, type UsageOfOrganizations } from '#answering/organization-usage.ts'
 import { createReadings, type Readings } from '#answering/readings.ts'
 import type { RenderingObserver } from '#answering/renderings.ts'
 import type { Config } from '#config.ts'
@@ -51,6 +52,7 @@ export type Service<T> = {
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly organizations: Organizations
+  readonly usageOfOrganizations: UsageOfOrganizations
   readonly access: Access
   readonly reports: OwnReports
   readonly rateCards: StoredCards
@@ -149,6 +151,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     repricing: store.repricing,
     simulations: store.simulations,
     organizations,
+    usageOfOrganizations: createUsageOfOrganizations({ ledger }),
     access,
     reports: store.reports,
     rateCards: store.rateCards,

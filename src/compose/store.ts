@@ -168,6 +168,7 @@ const preparedWhenUsed = (ledger: Ledger, prepare: () => Promise<void>): Ledger 
         await prepared()
         return ledger.organizations.list(page)
       },
+      days: ledger.organizations.days,
     },
   }
 }

@@ -6,6 +6,7 @@ import { fastifyCookie } from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import type { UsageOfOrganizations } from '#answering/organization-usage.ts'
 import type { Readings } from '#answering/readings.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import { type Access, mayDo } from '#identity/access.ts'
@@ -62,6 +63,7 @@ export type AppNeeds = {
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly organizations: Organizations
+  readonly usageOfOrganizations: UsageOfOrganizations
   readonly access: Access
   readonly reports: OwnReports
   readonly rateCards: StoredCards
@@ -220,7 +222,12 @@ export const createApp = async (needs: AppNeeds) => {
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
   await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })
-  await app.register(organizationRoutes, { organizations, callers, clock })
+  await app.register(organizationRoutes, {
+    organizations,
+    usageOfOrganizations: needs.usageOfOrganizations,
+    callers,
+    clock,
+  })
   await app.register(repricingRoutes, {
     repricing: needs.repricing,
     organizations,

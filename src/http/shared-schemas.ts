@@ -2,7 +2,7 @@
 import { CardsInForceSchema, DefaultCardsSchema } from './routes/card-uses.ts'
 import { ApiKeySchema } from './routes/keys.ts'
 import { ChargeSchema, ChargesSchema } from './routes/message-charges.ts'
-import { OrganizationSchema } from './routes/organizations.ts'
+import { ListedOrganizationSchema, OrganizationSchema } from './routes/organizations.ts'
 import { CurrentPeriodSchema, PeriodSchema } from './routes/periods.ts'
 import { RateCardEntrySchema, StoredRateCardSchema, WholeRateCardSchema } from './routes/rate-cards.ts'
 import { ReportSchema } from './routes/reports.ts'
@@ -43,6 +43,7 @@ export const SHARED_SCHEMAS = [
   StreamEndSchema,
   CloudEventSchema,
   OrganizationSchema,
+  ListedOrganizationSchema,
   RepricedSchema,
   ReportSchema,
   RateCardSchema,

@@ -120,3 +120,22 @@ test('a session ends with its key', async () => {
   await access.revokeKey('acme', entry.id)
   await assert.rejects(access.authenticate({ session }), Unauthenticated)
 })
+
+test('the use of a key is written at most once in five minutes, and a failure to write it refuses nobody', async () => {
+  const { access, state, store } = startProcess('required')
+  const { key } = await access.createKey(READER)
+  const usedAt = async () => (await access.listKeys('acme'))[0]?.usedAt
+  assert.equal(await usedAt(), undefined)
+  const useAt = async (time: number) => {
+    state.time = time
+    await access.authenticate(presenting(key))
+    return usedAt()
+  }
+  assert.equal(await useAt(1000), 1000)
+  assert.equal(await useAt(200_000), 1000)
+  assert.equal(await useAt(301_000), 301_000)
+  store.keys.used = async () => {
+    throw new Error('the disk is full')
+  }
+  assert.equal(await useAt(700_000), 301_000)
+})

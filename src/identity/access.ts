@@ -104,6 +104,8 @@ export type AccessNeeds = {
 
 const CACHED_MS = 5000
 const CACHED_MIN = 10_000
+/** How exact the time is at which a key was last used. */
+const USE_WRITTEN_EVERY_MS = 5 * 60_000
 
 const OPERATOR: Principal = {
   organizationId: DEFAULT_ORGANIZATION,
@@ -139,6 +141,12 @@ export const createAccess = ({ ledger, demand, answersTo, clock, now }: AccessNe
     return { organizationId, hash: hash('sha256', key, 'buffer') }
   }
 
+  /** Nobody waits for it, and nobody is refused if it cannot be written. */
+  const noteUse = ({ organizationId, hash: digest, usedAt = Number.NEGATIVE_INFINITY }: ApiKey): void => {
+    const time = clock()
+    if (time - usedAt >= USE_WRITTEN_EVERY_MS) ledger.keys.used(organizationId, digest, time).catch(() => {})
+  }
+
   const principalOf = async ({ organizationId, hash: digest }: KeyHash): Promise<Principal> => {
     const name = Buffer.from(digest).toString('latin1')
     const found = known.get(name)
@@ -146,6 +154,7 @@ export const createAccess = ({ ledger, demand, answersTo, clock, now }: AccessNe
     const entry = await ledger.keys.find(organizationId, digest)
     const isValid = entry !== undefined && entry.revokedAt === undefined && timingSafeEqual(entry.hash, digest)
     if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
+    noteUse(entry)
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
     return known.set(name, { organizationId, scopes: entry.scopes, isOperator, by: 'key' })
   }

@@ -22,6 +22,7 @@ const startCatalogue = () => {
       if (state.isFailing) throw new StoreError('the disk is full')
       return stored.get(String(id))
     },
+    list: async () => [...stored.values()],
     put: async (report) => {
       const outcome = stored.has(String(report.id)) ? 'replaced' : 'created'
       stored.set(String(report.id), report)

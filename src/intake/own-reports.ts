@@ -10,6 +10,7 @@ export type OwnReports = {
   /** Every report, or undefined if there is none. Throws StoreError. */
   readonly findAll: (ids: ReadonlySet<Id>) => Promise<ReadonlyMap<Id, Report | undefined>>
   readonly findNow: (id: Id) => Promise<Report | undefined>
+  readonly list: ReportStore['list']
   readonly put: ReportStore['put']
   readonly remove: ReportStore['remove']
 }
@@ -62,6 +63,7 @@ export const createOwnReports = ({
     find,
     findAll,
     findNow: (id) => store.find(id),
+    list: store.list,
     put: async (report) => {
       const outcome = await store.put(report)
       known.delete(String(report.id))

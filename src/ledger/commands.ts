@@ -76,6 +76,8 @@ export type ApiKey = {
   readonly scopes: readonly Scope[]
   readonly createdAt: EpochMs
   readonly revokedAt?: EpochMs
+  /** When it was last used, as far as that was written. */
+  readonly usedAt?: EpochMs
   /** SHA-256 of the whole key. */
   readonly hash: Uint8Array
 }

@@ -181,7 +181,11 @@ export type OrganizationStore = {
   find(id: string): Promise<Organization | undefined>
   /** Ascending by id; only ids greater than `after`. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly Organization[]>
+  /** Stored totals of the days that start within each range, ascending. All are read at once, so there should be few ranges. */
+  days(ranges: readonly OrganizationRange[]): Promise<readonly (readonly DayTotal[])[]>
 }
+
+export type OrganizationRange = Range & { readonly organizationId: string }
 
 export type KeyStore = {
   /** Finds a key by its hash, through an index, even if it is revoked. */
@@ -189,11 +193,15 @@ export type KeyStore = {
   list(organizationId: string): Promise<readonly ApiKey[]>
   /** Whether any organization has ever had a key. */
   any(): Promise<boolean>
+  /** Writes when a key was used, unless a later time is there. */
+  used(organizationId: string, hash: Uint8Array, at: EpochMs): Promise<void>
 }
 
 /** The service's own catalogue of reports, shared by all organizations. */
 export type ReportStore = {
   find(id: Id): Promise<Report | undefined>
+  /** Ascending by id as a text; only ids greater than `after`. */
+  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly Report[]>
   put(report: Report): Promise<'created' | 'replaced'>
   /** False if there was none. */
   remove(id: Id): Promise<boolean>

@@ -24,6 +24,9 @@ const keyFields = {
   name: Type.String({ description: 'Display name.', examples: ['billing export'] }),
   scopes: Type.Array(scopeSchema, { description: 'What the key allows.' }),
   created: TimestampSchema('When the key was created.'),
+  last_used: Type.Optional(
+    TimestampSchema('When the key was last used; up to five minutes too early. Absent if it never was.'),
+  ),
   revoked: Type.Optional(TimestampSchema('When the key was revoked. Absent if it is valid.')),
 }
 
@@ -154,11 +157,12 @@ export const keyRoutes: FastifyPluginCallbackTypebox<KeyRoutesOptions> = (app, {
   done()
 }
 
-const toResponse = ({ id, organizationId, name, scopes, createdAt, revokedAt }: ApiKey) => ({
+const toResponse = ({ id, organizationId, name, scopes, createdAt, usedAt, revokedAt }: ApiKey) => ({
   id,
   organization: organizationId,
   name,
   scopes: [...scopes],
   created: canonicalTimestamp(createdAt),
+  ...(usedAt === undefined ? {} : { last_used: canonicalTimestamp(usedAt) }),
   ...(revokedAt === undefined ? {} : { revoked: canonicalTimestamp(revokedAt) }),
 })

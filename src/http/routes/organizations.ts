@@ -1,19 +1,22 @@
 /** `/v1/organizations`: the customers that are billed. */
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { entryAt } from '#calendar/periods.ts'
+import type { OrganizationUsage, UsageOfOrganizations } from '#answering/organization-usage.ts'
+import { entryAt, nameOfPeriod } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
 import type { Organizations } from '#identity/organizations.ts'
 import { Conflict, InvalidRequest, NotFound } from '#model/errors.ts'
-import type { CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
+import type { BillingCalendar, CalendarEntry, EpochMs, Organization } from '#model/organization.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import type { Callers } from '../caller.ts'
 import { queryParameter } from '../fields.ts'
-import { isSlug, limitQuery, OrganizationIdSchema, ref, TimestampSchema } from '../schemas/common.ts'
+import { CreditsSchema, isSlug, limitQuery, OrganizationIdSchema, ref, TimestampSchema } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
+import { messageCount, toSum, unpricedCount } from '../schemas/usage-fields.ts'
 
 export type OrganizationRoutesOptions = {
   readonly organizations: Organizations
+  readonly usageOfOrganizations: UsageOfOrganizations
   readonly callers: Callers
   readonly clock: () => EpochMs
 }
@@ -58,6 +61,43 @@ export const OrganizationSchema = Type.Object(
   { $id: 'Organization', description: 'A customer that is billed.' },
 )
 
+const sum = { messages: messageCount, unpriced: unpricedCount, credits: CreditsSchema }
+const periodFields = {
+  name: Type.String({ description: 'Name of the period, as the query parameter `period`.', examples: ['2024-05'] }),
+  start: TimestampSchema('Start of the period, inclusive.'),
+  end: TimestampSchema('End of the period, exclusive.', '2024-06-01T00:00:00.000Z'),
+  ...sum,
+}
+
+export const ListedOrganizationSchema = Type.Object(
+  {
+    ...OrganizationSchema.properties,
+    usage: Type.Optional(
+      Type.Object(
+        {
+          current: Type.Object(periodFields, { description: 'The current billing period and its usage so far.' }),
+          previous: Type.Object(
+            {
+              ...periodFields,
+              to_date: Type.Object(sum, {
+                description:
+                  'Usage up to the end of the day that was as far into the period as today is into the current one: what the ' +
+                  'current usage is to be compared with.',
+              }),
+            },
+            { description: 'The billing period before it.' },
+          ),
+        },
+        {
+          description:
+            'What the ledger has of the current billing period and the one before. Present only with `include=usage`.',
+        },
+      ),
+    ),
+  },
+  { $id: 'ListedOrganization', description: 'An organization, with its usage if that was asked for.' },
+)
+
 const NewSchema = Type.Object(
   {
     id: OrganizationIdSchema,
@@ -83,12 +123,18 @@ const ListQuery = Type.Object(
   {
     ...limitQuery(100, 1000),
     cursor: Type.Optional(Type.String({ description: '`next_cursor` of the previous page.', examples: ['acme'] })),
+    include: Type.Optional(
+      Type.Literal('usage', {
+        description: 'With the usage of the current billing period and of the one before.',
+        examples: ['usage'],
+      }),
+    ),
   },
   { additionalProperties: false },
 )
 
 export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutesOptions> = (app, options, done) => {
-  const { organizations, callers, clock } = options
+  const { organizations, usageOfOrganizations, callers, clock } = options
   const tags = ['Organizations']
   const answers = (description: string) => ({
     200: { description, content: { 'application/json': { schema: ref(OrganizationSchema) } } },
@@ -134,7 +180,8 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
         tags,
         summary: 'List organizations',
         description:
-          "Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. Requires the scope `usage:read`.",
+          "Returns all organizations, ordered by id, for an operator key; otherwise only the key's own. With `include=usage`, each " +
+          'has its usage; what the Copilot service lists is part of it once it is recorded. Requires the scope `usage:read`.',
         querystring: ListQuery,
         response: {
           200: {
@@ -142,7 +189,7 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
             content: {
               'application/json': {
                 schema: Type.Object({
-                  organizations: Type.Array(ref(OrganizationSchema), {
+                  organizations: Type.Array(ref(ListedOrganizationSchema), {
                     description: 'Organizations, ordered by id.',
                   }),
                   next_cursor: Type.Optional(
@@ -161,7 +208,7 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
     },
     async (request) => {
       const { principal, organization } = await callers.identify(request)
-      const { limit = 100, cursor } = request.query
+      const { limit = 100, cursor, include } = request.query
       if (cursor !== undefined && !isSlug(cursor)) {
         throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
       }
@@ -170,8 +217,13 @@ export const organizationRoutes: FastifyPluginCallbackTypebox<OrganizationRoutes
         : [organization].filter(({ id }) => cursor === undefined || id > cursor)
       const page = found.slice(0, limit)
       const last = page.at(-1)
+      const time = clock()
+      const usage = include === 'usage' ? await usageOfOrganizations(page, time) : []
       return {
-        organizations: page.map((each) => toOrganization(each, clock())),
+        organizations: page.map((each, index) => ({
+          ...toOrganization(each, time),
+          ...toUsage(each.calendar, usage[index]),
+        })),
         ...(found.length > limit && last !== undefined ? { next_cursor: last.id } : {}),
       }
     },
@@ -261,3 +313,16 @@ const zoneAndAnchor = ({ timeZone, anchorDay }: CalendarEntry) => ({
   time_zone: timeZone,
   billing_anchor_day: anchorDay,
 })
+
+const toUsage = (calendar: BillingCalendar, usage: OrganizationUsage | undefined) => {
+  if (usage === undefined) return {}
+  const toPeriod = ({ start, end, ...sum }: OrganizationUsage['current']) => ({
+    name: nameOfPeriod(calendar, { start, end }),
+    start: canonicalTimestamp(start),
+    end: canonicalTimestamp(end),
+    ...toSum(sum),
+  })
+  const { current, previous } = usage
+  const { toDate, ...whole } = previous
+  return { usage: { current: toPeriod(current), previous: { ...toPeriod(whole), to_date: toSum(toDate) } } }
+}

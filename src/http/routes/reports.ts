@@ -7,8 +7,8 @@ import { type PlainNumber, plainNumber } from '#model/credits.ts'
 import { InvalidRequest, NotFound } from '#model/errors.ts'
 import { type Id, parseId, type Report } from '#model/report.ts'
 import type { Callers } from '../caller.ts'
-import { pathParameter } from '../fields.ts'
-import { organizationQuery, ref } from '../schemas/common.ts'
+import { pathParameter, queryParameter } from '../fields.ts'
+import { limitQuery, organizationQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 
 export type ReportRoutesOptions = { readonly reports: OwnReports; readonly callers: Callers }
@@ -47,12 +47,72 @@ const path = Type.Object({
 })
 const query = Type.Object({ ...organizationQuery }, { additionalProperties: false })
 
+const ListQuery = Type.Object(
+  {
+    ...organizationQuery,
+    ...limitQuery(100, 1000),
+    cursor: Type.Optional(
+      Type.String({ maxLength: 200, description: '`next_cursor` of the previous page.', examples: ['5392'] }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const reportRoutes: FastifyPluginCallbackTypebox<ReportRoutesOptions> = (app, { reports, callers }, done) => {
   const tags = ['Reports']
   const schema = (description: string) => ({
     description,
     content: { 'application/json': { schema: ref(ReportSchema) } },
   })
+
+  app.get(
+    '/v1/reports',
+    {
+      onRequest: callers.may('usage:read'),
+      schema: {
+        operationId: 'listReports',
+        tags,
+        summary: 'List reports and their prices',
+        description:
+          'Returns the catalogue of this service, ordered by id as a text. It is shared by all organizations, and not used if ' +
+          '`UPSTREAM_URL` is set. Requires the scope `usage:read`.',
+        querystring: ListQuery,
+        response: {
+          200: {
+            description: 'A page of reports.',
+            content: {
+              'application/json': {
+                schema: Type.Object({
+                  reports: Type.Array(ref(ReportSchema), { description: 'Reports, ordered by id as a text.' }),
+                  next_cursor: Type.Optional(
+                    Type.String({
+                      description: 'The `cursor` of the next page. Absent on the last page.',
+                      examples: ['5392'],
+                    }),
+                  ),
+                }),
+              },
+            },
+          },
+          ...problemResponses(400, 401, 403, 404, 500, 503),
+        },
+      },
+    },
+    async (request) => {
+      await callers.identify(request)
+      const { limit = 100, cursor } = request.query
+      if (cursor !== undefined && !isReportId(cursor)) {
+        throw new InvalidRequest(queryParameter('cursor'), 'a next_cursor from a previous page, unchanged')
+      }
+      const found = await reports.list({ limit: limit + 1, ...(cursor !== undefined && { after: cursor }) })
+      const page = found.slice(0, limit)
+      const last = page.at(-1)
+      return {
+        reports: page.map(toResponse),
+        ...(found.length > limit && last !== undefined ? { next_cursor: String(last.id) } : {}),
+      }
+    },
+  )
 
   app.put(
     '/v1/reports/:id',

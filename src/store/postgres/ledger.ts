@@ -7,13 +7,16 @@ import { StoreError } from '#model/errors.ts'
 import {
   carryOut,
   contentKey,
+  daysOf,
   findKey,
   findOrganization,
   findReport,
   heartbeat,
+  keyUsed,
   latestInstant,
   listKeys,
   listOrganizations,
+  listReports,
   putReport,
   removeReport,
 } from '../shared/catalogue.ts'
@@ -108,16 +111,19 @@ export const createPostgresLedger = async (
     organizations: {
       find: (id) => repeatable(() => findOrganization(id)),
       list: (page) => repeatable(() => listOrganizations(page)),
+      days: (ranges) => repeatable(() => daysOf(ranges)),
     },
 
     keys: {
       find: (organizationId, hash) => repeatable(() => findKey(organizationId, hash)),
       list: (organizationId) => repeatable(() => listKeys(organizationId)),
       any: () => connection.repeatable((client) => connection.autocommit(client, () => hasKey.isReached(client))),
+      used: (organizationId, hash, at) => repeatable(() => keyUsed(organizationId, hash, at)),
     },
 
     reports: {
       find: (id) => repeatable(() => findReport(id)),
+      list: (page) => repeatable(() => listReports(page)),
       put: (report) => once(() => putReport(report)),
       remove: (id) => once(() => removeReport(id)),
     },

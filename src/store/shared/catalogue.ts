@@ -2,17 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { decide, needsOf, type State, type Write } from '#deciding/deciders.ts'
 import type { ApiKey, Command, CommandKind, Outcome } from '#ledger/commands.ts'
+import type { DayTotal, OrganizationRange } from '#ledger/ledger.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { findOwnCards, writeOwnCard } from './rate-cards.ts'
-import { toApiKey, toOrganization, toReport, wholeNumber } from './rows.ts'
+import { toApiKey, toDayTotal, toOrganization, toReport, wholeNumber } from './rows.ts'
 import { query, type Steps } from './steps.ts'
 
 const ORGANIZATIONS = `
   SELECT organization.organization_id, name, created_at, effective_from, time_zone, anchor_day
   FROM organization JOIN billing_calendar ON billing_calendar.organization_id = organization.organization_id`
 
-const KEY_COLUMNS = 'organization_id, key_hash, key_id, name, scopes, created_at, revoked_at'
+const KEY_COLUMNS = 'organization_id, key_hash, key_id, name, scopes, created_at, revoked_at, used_at'
 
 export function* findOrganization(id: string): Steps<Organization | undefined> {
   const rows = yield* query(`${ORGANIZATIONS} WHERE organization.organization_id = $1 ORDER BY effective_from`, id)
@@ -37,6 +38,23 @@ export function* listOrganizations({
   return [...byId.values()].flatMap((each) => toOrganization(each) ?? [])
 }
 
+/** One statement for each organization: on Citus, its rows are on one node. */
+export function* daysOf(ranges: readonly OrganizationRange[]): Steps<readonly (readonly DayTotal[])[]> {
+  const found: (readonly DayTotal[])[] = []
+  for (const { organizationId, from, to } of ranges) {
+    // As a text, because SQLite refuses a sum that a double cannot hold.
+    const rows = yield* query(
+      `SELECT day_start, messages, unpriced, CAST(credits_micros AS text) AS credits_micros FROM day
+       WHERE organization_id = $1 AND day_start >= $2 AND day_start < $3 ORDER BY day_start`,
+      organizationId,
+      from,
+      to,
+    )
+    found.push(rows.map(toDayTotal))
+  }
+  return found
+}
+
 export function* findKey(organizationId: string, hash: Uint8Array): Steps<ApiKey | undefined> {
   const [row] = yield* query(
     `SELECT ${KEY_COLUMNS} FROM api_key WHERE organization_id = $1 AND key_hash = $2`,
@@ -58,6 +76,16 @@ export function* anyKey(): Steps<boolean> {
   return (yield* query('SELECT 1 FROM api_key LIMIT 1')).length > 0
 }
 
+export function* keyUsed(organizationId: string, hash: Uint8Array, at: EpochMs): Steps<void> {
+  yield* query(
+    `UPDATE api_key SET used_at = $3
+     WHERE organization_id = $1 AND key_hash = $2 AND coalesce(used_at, 0) < $3`,
+    organizationId,
+    hash,
+    at,
+  )
+}
+
 export function* isEmpty(): Steps<boolean> {
   return (yield* query('SELECT 1 FROM day LIMIT 1')).length === 0
 }
@@ -65,6 +93,21 @@ export function* isEmpty(): Steps<boolean> {
 export function* findReport(id: Id): Steps<Report | undefined> {
   const [row] = yield* query('SELECT report_id, name, credit_cost_micros FROM report WHERE report_id = $1', String(id))
   return row && toReport(row)
+}
+
+export function* listReports({
+  after = '',
+  limit,
+}: {
+  readonly after?: string
+  readonly limit: number
+}): Steps<readonly Report[]> {
+  const rows = yield* query(
+    'SELECT report_id, name, credit_cost_micros FROM report WHERE report_id > $1 ORDER BY report_id LIMIT $2',
+    after,
+    limit,
+  )
+  return rows.map(toReport)
 }
 
 export function* putReport({ id, name, creditCost }: Report): Steps<'created' | 'replaced'> {

@@ -3,7 +3,7 @@
  * PostgreSQL.
  */
 import type { ApiKey, Scope } from '#ledger/commands.ts'
-import type { GroupTotal, StoredCard } from '#ledger/ledger.ts'
+import type { DayTotal, GroupTotal, StoredCard } from '#ledger/ledger.ts'
 import type { CardAssignment } from '#model/cards-in-force.ts'
 import { type Cell, DIMENSIONS, type Dimension, FIELD_OF, type Grouped, textOf } from '#model/cell.ts'
 import { credits, creditsSum } from '#model/credits.ts'
@@ -79,6 +79,14 @@ export const toNamedTotal = (row: Row): NamedTotal => ({
   latest: wholeNumber(row['latest'] ?? 0),
 })
 
+/** Of a whole day, without dimensions. */
+export const toDayTotal = (row: Row): DayTotal => ({
+  dayStart: wholeNumber(row['day_start']),
+  messages: wholeNumber(row['messages']),
+  unpriced: wholeNumber(row['unpriced']),
+  credits: creditsSum(BigInt(row['credits_micros'] as string)),
+})
+
 const dimensionsOf = (row: Row): Grouped =>
   Object.fromEntries(
     DIMENSIONS.flatMap((dimension): readonly (readonly [keyof Cell, unknown])[] => {
@@ -117,6 +125,7 @@ export const toApiKey = (row: Row): ApiKey => ({
   scopes: (row['scopes'] as string).split(' ') as Scope[],
   createdAt: wholeNumber(row['created_at']),
   ...(isPresent(row['revoked_at']) && { revokedAt: wholeNumber(row['revoked_at']) }),
+  ...(isPresent(row['used_at']) && { usedAt: wholeNumber(row['used_at']) }),
   hash: bytesOf(row['key_hash']),
 })
 

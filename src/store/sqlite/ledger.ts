@@ -163,14 +163,17 @@ export const createSqliteLedger = async (
     organizations: {
       find: (id) => lookUp('organization', id),
       list: (page) => lookUp('organizations', page),
+      days: (ranges) => lookUp('daysOf', ranges),
     },
     keys: {
       find: (organizationId, hash) => lookUp('findKey', organizationId, hash),
       list: (organizationId) => lookUp('keys', organizationId),
       any: () => lookUp('anyKey'),
+      used: (organizationId, hash, at) => write('keyUsed', organizationId, hash, at),
     },
     reports: {
       find: (id) => lookUp('report', id),
+      list: (page) => lookUp('reports', page),
       put: (report) => write('putReport', report),
       remove: (id) => write('removeReport', id),
     },

@@ -9,7 +9,15 @@ import type { AppendBatch, StoredCard } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreNotice, StoreObserver } from '#ledger/notices.ts'
 import type { EpochMs } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
-import { carryOut, contentKey, heartbeat, latestInstant, putReport, removeReport } from '../shared/catalogue.ts'
+import {
+  carryOut,
+  contentKey,
+  heartbeat,
+  keyUsed,
+  latestInstant,
+  putReport,
+  removeReport,
+} from '../shared/catalogue.ts'
 import { Others } from '../shared/others.ts'
 import { putCard, useCardByDefault } from '../shared/rate-cards.ts'
 import { Cells } from './cells.ts'
@@ -42,6 +50,7 @@ export type WriterRequest = {
 const createCalls = (records: RecordWriter, run: Run) => ({
   append: (batch: AppendBatch) => records.append(batch),
   decide: (organizationId: string, command: Command): unknown => run(carryOut(organizationId, command)),
+  keyUsed: (organizationId: string, hash: Uint8Array, at: EpochMs) => run(keyUsed(organizationId, hash, at)),
   putReport: (report: Report) => run(putReport(report)),
   removeReport: (id: Id) => run(removeReport(id)),
   putCard: (card: StoredCard) => run(putCard(card)),

@@ -33,6 +33,9 @@ ALTER TABLE account ADD CONSTRAINT account_organization
 
 INSERT INTO account (organization_id) SELECT organization_id FROM organization ON CONFLICT (organization_id) DO NOTHING;
 
+-- About when a key was last used.
+ALTER TABLE api_key ADD COLUMN IF NOT EXISTS used_at bigint;
+
 -- The id is a hash of the dimensions, so that processes agree on it without asking each other.
 CREATE TABLE IF NOT EXISTS cell (
   organization_id text COLLATE "C" NOT NULL,

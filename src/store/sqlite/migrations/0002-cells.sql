@@ -10,6 +10,9 @@ CREATE TABLE account (
 
 INSERT INTO account (organization_id) SELECT organization_id FROM organization;
 
+-- About when a key was last used.
+ALTER TABLE api_key ADD COLUMN used_at INTEGER;
+
 CREATE TABLE cell (
   organization_id TEXT NOT NULL,
   -- 1, 2, … within the organization.
