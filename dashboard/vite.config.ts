@@ -19,11 +19,26 @@ const compressed = (): Plugin => ({
   },
 })
 
+/** Fetches the letters of the first view beside the scripts, so that they are there when it is drawn. */
+const preloadedFont = (): Plugin => ({
+  name: 'preloaded-font',
+  apply: 'build',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_, { bundle = {} }) => {
+      const font = Object.keys(bundle).find((name) => /inter-latin-wght-normal.*\.woff2$/.test(name))
+      if (font === undefined) throw new Error('the font is not in the bundle')
+      const attrs = { rel: 'preload', href: `/${font}`, as: 'font', type: 'font/woff2', crossorigin: true }
+      return [{ tag: 'link', attrs, injectTo: 'head-prepend' }]
+    },
+  },
+})
+
 const SERVICE = `http://127.0.0.1:${process.env['PORT'] ?? 8000}`
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react(), compressed()],
+  plugins: [react(), preloadedFont(), compressed()],
   resolve: {
     alias: [
       { find: /^#(.*)$/, replacement: `${join(import.meta.dirname, '..', 'src')}/$1` },

@@ -2364,6 +2364,11 @@ export interface components {
         };
         /** @description The caller, its scopes and its organization. */
         readonly Session: {
+            /**
+             * @description Whether the caller may name any organization, and change what all of them share.
+             * @example false
+             */
+            readonly operator: boolean;
             /** @description The organization that the request is about. */
             readonly organization: {
                 /**

@@ -1,18 +1,24 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { ApiError } from 'copilot-credits-client'
+import { ApiError, ConnectionError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useState } from 'react'
+import { AREAS } from './areas.ts'
 import { Boundary, Reload } from './boundary.tsx'
 import { type Overview, useOverview } from './data.ts'
-import { failureText } from './failure-text.ts'
-import { focusMain } from './focus.ts'
+import { Failure } from './failure.tsx'
+import { NO_FILTERS } from './filters.tsx'
+import { spanName } from './format.ts'
 import { Header } from './header.tsx'
+import { useFreshness } from './live.tsx'
 import { Loading } from './loading.tsx'
-import { Notices } from './notices.tsx'
+import { AddressNotices, MovedNotice, Notices } from './notices.tsx'
+import { PageHead } from './page-head.tsx'
 import { Panel } from './panel.tsx'
+import { isPassing, useRecovery } from './recovery.ts'
+import { type Shown, useShown } from './shown.ts'
 import { SignIn } from './sign-in.tsx'
 import { indexAt } from './usage.ts'
 import { UsageArea } from './usage-area.tsx'
-import { changeView, useView, type View } from './view.ts'
+import { changeView, useView } from './view.ts'
 import { ViewLink } from './view-link.tsx'
 
 export const loadMessages = async () => ({ default: (await import('./messages-area.tsx')).MessagesArea })
@@ -31,31 +37,48 @@ export const App = () => {
   const queries = useQueryClient()
   const { data, error, isPlaceholderData } = overview
   const [wasSignedIn, setWasSignedIn] = useWasSignedIn(data)
-  if (error instanceof ApiError && error.status === 401) return <SignIn hasEnded={wasSignedIn} />
+  const { shown, moved, forget, dismissMove } = useShown(view, overview)
+  const isSignedOut = error instanceof ApiError && error.status === 401
+  const freshness = useFreshness(view, isPlaceholderData ? undefined : data, error === null)
+  useRecovery(isPassing(error) ? overview.errorUpdatedAt : undefined, async () => {
+    const { isSuccess } = await overview.refetch()
+    if (isSuccess) await queries.refetchQueries({ type: 'active', predicate: ({ state }) => state.status === 'error' })
+  })
+  useTitle(isSignedOut ? undefined : shown)
+  useEffect(() => {
+    if (isSignedOut) forget()
+  }, [isSignedOut, forget])
+  // What was filtered or opened was the other organization's.
+  useEffect(() => {
+    if (moved !== undefined) changeView({ ...NO_FILTERS, message: undefined }, 'typing')
+  }, [moved])
+  if (isSignedOut) return <SignIn hasEnded={wasSignedIn} />
   const refresh = (): void => {
     queries.invalidateQueries()
   }
   const forgetSession = (): void => {
     setWasSignedIn(false)
+    forget()
     queries.resetQueries()
   }
-  const isBusy = isPlaceholderData && error === null
   return (
     <>
-      <Header
-        view={view}
-        overview={data}
+      <Header view={view} overview={shown?.overview ?? data} onSignedOut={forgetSession} />
+      <PageHead
+        view={shown?.view ?? view}
+        overview={shown?.overview}
+        freshness={freshness}
         isFetching={overview.isFetching}
         refresh={refresh}
-        onSignedOut={forgetSession}
       />
-      <main aria-busy={isBusy} tabIndex={-1}>
-        {error !== null && <Failure view={view} error={error} isShown={data !== undefined} refresh={refresh} />}
-        {view.area === undefined && <NowhereArea />}
-        {view.area !== undefined && data !== undefined && !(isPlaceholderData && error !== null) && (
-          <Content view={view} overview={data} isBusy={isBusy} />
+      <main aria-busy={isPlaceholderData && error === null} tabIndex={-1}>
+        {moved !== undefined && <MovedNotice {...moved} dismiss={dismissMove} />}
+        {error !== null && <Failure view={view} error={error} shown={shown} refresh={refresh} at={freshness.at} />}
+        {view.area === undefined && <Nowhere />}
+        {view.area !== undefined && shown !== undefined && (
+          <Content {...shown} isBusy={isPlaceholderData && error === null} isAway={error instanceof ConnectionError} />
         )}
-        {view.area !== undefined && data === undefined && error === null && <Loading />}
+        {view.area !== undefined && shown === undefined && error === null && <Loading area={view.area} />}
       </main>
       {view.message !== undefined && (view.area !== 'messages' || (data === undefined && error !== null)) && (
         <Boundary fallback={<ReceiptFailed />}>
@@ -102,16 +125,13 @@ const LoadFailed = () => (
 )
 
 /** There is nothing at the address. */
-const NowhereArea = () => (
-  <div className="content">
-    <section className="card nowhere">
-      <h2>Page not found</h2>
-      <p>
-        There is nothing at <code>{location.pathname}</code>. Check the address, or go to{' '}
-        <ViewLink change={{ area: 'usage' }}>the usage</ViewLink>.
-      </p>
-    </section>
-  </div>
+const Nowhere = () => (
+  <section className="card nowhere">
+    <p>
+      There is nothing at <code>{location.pathname}</code>. Check the address, or go to{' '}
+      <ViewLink change={{ area: 'usage' }}>Usage</ViewLink>.
+    </p>
+  </section>
 )
 
 /** Tells an expired session from a first visit, once the service answers 401. */
@@ -124,61 +144,32 @@ const useWasSignedIn = (overview: Overview | undefined) => {
   return [wasSignedIn, setWasSignedIn] as const
 }
 
-type FailureProps = {
-  readonly view: View
-  readonly error: Error
-  readonly isShown: boolean
-  readonly refresh: () => void
+/** `Acme Ltd · Usage · 1 – 30 Nov 2026`, so that one of many tabs can be found. */
+const useTitle = (shown: Shown | undefined): void => {
+  useEffect(() => {
+    document.title = shown === undefined ? 'Copilot Credits' : titleOf(shown)
+  }, [shown])
 }
 
-const Failure = ({ view, error, isShown, refresh }: FailureProps) => {
-  const isDefaultView = view.period === 'current' && view.range === undefined && view.organization === undefined
-  return (
-    <div role="alert" className="notice bad">
-      <div>
-        <strong>{isShown ? 'Could not refresh usage.' : 'Could not load usage.'}</strong>
-        <p>{failureText(error)}</p>
-      </div>
-      <button
-        type="button"
-        onClick={() => {
-          focusMain()
-          refresh()
-        }}
-      >
-        Try again
-      </button>
-      {isDefaultView && !isShown && (
-        <button type="button" onClick={() => changeView({ period: 'previous' })}>
-          Show the previous period
-        </button>
-      )}
-      {!isDefaultView && (
-        <button
-          type="button"
-          onClick={() => {
-            focusMain()
-            changeView({ period: 'current', range: undefined, organization: undefined, bar: undefined })
-          }}
-        >
-          {view.organization === undefined ? 'Show the current period' : 'Show your organization'}
-        </button>
-      )}
-    </div>
-  )
+const titleOf = ({ view, overview: { session, from, to, timeZone } }: Shown): string => {
+  const area = AREAS.find(({ id }) => id === view.area)
+  const span = area?.id === 'rate-cards' ? [] : [spanName(from, to, timeZone)]
+  return [session.organization.name, area?.name ?? 'Page not found', ...span].join(' · ')
 }
 
-type ContentProps = { readonly view: View; readonly overview: Overview; readonly isBusy: boolean }
+type ContentProps = Shown & { readonly isBusy: boolean; readonly isAway: boolean }
 
-const Content = ({ view, overview, isBusy }: ContentProps) => {
+const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
   const chosen = view.bar === undefined ? undefined : overview.bars[indexAt(overview.bars, Date.parse(view.bar))]
+  const area = { view, overview, chosen, isAway }
   return (
     <div className={isBusy ? 'content busy' : 'content'}>
+      <AddressNotices view={view} overview={overview} chosen={chosen} />
+      {view.area !== 'rate-cards' && <Notices view={view} overview={overview} />}
       <Boundary key={view.area} fallback={<LoadFailed />}>
-        <Suspense fallback={<Loading />}>
-          {view.area !== 'rate-cards' && <Notices view={view} overview={overview} />}
-          {view.area === 'usage' && <UsageArea view={view} overview={overview} chosen={chosen} />}
-          {view.area === 'messages' && <MessagesArea view={view} overview={overview} chosen={chosen} />}
+        <Suspense fallback={<Loading area={view.area} />}>
+          {view.area === 'usage' && <UsageArea {...area} />}
+          {view.area === 'messages' && <MessagesArea {...area} />}
           {view.area === 'rate-cards' && <RateCardsArea session={overview.session} />}
         </Suspense>
       </Boundary>

@@ -9,12 +9,19 @@ import {
   useQueries,
   useQuery,
 } from '@tanstack/react-query'
-import { type Client, createClient, type Period, type Session, type Totals } from 'copilot-credits-client'
+import {
+  type Client,
+  createClient,
+  type Organization,
+  type Period,
+  type Session,
+  type Totals,
+} from 'copilot-credits-client'
 import { useMemo } from 'react'
 import { isRunning } from './comparison.ts'
 import { askFor, DIMENSIONS, type Dimension, isFilteredHere } from './dimensions.ts'
 import { type BucketSize, count, nextDay, toMicros } from './format.ts'
-import { filterLines } from './lines.ts'
+import { compareNames, filterLines } from './lines.ts'
 import {
   type Bar,
   barsOf,
@@ -43,6 +50,8 @@ const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
 export const PERIODS_SHOWN = 60
 const PERIODS_FETCHED = PERIODS_SHOWN + 1
 const REFRESH_INTERVAL_MS = 60_000
+/** How often a running period is asked whether it has changed: a message is to be seen within five seconds. */
+const LIVE_INTERVAL_MS = 3000
 
 type Call = { readonly signal: AbortSignal }
 
@@ -158,6 +167,43 @@ const overviewQuery = (view: View) => {
     },
   })
 }
+
+/**
+ * The version of the totals: an answer of a few hundred bytes, or a 304 for the browser's cache. Not of an upstream's listing, as
+ * asking for that makes the service ask the upstream.
+ */
+export const useVersion = (view: View, overview: Overview | undefined, isReachable: boolean) => {
+  const { organization, period, range } = view
+  return useQuery({
+    queryKey: ['version', organization, period, range],
+    enabled: isReachable && overview !== undefined && overview.lines === undefined,
+    // The first question comes an interval after the overview, which has its answer.
+    staleTime: LIVE_INTERVAL_MS,
+    ...(overview && { initialData: overview.version, initialDataUpdatedAt: overview.asOf }),
+    refetchInterval: overview !== undefined && isRunning(overview) ? LIVE_INTERVAL_MS : REFRESH_INTERVAL_MS,
+    queryFn: async ({ signal }): Promise<string> => {
+      const query = { organization, ...rangeQueryOf(view), bucket: 'none' } as const
+      return (await client.totals(query, { signal })).version
+    },
+  })
+}
+
+/** Beyond this, an operator goes to an organization by its address. */
+const ORGANIZATIONS_SHOWN = 1000
+
+export const useOrganizations = (isOperator: boolean) =>
+  useQuery({
+    queryKey: ['organizations'],
+    enabled: isOperator,
+    queryFn: async ({ signal }) => {
+      const organizations: Organization[] = []
+      for await (const organization of client.organizations({ limit: ORGANIZATIONS_SHOWN }, { signal })) {
+        organizations.push(organization)
+        if (organizations.length === ORGANIZATIONS_SHOWN) break
+      }
+      return organizations.toSorted((one, other) => compareNames(one.name, other.name))
+    },
+  })
 
 /** Drops everything cached for another organization, after a sign-in to this one in any tab. */
 const forgetOtherOrganizations = (queries: QueryClient, own: QueryKey, { organization }: Session): void => {
@@ -361,7 +407,7 @@ export const useNewest = (overview: Overview, chosen: Bar | undefined) => {
     },
   })
   const lines = useMemo(() => own?.toSorted((one, other) => other.at - one.at) ?? query.data, [own, query.data])
-  return { lines, error: query.error, isPlaceholder: query.isPlaceholderData, retry: query.refetch }
+  return { lines, error: query.error, retry: query.refetch }
 }
 
 /** The rate cards of the catalogue, and those that the organization uses, used or will use. */

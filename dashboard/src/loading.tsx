@@ -1,11 +1,17 @@
+import type { Area } from './areas.ts'
+
 /** As large as the content that replaces it, so that nothing moves. */
-export const Loading = () => (
+export const Loading = ({ area }: { readonly area: Area | undefined }) => (
   <div className="content loading">
     <p role="status" className="visually-hidden">
-      Loading usage…
+      Loading…
     </p>
-    <div className="figures" />
-    <div className="card chart-card" />
-    <div className="card table-card" />
+    {area === 'usage' && (
+      <>
+        <div className="figures" />
+        <div className="card chart-card" />
+      </>
+    )}
+    <div className={area === 'messages' ? 'card table-card' : 'card newest-card'} />
   </div>
 )

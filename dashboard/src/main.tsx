@@ -1,10 +1,11 @@
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { ApiError } from 'copilot-credits-client'
+import { ApiError, ConnectionError } from 'copilot-credits-client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App, loadMessages } from './app.tsx'
 import { Boundary, Reload } from './boundary.tsx'
 import { prefetchView } from './data.ts'
+import './fonts.css'
 import './styles.css'
 import { applyTheme } from './theme.tsx'
 import { readView } from './view.ts'
@@ -14,9 +15,11 @@ applyTheme()
 const queries = new QueryClient({
   defaultOptions: { queries: { retry: false, staleTime: 10_000 } },
   queryCache: new QueryCache({
-    // A session can end between two requests. Fetching the overview again gets the 401 that shows the sign-in form.
-    onError: (error, { queryKey }) => {
-      if (error instanceof ApiError && error.status === 401 && queryKey[0] !== 'overview') {
+    // A session can end between two requests, or become another organization's, and the service can go away. Fetching the
+    // overview again finds out, and the page says so once.
+    onError: (error, { queryKey: [name] }) => {
+      const isGone = error instanceof ApiError && (error.status === 401 || (error.status === 404 && name === 'charges'))
+      if ((isGone || error instanceof ConnectionError) && name !== 'overview') {
         queries.invalidateQueries({ queryKey: ['overview'] })
       }
     },

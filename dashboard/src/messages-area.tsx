@@ -3,7 +3,7 @@ import { UsageTable } from './table.tsx'
 import type { AreaProps } from './usage-area.tsx'
 
 /** Every message of the period. */
-export const MessagesArea = ({ view, overview, chosen }: AreaProps) => {
+export const MessagesArea = ({ view, overview, chosen, isAway }: AreaProps) => {
   const lines = useLines(view, overview, chosen)
-  return <UsageTable view={view} overview={overview} chosen={chosen} {...lines} />
+  return <UsageTable view={view} overview={overview} chosen={chosen} {...lines} error={isAway ? null : lines.error} />
 }

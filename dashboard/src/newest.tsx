@@ -12,9 +12,9 @@ const SHOWN = 8
 const PLACES = Array.from({ length: SHOWN }, (_, place) => place)
 
 /** The latest messages that match the filters, and the way to all of them. */
-export const Newest = ({ view, overview, chosen }: AreaProps) => {
+export const Newest = ({ view, overview, chosen, isAway }: AreaProps) => {
   const filters = useLineFilters(view)
-  const { lines, error, isPlaceholder, retry } = useNewest(overview, chosen)
+  const { lines, error, retry } = useNewest(overview, chosen)
   const shown = useMemo(() => lines && filterLines(lines, filters, chosen).slice(0, SHOWN), [lines, filters, chosen])
   return (
     <section
@@ -25,7 +25,7 @@ export const Newest = ({ view, overview, chosen }: AreaProps) => {
       <header className="card-head">
         <h2 id="newest-title">Newest messages</h2>
       </header>
-      {error !== null && !isPlaceholder && shown === undefined && (
+      {error !== null && !isAway && shown === undefined && (
         <p role="alert" className="notice bad">
           <span>
             <strong>Could not load the newest messages.</strong> {failureText(error)}
@@ -81,17 +81,23 @@ type RowProps = { readonly line: Line; readonly timeZone: string; readonly hasMe
 
 const Row = ({ line, timeZone, hasMembers }: RowProps) => (
   <tr>
-    <td>
+    <td className="c-at">
       <time dateTime={line.timestamp} title={line.timestamp}>
         {dateTime(line.at, timeZone)}
       </time>
     </td>
-    <td title={String(line.id)}>
+    <td className="c-id" title={String(line.id)}>
       <ViewLink change={{ message: line.id }}>{line.id}</ViewLink>
     </td>
-    <td title={line.report}>{line.report}</td>
-    {hasMembers && <td title={line.member}>{line.member}</td>}
-    <td>
+    <td className="c-report" title={line.report}>
+      {line.report}
+    </td>
+    {hasMembers && (
+      <td className="c-member" title={line.member}>
+        {line.member}
+      </td>
+    )}
+    <td className="c-credits">
       {line.micros === undefined ? (
         <span className="no-price" title={line.unpriced}>
           no price

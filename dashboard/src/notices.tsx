@@ -1,8 +1,67 @@
 /** What a reader of any figure has to know first. */
 import type { Overview } from './data.ts'
 import { NO_FILTERS } from './filters.tsx'
-import { credits, messagesName } from './format.ts'
+import { focusMain } from './focus.ts'
+import { barName, credits, messagesName, spanName } from './format.ts'
+import type { Move } from './shown.ts'
+import type { Bar } from './usage.ts'
 import { changeView, type View } from './view.ts'
+
+type AddressProps = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
+
+/** What the address asks for and the page cannot show. */
+export const AddressNotices = ({ view, overview, chosen }: AddressProps) => {
+  const { from, to, timeZone } = overview
+  return (
+    <>
+      {view.ignored.length > 0 && (
+        <p role="status" className="notice">
+          <span>
+            Part of the address has no effect, as it is not valid: <code>{view.ignored.join(' ')}</code>
+          </span>
+          <button type="button" onClick={() => dismiss({})}>
+            Dismiss
+          </button>
+        </p>
+      )}
+      {view.bar !== undefined && chosen === undefined && (
+        <p role="status" className="notice">
+          <span>
+            The address asks for {barName(Date.parse(view.bar), Date.parse(view.bar) + 1, 'day', timeZone)}, which is
+            not in {spanName(from, to, timeZone)}. All of the period is shown.
+          </span>
+          <button type="button" onClick={() => dismiss({ bar: undefined })}>
+            Dismiss
+          </button>
+        </p>
+      )}
+    </>
+  )
+}
+
+/** The address without what has no effect. */
+const dismiss = (change: Partial<View>): void => {
+  focusMain()
+  changeView(change, 'typing')
+}
+
+/** Somebody signed in again in another tab of this browser. */
+export const MovedNotice = ({ from, to, dismiss }: Move & { readonly dismiss: () => void }) => (
+  <p role="alert" className="notice">
+    <span>
+      <strong>This tab now shows {to}.</strong> You signed in to it in another tab. Before, this tab showed {from}.
+    </span>
+    <button
+      type="button"
+      onClick={() => {
+        focusMain()
+        dismiss()
+      }}
+    >
+      Dismiss
+    </button>
+  </p>
+)
 
 export const Notices = ({ view, overview }: { readonly view: View; readonly overview: Overview }) => (
   <>

@@ -2,13 +2,14 @@ import { useState } from 'react'
 import { type Overview, PERIODS_SHOWN, usePeriods } from './data.ts'
 import { Field } from './field.tsx'
 import { dayOf, spanName } from './format.ts'
+import { type Chosen, presetsFor, stepFrom } from './period-steps.ts'
 import { changeView, isDay, isRange, type View } from './view.ts'
 
 const NARROWED = { bar: undefined, message: undefined }
 
 type Props = { readonly view: View; readonly overview: Overview | undefined }
 
-/** Picks the current period, an earlier one, or a range of days. */
+/** Picks the current period, an earlier one, or a range of days. Says which is shown, so it needs the overview of what is shown. */
 export const PeriodPicker = ({ view, overview: current }: Props) => {
   // If a period fails to load, another one can still be picked.
   const [latest, setLatest] = useState(current)
@@ -34,40 +35,66 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
   const chosen = view.range !== undefined ? 'range' : isCurrent ? 'current' : named
   const isKnown = chosen === 'range' || options.some(({ value }) => value === chosen)
   const range = view.range ?? { from: dayOf(overview.from, zone), to: dayOf(overview.to - 1, zone) }
+  const shownIndex = periods.findIndex(
+    ({ start, end }) => Date.parse(start) === overview.from && Date.parse(end) === overview.to,
+  )
+  const presets = presetsFor(dayOf(now, zone))
+  const choose = (value: string): void => {
+    const preset = presets.find(({ name }) => name === value)
+    if (value === 'range') changeView({ ...NARROWED, range: isRange(range) ? range : undefined })
+    else changeView({ ...NARROWED, period: preset ? view.period : value, range: preset?.range })
+  }
   return (
     <div className="picker">
-      <Field name="Period" isInline>
+      <Step by="earlier" to={stepFrom(view, 'earlier', periods.slice(0, PERIODS_SHOWN), shownIndex, now)} />
+      <Field name="Period" isInline isNameHidden>
         {(input) => (
-          <select
-            {...input}
-            value={chosen}
-            onChange={({ target: { value } }) =>
-              changeView({
-                ...NARROWED,
-                ...(value === 'range'
-                  ? { range: isRange(range) ? range : undefined }
-                  : { period: value, range: undefined }),
-              })
-            }
-          >
-            {options.map(({ value, name }) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-            {!isKnown && (
-              <option value={chosen}>
-                {current === undefined ? chosen : spanName(current.from, current.to, zone)}
-              </option>
-            )}
-            <option value="range">Custom range…</option>
+          <select {...input} value={chosen} onChange={({ target: { value } }) => choose(value)}>
+            <optgroup label="Billing periods">
+              {options.map(({ value, name }) => (
+                <option key={value} value={value}>
+                  {name}
+                </option>
+              ))}
+              {!isKnown && (
+                <option value={chosen}>
+                  {current === undefined ? chosen : spanName(current.from, current.to, zone)}
+                </option>
+              )}
+            </optgroup>
+            <optgroup label="Ranges of days">
+              {presets.map(({ name }) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+              <option value="range">{view.range === undefined ? 'Custom range…' : 'Custom range'}</option>
+            </optgroup>
           </select>
         )}
       </Field>
+      <Step by="later" to={stepFrom(view, 'later', periods.slice(0, PERIODS_SHOWN), shownIndex, now)} />
       {view.range !== undefined && <RangeFields range={view.range} />}
     </div>
   )
 }
+
+type StepProps = { readonly by: 'earlier' | 'later'; readonly to: Chosen | undefined }
+
+/** `aria-disabled`, because a button that becomes `disabled` loses the focus. */
+const Step = ({ by, to }: StepProps) => (
+  <button
+    type="button"
+    className="step"
+    aria-label={by === 'earlier' ? 'Earlier' : 'Later'}
+    aria-disabled={to === undefined}
+    onClick={() => to !== undefined && changeView({ ...NARROWED, ...to })}
+  >
+    <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+      <path d={by === 'earlier' ? 'M10 3.5 5.5 8l4.5 4.5' : 'M6 3.5 10.5 8 6 12.5'} />
+    </svg>
+  </button>
+)
 
 type Range = NonNullable<View['range']>
 

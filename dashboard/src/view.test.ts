@@ -43,7 +43,8 @@ const view: fc.Arbitrary<View> = fc
       message: optional(fc.oneof(fc.maxSafeInteger(), text, fc.constantFrom('1000', '"1000"', '""', '"'))),
       isTrying: fc.boolean(),
       card: optional(text),
-      organization: optional(fc.constantFrom('default', 'acme-2')),
+      organization: optional(fc.constantFrom('default', 'acme-2', 'Acme', '')),
+      ignored: fc.constant([]),
     } as const,
     PLAIN,
   )
@@ -65,7 +66,7 @@ test('reads every view back from its address', () => {
   )
 })
 
-test('ignores whatever is invalid or unknown in an address', () => {
+test('ignores whatever is invalid or unknown in an address, and names what is invalid', () => {
   fc.assert(
     fc.property(fc.webQueryParameters(), (search) => {
       addressOf(readQuery(search))
@@ -93,10 +94,19 @@ test('ignores whatever is invalid or unknown in an address', () => {
     '?min=.',
     '?search=',
     '?message=',
-    '?organization=No+Such',
     '?%E0%A4%A=1&sort',
   ]) {
-    assert.deepEqual(readQuery(search), plain, search)
+    assert.deepEqual({ ...readQuery(search), ignored: [] }, plain, search)
+  }
+  for (const [search, ignored] of [
+    ['?period=2024-13&color=red', ['period=2024-13']],
+    ['?from=2024-03-02&to=2024-03-01', ['from=2024-03-02', 'to=2024-03-01']],
+    ['?group=color&at=noon&min=1,5&sort=when', ['group=color', 'sort=when', 'at=noon', 'min=1,5']],
+    [`?period=${'9'.repeat(100)}`, [`period=${'9'.repeat(53)}`]],
+    ['?period=current&group=kind&search=&message=&min=&sort=', []],
+    ['?period=2024-05&from=2024-05-01&to=2024-05-02', []],
+  ] as const) {
+    assert.deepEqual(readQuery(search).ignored, ignored, search)
   }
 })
 

@@ -36,11 +36,12 @@ export type View = DimensionFilters & {
   readonly isTrying: boolean
   /** Version of the rate card that is read. */
   readonly card: string | undefined
+  /** As the address has it: the service answers a wrong one with an error. */
   readonly organization: string | undefined
+  /** Parameters of the address that are not valid and have no effect. */
+  readonly ignored: readonly string[]
 }
 
-/** The service's pattern for organization ids. */
-const ORGANIZATION = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
 /** Years 1000 to 2999. While a year is being typed it starts with zeros, and the day after 9999-12-31 is not a valid date. */
 const DAY = /^[12]\d{3}-\d\d-\d\d$/
 
@@ -57,7 +58,7 @@ export const isSort = (entry: { readonly id: string; readonly desc: boolean }): 
 
 type Address = Pick<Location, 'pathname' | 'search'>
 
-/** Ignores whatever is invalid or unknown in the query. */
+/** Ignores whatever is unknown in the query, and names what is invalid. */
 export const readView = ({ pathname, search: query }: Address): View => {
   const parameters = new URLSearchParams(query)
   const get = (name: string): string | undefined => parameters.get(name) ?? undefined
@@ -67,11 +68,10 @@ export const readView = ({ pathname, search: query }: Address): View => {
   const bar = get('at')
   const ranking = get('ranking')
   const minCredits = get('min')
-  const organization = get('organization')
   const sort = readSort(get('sort') ?? '')
   const search = parameters.get('search') || undefined
   const area = AREAS.find(({ path }) => path === pathname)?.id
-  return {
+  const view: View = {
     // The messages were at `/` once: an address that sorts or searches them there still does.
     area: area === 'usage' && (sort.length > 0 || search !== undefined) ? 'messages' : area,
     period: isPeriod(period) ? period : 'current',
@@ -89,8 +89,27 @@ export const readView = ({ pathname, search: query }: Address): View => {
     message: readMessage(get('message')),
     isTrying: parameters.has('try'),
     card: area === 'rate-cards' ? get('card') || undefined : undefined,
-    organization: organization !== undefined && ORGANIZATION.test(organization) ? organization : undefined,
+    organization: get('organization'),
+    ignored: [],
   }
+  return { ...view, ignored: ignoredIn(parameters, view) }
+}
+
+const KNOWN = ['period', 'from', 'to', 'group', 'sort', 'at', 'min', 'message']
+const IGNORED_LENGTH_MAX = 60
+
+/** Known parameters with a value that the view does not have. */
+const ignoredIn = (given: URLSearchParams, view: View): readonly string[] => {
+  const kept = new URLSearchParams(addressOf(view).split('?')[1])
+  const isDefault = (name: string, value: string): boolean =>
+    value === '' ||
+    (name === 'period' && (value === 'current' || view.range !== undefined)) ||
+    (name === 'group' && value === 'kind')
+  return KNOWN.flatMap((name) => {
+    const value = given.get(name)
+    if (value === null || kept.has(name) || isDefault(name, value)) return []
+    return `${name}=${value}`.slice(0, IGNORED_LENGTH_MAX)
+  })
 }
 
 const isDimension = (text: string): text is Dimension => DIMENSIONS.some((dimension) => dimension === text)

@@ -29,6 +29,10 @@ const SessionSchema = Type.Object(
       description: 'Scopes of the caller.',
       examples: [['usage:read']],
     }),
+    operator: Type.Boolean({
+      description: 'Whether the caller may name any organization, and change what all of them share.',
+      examples: [false],
+    }),
     signed_in_by: Type.Union([Type.Literal('key'), Type.Literal('session'), Type.Literal('nobody')], {
       description: 'How the caller authenticated. `nobody`: no key was required.',
       examples: ['session'],
@@ -61,6 +65,7 @@ export const sessionRoutes: FastifyPluginCallbackTypebox<SessionRoutesOptions> =
     return {
       organization: toOrganization(read, time),
       scopes: [...principal.scopes],
+      operator: principal.isOperator,
       signed_in_by: principal.by,
       source,
       time: canonicalTimestamp(time),

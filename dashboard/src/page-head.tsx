@@ -1,0 +1,53 @@
+import { AREAS } from './areas.ts'
+import { type Overview, usePeriods } from './data.ts'
+import { dateTime } from './format.ts'
+import { Age, type Freshness } from './live.tsx'
+import { PeriodPicker } from './period-picker.tsx'
+import { CopyLink, shareAddress } from './share.tsx'
+import type { View } from './view.ts'
+
+type Props = {
+  readonly view: View
+  readonly overview: Overview | undefined
+  readonly freshness: Freshness
+  readonly isFetching: boolean
+  readonly refresh: () => void
+}
+
+/** Which area and period is shown, and how fresh it is. */
+export const PageHead = ({ view, overview, freshness, isFetching, refresh }: Props) => {
+  const periods = usePeriods(view.organization).data ?? []
+  return (
+    <div className="page-head">
+      <h1>{AREAS.find(({ id }) => id === view.area)?.name ?? 'Page not found'}</h1>
+      <PeriodPicker view={view} overview={overview} />
+      {overview && (
+        <div className="state">
+          <Live overview={overview} freshness={freshness} />
+          <span className="zone" title="Days and billing periods are those of this time zone.">
+            {overview.timeZone}
+          </span>
+          <button type="button" className="quiet" onClick={refresh} aria-busy={isFetching}>
+            Refresh
+          </button>
+          <CopyLink address={shareAddress(view, overview, periods)} />
+        </div>
+      )}
+    </div>
+  )
+}
+
+type LiveProps = { readonly overview: Overview; readonly freshness: Freshness }
+
+const Live = ({ overview: { isStale, asOf, timeZone }, freshness: { at, isLive } }: LiveProps) =>
+  isStale ? (
+    <p role="status" className="badge">
+      Copilot service unreachable. Showing data from{' '}
+      <time dateTime={new Date(asOf).toJSON()}>{dateTime(asOf, timeZone)}</time>
+    </p>
+  ) : (
+    <p className={isLive ? 'live' : undefined}>
+      {isLive ? 'Live · updated ' : 'Updated '}
+      <Age at={at} timeZone={timeZone} />
+    </p>
+  )
