@@ -349,6 +349,17 @@ describe('a client of the service', { concurrency: true }, () => {
       [3],
     )
     assert.equal((await client.charges(4)).charges[0]?.credits, 1.5)
+
+    const month = { rate_card: 'two', ...MAY }
+    const simulated = await client.simulate(month)
+    assert.deepEqual([simulated.messages, simulated.credits_before], [4, 7.75])
+    // Up to the second of May, another card is in force.
+    await assert.rejects(client.applySimulation(simulated.hash, month), { name: 'ApiError', status: 409 })
+    const rest = { rate_card: 'two', from: '2024-05-02T00:00:00Z', to: '2024-06-01T00:00:00Z' }
+    const { hash, charged_otherwise: otherwise, difference } = await client.simulate(rest)
+    const charged = await client.applySimulation(hash, rest)
+    assert.deepEqual([charged.hash, charged.messages, charged.difference], [hash, otherwise, difference])
+    assert.equal((await client.simulate(rest)).charged_otherwise, 0)
   })
 
   test('signs in and out, each with one request', async () => {

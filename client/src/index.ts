@@ -7,6 +7,7 @@ import type {
   Body,
   Bucket,
   CardsInForce,
+  ChargedAnew,
   Charges,
   CurrentPeriod,
   DefaultCards,
@@ -24,6 +25,7 @@ import type {
   ReportedMessages,
   Repriced,
   Session,
+  Simulation,
   StoredRateCard,
   Totals,
   UsageLine,
@@ -162,6 +164,29 @@ export type Client = {
 
   /** `GET /v1/default-rate-card`: the cards of organizations that use none of their own. Requires an operator key. */
   readonly defaultRateCards: (query?: Query<'getDefaultRateCard'>, call?: CallOptions) => Promise<DefaultCards>
+
+  /**
+   * `POST /v1/simulations`: what the messages of a range would cost by another rate card, the version of a stored one or a whole
+   * card. Writes nothing. An invalid card is `ApiError` 400, and `problem.errors` names every fault. Of many messages it takes
+   * seconds: give the client a longer `timeoutMs`. Requires an operator key.
+   */
+  readonly simulate: (
+    request: Body<'simulateRateCard'>,
+    query?: Query<'simulateRateCard'>,
+    call?: CallOptions,
+  ) => Promise<Simulation>
+
+  /**
+   * `POST /v1/simulations/{hash}/apply`: charges the messages anew that another card has charged, as the simulation with this
+   * hash has shown. The request is that of the simulation. `ApiError` 409 if charges have changed since, if the card is not in
+   * force for the whole range, or if a part of it is closed. Requires an operator key.
+   */
+  readonly applySimulation: (
+    hash: string,
+    request: Body<'applySimulation'>,
+    query?: Query<'applySimulation'>,
+    call?: CallOptions,
+  ) => Promise<ChargedAnew>
 
   /**
    * `POST /v1/organizations/{id}/reprice`: charges the messages that had no price and have one now. The service also does this
@@ -330,6 +355,14 @@ export const createClient = (options: HttpOptions = {}): Client => {
       change<DefaultCards>({ method: 'PUT', path: '/v1/default-rate-card', query, body }, call, 'in_force'),
 
     defaultRateCards: (query = {}, call = {}) => get<DefaultCards>('/v1/default-rate-card', query, call, 'in_force'),
+
+    simulate: (body, query = {}, call = {}) =>
+      change<Simulation>({ method: 'POST', path: '/v1/simulations', query, body }, call, 'hash'),
+
+    applySimulation: async (hash, body, query = {}, call = {}) => {
+      const path = `/v1/simulations/${segment(hash)}/apply`
+      return change<ChargedAnew>({ method: 'POST', path, query, body }, call, 'hash')
+    },
 
     reprice: async (organization, query = {}, call = {}) => {
       const path = `/v1/organizations/${segment(organization)}/reprice`

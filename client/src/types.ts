@@ -77,3 +77,7 @@ export type ApiKey = components['schemas']['ApiKey']
 export type NewApiKey = ApiKey & { readonly key: string }
 /** A report and its price. */
 export type Report = components['schemas']['Report']
+/** What the messages of a range would cost by another rate card. */
+export type Simulation = components['schemas']['Simulation']
+/** The messages that were charged anew. */
+export type ChargedAnew = components['schemas']['ChargedAnew']
