@@ -14,6 +14,7 @@ import type { LineOrder, PagePosition } from '../src/model/line-order.ts'
 import { CALENDAR_BEGINS, type Organization } from '../src/model/organization.ts'
 import type { Id } from '../src/model/report.ts'
 import type { Priced, RecordedLine } from '../src/model/usage-record.ts'
+import { amountsContract } from './ledger-amounts-contract.ts'
 import { cardsContract } from './ledger-cards-contract.ts'
 import { keptContract } from './ledger-kept-contract.ts'
 import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
@@ -1327,6 +1328,7 @@ export const ledgerContract = (name: string, open: OpenLedger): void => {
     othersContract(open)
 
     keptContract(open)
+    amountsContract(open)
 
     test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({

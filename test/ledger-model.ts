@@ -118,7 +118,10 @@ const inOrder = ({ byKey }: Cards): readonly CardAssignment[] =>
 const costOf = ({ credits }: Priced) => (credits === undefined ? {} : { credits })
 
 /** For each key, in order: it, the messages, those without a price and the credits. */
-export const sumsByKey = (records: readonly Priced[], keyOf: (record: Priced) => string): readonly string[] => {
+export const sumsByKey = <R extends Pick<Priced, 'credits'>>(
+  records: readonly R[],
+  keyOf: (record: R) => string,
+): readonly string[] => {
   const sums = new Map<string, { messages: number; unpriced: number; credits: bigint }>()
   for (const record of records) {
     const key = keyOf(record)

@@ -251,6 +251,11 @@ const agree = async (
     all.map(({ cell }) => cell),
   )
   const lines = await linesOf(ledger, filter, organizationId)
+  const isKeptMeant = createCellTest(filter)
+  assert.deepEqual(
+    all.filter((_, row) => isKeptMeant(cellAt(kept, row), kept.countedCells[kept.cellOf[row] as number])),
+    lines,
+  )
   const { model, feature, ...others } = filter
   const isMeant = createCellTest({
     ...others,

@@ -9860,6 +9860,11 @@ export interface operations {
                  */
                 readonly limit?: number;
                 /**
+                 * @description Only messages that cost at least so many credits: a number from 0 with at most six decimal places. Messages without a price cost none and are left out, as are negative adjustments. Answered from the individual messages.
+                 * @example 0.5
+                 */
+                readonly min_credits?: string;
+                /**
                  * @description Only messages that report this model.
                  * @example gpt-5.4
                  */
@@ -10140,6 +10145,11 @@ export interface operations {
                  * @example 31
                  */
                 readonly limit?: number;
+                /**
+                 * @description Only messages that cost at least so many credits: a number from 0 with at most six decimal places. Messages without a price cost none and are left out, as are negative adjustments. Answered from the individual messages.
+                 * @example 0.5
+                 */
+                readonly min_credits?: string;
                 /**
                  * @description Only messages that report this model.
                  * @example gpt-5.4

@@ -82,7 +82,7 @@ export const comparePage = async (
 ): Promise<void> => {
   const { from, to, after, order = TIME_ORDER } = query
   // To get the totals of some cells, the totals of all would have to be read.
-  if (query.unpriced === true || isFilter(query)) return
+  if (query.unpriced === true || query.minCredits !== undefined || isFilter(query)) return
   const isInTime = order.by === 'time' && !order.isDescending
   if (!isInTime && (after !== undefined || hasMore)) return
   const last = hasMore ? lines.at(-1) : undefined

@@ -3,9 +3,19 @@ import { type BucketWidth, bucketsBetween } from '#calendar/buckets.ts'
 import { dayAt, type UsageDay } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { DayTotal, GroupedCells, GroupTotal, Ledger, LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
+import type {
+  DayTotal,
+  GroupedCells,
+  GroupedCharges,
+  GroupTotal,
+  Ledger,
+  LedgerView,
+  PageQuery,
+  Range,
+} from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
-import { type CellFilter, groupKey, isFilter } from '#model/cell.ts'
+import { groupKey, isFilter } from '#model/cell.ts'
+import type { ChargeFilter } from '#model/charge-filter.ts'
 import { creditsSum } from '#model/credits.ts'
 import { TIME_ORDER } from '#model/line-order.ts'
 import type { BillingCalendar, BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
@@ -32,7 +42,7 @@ export type Bucket = Range &
   }
 
 export type TotalsQuery = Range &
-  GroupedCells & {
+  GroupedCharges & {
     readonly width: BucketWidth
     readonly timeZone: string
     /** Start of this page of buckets, if it is not the first. */
@@ -57,7 +67,7 @@ export type Provenance = {
 export type NotListed = Pick<Provenance, 'notListed'>
 
 /** Finds it for a range, as of the moment of the view. */
-export type FindProvenance = (view: LedgerView, query: Range & CellFilter) => Promise<Provenance>
+export type FindProvenance = (view: LedgerView, query: Range & ChargeFilter) => Promise<Provenance>
 
 export type Queries = ReturnType<typeof createQueries>
 
@@ -83,7 +93,7 @@ export const createQueries = ({ ledger, cardOf, cardsOf, longReadings, provenanc
   const answer = async <T extends object>(
     view: LedgerView,
     { calendar }: Organization,
-    query: Range & CellFilter,
+    query: Range & ChargeFilter,
     { knows }: Asking,
     read: () => Promise<T>,
   ): Promise<Versioned<T & Provenance>> => {
@@ -125,7 +135,7 @@ export const createQueries = ({ ledger, cardOf, cardsOf, longReadings, provenanc
     const { id, calendar } = organization
     const { from, to, after, order = TIME_ORDER } = query
     /** Whether lines are searched for, which takes as long as there are lines to look at. */
-    const isSearch = query.unpriced === true || isFilter(query) || order.by !== 'time'
+    const isSearch = query.unpriced === true || query.minCredits !== undefined || isFilter(query) || order.by !== 'time'
     const read = async (view: LedgerView) => {
       const found = await view.page({ ...query, limit: query.limit + 1 })
       const [lines, hasMore] = [found.slice(0, query.limit), found.length > query.limit]
@@ -258,17 +268,21 @@ const spanOf = (periods: readonly BillingPeriod[]): Range => ({
 
 /**
  * Whole days come from the stored totals, the remaining edges of a bucket from its records. Buckets that follow the
- * organization's own days read totals only; others also read the records of the days that they cut.
+ * organization's own days read totals only; others also read the records of the days that they cut. Which charges have at least
+ * so many credits, only the records tell.
  */
 const totalsOf = async (
   view: LedgerView,
   { calendar }: Organization,
   buckets: readonly Range[],
-  which: GroupedCells,
+  which: GroupedCharges,
   longReadings: LongReadings,
 ): Promise<readonly Bucket[]> => {
   const dayOf = createDayCache(calendar)
-  const piecesOfEach = buckets.map((bucket) => piecesOf(bucket, dayOf))
+  const isOfRecords = which.minCredits !== undefined
+  const piecesOfEach = buckets.map((bucket) =>
+    isOfRecords ? [{ ...bucket, isWhole: false }] : piecesOf(bucket, dayOf),
+  )
   const pieces = piecesOfEach.flat()
   const cuts = pieces.filter(({ isWhole }) => !isWhole)
   const [first, last] = [cuts.at(0), cuts.at(-1)]
@@ -327,7 +341,7 @@ const wholeTotals = async (view: LedgerView, pieces: readonly Piece[], which: Gr
   })
 }
 
-const cutTotals = async (view: LedgerView, cuts: readonly Piece[], which: GroupedCells): Promise<PieceTotals> => {
+const cutTotals = async (view: LedgerView, cuts: readonly Piece[], which: GroupedCharges): Promise<PieceTotals> => {
   const totals = Map.groupBy(await view.rangeTotals({ ...which, ranges: cuts }), ({ range }) => range)
   return cuts.map((piece, index) => [piece, (totals.get(index) ?? []).map(({ range, ...total }) => total)])
 }
@@ -347,7 +361,7 @@ const sumOf = (totals: readonly GroupTotal[]): UsageSum => ({
   credits: creditsSum(totals.reduce((sum, { credits }) => sum + credits, 0n)),
 })
 
-const mergeGroups = (totals: readonly GroupTotal[], group: GroupedCells['group']): readonly GroupTotal[] => {
+const mergeGroups = (totals: readonly GroupTotal[], group: GroupedCharges['group']): readonly GroupTotal[] => {
   const byKey = Map.groupBy(totals, (total) => groupKey(total, group))
   return [...byKey.values()].map((same) => ({ ...same.at(-1), ...sumOf(same) }))
 }

@@ -100,6 +100,11 @@ const answersOf = async (view: LedgerView, ids: readonly Id[]): Promise<readonly
       answers.push(plain(await view.rangeTotals({ ranges: [part, whole], ...filter, group })))
     }
   }
+  for (const filter of [{}, ...FILTERS]) {
+    const least = { ...filter, minCredits: credits(2 ** 39) }
+    for (const range of [whole, part]) answers.push(await pagesOf(view, { ...range, limit: 3, ...least }))
+    answers.push(plain(await view.rangeTotals({ ranges: [part, whole], ...least, group: ['report', 'team'] })))
+  }
   for (const id of ids) answers.push((await view.charges(id)).map(({ recordedAt: _, ...charge }) => charge.credits))
   answers.push(await view.span(), await view.closedUntil())
   return answers

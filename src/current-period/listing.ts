@@ -4,8 +4,9 @@ import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { createDayFinder } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import { KeptCells, KeptChargesBuilder } from '#ledger/kept-charges.ts'
-import type { DayTotal, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
+import type { DayTotal, GroupedCharges, GroupedRange, GroupTotal, LedgerView, Range } from '#ledger/ledger.ts'
 import { type Cell, createCellTest, DIMENSIONS, type Dimension, groupKey, groupOf, isSameCell } from '#model/cell.ts'
+import { createChargeTest } from '#model/charge-filter.ts'
 import { type CreditsSum, creditsSum } from '#model/credits.ts'
 import { compareIds, compareLines, type LineOrder, TIME_ORDER } from '#model/line-order.ts'
 import { type BillingCalendar, CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
@@ -98,10 +99,10 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
     return start === at ? at : end
   }
 
-  const sumOfRange = async ({ from, to, group, ...filter }: GroupedRange): Promise<readonly GroupTotal[]> => {
-    const isMeant = createCellTest(filter)
+  const sumOfRange = async ({ from, to, group, ...filter }: Range & GroupedCharges): Promise<readonly GroupTotal[]> => {
+    const isMeant = createChargeTest(filter)
     const sums = createSums(group, dayStartOf)
-    for (const charge of within({ from, to })) if (isMeant(charge.cell)) sums.add(charge)
+    for (const charge of within({ from, to })) if (isMeant(charge)) sums.add(charge)
     await letOthersRun()
     return sums.totals()
   }
@@ -110,12 +111,12 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
     page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, ...filter }) => {
       const charges = inOrder(listing, order)
       const compare = compareLines(order)
-      const isMeant = createCellTest(filter)
+      const isMeant = createChargeTest(filter)
       const start = after === undefined ? 0 : firstThat(charges, (charge) => compare(charge, after) > 0)
       const found: Priced[] = []
       for (let index = start; index < charges.length && found.length < limit; index++) {
         const charge = charges[index]
-        const isWanted = charge !== undefined && charge.at >= from && charge.at < to && isMeant(charge.cell)
+        const isWanted = charge !== undefined && charge.at >= from && charge.at < to && isMeant(charge)
         if (isWanted && !(unpriced && charge.credits !== undefined)) found.push(charge)
         if ((index - start) % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
       }

@@ -7,7 +7,8 @@ import { createDayFinder, dayAt } from '#calendar/days.ts'
 import { periodAt } from '#calendar/periods.ts'
 import type { LedgerView, Range } from '#ledger/ledger.ts'
 import { linePages } from '#ledger/line-pages.ts'
-import { type CellFilter, createCellTest, isSameCell } from '#model/cell.ts'
+import { isSameCell } from '#model/cell.ts'
+import { type ChargeFilter, createChargeTest } from '#model/charge-filter.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
@@ -43,14 +44,14 @@ export const createComparison = ({ calendar }: Organization): Compare => {
 export const idsNotListed = ({ notListed }: Comparison, { from, to }: Range): readonly Id[] =>
   notListed.filter(({ at }) => at >= from && at < to).map(({ messageId }) => messageId)
 
-/** Sums up a range, optionally of one member or report. */
-export const notListedIn = ({ notListed }: Comparison, { from, to, ...filter }: Range & CellFilter): UsageSum => {
-  const isMeant = createCellTest(filter)
+/** Sums up the charges of a range that are meant. */
+export const notListedIn = ({ notListed }: Comparison, { from, to, ...filter }: Range & ChargeFilter): UsageSum => {
+  const isMeant = createChargeTest(filter)
   let messages = 0
   let unpriced = 0
   let credits = 0n
   for (const line of notListed) {
-    if (line.at < from || line.at >= to || !isMeant(line.cell)) continue
+    if (line.at < from || line.at >= to || !isMeant(line)) continue
     messages++
     if (line.credits === undefined) unpriced++
     else credits += BigInt(line.credits)

@@ -11,6 +11,8 @@ import type { PricedBatch } from './priced-batch.ts'
 
 /** Row `i` of every column is the same charge. The accessors of a batch read the columns that both have. */
 export type KeptCharges = Omit<PricedBatch, 'days' | 'dayOf'> & {
+  /** In the order of `cells`, which are as reported: the cells to whose totals the charges count. */
+  readonly countedCells: readonly Cell[]
   /** The starts of the usage days to which the charges count. They ascend. */
   readonly dayStarts: Float64Array
   readonly revisions: Uint32Array
@@ -23,6 +25,8 @@ export type KeptCharges = Omit<PricedBatch, 'days' | 'dayOf'> & {
   readonly replacedCredits: Float64Array
   readonly replacedCellOf: Int32Array
 }
+
+export type KeptColumns = Omit<KeptCharges, 'cells' | 'countedCells'>
 
 export type KeptRow = {
   readonly messageId: Id
@@ -99,11 +103,11 @@ export class KeptChargesBuilder {
     this.#factsBytes = end
   }
 
-  build(cells: readonly Cell[]): KeptCharges {
-    return { ...this.columns(), cells }
+  build(cells: readonly Cell[], countedCells = cells): KeptCharges {
+    return { ...this.columns(), cells, countedCells }
   }
 
-  columns(): Omit<KeptCharges, 'cells'> {
+  columns(): KeptColumns {
     return {
       count: this.#count,
       messageIds: this.#messageIds,

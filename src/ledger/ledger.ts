@@ -8,6 +8,7 @@
  */
 import type { CardsInForce } from '#model/cards-in-force.ts'
 import type { CellFilter, Dimension, Grouped } from '#model/cell.ts'
+import type { ChargeFilter } from '#model/charge-filter.ts'
 import type { Credits, CreditsSum } from '#model/credits.ts'
 import type { Outcome as MessageOutcome } from '#model/facts.ts'
 import type { LineOrder, PagePosition } from '#model/line-order.ts'
@@ -132,7 +133,7 @@ export type LedgerView = {
 export type Range = { readonly from: EpochMs; readonly to: EpochMs }
 
 export type PageQuery = Range &
-  CellFilter & {
+  ChargeFilter & {
     /** Only unpriced lines. */
     readonly unpriced?: true
     /** By time, if absent. */
@@ -154,11 +155,14 @@ export type KeptQuery = Range & {
 /** Totals of the cells that are meant, by the dimensions of `group`. */
 export type GroupedCells = CellFilter & { readonly group: readonly Dimension[] }
 
+/** The same of the charges that are meant, which only records can tell. */
+export type GroupedCharges = ChargeFilter & Pick<GroupedCells, 'group'>
+
 export type PricedOtherwise = { readonly since: EpochMs; readonly rateCard: string }
 
 export type GroupedRange = Range & GroupedCells
 
-export type RangeTotalsQuery = GroupedCells & { readonly ranges: readonly Range[] }
+export type RangeTotalsQuery = GroupedCharges & { readonly ranges: readonly Range[] }
 
 /**
  * The dimensions are present if the totals are grouped by them and the messages have one. `reportName` is the report's name on its

@@ -74,10 +74,11 @@ export const filterTexts = (filter: CellFilter): readonly (readonly [Dimension, 
 
 export const isFilter = (filter: CellFilter): boolean => filterTexts(filter).length > 0
 
-/** Returns whether a cell is meant. */
-export const createCellTest = (filter: CellFilter): ((cell: Cell) => boolean) => {
+/** Returns whether a cell is meant. `counted` is the one to whose totals its charges count, if that is another one. */
+export const createCellTest = (filter: CellFilter): ((cell: Cell, counted?: Cell) => boolean) => {
   const texts = filterTexts(filter)
-  return (cell) => texts.every(([dimension, text]) => textOf(cell, dimension) === text)
+  return (cell, counted = cell) =>
+    texts.every(([dimension, text]) => textOf(cell, dimension) === text || textOf(counted, dimension) === text)
 }
 
 /**

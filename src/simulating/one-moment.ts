@@ -6,6 +6,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { dayAt } from '#calendar/days.ts'
 import type { KeptCharges } from '#ledger/kept-charges.ts'
+import { keptPieces } from '#ledger/kept-pieces.ts'
 import type { Ledger, LedgerView, Range } from '#ledger/ledger.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 
@@ -19,8 +20,7 @@ export type ReadingOptions = {
   readonly progress?: ((done: number, total: number) => void) | undefined
 }
 
-/** A piece is read in a few milliseconds, and a stretch in a fraction of a second. */
-const PIECE_CHARGES = 2000
+/** Such a stretch is read in a fraction of a second. */
 const STRETCH_MESSAGES = 100_000
 /** The last attempt is a single read, which nothing can change. */
 const ATTEMPTS = 3
@@ -55,7 +55,10 @@ export const readAtOneMoment = async <T extends ChargeReader>(
           versions += await versionOf(view, stretch)
           if (isLast && versions !== (await versionOf(view, range))) return false
           if (isLast) closedUntil = await view.closedUntil()
-          await readStretch(view, stretch, take)
+          for await (const piece of keptPieces(view, stretch)) {
+            take(piece)
+            await letOthersRun()
+          }
           return true
         },
         { signal },
@@ -103,30 +106,4 @@ const stretchesOf = async (
   }
   stretches.push({ from: start, to })
   return { stretches, total: messagesIn(days) }
-}
-
-/** The next piece is read while one is taken. */
-const readStretch = async (view: LedgerView, range: Range, take: (charges: KeptCharges) => void): Promise<void> => {
-  const read = (after?: KeptCharges): Promise<KeptCharges | undefined> => {
-    if (after === undefined) return view.keptCharges({ ...range, limit: PIECE_CHARGES })
-    if (after.count < PIECE_CHARGES) return Promise.resolve(undefined)
-    return view.keptCharges({ ...range, after: lastOf(after), limit: PIECE_CHARGES })
-  }
-  for (let piece = await read(); piece !== undefined; ) {
-    const next = read(piece)
-    try {
-      take(piece)
-      await letOthersRun()
-    } finally {
-      // The view must not be used once its reading has ended.
-      await next.catch(() => {})
-    }
-    piece = await next
-  }
-}
-
-export const lastOf = ({ at, messageIds, count }: KeptCharges) => {
-  const messageId = messageIds[count - 1]
-  if (messageId === undefined) throw new Error('an empty piece has no last charge')
-  return { at: at[count - 1] as EpochMs, messageId }
 }

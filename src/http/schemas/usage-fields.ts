@@ -2,10 +2,13 @@
 import Type from 'typebox'
 import type { Provenance } from '#answering/queries.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import { type Cell, type CellFilter, DIMENSIONS, type Dimension, FIELD_OF, type Grouped } from '#model/cell.ts'
-import { plainNumber } from '#model/credits.ts'
+import { type Cell, DIMENSIONS, type Dimension, FIELD_OF, type Grouped } from '#model/cell.ts'
+import type { ChargeFilter } from '#model/charge-filter.ts'
+import { type Credits, creditsFromDecimal, DECIMAL_MAX, plainNumber } from '#model/credits.ts'
+import { InvalidRequest } from '#model/errors.ts'
 import { OUTCOMES } from '#model/facts.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
+import { queryParameter } from '../fields.ts'
 import { CreditsSchema, oneOf, TimestampSchema } from './common.ts'
 import { MessageIdSchema } from './usage.ts'
 
@@ -78,6 +81,16 @@ export const filterQuery = {
   feature: only('Only messages with this attribute `feature`.', 'chat'),
   outcome: Type.Optional(oneOf(OUTCOMES, { description: 'Only messages that ended so.', examples: ['failed'] })),
   rate_card: only('Only messages that were priced by this version of a rate card.', 'standard-2024'),
+  min_credits: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 40,
+      description:
+        'Only messages that cost at least so many credits: a number from 0 with at most six decimal places. Messages without a ' +
+        'price cost none and are left out, as are negative adjustments. Answered from the individual messages.',
+      examples: ['0.5'],
+    }),
+  ),
 }
 
 export const rateCard = Type.String({ description: 'Version of the rate card.', examples: ['standard-2024'] })
@@ -152,15 +165,28 @@ export const toDimensions = (cell: Grouped): Dimensions & { report_name?: string
   ...(cell.reportName !== undefined && { report_name: cell.reportName }),
 })
 
-type Filter = Readonly<Partial<Record<Names[Dimension], string>>>
+type Filter = Readonly<Partial<Record<Names[Dimension] | 'min_credits', string>>>
 
-export const filterIn = (query: Filter): CellFilter =>
-  Object.fromEntries(
+/** Throws InvalidRequest. */
+export const filterIn = (query: Filter): ChargeFilter => ({
+  ...Object.fromEntries(
     DIMENSIONS.flatMap((dimension) => {
       const value = query[NAME_OF[dimension]]
       return value === undefined ? [] : [[FIELD_OF[dimension], value]]
     }),
+  ),
+  ...(query.min_credits !== undefined && { minCredits: leastIn(query.min_credits) }),
+})
+
+/** Read from its digits: as a number, what has too many of them could become another amount. */
+const leastIn = (text: string): Credits => {
+  const amount = /^\d{1,10}(?:\.\d{1,6})?$/.test(text) ? creditsFromDecimal(Number(text)) : undefined
+  if (amount !== undefined) return amount
+  throw new InvalidRequest(
+    queryParameter('min_credits'),
+    `a number from 0 and below ${DECIMAL_MAX} with at most six decimal places, such as 0.5`,
   )
+}
 
 /** Where the data comes from, with an upstream: its listing, or the ledger and what that has beyond the listing. */
 export const toProvenance = ({ listing, notListed, notRecorded }: Provenance) => ({

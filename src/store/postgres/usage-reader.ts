@@ -85,17 +85,19 @@ export const createView = (
   }
 
   return {
-    page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, ...filter }: PageQuery) => {
+    page: async ({ from, to, order = TIME_ORDER, after, limit, unpriced, minCredits, ...filter }: PageQuery) => {
       const { needsCell, sorted, isAfter, position } = orderOf(order)
-      const meant = reportedConditionsOf(filter, 5)
+      const meant = reportedConditionsOf(filter, 6)
       const rows = await query(
         `SELECT ${LINE}, ${FACTS_IF_UNPRICED} FROM record ${needsCell || meant.ofCells !== '' ? 'JOIN cell USING (organization_id, cell_id)' : ''}
          WHERE organization_id = $1 AND superseded_by IS NULL AND at_ms >= $2 AND at_ms < $3 ${unpriced ? 'AND credits_micros IS NULL' : ''}
-           ${meant.ofCells} ${meant.ofRecords} ${after === undefined ? '' : `AND ${isAfter(5 + meant.values.length)}`}
+           AND ($5::bigint IS NULL OR credits_micros >= $5)
+           ${meant.ofCells} ${meant.ofRecords} ${after === undefined ? '' : `AND ${isAfter(6 + meant.values.length)}`}
          ORDER BY ${sorted} LIMIT $4`,
         from,
         to,
         limit,
+        minCredits ?? null,
         ...meant.values,
         ...(after === undefined ? [] : position(after)),
       )
@@ -192,16 +194,17 @@ export const createView = (
       )
     },
 
-    rangeTotals: async ({ ranges, ...which }: RangeTotalsQuery) => {
+    rangeTotals: async ({ ranges, minCredits, ...which }: RangeTotalsQuery) => {
       const { group } = which
-      const meant = reportedConditionsOf(which, 4)
+      const meant = reportedConditionsOf(which, 5)
       const sums = `
         SELECT ranges.number AS range, record.cell_id, count(*) AS messages,
           count(*) - count(record.credits_micros) AS unpriced, coalesce(sum(record.credits_micros), 0) AS credits_micros,
           max(record.day_start) AS latest
         FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS ranges (range_from, range_to, number)
         JOIN record ON record.organization_id = $1 AND record.superseded_by IS NULL
-          AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to ${meant.ofRecords}
+          AND record.at_ms >= ranges.range_from AND record.at_ms < ranges.range_to
+          AND ($4::bigint IS NULL OR record.credits_micros >= $4) ${meant.ofRecords}
         GROUP BY 1, 2`
       const columns = ['range', ...groupColumns(group)].join(', ')
       const rows = await query(
@@ -210,6 +213,7 @@ export const createView = (
          GROUP BY ${columns}`,
         ranges.map(({ from }) => from),
         ranges.map(({ to }) => to),
+        minCredits ?? null,
         ...meant.values,
       )
       const parts = rows.map((row) => ({
@@ -315,7 +319,11 @@ export const createView = (
         })
       }
       const cellOf = await cellsOf(cells.distinct)
-      return kept.build(cells.distinct.map((row) => reportedCell(row, cellOf(row))))
+      const countedCells = cells.distinct.map(cellOf)
+      return kept.build(
+        countedCells.map((cell, index) => reportedCell(cells.distinct[index] ?? {}, cell)),
+        countedCells,
+      )
     },
   }
 }

@@ -141,11 +141,16 @@ export const createSqliteLedger = async (
         },
         keptCharges: async (query) => {
           const { columns, cells: found } = await call('keptCharges', query)
-          const missing = found.filter((cell) => typeof cell === 'number').filter((id) => !cells.has(id))
+          const ids = found.map((cell) => (typeof cell === 'number' ? cell : cell.cellId))
+          const missing = [...new Set(ids)].filter((id) => !cells.has(id))
           const sent = missing.length === 0 ? [] : await call('cells', missing)
           for (const [index, cell] of sent.entries()) cells.set(missing[index] as number, cell)
-          const cellOf = (cell: number | Cell): Cell => (typeof cell === 'number' ? (cells.get(cell) as Cell) : cell)
-          return { ...columns, cells: found.map(cellOf) }
+          const countedCells = ids.map((id) => cells.get(id) as Cell)
+          const reportedOf = (cell: Cell, index: number): Cell => {
+            const kept = found[index]
+            return typeof kept === 'object' ? kept.reported : cell
+          }
+          return { ...columns, cells: countedCells.map(reportedOf), countedCells }
         },
       })
     } finally {

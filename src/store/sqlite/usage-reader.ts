@@ -1,6 +1,6 @@
 /** Reads usage on one connection. The caller begins a transaction, which fixes the moment that is read. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { KeptCells, type KeptCharges, KeptChargesBuilder } from '#ledger/kept-charges.ts'
+import { KeptCells, KeptChargesBuilder, type KeptColumns } from '#ledger/kept-charges.ts'
 import type {
   GroupedCells,
   GroupedRange,
@@ -11,6 +11,7 @@ import type {
   RangeTotalsQuery,
 } from '#ledger/ledger.ts'
 import { type Cell, type CellFilter, filterTexts, isFilter } from '#model/cell.ts'
+import type { ChargeFilter } from '#model/charge-filter.ts'
 import { compareLines, type LineOrder, type PagePosition, TIME_ORDER } from '#model/line-order.ts'
 import { CALENDAR_BEGINS, type EpochMs } from '#model/organization.ts'
 import type { Id } from '#model/report.ts'
@@ -204,6 +205,7 @@ export class UsageReader {
     const cells = cellsOf('record.cell_id', organizationId, possible)
     const { ofCells, sorted, isBefore, isAfter, valuesOf } = orderOf(order)
     const before = worst === undefined ? NO_CONDITION : isBefore(organizationId, worst)
+    const least = amountsOf(query)
     const isPassed = after !== undefined && (order.isDescending ? after.at < from : after.at >= to)
     if (order.by === 'time' && isPassed) return []
     // The index is entered at the position, not at the start of the range: a page is as fast as the one before.
@@ -220,7 +222,7 @@ export class UsageReader {
       FROM record
       ${ofCells !== undefined ? 'JOIN cell ON cell.organization_id = record.organization_id AND cell.cell_id = record.cell_id' : ''}
       WHERE record.organization_id = ? AND superseded_by IS NULL AND ${bounds.join(' AND ')}
-        ${query.unpriced ? 'AND credits_micros IS NULL' : ''}
+        ${query.unpriced ? 'AND credits_micros IS NULL' : ''} ${least.sql}
         ${before.sql} ${cells.sql} ${reported.sql}
       ORDER BY ${sorted} LIMIT ?`).all(
       organizationId,
@@ -228,6 +230,7 @@ export class UsageReader {
       ...(entersAt && order.isDescending ? [] : [to]),
       ...(isBeyond === undefined ? [] : valuesOf(organizationId, isBeyond)),
       ...before.values,
+      ...least.values,
       ...cells.values,
       ...reported.values,
       limit,
@@ -407,11 +410,12 @@ export class UsageReader {
     const { ranges, group } = query
     const endsAt = performance.now() + PIECE_MS
     const [possible, reported] = [possibleCellsOf(query), reportedNamesOf(organizationId, query)]
+    const least = amountsOf(query)
     const sums = `
       SELECT cell_id, count(*) AS messages, count(*) - count(credits_micros) AS unpriced,
         coalesce(sum(credits_micros), 0) AS credits_micros, max(day_start) AS latest
       FROM record WHERE organization_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND superseded_by IS NULL
-        ${reported.sql}`
+        ${least.sql} ${reported.sql}`
     const sum = this.#prepare(
       isOfAll(query)
         ? `${sums} HAVING count(*) > 0`
@@ -427,7 +431,8 @@ export class UsageReader {
         if (left.from >= left.to) break
         if (performance.now() > endsAt) return { found, rest: { ...query, range, start: left.from } }
         const [piece, rest]: readonly [Range, Range | undefined] = this.#split(organizationId, left, false)
-        const rows = sum.all(organizationId, piece.from, piece.to, ...reported.values, ...possible.values)
+        const values = [...least.values, ...reported.values, ...possible.values]
+        const rows = sum.all(organizationId, piece.from, piece.to, ...values)
         for (const row of rows) found.push({ range, ...toNamedTotal(row), ...namesOfGroups(query) })
         left = rest
       }
@@ -501,14 +506,10 @@ export class UsageReader {
     return row?.['messages'] as number
   }
 
-  /**
-   * Most cells by their ids, so that each is sent to the caller's thread once: `cells`. A cell that has `(other)` comes as it was
-   * reported.
-   */
   keptCharges(
     organizationId: string,
     { from, to, after, limit, withDigests }: KeptQuery,
-  ): { readonly columns: Omit<KeptCharges, 'cells'>; readonly cells: readonly (number | Cell)[] } {
+  ): { readonly columns: KeptColumns; readonly cells: readonly KeptCell[] } {
     const rows = this.#prepare(
       `SELECT message_id, at_ms, timestamp, day_start, revision, credits_micros, cell_id, own_at_ms, facts, ${withDigests ? 'digest' : 'NULL'},
          ${replaced('cell_id')}, ${replaced('credits_micros')}
@@ -522,16 +523,16 @@ export class UsageReader {
       ...(after === undefined ? [from] : [after.at, toSqlId(after.messageId)]),
       to,
       limit,
-    ) as unknown as readonly KeptColumns[]
-    const cells = new KeptCells<number | Cell>()
+    ) as unknown as readonly KeptValues[]
+    const cells = new KeptCells<KeptCell>()
     const others = new Map<number, boolean>()
-    const indexOf = (cellId: number, row: KeptColumns, revision: number): number => {
+    const indexOf = (cellId: number, row: KeptValues, revision: number): number => {
       const isOfOthers = others.get(cellId) ?? isOther(this.#cells.cellOf(organizationId, cellId))
       others.set(cellId, isOfOthers)
       if (!isOfOthers) return cells.indexOf(cellId)
       const record = { cell_id: cellId, at_ms: row[1], message_id: row[0], revision }
       const reported = this.#cellOf(organizationId, record)
-      return cells.indexOf(reported, JSON.stringify([cellId, reported.model, reported.feature]))
+      return cells.indexOf({ cellId, reported }, JSON.stringify([cellId, reported.model, reported.feature]))
     }
     const kept = new KeptChargesBuilder(rows.length)
     for (const row of rows) {
@@ -578,7 +579,7 @@ export class UsageReader {
 }
 
 /** In the order of the statement. Rows as arrays take half the time of objects. */
-type KeptColumns = readonly [
+type KeptValues = readonly [
   messageId: Id,
   at: EpochMs,
   timestamp: string | null,
@@ -592,6 +593,12 @@ type KeptColumns = readonly [
   replacedCellId: number | null,
   replacedCredits: number | null,
 ]
+
+/**
+ * The id of a cell, so that each is sent to the caller's thread once: `cells`. If it has `(other)`, it comes with what was
+ * reported.
+ */
+export type KeptCell = number | { readonly cellId: number; readonly reported: Cell }
 
 /** A column of the revision before, which lies beside this one. */
 const replaced = (column: string): string => `
@@ -611,7 +618,8 @@ const messageIdOf = (row: Row): Id => row['message_id'] as Id
 
 const SUMS = 'sum(messages) AS messages, sum(unpriced) AS unpriced, sum(credits_micros) AS credits_micros'
 
-const isSearch = (query: PageQuery): boolean => query.unpriced === true || isFilter(query)
+const isSearch = (query: PageQuery): boolean =>
+  query.unpriced === true || query.minCredits !== undefined || isFilter(query)
 
 /** Whether the totals are those of days. */
 const isOfAll = (query: GroupedCells): boolean => query.group.length === 0 && !isFilter(query)
@@ -668,6 +676,12 @@ const reportedNamesOf = (organizationId: string, filter: CellFilter): Condition 
     values: names.flatMap(([, name]) => [organizationId, name]),
   }
 }
+
+/** No record without a price fulfils it. */
+const amountsOf = ({ minCredits }: ChargeFilter) =>
+  minCredits === undefined ? NO_CONDITION : { sql: 'AND credits_micros >= ?', values: [minCredits] }
+
+const NO_CONDITION = { sql: '', values: [] } as const
 
 const ALL_RECORDS = { table: 'record', sql: '', values: [] } as const
 
