@@ -138,6 +138,10 @@ export class KeptCells<T> {
   readonly #indexes = new Map<unknown, number>()
   readonly distinct: T[] = []
 
+  find(key: unknown): number | undefined {
+    return this.#indexes.get(key)
+  }
+
   /** Those with an equal key are the same. */
   indexOf(cell: T, key: unknown = cell): number {
     let index = this.#indexes.get(key)

@@ -11,7 +11,9 @@ export class Cells {
   readonly #add
   readonly #read
   readonly #ids = new Map<string, number>()
-  readonly #cells = new Map<string, Cell>()
+  /** Of each organization, by id: a joined key would take longer than finding the cell. */
+  readonly #cells = new Map<string, Map<number, Cell>>()
+  #cellsCount = 0
 
   constructor(database: DatabaseSync) {
     this.#find = database.prepare(`
@@ -52,21 +54,29 @@ export class Cells {
   }
 
   cellOf(organizationId: string, id: number): Cell {
-    const key = `${id} ${organizationId}`
-    const known = this.#cells.get(key)
-    if (known !== undefined) return known
+    return this.#cells.get(organizationId)?.get(id) ?? this.#readCell(organizationId, id)
+  }
+
+  #readCell(organizationId: string, id: number): Cell {
     const row = this.#read.get(organizationId, id)
     if (row === undefined) throw new Error(`a record names cell ${id}, which does not exist`)
+    if (this.#cellsCount >= REMEMBERED_MAX) this.#forgetCells()
     const cell = toCell(row)
-    if (this.#cells.size >= REMEMBERED_MAX) this.#cells.clear()
-    this.#cells.set(key, cell)
+    const own = this.#cells.get(organizationId) ?? new Map<number, Cell>()
+    this.#cells.set(organizationId, own.set(id, cell))
+    this.#cellsCount++
     return cell
+  }
+
+  #forgetCells(): void {
+    this.#cells.clear()
+    this.#cellsCount = 0
   }
 
   /** Call after a rollback: cells that the transaction added no longer exist. */
   rolledBack(): void {
     this.#ids.clear()
-    this.#cells.clear()
+    this.#forgetCells()
   }
 }
 

@@ -511,7 +511,7 @@ export class UsageReader {
     { from, to, after, limit, withDigests }: KeptQuery,
   ): { readonly columns: KeptColumns; readonly cells: readonly KeptCell[] } {
     const rows = this.#prepare(
-      `SELECT message_id, at_ms, timestamp, day_start, revision, credits_micros, cell_id, own_at_ms, facts, ${withDigests ? 'digest' : 'NULL'},
+      `SELECT message_id, at_ms, timestamp, day_start, revision, credits_micros, cell_id, own_at_ms, hex(facts), ${withDigests ? 'digest' : 'NULL'},
          ${replaced('cell_id')}, ${replaced('credits_micros')}
        FROM record
        WHERE organization_id = ? AND ${after === undefined ? 'at_ms >= ?' : '(at_ms, message_id) > (?, ?)'} AND at_ms < ?
@@ -525,19 +525,22 @@ export class UsageReader {
       limit,
     ) as unknown as readonly KeptValues[]
     const cells = new KeptCells<KeptCell>()
-    const others = new Map<number, boolean>()
     const indexOf = (cellId: number, row: KeptValues, revision: number): number => {
-      const isOfOthers = others.get(cellId) ?? isOther(this.#cells.cellOf(organizationId, cellId))
-      others.set(cellId, isOfOthers)
-      if (!isOfOthers) return cells.indexOf(cellId)
+      const known = cells.find(cellId)
+      if (known !== undefined) return known
+      if (!isOther(this.#cells.cellOf(organizationId, cellId))) return cells.indexOf(cellId)
       const record = { cell_id: cellId, at_ms: row[1], message_id: row[0], revision }
       const reported = this.#cellOf(organizationId, record)
       return cells.indexOf({ cellId, reported }, JSON.stringify([cellId, reported.model, reported.feature]))
     }
     const kept = new KeptChargesBuilder(rows.length)
+    const facts = Uint8Array.fromHex(rows.map((row) => row[8]).join(''))
+    let factsEnd = 0
     for (const row of rows) {
       // By index, because destructuring an array takes several times as long.
       const [oldCell, old] = [row[10], row[11]]
+      const factsStart = factsEnd
+      factsEnd += row[8].length / 2
       kept.add({
         messageId: row[0],
         at: row[1],
@@ -547,7 +550,7 @@ export class UsageReader {
         credits: row[5] ?? undefined,
         cell: indexOf(row[6], row, row[4]),
         adjusts: row[7] ?? undefined,
-        facts: row[8],
+        facts: facts.subarray(factsStart, factsEnd),
         digest: row[9] ?? undefined,
         replaced: oldCell === null ? undefined : { cell: indexOf(oldCell, row, row[4] - 1), credits: old ?? undefined },
       })
@@ -578,7 +581,7 @@ export class UsageReader {
   }
 }
 
-/** In the order of the statement. Rows as arrays take half the time of objects. */
+/** In the order of the statement. Rows as arrays take half the time of objects, and facts as text a quarter of that of blobs. */
 type KeptValues = readonly [
   messageId: Id,
   at: EpochMs,
@@ -588,7 +591,7 @@ type KeptValues = readonly [
   credits: number | null,
   cellId: number,
   adjusts: EpochMs | null,
-  facts: Uint8Array,
+  hexFacts: string,
   digest: Uint8Array | null,
   replacedCellId: number | null,
   replacedCredits: number | null,
@@ -680,8 +683,6 @@ const reportedNamesOf = (organizationId: string, filter: CellFilter): Condition 
 /** No record without a price fulfils it. */
 const amountsOf = ({ minCredits }: ChargeFilter) =>
   minCredits === undefined ? NO_CONDITION : { sql: 'AND credits_micros >= ?', values: [minCredits] }
-
-const NO_CONDITION = { sql: '', values: [] } as const
 
 const ALL_RECORDS = { table: 'record', sql: '', values: [] } as const
 
