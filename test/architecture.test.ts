@@ -32,7 +32,10 @@ const MAY_IMPORT: Readonly<
     rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
     packages: ['node', 'undici', 'typebox'],
   },
-  otlp: { rooms: ['model', 'formats/json'], packages: ['node', '@bufbuild/protobuf'] },
+  otlp: {
+    rooms: ['model', 'formats/json', 'intake/bad-field', 'intake/usage-formats'],
+    packages: ['node', '@bufbuild/protobuf'],
+  },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
     rooms: [

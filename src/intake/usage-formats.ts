@@ -227,11 +227,19 @@ const namesOf = (usage: object, members: readonly (Member | undefined)[]): strin
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 
-/** Reads the amount from the shortest digits of the number, and rounds it once, half to even. Throws BadField. */
 const toNanoUsd = (cost: unknown, field: string): number => {
-  const nano = typeof cost === 'number' && cost >= 0 && cost < COST_MAX ? nanosOf(String(cost)) : Number.NaN
-  if (!Number.isSafeInteger(nano)) throw new BadField(field, `must be a number of US$ from 0 to below ${COST_MAX}`)
+  const nano = typeof cost === 'number' ? nanoUsdOf(cost) : undefined
+  if (nano === undefined) throw new BadField(field, `must be a number of US$ from 0 to below ${COST_MAX}`)
   return nano
+}
+
+/**
+ * US$ × 10^9, read from the shortest digits of the number and rounded once, half to even. Undefined unless the amount is from 0 to
+ * below 9 million.
+ */
+export const nanoUsdOf = (cost: number): number | undefined => {
+  const nano = cost >= 0 && cost < COST_MAX ? nanosOf(String(cost)) : Number.NaN
+  return Number.isSafeInteger(nano) ? nano : undefined
 }
 
 /** About 2^53 × 10^-9. */
