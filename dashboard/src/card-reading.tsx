@@ -175,7 +175,9 @@ const Prices = ({ reading: { columns, models } }: { readonly reading: Reading })
   const [search, setSearch] = useState('')
   const found = useMemo(() => {
     const wanted = search.trim().toLowerCase()
-    return models.filter(({ model, aliases }) => [model, ...aliases].some((name) => name.toLowerCase().includes(wanted)))
+    return models.filter(({ model, aliases }) =>
+      [model, ...aliases].some((name) => name.toLowerCase().includes(wanted)),
+    )
   }, [models, search])
   const shown = found.slice(0, MODELS_SHOWN)
   const hasTiers = shown.some(({ rows }) => rows.some(({ when }) => when !== undefined))

@@ -33,8 +33,10 @@ export const causesOf = (
 ): Causes => {
   const least = Math.max(Math.abs(change) * SHARE_MIN, 1)
   const contributions = DIMENSIONS.flatMap((dimension) => {
-    const values = changes[dimension] === undefined ? [] : differencesOf(dimension, changes[dimension])
-    if (values.length < 2) return []
+    const all = changes[dimension] === undefined ? [] : differencesOf(dimension, changes[dimension])
+    if (all.length < 2) return []
+    // That messages without a report cost more says something, that nobody knows whose they were does not.
+    const values = all.filter(({ value }) => value !== undefined || dimension === 'report')
     const [most] = values.sort((one, other) => Math.sign(change) * (other.micros - one.micros))
     return most !== undefined && most.micros * Math.sign(change) >= least ? [most] : []
   }).sort((one, other) => Math.abs(other.micros) - Math.abs(one.micros))

@@ -1,50 +1,130 @@
 import { scaleBand, scaleLinear } from 'd3-scale'
 import { type KeyboardEvent, memo, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
-import type { Overview } from './data.ts'
+import './chart.css'
+import { type Column, columnsOf } from './columns.ts'
+import { type Overview, useChoices } from './data.ts'
+import { DIMENSION_NAMES, DIMENSIONS } from './dimensions.ts'
 import { Field } from './field.tsx'
-import { axisCredits, BUCKET_NAMES, barLabel, barName, count, credits, messagesName, unpricedName } from './format.ts'
+import type { Forecast } from './forecast.ts'
+import {
+  axisCredits,
+  BUCKET_NAMES,
+  barLabel,
+  barName,
+  count,
+  credits,
+  dayOf,
+  messagesName,
+  roughCredits,
+  shortDay,
+  unpricedName,
+} from './format.ts'
 import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
 import type { Bar } from './usage.ts'
-import { changeView, type Grouping } from './view.ts'
+import { changeView, type Grouping, type View } from './view.ts'
 
 const HEIGHT = 260
-const MARGIN = { top: 10, right: 4, bottom: 28, left: 56 }
-const TIP_WIDTH = 230
+const MARGIN = { top: 22, right: 4, bottom: 28, left: 56 }
+const TIP_WIDTH = 270
 const TIP_GAP = 6
 
-type Props = { readonly group: Grouping; readonly overview: Overview; readonly chosen: Bar | undefined }
+type Props = {
+  readonly view: Pick<View, 'group' | 'isRunningTotal'>
+  readonly overview: Overview
+  readonly chosen: Bar | undefined
+  /** The bars of the period before, the first beside the first. */
+  readonly before: readonly Bar[] | undefined
+  readonly forecast: Forecast | undefined
+}
 
-/** Memoized: a change that affects only the table does not redraw it. */
-export const Chart = memo(({ group, overview, chosen }: Props) => {
+/** Memoized: a change that affects only the messages does not redraw it. */
+export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, before, forecast }: Props) => {
   const { bars, bucket } = overview
+  const choices = useChoices(overview)
   const series = useMemo(() => seriesOf(bars, group), [bars, group])
   const stacks = useMemo(() => bars.map((bar) => stackOf(bar, series)), [bars, series])
+  const columns = useMemo(
+    () => columnsOf(overview, stacks, before, forecast, isRunningTotal),
+    [overview, stacks, before, forecast, isRunningTotal],
+  )
+  const groups = DIMENSIONS.filter((dimension) => choices[dimension].length > 0 || dimension === group)
   return (
     <section className="card chart-card" aria-labelledby="chart-title">
       <header className="card-head">
-        <h2 id="chart-title">Credits by {bucket}</h2>
+        <h2 id="chart-title">
+          {isRunningTotal ? 'Running total' : 'Credits'} by {bucket}
+        </h2>
         <Legend series={series} />
-        <Field name="Group by" isInline>
-          {(input) => (
-            <select {...input} value={group} onChange={({ target }) => changeView({ group: target.value as Grouping })}>
-              <option value="kind">With or without a report</option>
-              <option value="report">Report</option>
-              <option value="member">Member</option>
-            </select>
-          )}
-        </Field>
+        {before !== undefined && (
+          <span className="legend">
+            <span className="swatch-before" aria-hidden="true" /> period before
+          </span>
+        )}
+        {forecast !== undefined && (
+          <span className="legend">
+            <span className="swatch-expected" aria-hidden="true" /> expected
+          </span>
+        )}
+        <div className="card-actions">
+          {chosen !== undefined && bucket === 'day' && <Zoom bar={chosen} timeZone={overview.timeZone} />}
+          <div className="switch" role="group" aria-label="Amounts">
+            {[false, true].map((isTotal) => (
+              <button
+                key={String(isTotal)}
+                type="button"
+                aria-pressed={isTotal === isRunningTotal}
+                onClick={() => changeView({ isRunningTotal: isTotal })}
+              >
+                {isTotal ? 'Running total' : `Per ${bucket}`}
+              </button>
+            ))}
+          </div>
+          <Field name="Group by" isInline>
+            {(input) => (
+              <select
+                {...input}
+                value={group}
+                onChange={({ target }) => changeView({ group: target.value as Grouping })}
+              >
+                <option value="kind">With or without a report</option>
+                {groups.map((dimension) => (
+                  <option key={dimension} value={dimension}>
+                    {DIMENSION_NAMES[dimension].one}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        </div>
       </header>
-      <Bars overview={overview} chosen={chosen} stacks={stacks} />
-      <BarTable overview={overview} series={series} stacks={stacks} />
+      <Bars overview={overview} chosen={chosen} columns={columns} />
+      <BarTable overview={overview} series={series} stacks={stacks} before={before} />
     </section>
   )
 })
 
+const Zoom = ({ bar, timeZone }: { readonly bar: Bar; readonly timeZone: string }) => {
+  const day = dayOf(bar.from, timeZone)
+  return (
+    <button type="button" onClick={() => changeView({ range: { from: day, to: day }, bar: undefined })}>
+      Hours of {shortDay(bar.from, timeZone)}
+    </button>
+  )
+}
+
 const Legend = ({ series }: { readonly series: readonly Series[] }) => (
   <ul className="legend" aria-label="Legend">
-    {series.map(({ name, style }) => (
+    {series.map(({ name, style, filter }) => (
       <li key={style}>
-        <Swatch style={style} /> {name}
+        {filter === undefined ? (
+          <>
+            <Swatch style={style} /> {name}
+          </>
+        ) : (
+          <button type="button" title={`Show only: ${name}`} onClick={() => changeView(filter)}>
+            <Swatch style={style} /> {name}
+          </button>
+        )}
       </li>
     ))}
   </ul>
@@ -98,10 +178,10 @@ const useWidth = (element: RefObject<HTMLElement | null>): number => {
 type BarsProps = {
   readonly overview: Overview
   readonly chosen: Bar | undefined
-  readonly stacks: readonly (readonly StackPart[])[]
+  readonly columns: readonly Column[]
 }
 
-const Bars = ({ overview, chosen, stacks }: BarsProps) => {
+const Bars = ({ overview, chosen, columns }: BarsProps) => {
   const { bars, bucket, timeZone } = overview
   const frame = useRef<HTMLDivElement>(null)
   const width = useWidth(frame)
@@ -109,11 +189,22 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
   const x = scaleBand<number>(bars.keys(), [MARGIN.left, Math.max(width - MARGIN.right, MARGIN.left)])
     .paddingInner(0.25)
     .paddingOuter(0.1)
-  const most = Math.max(...bars.map(({ micros }) => micros / 1e6), 1)
+  const most = Math.max(
+    ...columns.map(({ micros, before = 0, expected = 0 }) => Math.max(micros, before, expected) / 1e6),
+    1,
+  )
   const y = scaleLinear([0, most], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
   const labelled = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor((width - MARGIN.left) / 62))))
   const focused = chosen === undefined ? 0 : bars.indexOf(chosen)
-  const shown = active === undefined ? undefined : bars[active]
+  const shown = active === undefined ? undefined : columns[active]
+  const today = columns.findIndex(({ isNow }) => isNow)
+  const inset = x.bandwidth() * 0.12
+  const placeOf = (index: number) => ({
+    x: middle(index) - x.step() / 2,
+    y: MARGIN.top,
+    width: x.step(),
+    height: HEIGHT - MARGIN.bottom - MARGIN.top,
+  })
   const middle = (index: number): number => (x(index) ?? 0) + x.bandwidth() / 2
 
   const isTipShown = active !== undefined
@@ -154,14 +245,14 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
               </text>
             </g>
           ))}
-          {bars.map((bar, index) => (
+          {columns.map(({ bar, stack, before, expected, isWeekend }, index) => (
             <g
               key={bar.from}
               data-bar={index}
               className={stateOf(bar, chosen, index === active)}
               role="button"
               tabIndex={index === (active ?? focused) ? 0 : -1}
-              aria-label={labelOf(bar, stacks[index] ?? [], overview)}
+              aria-label={labelOf(columns[index], overview)}
               aria-pressed={bar === chosen}
               onPointerEnter={() => setActive(index)}
               onFocus={() => setActive(index)}
@@ -169,20 +260,33 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
               onKeyDown={(event) => press(event, index, bar)}
               onClick={() => choose(bar)}
             >
-              <rect
-                className="hit"
-                x={middle(index) - x.step() / 2}
-                y={MARGIN.top}
-                width={x.step()}
-                height={HEIGHT - MARGIN.bottom - MARGIN.top}
-              />
-              {blocksOf(stacks[index] ?? []).map(({ series, from, to }) => (
+              {isWeekend && <rect className="weekend" {...placeOf(index)} />}
+              <rect className="hit" {...placeOf(index)} />
+              {before !== undefined && before > 0 && (
+                <rect
+                  className="before"
+                  x={x(index) ?? 0}
+                  y={y(before / 1e6)}
+                  width={x.bandwidth()}
+                  height={y(0) - y(before / 1e6)}
+                />
+              )}
+              {expected !== undefined && (
+                <rect
+                  className="expected"
+                  x={(x(index) ?? 0) + inset}
+                  y={y(expected / 1e6)}
+                  width={Math.max(x.bandwidth() - 2 * inset, 1)}
+                  height={y(0) - y(expected / 1e6)}
+                />
+              )}
+              {blocksOf(stack).map(({ series, from, to }) => (
                 <Block
                   key={series.style}
                   style={series.style}
-                  x={x(index) ?? 0}
+                  x={(x(index) ?? 0) + inset}
                   y={y(to)}
-                  width={x.bandwidth()}
+                  width={Math.max(x.bandwidth() - 2 * inset, 1)}
                   height={Math.max(y(from) - y(to) - (from === 0 ? 0 : 1), 1)}
                 />
               ))}
@@ -193,15 +297,28 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
               )}
             </g>
           ))}
+          {today >= 0 && bucket === 'day' && (
+            <g className="today" aria-hidden="true">
+              <line
+                x1={middle(today) + x.step() / 2}
+                x2={middle(today) + x.step() / 2}
+                y1={MARGIN.top - 12}
+                y2={y(0)}
+              />
+              <text x={middle(today) + x.step() / 2 - 5} y={MARGIN.top - 6} textAnchor="end">
+                today
+              </text>
+            </g>
+          )}
           <line className="axis" x1={MARGIN.left} x2={width} y1={y(0)} y2={y(0)} />
         </svg>
       )}
       {shown !== undefined && active !== undefined && (
         <div className="tip" style={{ left: leftOfTip(middle(active), x.step(), width) }} aria-hidden="true">
-          <strong>{barName(shown.from, shown.to, bucket, timeZone)}</strong>
+          <strong>{barName(shown.bar.from, shown.bar.to, bucket, timeZone)}</strong>
           <dl>
-            {stacks[active]
-              ?.filter(({ micros }) => micros > 0)
+            {shown.stack
+              .filter(({ micros }) => micros > 0)
               .reverse()
               .map(({ series, micros }) => (
                 <div key={series.style}>
@@ -211,10 +328,26 @@ const Bars = ({ overview, chosen, stacks }: BarsProps) => {
                   <dd>{credits(micros)}</dd>
                 </div>
               ))}
-            <div className="total">
-              <dt>{messagesName(shown.messages) + unpricedName(shown.unpriced)}</dt>
-              <dd>{credits(shown.micros)}</dd>
-            </div>
+            {!shown.isToCome && (
+              <div className="total">
+                <dt>{messagesName(shown.messages) + unpricedName(shown.unpriced)}</dt>
+                <dd>{credits(shown.micros)}</dd>
+              </div>
+            )}
+            {shown.isToCome && (
+              <div>
+                <dt>Still to come</dt>
+                {shown.expected !== undefined && <dd>≈ {roughCredits(shown.expected)} expected</dd>}
+              </div>
+            )}
+            {shown.before !== undefined && (
+              <div>
+                <dt>
+                  <span className="swatch-before" /> Before
+                </dt>
+                <dd>{credits(shown.before)}</dd>
+              </div>
+            )}
           </dl>
         </div>
       )}
@@ -246,17 +379,28 @@ const blocksOf = (stack: readonly StackPart[]) => {
   })
 }
 
-const labelOf = (bar: Bar, stack: readonly StackPart[], { bucket, timeZone }: Overview): string => {
-  const parts = stack.filter(({ micros }) => micros > 0)
-  const split = parts.map(({ series, micros }) => `${series.name} ${credits(micros)}`).join(', ')
+const labelOf = (column: Column | undefined, { bucket, timeZone }: Overview): string => {
+  if (column === undefined) return ''
+  const { bar, stack, micros, messages, unpriced, before, expected, isToCome } = column
   const name = barName(bar.from, bar.to, bucket, timeZone)
-  return `${name}: ${credits(bar.micros)} credits, ${messagesName(bar.messages)}${unpricedName(bar.unpriced)}${split && `; ${split}`}`
+  const then = before === undefined ? '' : `; ${credits(before)} in the period before`
+  if (isToCome) {
+    return `${name}: still to come${expected === undefined ? '' : `, ${roughCredits(expected)} credits expected`}${then}`
+  }
+  const parts = stack.filter((part) => part.micros > 0)
+  const split = parts.map((part) => `${part.series.name} ${credits(part.micros)}`).join(', ')
+  return `${name}: ${credits(micros)} credits, ${messagesName(messages)}${unpricedName(unpriced)}${split && `; ${split}`}${then}`
 }
 
-type BarTableProps = Pick<BarsProps, 'overview' | 'stacks'> & { readonly series: readonly Series[] }
+type BarTableProps = {
+  readonly overview: Overview
+  readonly series: readonly Series[]
+  readonly stacks: readonly (readonly StackPart[])[]
+  readonly before: readonly Bar[] | undefined
+}
 
 /** The chart's numbers as a table, for screen readers. */
-const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks }: BarTableProps) => (
+const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks, before }: BarTableProps) => (
   <div className="visually-hidden">
     <table>
       <caption>Credits by {bucket}</caption>
@@ -270,6 +414,7 @@ const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks }: BarT
               {name}
             </th>
           ))}
+          {before !== undefined && <th scope="col">Period before</th>}
         </tr>
       </thead>
       <tbody>
@@ -281,6 +426,7 @@ const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks }: BarT
             {stacks[index]?.map(({ series: { style }, micros }) => (
               <td key={style}>{credits(micros)}</td>
             ))}
+            {before !== undefined && <td>{credits(before[index]?.micros ?? 0)}</td>}
           </tr>
         ))}
       </tbody>

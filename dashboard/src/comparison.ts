@@ -19,7 +19,8 @@ export const isRunning = ({ session, from, to }: Pick<Span, 'session' | 'from' |
   return now > from && now < to
 }
 
-type Earlier = { readonly from: string; readonly to: string }
+/** A range of the past. */
+export type Earlier = { readonly from: string; readonly to: string }
 
 /**
  * The previous period or, for a range of days, the same number of days before it. Undefined if there is nothing to compare with:

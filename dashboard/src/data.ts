@@ -8,6 +8,7 @@ import {
   useInfiniteQuery,
   useQueries,
   useQuery,
+  useQueryClient,
 } from '@tanstack/react-query'
 import {
   type Client,
@@ -17,9 +18,9 @@ import {
   type Session,
   type Totals,
 } from 'copilot-credits-client'
-import { useMemo } from 'react'
-import { isRunning } from './comparison.ts'
-import { askFor, DIMENSIONS, type Dimension, isFilteredHere } from './dimensions.ts'
+import { useEffect, useMemo } from 'react'
+import { type Earlier, isRunning } from './comparison.ts'
+import { askFor, DIMENSIONS, type Dimension, isFilteredHere, isKept } from './dimensions.ts'
 import { type BucketSize, count, nextDay, toMicros } from './format.ts'
 import { compareNames, filterLines } from './lines.ts'
 import {
@@ -127,8 +128,8 @@ const splitsOf = (view: View): readonly Dimension[] => {
   )
 }
 
-const filtersOf = ({ report, anyReport, member, team, model, feature, outcome, unpriced }: View) => ({
-  ...{ report, anyReport, member, team, model, feature, outcome, unpriced },
+const filtersOf = ({ report, anyReport, member, team, model, feature, outcome, unpriced, minCredits }: View) => ({
+  ...{ report, anyReport, member, team, model, feature, outcome, unpriced, minCredits },
 })
 
 const overviewKey = (view: View): QueryKey => [
@@ -410,6 +411,30 @@ export const useNewest = (overview: Overview, chosen: Bar | undefined) => {
   return { lines, error: query.error, retry: query.refetch }
 }
 
+/** The latest lines without a price among those that match the filters, and whether these are all; at most a page. */
+export const useUnpriced = (overview: Overview) => {
+  const { view, lines: own, session, version, unpriced } = overview
+  const query = useQuery({
+    queryKey: ['unpriced', session.organization.id, rangeQueryOf(view), filtersOf(view), version],
+    enabled: own === undefined,
+    placeholderData: keepPreviousData,
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => {
+      const query = { organization: view.organization, ...askFor(view).query, ...rangeQueryOf(view) }
+      const page = await client.usagePage(
+        { ...query, unpriced: 'true', order: '-time', limit: LINES_A_PAGE },
+        { signal },
+      )
+      return page.usage.map(lineOf)
+    },
+  })
+  const lines = useMemo(
+    () => (own ?? query.data)?.filter((line) => line.micros === undefined && isKept(line, view)),
+    [own, query.data, view],
+  )
+  return { lines, isAll: lines?.length === unpriced }
+}
+
 /** The rate cards of the catalogue, and those that the organization uses, used or will use. */
 export const useRateCards = ({ organization: { id: organization } }: Session) =>
   useQuery({
@@ -472,7 +497,7 @@ const linesQuery = (plan: FetchPlan, overview: Overview) => {
       ])
       if (all?.isComplete === true && isFilteredHere(view)) {
         return {
-          lines: filterLines(all.lines, { ...view, minCredits: undefined, search: undefined }, undefined),
+          lines: filterLines(all.lines, { ...view, search: undefined }, undefined),
           isComplete: true,
         }
       }
@@ -575,8 +600,6 @@ const fetchLines = async (
   return { lines: parts.flatMap((part) => part ?? []), version }
 }
 
-type Range = { readonly from: string; readonly to: string }
-
 /** The range of the overview, or that of the bar that is chosen. */
 const rangeShown = ({ view }: Overview, chosen: Pick<Bar, 'from' | 'to'> | undefined): RangeQuery =>
   chosen === undefined ? rangeQueryOf(view) : { from: new Date(chosen.from).toJSON(), to: new Date(chosen.to).toJSON() }
@@ -613,7 +636,7 @@ const NO_BAR: Bar = { from: 0, to: 0, messages: 0, unpriced: 0, micros: 0, parts
 export type Comparison = Readonly<Record<'isPending' | 'hasFailed', boolean>> & { readonly micros: number | undefined }
 
 /** The credits used in an earlier range, by what matches the filters. */
-export const useComparison = (overview: Overview, before: Range | undefined): Comparison => {
+export const useComparison = (overview: Overview, before: Earlier | undefined): Comparison => {
   const query = useQuery({
     ...sumQuery(overview, before ?? {}, undefined, undefined),
     enabled: before !== undefined,
@@ -622,7 +645,7 @@ export const useComparison = (overview: Overview, before: Range | undefined): Co
 }
 
 /** The bars of an earlier range, by what matches the filters; undefined until they are known. */
-export const useBarsBefore = (overview: Overview, before: Range | undefined): readonly Bar[] | undefined => {
+export const useBarsBefore = (overview: Overview, before: Earlier | undefined): readonly Bar[] | undefined => {
   const { view, session, bucket } = overview
   const { data } = useQuery({
     queryKey: ['bars', session.organization.id, before, bucket, filtersOf(view)],
@@ -654,7 +677,7 @@ export const useSplits = (
   overview: Overview,
   dimensions: readonly Dimension[],
   chosen: Bar | undefined,
-  before: Range | undefined,
+  before: Earlier | undefined,
 ): readonly Split[] => {
   const own = useMemo(
     () => overview.lines && partsOfLines(filterLines(overview.lines, { ...overview.view, search: undefined }, chosen)),
@@ -667,6 +690,7 @@ export const useSplits = (
       placeholderData: keepPreviousData,
     })),
   })
+  useAgreement(overview, chosen, now[0]?.isPlaceholderData === false ? now[0].data : undefined)
   const earlier = useQueries({
     queries: dimensions.map((dimension) => ({
       ...sumQuery(overview, before ?? {}, dimension, undefined),
@@ -680,6 +704,22 @@ export const useSplits = (
     retry: () => now[at]?.refetch(),
   }))
 }
+
+/** A message that arrives between the totals and a ranking makes them differ: the older of the two, the totals, are fetched again. */
+const useAgreement = (overview: Overview, chosen: Bar | undefined, sum: Bar | undefined): void => {
+  const queries = useQueryClient()
+  const { messages, micros } = chosen ?? overview
+  const isOlder = sum !== undefined && (sum.messages !== messages || sum.micros !== micros)
+  useEffect(() => {
+    if (!isOlder) return
+    const wait = Math.max(overview.asOf + AGREE_INTERVAL_MS - Date.now(), 0)
+    const timer = setTimeout(() => queries.invalidateQueries({ queryKey: overviewKey(overview.view) }), wait)
+    return () => clearTimeout(timer)
+  }, [isOlder, overview, queries])
+}
+
+/** A service that always has something new is not asked all the time. */
+const AGREE_INTERVAL_MS = 1000
 
 /** The line that costs most among those that match the filters; undefined until it is known, or if it would take long to find. */
 export const useDearest = (overview: Overview, chosen: Bar | undefined, isEnabled: boolean): Line | undefined => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { askFor, type DimensionFilters, isKept, type Values } from './dimensions.ts'
+import { askFor, type Filters, isKept, type Values } from './dimensions.ts'
 
-const NONE: DimensionFilters = {
+const NONE: Filters = {
   report: undefined,
   member: undefined,
   team: undefined,
@@ -10,6 +10,7 @@ const NONE: DimensionFilters = {
   feature: undefined,
   outcome: undefined,
   anyReport: false,
+  minCredits: undefined,
 }
 const MESSAGE: Values = {
   report: 'Lease',
@@ -33,6 +34,13 @@ test('asks the service for what it can filter by, and splits by the rest', () =>
     query: {},
     splits: ['member', 'team', 'model', 'feature'],
   })
+  for (const [typed, asked] of [
+    ['.5', '0.5'],
+    ['5.', '5'],
+    ['0.000001', '0.000001'],
+  ] as const) {
+    assert.deepEqual(askFor({ ...NONE, minCredits: typed }).query, { min_credits: asked })
+  }
   assert.deepEqual(askFor({ ...NONE, report: 'Lease' }).splits, ['report'])
   assert.deepEqual(askFor({ ...NONE, anyReport: true }).splits, ['report'])
 })

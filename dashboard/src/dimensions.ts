@@ -34,6 +34,11 @@ export type DimensionFilters = Values & {
   readonly anyReport: boolean
 }
 
+export type Filters = DimensionFilters & {
+  /** As it was typed. */
+  readonly minCredits: string | undefined
+}
+
 export const isKept = (
   values: Values,
   filters: DimensionFilters,
@@ -60,12 +65,13 @@ export type Asked = {
     readonly model?: string
     readonly feature?: string
     readonly outcome?: Outcome
+    readonly min_credits?: string
   }
   readonly splits: readonly Dimension[]
 }
 
 /** The service knows no filter for messages without a value, nor for the name of a report, which several can share. */
-export const askFor = ({ report, anyReport, member, team, model, feature, outcome }: DimensionFilters): Asked => {
+export const askFor = ({ report, anyReport, member, team, model, feature, outcome, minCredits }: Filters): Asked => {
   const unasked = { report, member, team, model, feature, outcome }
   const splits = DIMENSIONS.filter((dimension) =>
     dimension === 'report' ? report !== undefined || anyReport : unasked[dimension] === '',
@@ -77,7 +83,11 @@ export const askFor = ({ report, anyReport, member, team, model, feature, outcom
       ...(model && { model }),
       ...(feature && { feature }),
       ...(outcome !== undefined && isOutcome(outcome) && { outcome }),
+      ...(minCredits !== undefined && { min_credits: plainAmount(minCredits) }),
     },
     splits,
   }
 }
+
+/** `.5` and `5.` as the service takes them. */
+const plainAmount = (typed: string): string => typed.replace(/^\./, '0.').replace(/\.$/, '')

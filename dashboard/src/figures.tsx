@@ -1,66 +1,74 @@
-import type { Period } from 'copilot-credits-client'
-import { memo } from 'react'
-import { isRunning, rangeBefore } from './comparison.ts'
+import { memo, type ReactNode } from 'react'
+import { type Earlier, isRunning } from './comparison.ts'
 import { type Comparison, type Overview, useComparison } from './data.ts'
+import './figures.css'
+import type { Forecast } from './forecast.ts'
 import {
+  barName,
   changeFrom,
   count,
   credits,
-  DAY_MS,
   dayOf,
   daysName,
   daysOf,
   messagesName,
+  roughCredits,
   roundedCredits,
   share,
+  shortDay,
+  unpricedName,
 } from './format.ts'
-import { sumOf } from './usage.ts'
-import type { View } from './view.ts'
+import { type Bar, sumOf } from './usage.ts'
+import { WhyChanged } from './why-changed.tsx'
 
 type Props = {
-  readonly range: View['range']
   readonly overview: Overview
-  readonly periods: readonly Period[] | undefined
+  readonly chosen: Bar | undefined
+  /** What the change is to. */
+  readonly before: Earlier | undefined
+  readonly forecast: Forecast | undefined
 }
 
-const NO_PERIODS: readonly Period[] = []
-
-/** Memoized: a change that affects only the table does not redraw it. */
-export const Figures = memo(({ range, overview, periods = NO_PERIODS }: Props) => {
-  const { from, to, micros, messages, unpriced, bars, isListing, timeZone } = overview
-  const comparison = useComparison(overview, rangeBefore(range, overview, periods))
-  const before = comparison.micros
-  const now = Date.parse(overview.session.time)
-  const isUnderWay = isRunning(overview)
-  // Calendar days: one can have 23 or 25 hours.
-  const days = daysOf(dayOf(from, timeZone), dayOf(to - 1, timeZone))
-  const elapsedDays = isUnderWay ? Math.max((now - from) / DAY_MS, 1) : days
-  const reports = sumOf(bars.flatMap(({ parts }) => parts.filter(({ report }) => report !== undefined)))
-  const isRange = range !== undefined
-  const beforeName = isUnderWay ? 'at the same point' : isRange ? 'in the days before' : 'in total'
+/** Of the period, or of the bar that is chosen. Memoized: a change that affects only the messages does not redraw it. */
+export const Figures = memo(({ overview, chosen, before, forecast }: Props) => {
+  const comparison = useComparison(overview, before)
+  const { micros, messages, unpriced } = chosen ?? overview
+  const parts = (chosen === undefined ? overview.bars : [chosen]).flatMap((bar) => bar.parts)
+  const reports = sumOf(parts.filter(({ report }) => report !== undefined))
+  const change = comparison.micros === undefined ? undefined : micros - comparison.micros
+  const priced = messages - unpriced
   return (
     <section aria-label="Figures">
       <dl className="figures">
         <Figure
-          name={isRange ? 'Credits in this range' : 'Credits this period'}
-          note={unpriced === 0 ? 'all messages' : 'all messages with a price'}
+          name={nameOf(overview, chosen)}
+          note={progressOf(overview, chosen, forecast)}
+          more={
+            forecast !== undefined &&
+            chosen === undefined && (
+              <progress value={micros} max={forecast.micros} aria-label="Used of what is expected" />
+            )
+          }
           isMain
         >
           {credits(micros)}
         </Figure>
-        <Figure name="Average per day" note={isUnderWay ? 'so far' : `over ${daysName(days)}`}>
-          {roundedCredits(micros / elapsedDays)}
-        </Figure>
-        <Figure name="Projected total" note={projectionNote(overview, now)}>
-          {isListing ? '–' : isUnderWay ? roundedCredits((micros / elapsedDays) * days) : credits(micros)}
+        <Figure
+          name={changeNameOf(overview, chosen)}
+          note={comparisonNote(comparison, beforeNameOf(overview, chosen))}
+          trend={comparison.micros ? Math.sign(micros - comparison.micros) : 0}
+          more={<WhyChanged overview={overview} chosen={chosen} before={before} change={change} />}
+        >
+          {comparison.micros ? changeFrom(comparison.micros, micros) : '–'}
         </Figure>
         <Figure
-          name={isRange ? 'Change from previous days' : 'Change from previous period'}
-          note={comparisonNote(comparison, beforeName)}
+          name="Messages"
+          note={
+            priced === 0
+              ? 'none with a price'
+              : `${roundedCredits(micros / priced)} credits each${unpricedName(unpriced)}`
+          }
         >
-          {before ? changeFrom(before, micros) : '–'}
-        </Figure>
-        <Figure name="Messages" note={`${count(messages - reports.messages)} without a report`}>
           {count(messages)}
         </Figure>
         <Figure name="Share from reports" note={`${credits(reports.micros)} for ${messagesName(reports.messages)}`}>
@@ -71,10 +79,35 @@ export const Figures = memo(({ range, overview, periods = NO_PERIODS }: Props) =
   )
 })
 
-const projectionNote = ({ from, to, isListing }: Overview, now: number): string => {
-  if (isListing) return 'no end date'
+const nameOf = ({ view, bucket, timeZone }: Overview, chosen: Bar | undefined): string => {
+  if (chosen !== undefined) return `Credits, ${barName(chosen.from, chosen.to, bucket, timeZone)}`
+  return view.range === undefined ? 'Credits this period' : 'Credits in this range'
+}
+
+const changeNameOf = ({ view, bucket }: Overview, chosen: Bar | undefined): string => {
+  if (chosen !== undefined) return bucket === 'hour' ? 'Change from a day earlier' : 'Change from a week earlier'
+  return view.range === undefined ? 'Change from previous period' : 'Change from previous days'
+}
+
+const beforeNameOf = (overview: Overview, chosen: Bar | undefined): string => {
+  if (isRunning({ ...overview, ...chosen })) return 'at the same point'
+  if (chosen !== undefined) return 'then'
+  return overview.view.range === undefined ? 'in total' : 'in the days before'
+}
+
+/** How far the period is, and what it is expected to come to. */
+const progressOf = (overview: Overview, chosen: Bar | undefined, forecast: Forecast | undefined): string => {
+  const { from, to, micros, isListing, timeZone, session } = overview
+  if (chosen !== undefined) return `of ${credits(micros)} in all`
+  const now = Date.parse(session.time)
+  // Calendar days: one can have 23 or 25 hours.
+  const dayCount = (end: number): number => daysOf(dayOf(from, timeZone), dayOf(end, timeZone))
+  const days = dayCount(to - 1)
+  if (isListing) return 'no end date, so no forecast'
   if (now <= from) return 'not started'
-  return now < to ? 'at the current rate' : 'ended'
+  if (now >= to) return `${roundedCredits(micros / days)} a day over ${daysName(days)}`
+  if (forecast === undefined) return `day ${dayCount(now)} of ${days}`
+  return `≈ ${roughCredits(forecast.micros)} expected by ${shortDay(to - 1, timeZone)}`
 }
 
 const comparisonNote = ({ micros, isPending, hasFailed }: Comparison, name: string): string => {
@@ -87,15 +120,19 @@ type FigureProps = {
   readonly name: string
   readonly note: string
   readonly isMain?: boolean
+  /** 1 for more, -1 for less. */
+  readonly trend?: number
+  readonly more?: ReactNode
   readonly children: string
 }
 
-const Figure = ({ name, note, isMain = false, children }: FigureProps) => (
+const Figure = ({ name, note, isMain = false, trend = 0, more, children }: FigureProps) => (
   <div className={isMain ? 'figure main' : 'figure'}>
     <dt>{name}</dt>
     <dd>
-      <span className="value">{children}</span>
+      <span className={`value${trend > 0 ? ' up' : trend < 0 ? ' down' : ''}`}>{children}</span>
       <span className="note">{note}</span>
+      {more}
     </dd>
   </div>
 )

@@ -14,6 +14,11 @@ const percent = new Intl.NumberFormat('en-GB', { style: 'percent', minimumFracti
 export const credits = (micros: number): string => amount.format(micros / MICROS)
 /** Two decimals, for averages and projections. */
 export const roundedCredits = (micros: number): string => roundAmount.format(micros / MICROS)
+const rough = new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 3 })
+/** Three digits, for what is expected. */
+export const roughCredits = (micros: number): string => rough.format(micros / MICROS)
+/** With a sign, for a change. */
+export const signedCredits = (micros: number): string => `${micros < 0 ? '−' : '+'}${credits(Math.abs(micros))}`
 const axis = new Intl.NumberFormat('en-GB', { notation: 'compact' })
 /** Compact, for the axis: `1.2K`. */
 export const axisCredits = (credits: number): string => axis.format(credits)
@@ -55,6 +60,13 @@ export const dayOf = (at: number, timeZone: string): string => {
   const { day, month, year } = partsOf(at, timeZone)
   return `${year?.padStart(4, '0')}-${month}-${day}`
 }
+
+/** `30 Nov`. */
+export const shortDay = (at: number, timeZone: string): string =>
+  formatOf(timeZone, { day: 'numeric', month: 'short' }).format(at)
+
+/** 0 for Sunday to 6 for Saturday. */
+export const weekdayOf = (at: number, timeZone: string): number => new Date(instantOf(dayOf(at, timeZone))).getUTCDay()
 
 export const clockTime = (at: number, timeZone: string): string => {
   const { hour, minute, second } = partsOf(at, timeZone)

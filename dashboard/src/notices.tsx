@@ -1,9 +1,9 @@
 /** What a reader of any figure has to know first. */
 import type { Overview } from './data.ts'
-import { NO_FILTERS } from './filters.tsx'
 import { focusMain } from './focus.ts'
 import { barName, credits, messagesName, spanName } from './format.ts'
 import type { Move } from './shown.ts'
+import { UnpricedNotice } from './unpriced-notice.tsx'
 import type { Bar } from './usage.ts'
 import { changeView, type View } from './view.ts'
 
@@ -73,7 +73,7 @@ export const Notices = ({ view, overview }: { readonly view: View; readonly over
         </span>
       </p>
     )}
-    {overview.unpriced > 0 && <UnpricedNotice view={view} unpriced={overview.unpriced} />}
+    {overview.unpriced > 0 && <UnpricedNotice view={view} overview={overview} />}
     <UpstreamNotices overview={overview} />
   </>
 )
@@ -99,22 +99,4 @@ const UpstreamNotices = ({ overview: { notListed, notRecorded } }: { readonly ov
       </p>
     )}
   </>
-)
-
-/** What is not in the sums, and what to do about it. */
-const UnpricedNotice = ({ view, unpriced }: { readonly view: View; readonly unpriced: number }) => (
-  <p className="notice bad">
-    <span>
-      <strong>
-        {messagesName(unpriced)} {unpriced === 1 ? 'has' : 'have'} no price.
-      </strong>{' '}
-      {unpriced === 1 ? 'It is' : 'They are'} not charged, and not part of any sum here. Put a rate card in force that
-      prices {unpriced === 1 ? 'it' : 'them'}.
-    </span>
-    {!(view.unpriced && view.area === 'messages') && (
-      <button type="button" onClick={() => changeView({ ...NO_FILTERS, area: 'messages', unpriced: true })}>
-        Show {unpriced === 1 ? 'it' : 'them'}
-      </button>
-    )}
-  </p>
 )

@@ -12,18 +12,18 @@ export type Rank = {
   readonly before: number | undefined
 }
 
-/** The largest first. Two parts can have the same value: two reports of one name. */
+/** The largest first, with those that only were used before. Two parts can have the same value: two reports of one name. */
 export const ranksOf = (
   dimension: Dimension,
   now: readonly Part[],
   before: readonly Part[] | undefined,
 ): readonly Rank[] => {
-  const earlier = before && byValue(dimension, before)
-  return [...byValue(dimension, now)]
-    .map(([value, parts]) => ({
+  const [current, earlier] = [byValue(dimension, now), byValue(dimension, before ?? [])]
+  return [...new Set([...current.keys(), ...earlier.keys()])]
+    .map((value) => ({
       value,
-      ...sumOf(parts),
-      before: earlier && sumOf(earlier.get(value) ?? []).micros,
+      ...sumOf(current.get(value) ?? []),
+      before: before && sumOf(earlier.get(value) ?? []).micros,
     }))
     .sort((one, other) => other.micros - one.micros || other.messages - one.messages)
 }

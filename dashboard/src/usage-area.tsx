@@ -1,29 +1,58 @@
+import { useMemo } from 'react'
 import { Chart } from './chart.tsx'
-import { type Overview, usePeriods } from './data.ts'
+import { barBefore, rangeBefore, spanBefore } from './comparison.ts'
+import { type Overview, useBarsBefore, usePeriods } from './data.ts'
 import { Figures } from './figures.tsx'
 import { Filters } from './filters.tsx'
+import { forecastOf } from './forecast.ts'
+import { weekdayOf } from './format.ts'
 import { Newest } from './newest.tsx'
+import { Rankings } from './rankings.tsx'
 import type { Bar } from './usage.ts'
 import type { View } from './view.ts'
 
 export type AreaProps = {
   readonly view: View
   readonly overview: Overview
-  /** The bar that filters the messages. */
+  /** The bar that everything but the chart is narrowed to. */
   readonly chosen: Bar | undefined
   /** The service cannot be reached, which the page says once. */
   readonly isAway: boolean
 }
 
-/** How much was used, when, and by the latest messages. */
+/** How much was used, when, why it changed, by whom, and by the latest messages. */
 export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
-  const periods = usePeriods(view.organization)
+  const before = useBefore(overview, chosen)
+  const bars = useBarsBefore(overview, before.whole)
+  const forecast = useMemo(() => {
+    const { bars: days, session, timeZone, bucket, isListing } = overview
+    if (bucket !== 'day' || isListing) return undefined
+    return forecastOf(days, bars ?? [], Date.parse(session.time), (at) => weekdayOf(at, timeZone))
+  }, [overview, bars])
   return (
     <>
       <Filters view={view} overview={overview} chosen={chosen} />
-      <Figures range={view.range} overview={overview} periods={periods.data} />
-      <Chart group={view.group} overview={overview} chosen={chosen} />
-      <Newest view={view} overview={overview} chosen={chosen} isAway={isAway} />
+      <Figures overview={overview} chosen={chosen} before={before.same} forecast={forecast} />
+      <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} />
+      <div className="beside">
+        <Rankings ranking={view.ranking} overview={overview} chosen={chosen} before={before.same} />
+        <Newest view={view} overview={overview} chosen={chosen} isAway={isAway} />
+      </div>
     </>
   )
+}
+
+/** What the usage is compared with: as much of it as has gone by, and the whole. */
+const useBefore = (overview: Overview, chosen: Bar | undefined) => {
+  const { data: periods } = usePeriods(overview.view.organization)
+  return useMemo(() => {
+    const { range } = overview.view
+    return {
+      same:
+        chosen === undefined
+          ? rangeBefore(range, overview, periods ?? [])
+          : barBefore(chosen, overview.bucket, overview),
+      whole: spanBefore(range, overview, periods ?? []),
+    }
+  }, [overview, chosen, periods])
 }
