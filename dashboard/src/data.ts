@@ -1,6 +1,7 @@
 /** The queries to the service, and when each is refetched. */
 import {
   hashKey,
+  type InfiniteData,
   keepPreviousData,
   type QueryClient,
   type QueryKey,
@@ -36,15 +37,15 @@ import {
   planFetch,
   sumOf,
 } from './usage.ts'
-import type { View } from './view.ts'
+import type { SortColumn, SortEntry, View } from './view.ts'
 
 export const client: Client = createClient()
 
-/** Up to this many lines are fetched in full, then filtered and sorted here. A longer list loads page by page. */
+/** Up to this many lines are fetched in full, then filtered and sorted here. The service sorts a longer list, and it loads page by page. */
 export const LINES_AT_ONCE = 100_000
 const LINES_A_PAGE = 10_000
 /** Enough to fill the table while the rest loads. */
-const FIRST_LINES = 200
+const FIRST_LINES = 500
 const PAGES_AT_ONCE = 3
 const LIMITS = { linesMax: LINES_AT_ONCE, sliceMax: LINES_A_PAGE }
 /** Five years. One more is fetched, so that the oldest can be compared with it. */
@@ -322,8 +323,12 @@ const valuesOf = async (
 
 export type Lines = {
   readonly lines: readonly Line[]
-  /** Too many to fetch at once: they are in time order, and `fetchMore` loads the next page. */
+  /** Too many to fetch at once: the service has sorted them, and `fetchMore` loads the next page. */
   readonly isPaged: boolean
+  /** How they are sorted, if the service has sorted them. */
+  readonly sort: readonly SortEntry[]
+  /** Until they arrive in another order. */
+  readonly isReordering: boolean
   readonly isComplete: boolean
   readonly error: Error | null
   readonly retry: () => void
@@ -348,30 +353,39 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
     placeholderData: (before, query) =>
       JSON.stringify(query?.queryKey.slice(0, rangeKey.length)) === JSON.stringify(rangeKey) ? before : undefined,
   })
+  const [sort, order] = serviceOrder(view.sort)
   const paged = useInfiniteQuery({
     // Never refetched automatically, so that the user keeps their place.
-    queryKey: [...key, 'paged'],
+    queryKey: [...key, 'paged', order],
     staleTime: Number.POSITIVE_INFINITY,
     enabled: isPaged,
     structuralSharing: false,
     initialPageParam: undefined as string | undefined,
-    queryFn: async ({ pageParam: cursor, signal }) => {
+    queryFn: async ({ pageParam: cursor, signal }): Promise<LinesPage> => {
       const range = { from: plan.slices.at(0)?.from, to: plan.slices.at(-1)?.to }
-      const query = { organization, ...plan.filter, ...range, limit: LINES_A_PAGE, cursor }
+      const limit = cursor === undefined ? FIRST_LINES : LINES_A_PAGE
+      const query = { organization, ...plan.filter, ...range, order, limit, cursor }
       const page = await client.usagePage(query, { signal })
       return { lines: page.usage.map(lineOf), next: page.next_cursor }
     },
-    getNextPageParam: ({ next }) => next,
+    getNextPageParam: ({ next }: LinesPage) => next,
+    // The same lines in another order are better than none.
+    placeholderData: (before: InfiniteData<LinesPage, string | undefined> | undefined, query) =>
+      JSON.stringify(query?.queryKey.slice(0, key.length)) === JSON.stringify(key) ? before : undefined,
   })
-  const { data: pages, hasNextPage, isFetching, fetchNextPage } = paged
+  const { data: pages, hasNextPage, isFetching, isPlaceholderData, fetchNextPage } = paged
   const pagedLines = useMemo(() => pages?.pages.flatMap(({ lines }) => lines) ?? [], [pages])
   const lines = own ?? (isPaged ? pagedLines : whole.data?.lines)
   return {
     lines: lines ?? NO_LINES,
     isPaged,
+    sort: isPaged ? sort : view.sort,
+    isReordering: isPaged && isPlaceholderData,
     isComplete:
       own !== undefined ||
-      (isPaged ? pages !== undefined && !hasNextPage : whole.data?.isComplete === true && !whole.isPlaceholderData),
+      (isPaged
+        ? pages !== undefined && !hasNextPage && !isPlaceholderData
+        : whole.data?.isComplete === true && !whole.isPlaceholderData),
     error: isPaged ? paged.error : whole.error,
     retry: () => {
       if (!isPaged) whole.refetch()
@@ -380,11 +394,23 @@ export const useLines = (view: View, overview: Overview, chosen: Bar | undefined
     },
     // A failed page is retried by the button, not at every scroll.
     fetchMore: () => {
-      if (hasNextPage && !isFetching && !paged.isError) fetchNextPage()
+      if (hasNextPage && !isFetching && !isPlaceholderData && !paged.isError) fetchNextPage()
     },
     fetchAll: () => fetchAllOf(plan, organization),
   }
 }
+
+type LinesPage = { readonly lines: readonly Line[]; readonly next: string | undefined }
+
+/** The service sorts by one column, and not by the model. */
+const serviceOrder = (sort: readonly SortEntry[]): readonly [readonly SortEntry[], Order] => {
+  for (const entry of sort) {
+    if (entry.id !== 'model') return [[entry], entry.desc ? `-${entry.id}` : entry.id]
+  }
+  return [[], '-time']
+}
+
+type Order = `${'' | '-'}${Exclude<SortColumn, 'model'>}`
 
 /** How many of the latest messages are fetched for the short list: some of them may not match the filters. */
 const NEWEST_FETCHED = 100

@@ -67,6 +67,11 @@ export const shortDay = (at: number, timeZone: string): string =>
 
 /** 0 for Sunday to 6 for Saturday. */
 export const weekdayOf = (at: number, timeZone: string): number => new Date(instantOf(dayOf(at, timeZone))).getUTCDay()
+/** `YYYY-MM-DD HH:mm:ss`. */
+export const dayAndTime = (at: number, timeZone: string): string => {
+  const { day, month, year, hour, minute, second } = partsOf(at, timeZone)
+  return `${year?.padStart(4, '0')}-${month}-${day} ${hour}:${minute}:${second}`
+}
 
 export const clockTime = (at: number, timeZone: string): string => {
   const { hour, minute, second } = partsOf(at, timeZone)

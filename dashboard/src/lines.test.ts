@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareNames, filterLines, sortLines, sumOfLines, toCsv } from './lines.ts'
+import { compareNames, filterLines, sortLines, sumOfLines } from './lines.ts'
 import type { Line } from './usage.ts'
-import type { SortEntry } from './view.ts'
+import { SORT_COLUMNS, type SortEntry } from './view.ts'
 
 const lineWith = (given: Partial<Line>): Line => ({
   id: 1,
@@ -20,29 +20,41 @@ const lineWith = (given: Partial<Line>): Line => ({
   ...given,
 })
 
-const lines = fc.array(
+const lines = fc.uniqueArray(
   fc
     .record({
-      id: fc.nat(),
+      id: fc.oneof(fc.nat(), fc.string()),
+      at: fc.nat(5),
+      member: fc.option(fc.constantFrom('ada', 'Ben'), { nil: undefined }),
       report: fc.option(fc.constantFrom('Report 9', 'Report 10', 'report 9', 'Ärger', 'Zins'), { nil: undefined }),
       micros: fc.constantFrom(undefined, 0, 1, 50_000, 1_000_000, 9_007_199_254_740_991),
     })
     .map(lineWith),
+  { selector: ({ id }) => JSON.stringify(id) },
 )
-const sorts = fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'), desc: fc.boolean() } as const), {
+const sorts = fc.uniqueArray(fc.record({ id: fc.constantFrom(...SORT_COLUMNS), desc: fc.boolean() }), {
   selector: ({ id }) => id,
+  minLength: 1,
 })
 
-/** The specification: by the first column, then the next, then in the original order; no report and no price come last. */
+/** The specification: by the first column, then the next, then in the original order; lines without a value come last. */
 const compare = (one: Line, other: Line, sort: readonly SortEntry[]): number => {
   for (const { id, desc } of sort) {
-    const [value, otherValue] = id === 'credits' ? [one.micros, other.micros] : [one.report, other.report]
+    const column = { time: 'at', credits: 'micros' }[id as string] ?? id
+    const [value, otherValue] = [one, other].map((line) => line[column as keyof Line])
     if ((value === undefined) !== (otherValue === undefined)) return value === undefined ? 1 : -1
-    const order =
-      id === 'credits' ? (one.micros ?? 0) - (other.micros ?? 0) : compareNames(one.report ?? '', other.report ?? '')
+    const order = id === 'id' ? compareIds(one.id, other.id) : compareValues(value ?? 0, otherValue ?? 0)
     if (order !== 0) return desc ? -order : order
   }
   return 0
+}
+
+const compareValues = (one: number | string, other: number | string): number =>
+  typeof one === 'number' ? one - Number(other) : compareNames(one, String(other))
+
+const compareIds = (one: number | string, other: number | string): number => {
+  if (typeof one !== typeof other) return typeof one === 'number' ? -1 : 1
+  return one < other ? -1 : one > other ? 1 : 0
 }
 
 test('sorts lines as a stable sort that compares the columns in order', () => {
@@ -56,9 +68,12 @@ test('sorts lines as a stable sort that compares the columns in order', () => {
   )
 })
 
-test('returns the same list if no sort is given', () => {
-  const all = [lineWith({ id: 2 }), lineWith({ id: 1 })]
-  assert.equal(sortLines(all, []), all)
+test('has the newest first if no sort is given', () => {
+  const all = [lineWith({ id: 2, at: 1 }), lineWith({ id: 1, at: 2 })]
+  assert.deepEqual(
+    sortLines(all, []).map(({ id }) => id),
+    [1, 2],
+  )
 })
 
 const NONE = {
@@ -110,26 +125,4 @@ test('counts a line without a price apart: it is in no sum, and not among the li
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, unpriced: true }, undefined)), [2])
   assert.deepEqual(idsOf(filterLines(all, { ...NONE, minCredits: '0' }, undefined)), [1, 3])
   for (const desc of [false, true]) assert.equal(sortLines(all, [{ id: 'credits', desc }]).at(-1)?.id, 2)
-})
-
-test('writes amounts in CSV with every digit, the reason if there is no price, and no cell that a spreadsheet would run as a formula', () => {
-  const csv = toCsv([
-    lineWith({ id: '=1+1', micros: 1, report: 'A, "B"', member: '@sum' }),
-    lineWith({ id: -7, micros: 2_264_400_000 }),
-    lineWith({ id: 'a\nb', micros: 9_007_199_254_740_000, member: '+49' }),
-    lineWith({ id: 8, micros: 0 }),
-    lineWith({ id: 9, micros: undefined, unpriced: 'the model "x" has no price' }),
-  ])
-  assert.equal(
-    csv,
-    [
-      'message_id,timestamp,report_name,credits_used,user_id,unpriced',
-      `'=1+1,1970-01-01T00:00:00Z,"A, ""B""",0.000001,'@sum,`,
-      '-7,1970-01-01T00:00:00Z,,2264.4,,',
-      `"a\nb",1970-01-01T00:00:00Z,,9007199254.74,'+49,`,
-      '8,1970-01-01T00:00:00Z,,0,,',
-      '9,1970-01-01T00:00:00Z,,,,"the model ""x"" has no price"',
-      '',
-    ].join('\r\n'),
-  )
 })

@@ -1,8 +1,8 @@
-/** Filters and sorts the lines, and writes them as CSV. */
+/** Filters and sorts the lines. */
 import { DIMENSIONS, type Dimension, isKept } from './dimensions.ts'
 import { toMicros } from './format.ts'
 import type { Bar, Line } from './usage.ts'
-import type { SortEntry, View } from './view.ts'
+import type { SortColumn, SortEntry, View } from './view.ts'
 
 export type LineFilters = Pick<View, Dimension | 'anyReport' | 'minCredits' | 'unpriced' | 'search'>
 
@@ -41,11 +41,12 @@ export const sumOfLines = (lines: readonly Line[]): { readonly micros: number; r
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
 /**
- * Sorts by several columns. Stable; lines without a report or without a price come last in either direction when sorted by
- * it. A radix sort, from the last column to the first: most lines share their values, so counting is faster than comparing.
+ * Sorts lines, which are in order of time, by several columns; without any, the newest come first. Stable; lines without a value
+ * come last in either direction when sorted by it. A radix sort, from the last column to the first: most lines share their values, so
+ * counting is faster than comparing.
  */
 export const sortLines = (lines: readonly Line[], sort: readonly SortEntry[]): readonly Line[] => {
-  if (sort.length === 0) return lines
+  if (sort.length === 0) return lines.toReversed()
   let places = new Uint32Array(lines.length)
   for (let at = 0; at < places.length; at++) places[at] = at
   for (const { id, desc } of sort.toReversed()) {
@@ -85,25 +86,43 @@ const sortPlaces = (places: Uint32Array<ArrayBuffer>, { ranks, count, last }: Ra
   return sorted
 }
 
-const ranksOfCredits = (lines: readonly Line[]): Ranks => {
+const ranksOfNumbers = (lines: readonly Line[], valueIn: (line: Line) => number | undefined): Ranks => {
   const rankOf = new Map<number | undefined, number>()
-  for (const { micros } of lines) if (micros !== undefined) rankOf.set(micros, 0)
-  const amounts = Float64Array.from(rankOf.keys(), Number).sort()
-  for (const [rank, micros] of amounts.entries()) rankOf.set(micros, rank)
-  const ranks = new Uint32Array(lines.length)
-  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.micros) ?? amounts.length
-  return { ranks, count: amounts.length + 1, last: amounts.length - 1 }
+  for (const line of lines) rankOf.set(valueIn(line), 0)
+  rankOf.delete(undefined)
+  const values = Float64Array.from(rankOf.keys(), Number).sort()
+  for (const [rank, value] of values.entries()) rankOf.set(value, rank)
+  return ranksFrom(lines, (line) => rankOf.get(valueIn(line)), values.length)
 }
 
-const ranksOfReports = (lines: readonly Line[]): Ranks => {
+const ranksOfNames = (lines: readonly Line[], valueIn: (line: Line) => string | undefined): Ranks => {
   const rankOf = new Map<string | undefined, number>()
-  for (const { report } of lines) rankOf.set(report, 0)
+  for (const line of lines) rankOf.set(valueIn(line), 0)
   rankOf.delete(undefined)
   const names = [...rankOf.keys()].sort((one, other) => compareNames(one ?? '', other ?? ''))
   for (const [rank, name] of names.entries()) rankOf.set(name, rank)
+  return ranksFrom(lines, (line) => rankOf.get(valueIn(line)), names.length)
+}
+
+/** `count` is the number of distinct values. Lines without one have the rank after the last. */
+const ranksFrom = (lines: readonly Line[], rankOf: (line: Line) => number | undefined, count: number): Ranks => {
   const ranks = new Uint32Array(lines.length)
-  for (let at = 0; at < ranks.length; at++) ranks[at] = rankOf.get(lines[at]?.report) ?? names.length
-  return { ranks, count: names.length + 1, last: names.length - 1 }
+  for (const [at, line] of lines.entries()) ranks[at] = rankOf(line) ?? count
+  return { ranks, count: count + 1, last: count - 1 }
+}
+
+const ranksOfIds = (lines: readonly Line[]): Ranks => {
+  const places = [...lines].map((line, place) => ({ id: line.id, place }))
+  const ranks = new Uint32Array(lines.length)
+  for (const [rank, { place }] of places.sort((one, other) => compareIds(one.id, other.id)).entries())
+    ranks[place] = rank
+  return { ranks, count: lines.length, last: lines.length - 1 }
+}
+
+/** Integers before texts, as in the service's order. */
+const compareIds = (one: number | string, other: number | string): number => {
+  if (typeof one !== typeof other) return typeof one === 'number' ? -1 : 1
+  return one < other ? -1 : Number(one > other)
 }
 
 /** Caches the ranks of a list of lines: computing them is most of the work of a first sort. */
@@ -116,21 +135,11 @@ const cached = (rank: (lines: readonly Line[]) => Ranks) => {
   }
 }
 
-const ranksOf = { credits: cached(ranksOfCredits), report: cached(ranksOfReports) }
-
-/** A cell as in RFC 4180. Text that a spreadsheet would run as a formula is prefixed with an apostrophe. */
-const cell = (value: string | number): string => {
-  if (typeof value === 'number') return String(value)
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
-}
-
-/** The columns have the names of the API's fields. A line without a price has the reason in place of an amount. */
-export const toCsv = (lines: Iterable<Line>): string => {
-  const rows = ['message_id,timestamp,report_name,credits_used,user_id,unpriced']
-  for (const { id, timestamp, report = '', micros, member = '', unpriced = '' } of lines) {
-    const amount = micros === undefined ? '' : micros / 1e6
-    rows.push([id, timestamp, report, amount, member, unpriced].map(cell).join(','))
-  }
-  return `${rows.join('\r\n')}\r\n`
+const ranksOf: Readonly<Record<SortColumn, (lines: readonly Line[]) => Ranks>> = {
+  id: cached(ranksOfIds),
+  time: cached((lines) => ranksOfNumbers(lines, ({ at }) => at)),
+  report: cached((lines) => ranksOfNames(lines, ({ report }) => report)),
+  credits: cached((lines) => ranksOfNumbers(lines, ({ micros }) => micros)),
+  member: cached((lines) => ranksOfNames(lines, ({ member }) => member)),
+  model: cached((lines) => ranksOfNames(lines, ({ model }) => model)),
 }

@@ -6,7 +6,9 @@ import { DIMENSIONS, type Dimension, type DimensionFilters, isOutcome } from './
 export type Grouping = 'kind' | Dimension
 /** What the ranking ranks: the values of a dimension, or the rules of the rate cards. */
 export type Ranking = Dimension | 'rule'
-export type SortColumn = 'report' | 'credits'
+/** Named as the service's orders, which lack the model. */
+export const SORT_COLUMNS = ['id', 'time', 'report', 'credits', 'member', 'model'] as const
+export type SortColumn = (typeof SORT_COLUMNS)[number]
 export type SortEntry = { readonly id: SortColumn; readonly desc: boolean }
 
 export type View = DimensionFilters & {
@@ -21,7 +23,7 @@ export type View = DimensionFilters & {
   readonly isRunningTotal: boolean
   /** Undefined for the first that the period has. */
   readonly ranking: Ranking | undefined
-  /** In the order in which the columns were selected. */
+  /** In the order in which the columns were selected. None for the newest first. */
   readonly sort: readonly SortEntry[]
   /** Start of the bar that filters the table. */
   readonly bar: string | undefined
@@ -53,8 +55,15 @@ const isPeriod = (text: string): boolean => text === 'previous' || isDay(text) |
 /** Whether the text is an amount of credits. */
 export const isAmount = (text: string): boolean => /^(\d{1,9}(\.\d{0,6})?|\.\d{1,6})$/.test(text)
 
-export const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
-  entry.id === 'report' || entry.id === 'credits'
+const isSort = (entry: { readonly id: string; readonly desc: boolean }): entry is SortEntry =>
+  SORT_COLUMNS.some((column) => column === entry.id)
+
+/** What is known of a sort, with each column once. The newest first is what no sort gives, so it has one address. */
+export const toSort = (entries: readonly { readonly id: string; readonly desc: boolean }[]): readonly SortEntry[] => {
+  const known = entries.filter(isSort)
+  const sort = known.filter(({ id }, index) => known.findIndex((other) => other.id === id) === index)
+  return sort.length === 1 && sort[0]?.id === 'time' && sort[0].desc ? [] : sort
+}
 
 type Address = Pick<Location, 'pathname' | 'search'>
 
@@ -133,14 +142,11 @@ const readDimensions = (get: (name: string) => string | undefined): Omit<Dimensi
   }
 }
 
-const readSort = (text: string): readonly SortEntry[] => {
-  const entries = text.split(',').map((part) => ({ id: part.replace(/^-/, ''), desc: part.startsWith('-') }))
-  const known = entries.filter(isSort)
-  return known.filter(({ id }, index) => known.findIndex((other) => other.id === id) === index)
-}
+const readSort = (text: string): readonly SortEntry[] =>
+  toSort(text.split(',').map((part) => ({ id: part.replace(/^-/, ''), desc: part.startsWith('-') })))
 
 /** The number 1 and the string "1" are different ids. The string is written in quotes. */
-const readMessage = (text: string | undefined): number | string | undefined => {
+export const readMessage = (text: string | undefined): number | string | undefined => {
   if (text === undefined || text === '') return undefined
   if (/^".*"$/s.test(text)) return text.slice(1, -1)
   const number = Number(text)
