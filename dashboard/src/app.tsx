@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ApiError, ConnectionError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { AREAS } from './areas.ts'
+import { AREAS, showsUsage } from './areas.ts'
 import { Boundary, Reload } from './boundary.tsx'
 import { type Overview, useOverview } from './data.ts'
 import { Failure } from './failure.tsx'
@@ -27,6 +27,8 @@ const RateCardsArea = lazy(async () => ({ default: (await import('./rate-cards-a
 
 /** The receipt, where no list of messages shows it. */
 const Receipt = lazy(async () => ({ default: (await import('./receipt.tsx')).Receipt }))
+const OrganizationsArea = lazy(async () => ({ default: (await import('./organizations-area.tsx')).OrganizationsArea }))
+const DevelopersArea = lazy(async () => ({ default: (await import('./developers-area.tsx')).DevelopersArea }))
 
 /** Loaded only when opened, because it includes the pricing rules and their tables. */
 const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
@@ -153,7 +155,7 @@ const useTitle = (shown: Shown | undefined): void => {
 
 const titleOf = ({ view, overview: { session, from, to, timeZone } }: Shown): string => {
   const area = AREAS.find(({ id }) => id === view.area)
-  const span = area?.id === 'rate-cards' ? [] : [spanName(from, to, timeZone)]
+  const span = area !== undefined && !showsUsage(area.id) ? [] : [spanName(from, to, timeZone)]
   return [session.organization.name, area?.name ?? 'Page not found', ...span].join(' · ')
 }
 
@@ -165,12 +167,14 @@ const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
   return (
     <div className={isBusy ? 'content busy' : 'content'}>
       <AddressNotices view={view} overview={overview} chosen={chosen} />
-      {view.area !== 'rate-cards' && <Notices view={view} overview={overview} />}
+      {showsUsage(view.area) && <Notices view={view} overview={overview} />}
       <Boundary key={view.area} fallback={<LoadFailed />}>
         <Suspense fallback={<Loading area={view.area} />}>
           {view.area === 'usage' && <UsageArea {...area} />}
           {view.area === 'messages' && <MessagesArea {...area} />}
           {view.area === 'rate-cards' && <RateCardsArea session={overview.session} />}
+          {view.area === 'organizations' && <OrganizationsArea session={overview.session} />}
+          {view.area === 'developers' && <DevelopersArea session={overview.session} organization={view.organization} />}
         </Suspense>
       </Boundary>
     </div>

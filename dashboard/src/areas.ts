@@ -3,5 +3,10 @@ export const AREAS = [
   { id: 'usage', path: '/', name: 'Usage' },
   { id: 'messages', path: '/messages', name: 'Messages' },
   { id: 'rate-cards', path: '/rate-cards', name: 'Rate cards' },
+  { id: 'organizations', path: '/organizations', name: 'Organizations' },
+  { id: 'developers', path: '/developers', name: 'Developers' },
 ] as const
 export type Area = (typeof AREAS)[number]['id']
+
+/** Whether the figures of a period are in it. */
+export const showsUsage = (area: Area | undefined): boolean => area === 'usage' || area === 'messages'

@@ -6,6 +6,7 @@ import type { Move } from './shown.ts'
 import { UnpricedNotice } from './unpriced-notice.tsx'
 import type { Bar } from './usage.ts'
 import { changeView, type View } from './view.ts'
+import { ViewLink } from './view-link.tsx'
 
 type AddressProps = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
@@ -69,7 +70,8 @@ export const Notices = ({ view, overview }: { readonly view: View; readonly over
       <p className="notice">
         <span>
           <strong>This is sample data.</strong> To see your own usage, report messages through{' '}
-          <a href="/docs">the API</a>, or set <code>UPSTREAM_URL</code> to the address of your Copilot service.
+          <ViewLink change={{ area: 'developers' }}>the API</ViewLink>, or set <code>UPSTREAM_URL</code> to the address
+          of your Copilot service.
         </span>
       </p>
     )}
