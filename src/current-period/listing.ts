@@ -102,8 +102,10 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
   const sumOfRange = async ({ from, to, group, ...filter }: Range & GroupedCharges): Promise<readonly GroupTotal[]> => {
     const isMeant = createChargeTest(filter)
     const sums = createSums(group, dayStartOf)
-    for (const charge of within({ from, to })) if (isMeant(charge)) sums.add(charge)
-    await letOthersRun()
+    for (const [index, charge] of within({ from, to }).entries()) {
+      if (isMeant(charge)) sums.add(charge)
+      if (index % CHARGES_PER_TURN === CHARGES_PER_TURN - 1) await letOthersRun()
+    }
     return sums.totals()
   }
 
@@ -149,12 +151,13 @@ export const listingView = (listing: Listing, calendar: BillingCalendar): Ledger
       within({ from: since, to: -CALENDAR_BEGINS }).filter(
         ({ cell, credits }) => cell.rateCard !== rateCard && credits !== undefined,
       ).length,
-    keptCharges: async ({ after, limit, ...range }) => {
-      const isBehind = (charge: Priced) =>
-        after === undefined || charge.at > after.at || compareIds(charge.messageId, after.messageId) > 0
-      const charges = within({ ...range, from: after?.at ?? range.from })
-        .filter(isBehind)
-        .slice(0, limit)
+    keptCharges: async ({ from, to, after, limit }) => {
+      const isBehind = ({ at, messageId }: Priced) =>
+        after === undefined
+          ? at >= from
+          : at > after.at || (at === after.at && compareIds(messageId, after.messageId) > 0)
+      const start = firstThat(inTime, isBehind)
+      const charges = inTime.slice(start, Math.min(start + limit, indexFrom(inTime, to)))
       const cells = new KeptCells<Cell>()
       const kept = new KeptChargesBuilder(charges.length)
       for (const { messageId, at, timestamp, credits, cell, facts, digest } of charges) {
