@@ -28,6 +28,7 @@ import type {
   Simulation,
   StoredRateCard,
   Totals,
+  UsageByRule,
   UsageLine,
   UsagePage,
   WholeRateCard,
@@ -110,6 +111,12 @@ export type Client = {
    * `group_by`, the `groups` of a bucket add up to it. `limit` is the number of buckets per page.
    */
   readonly totals: (query?: Omit<Query<'getTotals'>, 'page'>, call?: CallOptions) => Promise<Totals>
+
+  /**
+   * `GET /v1/usage/rules`: what messages have cost by the rules of their rate cards. The cases add up to the totals of the range,
+   * and the rules of a case to its credits.
+   */
+  readonly usageByRule: (query?: Query<'getUsageByRule'>, call?: CallOptions) => Promise<UsageByRule>
 
   /** `GET /v1/periods`: billing periods, latest first, back to the period of the first message. */
   readonly periods: (query?: Omit<Query<'listPeriods'>, 'cursor'>, call?: CallOptions) => AsyncGenerator<Period>
@@ -324,6 +331,8 @@ export const createClient = (options: HttpOptions = {}): Client => {
       const pages = pagesOf(fetchPage, ({ next_cursor }) => next_cursor)
       yield* itemsOf(pages, ({ periods }) => periods, call)
     },
+
+    usageByRule: (query = {}, call = {}) => get<UsageByRule>('/v1/usage/rules', query, call, 'cases'),
 
     currentPeriod: (query = {}, call = {}) => get<CurrentPeriod>('/v1/periods/current', query, call, 'start'),
 

@@ -550,6 +550,28 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/usage/rules": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Get usage by rule
+         * @description Returns what the messages of a billing period or range (the current period by default) have cost by the rules and cases of the rate cards that charged them.
+         *
+         *     Every message is explained again from what is kept of it, which takes a few seconds per million messages. The answer is kept until something in the range changes. Supports `If-None-Match`. Requires the scope `usage:read`.
+         */
+        readonly get: operations["getUsageByRule"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/usage/totals": {
         readonly parameters: {
             readonly query?: never;
@@ -741,6 +763,62 @@ export interface components {
              * @example 3
              */
             readonly priced_otherwise: number;
+        };
+        /** @description What the messages of one case of a rate card cost, by rule. */
+        readonly CaseUsage: {
+            /**
+             * @description The case of the rate card. Absent: the messages for which the card has no price.
+             * @example text
+             */
+            readonly case?: string;
+            /**
+             * @description Amount in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * @description Version of the rate card.
+             * @example standard-2024
+             */
+            readonly rate_card: string;
+            /** @description The rules that applied, those that cost most first. They add up to `credits`, exactly. */
+            readonly rules: readonly {
+                /**
+                 * @description What the rule added, in credits; negative if it took off.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages to which the rule applied.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the rule counts. Absent if it counts nothing, or not always the same.
+                 * @example words
+                 */
+                readonly of?: string;
+                /**
+                 * @description How much of it: an exact decimal with at most six decimal places. Absent if `of` is.
+                 * @example 1200
+                 */
+                readonly quantity?: number;
+                /**
+                 * @description The rule. `minimum` fills up to the least that a message costs, and `charged-before` takes off what stays charged in a closed period.
+                 * @example words
+                 */
+                readonly rule: string;
+            }[];
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
         };
         /** @description What a message cost, with one line per pricing rule. */
         readonly Charge: {
@@ -3416,6 +3494,81 @@ export interface components {
              * @example Europe/London
              */
             readonly time_zone: string;
+            /**
+             * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
+             * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
+             */
+            readonly version: string;
+        };
+        /** @description What messages have cost, by the rules and cases of their rate cards. */
+        readonly UsageByRule: {
+            /** @description The cases that have messages, those that cost most first. They add up to the totals of the range. */
+            readonly cases: readonly components["schemas"]["CaseUsage"][];
+            /**
+             * @description Amount in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /** @description Present only if the response comes from the listing of the Copilot service (its current period). */
+            readonly listing?: {
+                /**
+                 * Format: date-time
+                 * @description When the listing, and the rate cards that price it, were last confirmed.
+                 * @example 2024-05-01T00:00:00.000Z
+                 */
+                readonly as_of: string;
+                /**
+                 * @description `true` if the Copilot service is failing and this is its last good listing, or if the database is failing and the rate cards read last price it.
+                 * @example false
+                 */
+                readonly stale: boolean;
+            };
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /** @description Messages of this response, within the listed days or the current period, that the Copilot service does not list. Present only if `UPSTREAM_URL` is set and the response comes from the ledger. */
+            readonly not_listed?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+            };
+            /** @description Messages that are missing from this response: the Copilot service listed them while the database could not be written, and no longer listed them when it could. Absent if none are missing. */
+            readonly not_recorded?: {
+                /**
+                 * @description Amount in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+            };
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
             /**
              * @description Changes whenever an answer to this request can change; equal versions of one range mean that nothing in it has changed between the requests. `listing.as_of` does not count.
              * @example 1f0c2d7b9a4e4c6f8d3b5a7e9c1d0f2b
@@ -9941,6 +10094,267 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["UsagePage"];
+                };
+            };
+            /** @description The response has not changed. */
+            readonly 304: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getUsageByRule: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description Only messages with this attribute `feature`.
+                 * @example chat
+                 */
+                readonly feature?: string;
+                /**
+                 * @description Start of the range, inclusive: an RFC 3339 date-time, or a date, which means midnight in the organization's time zone. Requires `to`.
+                 * @example 2024-05-01T00:00:00Z
+                 */
+                readonly from?: string;
+                /**
+                 * @description Only messages that cost at least so many credits: a number from 0 with at most six decimal places. Messages without a price cost none and are left out, as are negative adjustments. Answered from the individual messages.
+                 * @example 0.5
+                 */
+                readonly min_credits?: string;
+                /**
+                 * @description Only messages that report this model.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+                /**
+                 * @description Only messages that ended so.
+                 * @example failed
+                 */
+                readonly outcome?: "succeeded" | "failed" | "cancelled" | "retried" | "utility";
+                /**
+                 * @description A billing period: `current` (the default), `previous`, a month such as `2024-05` (the first period that starts in it), or a day such as `2024-05-15` (the period that starts on it). Cannot be combined with `from` and `to`.
+                 * @example 2024-05
+                 */
+                readonly period?: string;
+                /**
+                 * @description Only messages that were priced by this version of a rate card.
+                 * @example standard-2024
+                 */
+                readonly rate_card?: string;
+                /**
+                 * @description Only messages that this report priced.
+                 * @example 5392
+                 */
+                readonly report_id?: string;
+                /**
+                 * @description Only messages of this part of the organization.
+                 * @example legal
+                 */
+                readonly team_id?: string;
+                /**
+                 * @description End of the range, exclusive, in the same formats as `from`. Requires `from`.
+                 * @example 2024-06-01
+                 */
+                readonly to?: string;
+                /**
+                 * @description Only messages of this member.
+                 * @example ada
+                 */
+                readonly user_id?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description The `ETag` of an earlier response. If it is still current, the response is 304 without a body.
+                 * @example "p2Q0eJ1Y3Q7v0o7Zt0b9a1b2c3d"
+                 */
+                readonly "if-none-match"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The usage by rule. */
+            readonly 200: {
+                headers: {
+                    /** @description Changes whenever the response can change. Depends on the URL too. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UsageByRule"];
                 };
             };
             /** @description The response has not changed. */

@@ -41,6 +41,10 @@ export type UsagePage = components['schemas']['UsagePage']
 export type Totals = components['schemas']['Totals']
 /** Messages and credits of one time bucket, from `start` (inclusive) to `end` (exclusive). */
 export type Bucket = components['schemas']['Bucket']
+/** What messages have cost, by the rules and cases of their rate cards. */
+export type UsageByRule = components['schemas']['UsageByRule']
+/** What the messages of one case of a rate card cost, by rule. */
+export type CaseUsage = components['schemas']['CaseUsage']
 /** A billing period and its usage. */
 export type Period = components['schemas']['Period']
 /** The current billing period and its usage so far. */

@@ -3,6 +3,7 @@
  * request fails: an incomplete bill is worse than none.
  */
 import { dayAt } from '#calendar/days.ts'
+import type { KeptCharges } from '#ledger/kept-charges.ts'
 import type { LedgerView, PageQuery, Range } from '#ledger/ledger.ts'
 import { isFilter } from '#model/cell.ts'
 import { StoreError } from '#model/errors.ts'
@@ -33,17 +34,28 @@ export class LineTally {
   add(lines: readonly RecordedLine[]): void {
     if (this.#days === undefined) return
     const { from, to } = this.#days
-    for (const { at, credits } of lines) {
-      if (at < from || at >= to) continue
-      this.#messages++
-      if (credits === undefined) {
-        this.#unpriced++
-        continue
-      }
-      // Adding bigints line by line is noticeably slower.
-      if (!Number.isSafeInteger(this.#exact + credits)) this.#flush()
-      this.#exact += credits
+    for (const { at, credits } of lines) if (at >= from && at < to) this.#addAmount(credits ?? Number.NaN)
+  }
+
+  /** The same of all that is kept of charges. */
+  addKept({ count, at, credits }: Pick<KeptCharges, 'count' | 'at' | 'credits'>): void {
+    if (this.#days === undefined) return
+    const { from, to } = this.#days
+    for (let row = 0; row < count; row++) {
+      if ((at[row] as number) >= from && (at[row] as number) < to) this.#addAmount(credits[row] as number)
     }
+  }
+
+  /** NaN without a price. */
+  #addAmount(credits: number): void {
+    this.#messages++
+    if (Number.isNaN(credits)) {
+      this.#unpriced++
+      return
+    }
+    // Adding bigints line by line is noticeably slower.
+    if (!Number.isSafeInteger(this.#exact + credits)) this.#flush()
+    this.#exact += credits
   }
 
   #flush(): void {

@@ -34,7 +34,7 @@ export const explainCharges = (
   cards: Awaited<ReturnType<CardsOf>>,
   cardOf: CardOf,
 ): Promise<readonly ExplainedCharge[]> =>
-  Promise.all(charges.map((stored) => explainCharge(stored, staysBefore(stored, charges), cards, cardOf)))
+  Promise.all(charges.map((stored) => explainCharge(stored, staysBefore(stored.revision, charges), cards, cardOf)))
 
 const explainCharge = async (
   stored: StoredCharge,
@@ -42,19 +42,30 @@ const explainCharge = async (
   cards: Awaited<ReturnType<CardsOf>>,
   cardOf: CardOf,
 ): Promise<ExplainedCharge> => {
-  const costs = stored.credits === undefined ? undefined : credits(stored.credits + stays)
-  const { facts: kept, cell } = stored
-  const facts = factsOfCharge({ facts: kept, cell, ...(costs !== undefined && { credits: costs }) })
-  const pricing = pricingOf(facts, await cardNamed(cell.rateCard, cardOf))
+  const explained = priceAgain(stored, stays, await cardNamed(stored.cell.rateCard, cardOf))
+  const unpricedBy = await unpricedByOf(stored, explained.facts, cards, cardOf)
+  return { stored, ...explained, ...(unpricedBy && { unpricedBy }) }
+}
+
+/**
+ * Prices the facts of a charge by the card that priced them. `stays` is what stays charged for the message in closed periods: it
+ * is taken off, so that the lines add up to the amount charged.
+ */
+export const priceAgain = (
+  { messageId, facts: kept, cell, credits: charged }: Pick<StoredCharge, 'messageId' | 'facts' | 'cell' | 'credits'>,
+  stays: number,
+  card: CompiledCard,
+): Pick<ExplainedCharge, 'facts' | 'pricing' | 'costs'> => {
+  const costs = charged === undefined ? undefined : credits(charged + stays)
+  const facts = factsOfCharge(costs === undefined ? { facts: kept, cell } : { facts: kept, cell, credits: costs })
+  const pricing = pricingOf(facts, card)
   if ((pricing.status === 'priced' ? pricing.credits : undefined) !== costs) {
-    throw new Error(`the lines of message ${JSON.stringify(stored.messageId)} do not add up to the amount charged`)
+    throw new Error(`the lines of message ${JSON.stringify(messageId)} do not add up to the amount charged`)
   }
-  const unpricedBy = await unpricedByOf(stored, facts, cards, cardOf)
-  const explained = { stored, facts, ...(unpricedBy && { unpricedBy }) }
-  if (stays === 0 || pricing.status === 'unpriced' || costs === undefined) return { ...explained, pricing }
+  if (stays === 0 || pricing.status === 'unpriced' || costs === undefined) return { facts, pricing }
   const amount = credits(-stays)
   const lines = [...pricing.lines, { rule: 'charged-before', quantity: 1, rate: amount, credits: amount }]
-  return { ...explained, pricing: { ...pricing, lines, credits: credits(costs - stays) }, costs }
+  return { facts, pricing: { ...pricing, lines, credits: credits(costs - stays) }, costs }
 }
 
 /**
@@ -76,7 +87,7 @@ const unpricedByOf = async (
 }
 
 /** What earlier charges of closed periods had charged: they stay, and this one is the difference. */
-const staysBefore = ({ revision }: StoredCharge, charges: readonly StoredCharge[]): number =>
+export const staysBefore = (revision: number, charges: readonly StoredCharge[]): number =>
   charges
     .filter((each) => each.revision < revision && (each.supersededBy ?? Number.POSITIVE_INFINITY) > revision)
     .reduce((sum, each) => sum + (each.credits ?? 0), 0)
@@ -89,7 +100,7 @@ export const explainLine = async (line: RecordedLine, cardOf: CardOf): Promise<E
   return pricing.status === 'priced' ? line : { ...line, unpriced: pricing.reason }
 }
 
-const cardNamed = async (version: string, cardOf: CardOf): Promise<CompiledCard> => {
+export const cardNamed = async (version: string, cardOf: CardOf): Promise<CompiledCard> => {
   const card = await cardOf(version)
   if (card === undefined) throw new StoreError(`The rate card "${version}" has priced messages but is not stored.`)
   return card

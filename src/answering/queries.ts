@@ -104,7 +104,7 @@ export const createQueries = ({ ledger, cardOf, cardsOf, longReadings, provenanc
       view.version({ from: dayAt(calendar, from).start, to }),
       knows === undefined ? read() : undefined,
     ])
-    const version = versionOf([entriesBefore(calendar, to), from, to, days, provenance.state])
+    const version = versionOfRange(calendar, query, days, provenance)
     if (knows?.(version)) return { version }
     return { version, answer: { ...(unconditional ?? (await read())), ...provenance } }
   }
@@ -255,6 +255,14 @@ const usageOf = async (view: LedgerView, periods: readonly BillingPeriod[]): Pro
     return { ...period, ...sumOf(own) }
   })
 }
+
+/** `days` is the version of the days that the range touches. */
+export const versionOfRange = (
+  calendar: BillingCalendar,
+  { from, to }: Range,
+  days: number,
+  { state }: Provenance,
+): string => versionOf([entriesBefore(calendar, to), from, to, days, state])
 
 /** The part of a calendar that decides what a range has before its end. */
 const entriesBefore = (calendar: BillingCalendar, to: EpochMs) =>

@@ -22,6 +22,8 @@ import { LongReadings } from './long-readings.ts'
 import { createQueries, type FindProvenance, type NotListed, type Provenance, type Queries } from './queries.ts'
 import type { RenderingObserver } from './renderings.ts'
 import { Renderings } from './renderings.ts'
+import type { UsageByRule } from './rule-sums.ts'
+import { createUsageByRule, type ReadByRule } from './usage-by-rule.ts'
 import { createUsageRenderer, type UsageRendererNeeds } from './usage-renderer.ts'
 import { versionOf } from './versions.ts'
 
@@ -40,6 +42,7 @@ export type Reading<T> = Situation & {
   readonly queries: Queries
   /** All usage of a range in one rendering. The signal aborts once the reader has received it or has left. */
   readonly usage: (range: Range, signal: AbortSignal) => Promise<RenderedUsage<T> & NotListed>
+  readonly byRule: ReadByRule
   readonly current: Range
 }
 
@@ -79,11 +82,23 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
   const createRenderings = () =>
     new Renderings<T>({
       bytesMax: needs.limits.answerBytesMax,
+      bytesPerMessage: BYTES_PER_LINE,
       sizeOf: needs.sizeOf,
       longReadings,
       observe: needs.observeRenderings,
     })
+  const createRuleRenderings = () =>
+    new Renderings<UsageByRule>({
+      bytesMax: RULES_BYTES_MAX,
+      bytesPerMessage: 0,
+      sizeOf: sizeOfRules,
+      longReadings,
+      observe: NOT_OBSERVED,
+    })
   const rendering = { renderings: createRenderings(), render: needs.render, now }
+  const ruleRenderings = createRuleRenderings()
+  /** All listings have the same version. */
+  const ruleRenderingsOf = new WeakMap<Listing, Renderings<UsageByRule>>()
   const ledgerQueries = createQueries({ ledger, cardOf, cardsOf, longReadings })
   const ledgerRenderer = createUsageRenderer({ ...rendering, queries: ledgerQueries })
 
@@ -155,6 +170,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       ...situation,
       queries: ledgerQueries,
       usage: (range, signal) => ledgerRenderer.read(situation.organization, range, signal),
+      byRule: createUsageByRule({ queries: ledgerQueries, renderings: ruleRenderings, now, cardOf }),
       current: { from: start, to: end },
     }
   }
@@ -173,26 +189,31 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
         ]),
       }
     }
+    const queries = createQueries({ ledger, cardOf, cardsOf, longReadings, provenanceOf })
     return {
       ...ofLedger(situation),
-      queries: createQueries({ ledger, cardOf, cardsOf, longReadings, provenanceOf }),
+      queries,
       usage: (range, signal) => ledgerRenderer.read(organization, range, signal, provenanceOf),
+      byRule: createUsageByRule({ queries, renderings: ruleRenderings, now, cardOf, provenanceOf }),
     }
   }
 
   const ofListing = (situation: Situation, listing: Listing, provenance: Provenance = {}): Reading<T> => {
     const { organization } = situation
     const view = listingView(listing, organization.calendar)
+    const provenanceOf: FindProvenance = async () => ({
+      ...provenance,
+      state: versionOf([await versionOfListing(listing), provenance.listing?.isStale]),
+    })
     const queries = createQueries({
       ledger: { read: (_, reading) => reading(view) },
       cardOf,
       cardsOf: CARDS_OF_SAMPLE,
       longReadings,
-      provenanceOf: async () => ({
-        ...provenance,
-        state: versionOf([await versionOfListing(listing), provenance.listing?.isStale]),
-      }),
+      provenanceOf,
     })
+    const renderings = ruleRenderingsOf.get(listing) ?? createRuleRenderings()
+    ruleRenderingsOf.set(listing, renderings)
     const span = spanOfPeriods(organization.calendar, listing)
     // All listings have the same version, so each one needs renderings of its own.
     const { read } = createUsageRenderer({ ...rendering, renderings: createRenderings(), queries })
@@ -201,6 +222,7 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
       ...reading,
       queries,
       usage: (range, signal) => read(organization, range, signal),
+      byRule: createUsageByRule({ queries, renderings, now, cardOf, provenanceOf }),
       current: span ?? reading.current,
     }
   }
@@ -257,6 +279,18 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
     },
   }
 }
+
+/** A line with a timestamp, a report and an id of typical lengths. */
+const BYTES_PER_LINE = 110
+
+/** Enough for thousands of ranges and filters. */
+const RULES_BYTES_MAX = 16 * 2 ** 20
+
+/** An estimate: an object of a case or rule with its names. */
+const sizeOfRules = ({ cases }: UsageByRule): number =>
+  cases.reduce((bytes, { rules }) => bytes + 400 * (rules.length + 1), 1000)
+
+const NOT_OBSERVED: RenderingObserver = { longReadings: () => {}, renderings: () => {}, rendered: () => {} }
 
 /** The ledger explains the charges of everything else that a listing has. */
 const CARDS_OF_SAMPLE: CardsOf = async () => ({ own: [], byDefault: [] })

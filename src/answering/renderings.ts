@@ -31,6 +31,8 @@ export type NewRendering = {
 
 export type RenderingsNeeds<T> = {
   readonly bytesMax: number
+  /** What a message of a rendering in progress is assumed to take. */
+  readonly bytesPerMessage: number
   /** The size now. It grows: compressed forms are added later. */
   readonly sizeOf: (usage: T) => number
   readonly longReadings: LongReadings
@@ -69,7 +71,7 @@ export class Renderings<T> {
 
   /** Begins a rendering, which the caller must hold and then render. Throws StoreBusy if there is no room. */
   begin({ key, version, messages, ending }: NewRendering): Rendering<T> {
-    const bytes = messages * BYTES_PER_MESSAGE
+    const bytes = messages * this.#needs.bytesPerMessage
     if (isLong(messages)) this.#makeRoom(bytes)
     const endReading = isLong(messages) ? this.#needs.longReadings.begin() : () => {}
     const settle = Promise.withResolvers<T>()
@@ -177,9 +179,6 @@ export class Renderings<T> {
     this.#needs.observe.renderings({ underWay: this.#underWay, bytes: this.#bytes })
   }
 }
-
-/** A line with a timestamp, a report and an id of typical lengths. */
-const BYTES_PER_MESSAGE = 110
 
 const nameOf = (key: string, version: number): string => `${version} ${key}`
 

@@ -46,6 +46,7 @@ import { sessionRoutes } from './routes/session.ts'
 import { simulationRoutes } from './routes/simulations.ts'
 import { usageRoute } from './routes/usage.ts'
 import { usageLineRoutes } from './routes/usage-lines.ts'
+import { usageRuleRoutes } from './routes/usage-rules.ts'
 import { usageTotalsRoutes } from './routes/usage-totals.ts'
 import { createHttpServer, pathOf } from './server.ts'
 import { createSessions, createSiteGuard } from './sessions.ts'
@@ -214,7 +215,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(usageRoute, { listingCache, readings, callers, writeUsage })
   await app.register(async (scope) => {
     await scope.register(fastifyCompress, COMPRESSION)
-    for (const routes of [usageLineRoutes, usageTotalsRoutes, periodRoutes, messageChargeRoutes]) {
+    for (const routes of [usageLineRoutes, usageTotalsRoutes, usageRuleRoutes, periodRoutes, messageChargeRoutes]) {
       await scope.register(routes, { callers, readings })
     }
   })

@@ -9,6 +9,7 @@ import { ReportSchema } from './routes/reports.ts'
 import { RepricedSchema } from './routes/repricing.ts'
 import { SessionSchema } from './routes/session.ts'
 import { DetailedUsageLineSchema, UsagePageSchema } from './routes/usage-lines.ts'
+import { CaseUsageSchema, UsageByRuleSchema } from './routes/usage-rules.ts'
 import { BucketSchema, TotalsSchema } from './routes/usage-totals.ts'
 import {
   CloudEventSchema,
@@ -32,6 +33,8 @@ export const SHARED_SCHEMAS = [
   UsagePageSchema,
   BucketSchema,
   TotalsSchema,
+  CaseUsageSchema,
+  UsageByRuleSchema,
   PeriodSchema,
   CurrentPeriodSchema,
   ChargeSchema,

@@ -44,7 +44,9 @@ export const creditsSum = (micros: bigint): CreditsSum => {
 }
 
 /** The amount as a plain decimal without trailing zeros, made from the digits of the integer: `1.85`, `79`, `-0.000001`. */
-export const toDecimal = (amount: Credits | CreditsSum): string => {
+export const toDecimal = (amount: Credits | CreditsSum): string => decimalOf(amount)
+
+const decimalOf = (amount: number | bigint): string => {
   const sign = amount < 0 ? '-' : ''
   const digits = String(amount < 0 ? -amount : amount).padStart(DECIMALS + 1, '0')
   const fraction = digits.slice(-DECIMALS).replace(/0+$/, '')
@@ -60,3 +62,6 @@ export type PlainNumber = { readonly rawJSON: string }
 
 /** The amount for JSON.stringify, as an exact decimal number. */
 export const plainNumber = (amount: Credits | CreditsSum): PlainNumber => rawJSON(toDecimal(amount))
+
+/** The same of a quantity in millionths. */
+export const plainQuantity = (millionths: bigint): PlainNumber => rawJSON(decimalOf(millionths))

@@ -6,6 +6,7 @@ import type { Facts } from '#model/facts.ts'
 import { amountOf, checked, MILLION, packagesOf } from './amounts.ts'
 import { toChargeLine } from './charge-line.ts'
 import { hold } from './conditions.ts'
+import { type CountedFact, createCountedFact } from './counted-facts.ts'
 import { TOKEN_KINDS } from './fact-names.ts'
 import type { LinePlan } from './line-plan.ts'
 import { type CasePlan, type FactorPlan, type ModelPlan, planCard, type RowPlan } from './plan.ts'
@@ -18,6 +19,7 @@ export type CompiledCard = {
   readonly price: (facts: Facts) => Pricing
   /** The credits of `price` without its lines, in a fraction of the time. Throws the same. */
   readonly total: (facts: Facts) => Credits | Unpriced
+  readonly countedFact: CountedFact
 }
 
 export const compileCard = (card: Card): CompiledCard => {
@@ -145,6 +147,7 @@ export const compileCard = (card: Card): CompiledCard => {
 
   return {
     version,
+    countedFact: createCountedFact(card),
     price: (facts) => {
       const known = modelOf(facts)
       const own = caseOf(facts, known)

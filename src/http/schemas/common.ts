@@ -85,4 +85,7 @@ export const TimestampSchema = (description: string, example = '2024-05-01T00:00
 export const creditsSchema = (description: string) =>
   Type.Unsafe<PlainNumber>(Type.Number({ description, examples: [11.25] }))
 
+export const quantitySchema = (description: string) =>
+  Type.Unsafe<PlainNumber>(Type.Number({ description, examples: [1200] }))
+
 export const CreditsSchema = creditsSchema('Amount in credits: an exact decimal with at most six decimal places.')
