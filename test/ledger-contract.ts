@@ -19,6 +19,7 @@ import { cardsContract } from './ledger-cards-contract.ts'
 import { keptContract } from './ledger-kept-contract.ts'
 import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
 import { othersContract } from './ledger-others-contract.ts'
+import { rulesContract } from './ledger-rules-contract.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
 
 export type OpenedLedger = AsyncDisposable & {
@@ -1329,6 +1330,8 @@ export const ledgerContract = (name: string, open: OpenLedger): void => {
 
     keptContract(open)
     amountsContract(open)
+
+    rulesContract(open)
 
     test('it agrees with a simple model for any sequence of batches', async () => {
       const entry = fc.record({
