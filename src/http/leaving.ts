@@ -18,3 +18,13 @@ export const signalOfLeaving = (response: ServerResponse): AbortSignal => {
   else response.once('close', () => leaving.abort(response.writableFinished ? COMPLETE : new ReaderLeft()))
   return leaving.signal
 }
+
+/**
+ * For work that may take minutes before there is anything to send: a client that waits for it in silence has not left. Aborts as
+ * well when the service shuts down, which `shutdown` tells.
+ */
+export const signalOfLongWork = (response: ServerResponse, shutdown: AbortSignal): AbortSignal => {
+  // Node.js sets the timeout of the server again for the next request.
+  response.socket?.setTimeout(0)
+  return AbortSignal.any([shutdown, signalOfLeaving(response)])
+}

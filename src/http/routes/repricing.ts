@@ -7,7 +7,7 @@ import { mostFrequentFirst } from '#intake/unpriced-reasons.ts'
 import { plainNumber } from '#model/credits.ts'
 import { NotFound } from '#model/errors.ts'
 import type { Callers } from '../caller.ts'
-import { signalOfLeaving } from '../leaving.ts'
+import { signalOfLongWork } from '../leaving.ts'
 import { creditsSchema, organizationQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import { count } from '../schemas/usage-fields.ts'
@@ -76,7 +76,7 @@ export const repricingRoutes: FastifyPluginCallbackTypebox<RepricingRoutesOption
       const organization = isAllowed ? await organizations.find(id) : undefined
       if (organization === undefined)
         throw new NotFound(`There is no organization ${JSON.stringify(id.slice(0, 100))}.`)
-      const signal = AbortSignal.any([leaving, signalOfLeaving(reply.raw)])
+      const signal = signalOfLongWork(reply.raw, leaving)
       return toRepricedResponse(await repricing.reprice(organization, { signal }))
     },
   )

@@ -11,7 +11,7 @@ import { toChargedAnewAnswer, toSimulationAnswer } from '#simulating/answer.ts'
 import type { SimulationRequest, Simulations } from '#simulating/simulations.ts'
 import type { Callers } from '../caller.ts'
 import { checkQueryOnly } from '../large-bodies.ts'
-import { signalOfLeaving } from '../leaving.ts'
+import { signalOfLongWork } from '../leaving.ts'
 import { organizationQuery, ref } from '../schemas/common.ts'
 import { problemResponses } from '../schemas/responses.ts'
 import {
@@ -59,7 +59,7 @@ export const simulationRoutes: FastifyPluginCallbackTypebox<SimulationRoutesOpti
     return { ...wanted, organizations: asked }
   }
 
-  const signalFor = (reply: FastifyReply) => AbortSignal.any([leaving, signalOfLeaving(reply.raw)])
+  const signalFor = (reply: FastifyReply) => signalOfLongWork(reply.raw, leaving)
 
   app.post(
     '/v1/simulations',
