@@ -9,6 +9,7 @@ import { openStore } from '../src/compose/store.ts'
 import { readConfig } from '../src/config.ts'
 import type { Card } from '../src/model/card.ts'
 import { credits } from '../src/model/credits.ts'
+import { startPostgres } from '../test/postgres-server.ts'
 import { call } from './ledger.ts'
 import { startService } from './processes.ts'
 import { FIRST, SPAN_MS } from './records.ts'
@@ -72,9 +73,15 @@ const messageOf = (id: number, at: number) => ({
 })
 
 export const benchSimulations = async (report: Report, count: number): Promise<void> => {
-  report.heading(`A month of ${count.toLocaleString('en')} messages in SQLite, priced again by another rate card`)
   const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-bench-'))
-  const DATABASE_URL = `sqlite:${join(folder, 'ledger.db')}`
+  await benchStore(report, 'SQLite', `sqlite:${join(folder, 'ledger.db')}`, count)
+  rmSync(folder, { recursive: true })
+  await using server = await startPostgres({ sync: true })
+  await benchStore(report, 'PostgreSQL', await server.createDatabase(), count)
+}
+
+const benchStore = async (report: Report, name: string, DATABASE_URL: string, count: number): Promise<void> => {
+  report.heading(`A month of ${count.toLocaleString('en')} messages in ${name}, priced again by another rate card`)
   const [before, after] = [cardOf('before', 1), cardOf('after', 2)]
   await fill(DATABASE_URL, before, count, (done) => report.progress('filling', done, count))
   await using service = await startService({ DATABASE_URL, LOG_LEVEL: 'warn' })
@@ -136,7 +143,6 @@ export const benchSimulations = async (report: Report, count: number): Promise<v
       toRow('simulated again', again),
     ],
   )
-  rmSync(folder, { recursive: true })
 }
 
 type Figures = {
