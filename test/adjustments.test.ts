@@ -1,40 +1,10 @@
 /** What `GET /v1/messages/:id` says of a message that changes after its period was closed, on each store. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import type { Ledger } from '../src/ledger/ledger.ts'
-import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
-import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
-import { type Running, send, startCopilot, startService } from './harness.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { test } from 'node:test'
+import { useBothStores } from './both-stores.ts'
+import { callService, send, startCopilot, startService } from './harness.ts'
 
-let server: PostgresServer
-let folder: string
-
-before(async () => {
-  server = await startPostgres()
-  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
-})
-
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
-
-type Opened = { readonly DATABASE_URL: string; readonly ledger: Ledger }
-
-const STORES: Readonly<Record<string, () => Promise<Opened>>> = {
-  SQLite: async () => {
-    const path = join(folder, 'ledger.db')
-    return { DATABASE_URL: `sqlite:${path}`, ledger: await createSqliteLedger({ path }) }
-  },
-  PostgreSQL: async () => {
-    const url = await server.createDatabase()
-    return { DATABASE_URL: url, ledger: await createPostgresLedger({ url, poolSize: 2 }) }
-  },
-}
+const { stores } = useBothStores()
 
 const CARD = {
   version: 'tokens-1',
@@ -56,16 +26,6 @@ type Charge = {
   readonly period: { readonly start: string }
 }
 
-const call = async ({ url }: Running, method: string, path: string, body?: unknown): Promise<unknown> => {
-  const headers = { 'content-type': 'application/json' }
-  const response = await fetch(`${url}${path}`, {
-    method,
-    ...(body !== undefined && { headers, body: JSON.stringify(body) }),
-  })
-  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.clone().text()}`)
-  return response.json()
-}
-
 /** Each message by what it costs: in text, tokens, or a report. */
 const WAYS: Readonly<Record<string, (cost: number) => object>> = {
   text: (cost) => ({ text: 'x'.repeat(cost) }),
@@ -75,9 +35,10 @@ const WAYS: Readonly<Record<string, (cost: number) => object>> = {
 
 const RULES: Readonly<Record<string, string>> = { text: 'characters', tokens: 'output', report: 'report' }
 
-for (const [name, open] of Object.entries(STORES)) {
+for (const [name, { newUrl, openLedger }] of Object.entries(stores)) {
   test(`on ${name}, a message of a closed period that costs something else is explained by what stays charged`, async () => {
-    const { DATABASE_URL, ledger } = await open()
+    const DATABASE_URL = await newUrl()
+    const ledger = await openLedger(DATABASE_URL)
     await using _ = { [Symbol.asyncDispose]: () => ledger.close() }
     let cost = 5
     await using copilot = await startCopilot({
@@ -88,19 +49,19 @@ for (const [name, open] of Object.entries(STORES)) {
       report: (id, _, response) => send(response, 200, { id: Number(id), name: 'Lease', credit_cost: Number(id) }),
     })
     await using service = await startService({ DATABASE_URL, UPSTREAM_URL: copilot.url })
-    await call(service, 'POST', '/v1/rate-cards', CARD)
-    await call(service, 'PUT', '/v1/organizations/default/rate-card', {
+    await callService(service, 'POST', '/v1/rate-cards', CARD)
+    await callService(service, 'PUT', '/v1/organizations/default/rate-card', {
       version: CARD.version,
       from: '2023-10-01T00:00:00Z',
     })
     /** Refreshes the listing and waits until it is recorded. */
     const list = async (now: number): Promise<void> => {
       cost = now
-      await call(service, 'GET', '/usage')
-      await call(service, 'GET', '/v1/periods')
+      await callService(service, 'GET', '/usage')
+      await callService(service, 'GET', '/v1/periods')
     }
     const chargesOf = async (id: string): Promise<readonly unknown[]> => {
-      const { charges } = (await call(service, 'GET', `/v1/messages/${id}`)) as { charges: readonly Charge[] }
+      const { charges } = (await callService(service, 'GET', `/v1/messages/${id}`)) as { charges: readonly Charge[] }
       return charges.map(({ state, credits, credits_now: now, lines, period }) => [
         state,
         period.start.slice(0, 7),

@@ -1,38 +1,10 @@
 /** Several processes on one database while rate cards are put in force. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import { type Running, sendListing, startCopilot, startService } from './harness.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { test } from 'node:test'
+import { useBothStores } from './both-stores.ts'
+import { callService, type Running, sendListing, startCopilot, startService } from './harness.ts'
 
-let server: PostgresServer
-let folder: string
-
-before(async () => {
-  server = await startPostgres()
-  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-test-'))
-})
-
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
-
-const STORES = {
-  SQLite: async () => `sqlite:${join(folder, 'ledger.db')}`,
-  PostgreSQL: () => server.createDatabase(),
-}
-
-const call = async (service: Running, method: string, path: string, body?: unknown): Promise<unknown> => {
-  const response = await fetch(`${service.url}${path}`, {
-    method,
-    ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-  })
-  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.clone().text()}`)
-  return response.json()
-}
+const { stores } = useBothStores()
 
 const cardOf = (rate: number) => ({
   version: `flat-${rate}`,
@@ -40,15 +12,17 @@ const cardOf = (rate: number) => ({
 })
 
 const report = async (service: Running, id: string, timestamp: string): Promise<number> => {
-  const { results } = (await call(service, 'POST', '/v1/messages', { messages: [{ id, text: 'a b', timestamp }] })) as {
+  const { results } = (await callService(service, 'POST', '/v1/messages', {
+    messages: [{ id, text: 'a b', timestamp }],
+  })) as {
     results: readonly { credits: number }[]
   }
   return results[0]?.credits ?? Number.NaN
 }
 
-for (const [name, databaseUrl] of Object.entries(STORES)) {
+for (const [name, { newUrl }] of Object.entries(stores)) {
   test(`on ${name}, no request that begins after a card is in force is priced by the one before`, async () => {
-    const environment = { DATABASE_URL: await databaseUrl() }
+    const environment = { DATABASE_URL: await newUrl() }
     await using first = await startService(environment)
     await using second = await startService(environment)
     const timestamp = new Date().toISOString()
@@ -62,15 +36,15 @@ for (const [name, databaseUrl] of Object.entries(STORES)) {
     const loads = [first, second, second].map(load)
     for (let rate = 2; rate <= 12; rate++) {
       const [here, there] = rate % 2 === 0 ? [first, second] : [second, first]
-      await call(here, 'POST', '/v1/rate-cards', cardOf(rate))
-      await call(here, 'PUT', '/v1/organizations/default/rate-card', { version: `flat-${rate}`, from })
+      await callService(here, 'POST', '/v1/rate-cards', cardOf(rate))
+      await callService(here, 'PUT', '/v1/organizations/default/rate-card', { version: `flat-${rate}`, from })
       const answers = await Promise.all([there, here].map((each, index) => report(each, `${rate}-${index}`, timestamp)))
       assert.deepEqual(answers, [rate, rate])
     }
     isDone = true
     await Promise.all(loads)
     assert.ok(priced.length > 20, `${priced.length}`)
-    const { buckets } = (await call(first, 'GET', '/v1/usage/totals?period=current&bucket=none')) as {
+    const { buckets } = (await callService(first, 'GET', '/v1/usage/totals?period=current&bucket=none')) as {
       buckets: readonly { messages: number; credits: number }[]
     }
     const sum = priced.reduce((total, each) => total + each, 0) + 2 * (((2 + 12) * 11) / 2)
@@ -87,16 +61,17 @@ test('what an upstream lists is charged by the new card at its next refresh', as
   await using copilot = await startCopilot({ listing: sendListing(messages) })
   await using service = await startService({ UPSTREAM_URL: copilot.url })
   const credits = async () =>
-    ((await call(service, 'GET', '/usage')) as { usage: readonly { credits_used: number }[] }).usage[0]?.credits_used
+    ((await callService(service, 'GET', '/usage')) as { usage: readonly { credits_used: number }[] }).usage[0]
+      ?.credits_used
   const before = await credits()
   assert.ok(before !== 7)
-  await call(service, 'POST', '/v1/rate-cards', cardOf(7))
-  await call(service, 'PUT', '/v1/organizations/default/rate-card', {
+  await callService(service, 'POST', '/v1/rate-cards', cardOf(7))
+  await callService(service, 'PUT', '/v1/organizations/default/rate-card', {
     version: 'flat-7',
     from: new Date(Date.parse(timestamp) - 1000).toISOString(),
   })
   assert.equal(await credits(), 7)
-  const { charges } = (await call(service, 'GET', '/v1/messages/1')) as {
+  const { charges } = (await callService(service, 'GET', '/v1/messages/1')) as {
     charges: readonly { credits: number; state: string; changed?: readonly string[] }[]
   }
   assert.deepEqual(

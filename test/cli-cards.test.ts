@@ -1,81 +1,34 @@
 /** `copilot-credits cards`, in the database and through a service, on each store. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
-import { after, before, describe, test } from 'node:test'
+import { writeFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Command, CommanderError } from 'commander'
 import { addCardsCommand } from '../src/cli/cards.ts'
-import { CommandFailed } from '../src/cli/failure.ts'
-import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
-import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { useBothStores } from './both-stores.ts'
 import { startService } from './harness.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { type Outcome, runCommand } from './run-command.ts'
 
-type Outcome = { readonly out: string; readonly err: string; readonly failure: string }
-
-const run = async (environment: Readonly<Record<string, string>>, args: readonly string[]): Promise<Outcome> => {
-  const [out, err] = [new PassThrough(), new PassThrough()]
-  const program = new Command()
-  addCardsCommand(program, { out, err }, () => environment)
-  for (const each of program.commands.flatMap((group) => [group, ...group.commands]))
-    each.exitOverride().configureOutput({ writeErr: () => {} })
-  const failure = await program.parseAsync(['cards', ...args], { from: 'user' }).then(
-    () => '',
-    (error: Error) => {
-      if (error instanceof CommandFailed || error instanceof CommanderError) return error.message
-      throw error
-    },
-  )
-  out.end()
-  err.end()
-  return { out: await text(out), err: await text(err), failure }
-}
+const run = (environment: Readonly<Record<string, string>>, args: readonly string[]): Promise<Outcome> =>
+  runCommand((program, terminal) => addCardsCommand(program, terminal, () => environment), ['cards', ...args])
 
 const card = (version: string, rate: number) => ({
   version,
   cases: [{ name: 'flat', lines: [{ rule: 'message', rate }] }],
 })
 
-let server: PostgresServer
-let folder: string
-before(async () => {
-  server = await startPostgres()
-  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-cli-cards-'))
-})
-after(async () => {
-  rmSync(folder, { recursive: true })
-  await server[Symbol.asyncDispose]()
-})
+const { stores, pathOf } = useBothStores()
 
 const fileOf = (name: string, content: unknown): string => {
-  const path = join(folder, name)
+  const path = pathOf(name)
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
   return path
 }
 
-let databases = 0
-const STORES = {
-  SQLite: async () => `sqlite:${join(folder, `${databases++}.db`)}`,
-  PostgreSQL: () => server.createDatabase(),
-}
-
-const closeUntil = async (url: string, until: number): Promise<void> => {
-  const ledger = url.startsWith('sqlite:')
-    ? await createSqliteLedger({ path: url.slice('sqlite:'.length) })
-    : await createPostgresLedger({ url, poolSize: 2 })
-  await ledger.decide('default', { kind: 'close', until })
-  await ledger.close()
-}
-
-for (const [name, database] of Object.entries(STORES)) {
+for (const [name, { newUrl, openLedger }] of Object.entries(stores)) {
   for (const way of ['in the database', 'through a service']) {
     describe(`on ${name}, ${way}`, () => {
       test('messages without a price are charged by a card that is put in force', async () => {
-        const DATABASE_URL = await database()
+        const DATABASE_URL = await newUrl()
         await using service = await startService({ DATABASE_URL })
         const to = way === 'in the database' ? [] : ['--url', service.url]
         const page = { id: 1, timestamp: '2024-05-01T09:30:00Z', quantities: { pages: 1 } }
@@ -95,7 +48,7 @@ for (const [name, database] of Object.entries(STORES)) {
       })
 
       test('cards are stored, listed, shown, compared and put in force', async () => {
-        const DATABASE_URL = await database()
+        const DATABASE_URL = await newUrl()
         await using service = await startService({ DATABASE_URL })
         const to = way === 'in the database' ? [] : ['--url', service.url]
         const cards = (...args: readonly string[]) => run({ DATABASE_URL }, [...args, ...to])
@@ -142,7 +95,9 @@ for (const [name, database] of Object.entries(STORES)) {
         )
         const forUnpriced = ['--for', 'unpriced', '--from', '2024-05-10T00:00:00Z']
         assert.match((await cards('use', 'two', ...forUnpriced)).failure, /[Nn]o period is closed/)
-        await closeUntil(DATABASE_URL, Date.parse('2024-06-01T00:00:00Z'))
+        const ledger = await openLedger(DATABASE_URL)
+        await ledger.decide('default', { kind: 'close', until: Date.parse('2024-06-01T00:00:00Z') })
+        await ledger.close()
         const rest = 'from 2024-05-10T00:00:00.000Z until 2024-06-01T00:00:00.000Z, only for messages without a price'
         assert.equal(
           (await cards('use', 'two', ...forUnpriced)).out,
@@ -197,7 +152,7 @@ test('a file that is missing or not JSON, and arguments that contradict each oth
     /rounded\.json: cases\[0\]\.lines\[0\]\.rate does not fit a 64-bit float/,
   )
   assert.match((await run({}, ['check', broken])).failure, /broken\.json: must be valid JSON/)
-  assert.match((await run({}, ['put', join(folder, 'missing.json')])).failure, /missing\.json: /)
+  assert.match((await run({}, ['put', pathOf('missing.json')])).failure, /missing\.json: /)
   assert.match((await run({}, ['use', 'a', '--from', 'yesterday'])).failure, /RFC 3339/)
   assert.match((await run({}, ['use', 'a', '--for', 'unpriced'])).failure, /--for needs --from/)
   assert.match((await run({}, ['use', 'a', '--for', 'all'])).failure, /choices are unpriced/)

@@ -123,3 +123,18 @@ const QUICK = {
 }
 
 const urlOf = ({ port }: AddressInfo): string => `http://127.0.0.1:${port}`
+
+/** Resolves to the body, which must be that of a success. */
+export const callService = async (
+  { url }: Pick<Running, 'url'>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> => {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  })
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.clone().text()}`)
+  return response.json()
+}

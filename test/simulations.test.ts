@@ -2,18 +2,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
-import { createPostgresLedger } from '../src/store/postgres/ledger.ts'
-import { createSqliteLedger } from '../src/store/sqlite/ledger.ts'
+import { useBothStores } from './both-stores.ts'
 import { ServerProcess } from './faults/server-process.ts'
 import { sendListing, startCopilot, startService } from './harness.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
 const root = join(import.meta.dirname, '..')
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
@@ -21,32 +18,9 @@ const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 const KILLS = Number(process.env['KILLS'] ?? 3)
 const MAY = Date.parse('2024-05-01T00:00:00Z')
 
-let server: PostgresServer
-let folder: string
-before(async () => {
-  server = await startPostgres()
-  folder = mkdtempSync(join(tmpdir(), 'copilot-credits-simulations-'))
-})
-after(async () => {
-  rmSync(folder, { recursive: true })
-  await server[Symbol.asyncDispose]()
-})
+const { stores, pathOf } = useBothStores()
 
 type Opened = { readonly url: string; readonly ledger: Ledger } & AsyncDisposable
-
-let databases = 0
-const STORES: Readonly<
-  Record<string, { readonly newUrl: () => Promise<string>; readonly openLedger: (url: string) => Promise<Ledger> }>
-> = {
-  SQLite: {
-    newUrl: async () => `sqlite:${join(folder, `${databases++}.db`)}`,
-    openLedger: (url) => createSqliteLedger({ path: url.replace('sqlite:', '') }),
-  },
-  PostgreSQL: {
-    newUrl: () => server.createDatabase(),
-    openLedger: (url) => createPostgresLedger({ url, poolSize: 2 }),
-  },
-}
 
 /** Prices a report by the catalogue, tokens by model, and a text flat. */
 const cardOf = (version: string, prices: Readonly<Record<string, number>>, flat: number) => ({
@@ -128,7 +102,7 @@ const startCommand = (url: string, ...args: readonly string[]) => {
   return { ended: ended() }
 }
 
-for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
+for (const [name, { newUrl, openLedger }] of Object.entries(stores)) {
   describe(`on ${name}`, () => {
     const open = async (): Promise<Opened> => {
       const url = await newUrl()
@@ -465,7 +439,7 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
       await service.start()
       const { url: at } = service
       const organizations = ['acme', 'default']
-      const count = 800 * (KILLS + 3)
+      const count = 2400 * (KILLS + 3)
       await call(`${at}/v1/organizations`, 'POST', { id: 'acme' })
       for (const each of organizations) await use(at, first, MAY, each)
       const post = async (from: number, many: number) => {
@@ -474,7 +448,7 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
         )
         for (const each of organizations) await call(`${at}/v1/messages?organization=${each}`, 'POST', { messages })
       }
-      for (let from = 0; from < count / 2; from += 400) await post(from, 400)
+      for (let from = 0; from < count / 2; from += 1200) await post(from, 1200)
       for (const each of organizations) await use(at, second, MAY, each)
       const request = { rate_card: 'second', organizations: 'all', period: '2024-05' }
       const { hash } = await call(`${at}/v1/simulations`, 'POST', request)
@@ -519,11 +493,11 @@ for (const [name, { newUrl, openLedger }] of Object.entries(STORES)) {
 }
 
 test('the command shows tables, takes a file or a version, and says what is wrong', async () => {
-  const url = `sqlite:${join(folder, 'command.db')}`
+  const url = `sqlite:${pathOf('command.db')}`
   await using service = await startService({ DATABASE_URL: url })
   await use(service.url, first, MAY)
   await call(`${service.url}/v1/messages`, 'POST', { messages: MESSAGES })
-  const file = join(folder, 'second.json')
+  const file = pathOf('second.json')
   writeFileSync(file, JSON.stringify(second))
   const period = ['--period', '2024-05']
   const direct = await startCommand(url, '--card', file).ended

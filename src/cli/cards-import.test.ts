@@ -3,18 +3,15 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { calcPrice, waitForUpdate } from '@pydantic/genai-prices'
-import { Command, CommanderError } from 'commander'
 import type { Card } from '#model/card.ts'
 import { toDecimal } from '#model/credits.ts'
 import type { Facts, TokenCounts } from '#model/facts.ts'
 import { compileCard } from '#rating/compile-card.ts'
 import { parseCard } from '#rating/parse-card.ts'
+import { runCommand } from '../../test/run-command.ts'
 import { addCardsImport } from './cards-import.ts'
-import { CommandFailed } from './failure.ts'
 
 let folder: string
 before(() => {
@@ -22,23 +19,9 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true }))
 
-type Outcome = { readonly out: string; readonly err: readonly string[]; readonly failure: string }
-
-const run = async (...args: readonly string[]): Promise<Outcome> => {
-  const [out, err] = [new PassThrough(), new PassThrough()]
-  const program = new Command()
-  addCardsImport(program, { out, err })
-  for (const each of program.commands) each.exitOverride().configureOutput({ writeErr: () => {} })
-  const failure = await program.parseAsync(['import', ...args], { from: 'user' }).then(
-    () => '',
-    (error: Error) => {
-      if (error instanceof CommandFailed || error instanceof CommanderError) return error.message
-      throw error
-    },
-  )
-  out.end()
-  err.end()
-  return { out: await text(out), err: (await text(err)).split('\n').filter((line) => line !== ''), failure }
+const run = async (...args: readonly string[]) => {
+  const { err, ...outcome } = await runCommand(addCardsImport, ['import', ...args])
+  return { ...outcome, err: err.split('\n').filter((line) => line !== '') }
 }
 
 let files = 0
