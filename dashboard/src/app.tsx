@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { ApiError, ConnectionError } from 'copilot-credits-client'
+import { ConnectionError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { AREAS, showsUsage } from './areas.ts'
 import { Boundary, Reload } from './boundary.tsx'
-import { type Overview, useOverview } from './data.ts'
+import { chosenIn, type Overview, useOverview } from './data.ts'
 import { Failure } from './failure.tsx'
 import { NO_FILTERS } from './filters.tsx'
 import { spanName } from './format.ts'
@@ -16,7 +16,6 @@ import { Panel } from './panel.tsx'
 import { isPassing, useRecovery } from './recovery.ts'
 import { type Shown, useShown } from './shown.ts'
 import { SignIn } from './sign-in.tsx'
-import { indexAt } from './usage.ts'
 import { UsageArea } from './usage-area.tsx'
 import { changeView, useView } from './view.ts'
 import { ViewLink } from './view-link.tsx'
@@ -39,8 +38,7 @@ export const App = () => {
   const queries = useQueryClient()
   const { data, error, isPlaceholderData } = overview
   const [wasSignedIn, setWasSignedIn] = useWasSignedIn(data)
-  const { shown, moved, forget, dismissMove } = useShown(view, overview)
-  const isSignedOut = error instanceof ApiError && error.status === 401
+  const { shown, last, isSignedOut, moved, forget, dismissMove } = useShown(view, overview)
   const freshness = useFreshness(view, isPlaceholderData ? undefined : data, error === null)
   useRecovery(isPassing(error) ? overview.errorUpdatedAt : undefined, async () => {
     const { isSuccess } = await overview.refetch()
@@ -65,10 +63,11 @@ export const App = () => {
   }
   return (
     <>
-      <Header view={view} overview={shown?.overview ?? data} onSignedOut={forgetSession} />
+      <Header view={view} overview={last?.overview} onSignedOut={forgetSession} />
       <PageHead
         view={shown?.view ?? view}
-        overview={shown?.overview}
+        overview={last?.overview}
+        isLoading={shown === undefined && error === null}
         freshness={freshness}
         isFetching={overview.isFetching}
         refresh={refresh}
@@ -162,7 +161,7 @@ const titleOf = ({ view, overview: { session, from, to, timeZone } }: Shown): st
 type ContentProps = Shown & { readonly isBusy: boolean; readonly isAway: boolean }
 
 const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
-  const chosen = view.bar === undefined ? undefined : overview.bars[indexAt(overview.bars, Date.parse(view.bar))]
+  const chosen = chosenIn(overview, view)
   const area = { view, overview, chosen, isAway }
   return (
     <div className={isBusy ? 'content busy' : 'content'}>

@@ -29,6 +29,7 @@ import {
   barsOf,
   bucketFor,
   type FetchPlan,
+  indexAt,
   keepParts,
   type Line,
   lineOf,
@@ -474,6 +475,20 @@ export const useRateCards = ({ organization: { id: organization } }: Session) =>
       return { cards, uses: uses.in_force }
     },
   })
+
+/** Every line of the range that matches the filters, for an export. */
+export const fetchFiltered = async (
+  view: View,
+  overview: Overview,
+  chosen: Bar | undefined,
+): Promise<readonly Line[]> => {
+  const lines = overview.lines ?? (await fetchAllOf(planLines(overview, chosen), view.organization))
+  return filterLines(lines, view, chosen)
+}
+
+/** The bar that the view narrows everything but the chart to. */
+export const chosenIn = ({ bars }: Overview, { bar }: View): Bar | undefined =>
+  bar === undefined ? undefined : bars[indexAt(bars, Date.parse(bar))]
 
 /** Does not depend on the view, which can change during the export. Throws if lines are missing. */
 const fetchAllOf = async ({ slices, filter, messages }: FetchPlan, organization: string | undefined) => {

@@ -28,7 +28,9 @@ export const Failure = ({ view, error, shown, at, refresh }: Props) => {
   return (
     <div role="alert" className="notice bad">
       <div>
-        <strong>{isOrganization ? `No organization “${view.organization}”.` : titleOf(error, shown, isStaying)}</strong>
+        <strong>
+          {isOrganization ? `No organization called “${view.organization}”.` : titleOf(error, shown, isStaying)}
+        </strong>
         <p>{isOrganization ? WHICH_ORGANIZATION : detailOf(error, shown, at)}</p>
       </div>
       {!isOrganization && (

@@ -43,11 +43,15 @@ export const Newest = ({ view, overview, chosen, isAway }: AreaProps) => {
         <table className="newest">
           <thead>
             <tr>
-              <th scope="col">Timestamp</th>
+              <th scope="col" className="c-at">
+                Timestamp
+              </th>
               <th scope="col">Message ID</th>
               <th scope="col">Report</th>
               {overview.members.length > 0 && <th scope="col">Member</th>}
-              <th scope="col">Credits</th>
+              <th scope="col" className="c-credits">
+                Credits
+              </th>
             </tr>
           </thead>
           <tbody>

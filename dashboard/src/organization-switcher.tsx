@@ -9,12 +9,18 @@ type Props = { readonly view: View; readonly session: Session }
 export const OrganizationSwitcher = ({ view, session }: Props) => {
   const { organization: shown, operator: isOperator } = session
   const { data: all = [] } = useOrganizations(isOperator)
-  if (!isOperator) return <span className="organization">{shown.name}</span>
+  if (!isOperator)
+    return (
+      <span className="organization" title={shown.name}>
+        {shown.name}
+      </span>
+    )
   const others = all.some(({ id }) => id === shown.id) ? all : [shown, ...all]
   return (
     <select
       className="organization"
       aria-label="Organization"
+      title={shown.name}
       value={shown.id}
       onChange={({ target: { value } }) => changeView(viewOfOrganization(view, value))}
     >

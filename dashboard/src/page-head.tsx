@@ -1,36 +1,40 @@
 import { AREAS } from './areas.ts'
 import { type Overview, usePeriods } from './data.ts'
+import { ExportButton } from './export-button.tsx'
 import { dateTime } from './format.ts'
 import { Age, type Freshness } from './live.tsx'
 import { PeriodPicker } from './period-picker.tsx'
 import { CopyLink, shareAddress } from './share.tsx'
-import type { View } from './view.ts'
+import { addressOf, type View } from './view.ts'
 
 type Props = {
   readonly view: View
+  /** While another period loads, the one before. */
   readonly overview: Overview | undefined
+  readonly isLoading: boolean
   readonly freshness: Freshness
   readonly isFetching: boolean
   readonly refresh: () => void
 }
 
 /** Which area and period is shown, and how fresh it is. */
-export const PageHead = ({ view, overview, freshness, isFetching, refresh }: Props) => {
+export const PageHead = ({ view, overview, isLoading, freshness, isFetching, refresh }: Props) => {
   const periods = usePeriods(view.organization).data ?? []
   return (
     <div className="page-head">
       <h1>{AREAS.find(({ id }) => id === view.area)?.name ?? 'Page not found'}</h1>
-      <PeriodPicker view={view} overview={overview} />
+      <PeriodPicker view={view} overview={overview} isLoading={isLoading} />
       {overview && (
         <div className="state">
-          <Live overview={overview} freshness={freshness} />
+          {isLoading ? <p>Loading…</p> : <Live overview={overview} freshness={freshness} />}
           <span className="zone" title="Days and billing periods are those of this time zone.">
             {overview.timeZone}
           </span>
           <button type="button" className="quiet" onClick={refresh} aria-busy={isFetching}>
             Refresh
           </button>
-          <CopyLink address={shareAddress(view, overview, periods)} />
+          {view.area === 'usage' && !isLoading && <ExportButton view={view} overview={overview} />}
+          <CopyLink address={isLoading ? addressOf(view) : shareAddress(view, overview, periods)} />
         </div>
       )}
     </div>

@@ -7,14 +7,15 @@ import { changeView, isDay, isRange, type View } from './view.ts'
 
 const NARROWED = { bar: undefined, message: undefined }
 
-type Props = { readonly view: View; readonly overview: Overview | undefined }
+type Props = {
+  readonly view: View
+  /** While another period loads, the one before. */
+  readonly overview: Overview | undefined
+  readonly isLoading: boolean
+}
 
-/** Picks the current period, an earlier one, or a range of days. Says which is shown, so it needs the overview of what is shown. */
-export const PeriodPicker = ({ view, overview: current }: Props) => {
-  // If a period fails to load, another one can still be picked.
-  const [latest, setLatest] = useState(current)
-  if (current !== undefined && current !== latest) setLatest(current)
-  const overview = current ?? latest
+/** Picks the current period, an earlier one, or a range of days. */
+export const PeriodPicker = ({ view, overview, isLoading }: Props) => {
   const periods = usePeriods(view.organization).data ?? []
   if (overview === undefined) return <div className="picker" />
   const { timeZone: zone, session } = overview
@@ -35,9 +36,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
   const chosen = view.range !== undefined ? 'range' : isCurrent ? 'current' : named
   const isKnown = chosen === 'range' || options.some(({ value }) => value === chosen)
   const range = view.range ?? { from: dayOf(overview.from, zone), to: dayOf(overview.to - 1, zone) }
-  const shownIndex = periods.findIndex(
-    ({ start, end }) => Date.parse(start) === overview.from && Date.parse(end) === overview.to,
-  )
+  const index = chosen === 'current' ? running : periods.findIndex(({ name }) => name === chosen)
   const presets = presetsFor(dayOf(now, zone))
   const choose = (value: string): void => {
     const preset = presets.find(({ name }) => name === value)
@@ -46,7 +45,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
   }
   return (
     <div className="picker">
-      <Step by="earlier" to={stepFrom(view, 'earlier', periods.slice(0, PERIODS_SHOWN), shownIndex, now)} />
+      <Step by="earlier" to={stepFrom(view, 'earlier', periods.slice(0, PERIODS_SHOWN), index, now)} />
       <Field name="Period" isInline isNameHidden>
         {(input) => (
           <select {...input} value={chosen} onChange={({ target: { value } }) => choose(value)}>
@@ -57,9 +56,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
                 </option>
               ))}
               {!isKnown && (
-                <option value={chosen}>
-                  {current === undefined ? chosen : spanName(current.from, current.to, zone)}
-                </option>
+                <option value={chosen}>{isLoading ? chosen : spanName(overview.from, overview.to, zone)}</option>
               )}
             </optgroup>
             <optgroup label="Ranges of days">
@@ -73,7 +70,7 @@ export const PeriodPicker = ({ view, overview: current }: Props) => {
           </select>
         )}
       </Field>
-      <Step by="later" to={stepFrom(view, 'later', periods.slice(0, PERIODS_SHOWN), shownIndex, now)} />
+      <Step by="later" to={stepFrom(view, 'later', periods.slice(0, PERIODS_SHOWN), index, now)} />
       {view.range !== undefined && <RangeFields range={view.range} />}
     </div>
   )

@@ -1,3 +1,4 @@
+import { ApiError } from 'copilot-credits-client'
 import { useCallback, useState } from 'react'
 import type { Overview, useOverview } from './data.ts'
 import type { View } from './view.ts'
@@ -15,7 +16,8 @@ export type Move = { readonly from: string; readonly to: string }
 export const useShown = (view: View, { data, error, isPlaceholderData }: ReturnType<typeof useOverview>) => {
   const [last, setLast] = useState<Shown>()
   const [moved, setMoved] = useState<Move>()
-  if (data !== undefined && !isPlaceholderData && data !== last?.overview) {
+  const isSignedOut = error instanceof ApiError && error.status === 401
+  if (data !== undefined && !isPlaceholderData && !isSignedOut && data !== last?.overview) {
     const [from, to] = [last?.overview.session.organization, data.session.organization]
     if (from !== undefined && last?.view.organization === view.organization && from.id !== to.id) {
       setMoved({ from: from.name, to: to.name })
@@ -27,7 +29,15 @@ export const useShown = (view: View, { data, error, isPlaceholderData }: ReturnT
     setMoved(undefined)
   }, [])
   const dismissMove = useCallback(() => setMoved(undefined), [])
-  return { shown: shownOf(view, last, error), moved, forget, dismissMove }
+  const isOther = last?.view.organization !== view.organization
+  return {
+    shown: shownOf(view, last, error),
+    last: isOther ? undefined : last,
+    isSignedOut,
+    moved,
+    forget,
+    dismissMove,
+  }
 }
 
 const shownOf = (view: View, last: Shown | undefined, error: Error | null): Shown | undefined => {

@@ -62,13 +62,7 @@ export const SignIn = ({ hasEnded }: { readonly hasEnded: boolean }) => {
         <button type="submit" className="primary" aria-disabled={isBusy}>
           {isBusy ? 'Signing in…' : 'Sign in'}
         </button>
-        <p className="hint">
-          No key? Your operator can create one:
-          <br />
-          <code>
-            npx copilot-credits keys create <span>--scope usage:read</span>
-          </code>
-        </p>
+        <p className="hint">No key? Ask your administrator for one.</p>
       </form>
     </main>
   )

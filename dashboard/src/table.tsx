@@ -1,6 +1,6 @@
-import { useDeferredValue, useEffect, useMemo, useState } from 'react'
-import { csvName, toCsv } from './csv.ts'
+import { useDeferredValue, useEffect, useMemo } from 'react'
 import type { Lines, Overview } from './data.ts'
+import { useExport } from './export.ts'
 import { failureText } from './failure-text.ts'
 import { Filters, isFiltered } from './filters.tsx'
 import { count, credits, dateTime, messagesName, spanName, unpricedName } from './format.ts'
@@ -123,37 +123,10 @@ const useSumName = (rows: readonly Line[], { lines, isPaged, isComplete, error, 
   const sum = useMemo(() => sumOfLines(rows), [rows])
   const ofRows = `${messagesName(rows.length)}, ${credits(sum.micros)} credits${unpricedName(sum.unpriced)}`
   if (isComplete) return ofRows
+  if (lines.length === 0) return error === null ? 'Loading messages…' : ''
   if (isPaged && isNarrowed) return `${ofRows}, among ${count(lines.length)} of ${messagesName(of.messages)} so far`
   if (isPaged) return `${messagesName(of.messages)}, ${credits(of.micros)} credits${unpricedName(of.unpriced)}`
   return `${ofRows}${error ? ' so far' : ', loading…'}`
-}
-
-/** Saves the rows as a CSV file, in the order shown. */
-const useExport = (
-  { session, from, to, timeZone }: Overview,
-  chosen: Bar | undefined,
-  fetchRows: () => Promise<readonly Line[]>,
-) => {
-  const [isBusy, setIsBusy] = useState(false)
-  const [failure, setFailure] = useState<Error>()
-  const exportCsv = async (): Promise<void> => {
-    setIsBusy(true)
-    setFailure(undefined)
-    try {
-      const csv = toCsv(await fetchRows(), timeZone)
-      const url = URL.createObjectURL(new Blob([csv], { type: 'text/csv;charset=utf-8' }))
-      const link = document.createElement('a')
-      link.href = url
-      link.download = csvName(session.organization.id, chosen?.from ?? from, chosen?.to ?? to, timeZone)
-      link.click()
-      setTimeout(() => URL.revokeObjectURL(url), 1000)
-    } catch (error) {
-      setFailure(error instanceof Error ? error : new Error(String(error)))
-    } finally {
-      setIsBusy(false)
-    }
-  }
-  return { isBusy, failure, exportCsv }
 }
 
 type PrintedHeadProps = {

@@ -15,6 +15,7 @@ import {
   callService,
   figure,
   hold,
+  inArea,
   linesOf,
   note,
   refreshButton,
@@ -123,8 +124,9 @@ test('a message that arrives between the totals and the lines counts in both', {
   await using opened = await openPage(browser, 'about:blank')
   const { page } = opened
   const lines = await hold(page, '**/v1/usage?*')
-  await page.goto(`${service.url}/?period=2024-05`)
-  await figure(page, 'Messages').filter({ hasText: '3' }).waitFor()
+  const answered = page.waitForResponse('**/v1/usage/totals?*bucket=day*')
+  await page.goto(`${service.url}/messages?period=2024-05`)
+  await answered
   await report(service.url, [messageAt(4, '2024-05-09T08:00:00Z', 5)])
   lines.release()
   await settled(page)
@@ -147,7 +149,7 @@ test('a message that arrives while several slices of lines load counts everywher
   await using opened = await openPage(browser, 'about:blank')
   const { page } = opened
   const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
-  await page.goto(`${service.url}/?period=2024-05`)
+  await page.goto(`${service.url}/messages?period=2024-05`)
   await sumShown(page).filter({ hasText: '200 messages' }).waitFor()
   await report(service.url, [messageAt(12_000, '2024-05-01T09:00:00Z', 5)])
   rest.release()
@@ -162,7 +164,7 @@ test('an amendment that leaves every sum as it was shows in the rows', { skip: n
   const listed = () => texts.map((text, at) => ({ id: at + 1, text, timestamp }))
   await using upstream = await startCopilot({ listing: (_, response) => send(response, 200, { messages: listed() }) })
   await using service = await startService({ UPSTREAM_URL: upstream.url })
-  await using opened = await openWithClock(`${service.url}/?period=${timestamp.slice(0, 7)}`)
+  await using opened = await openWithClock(`${service.url}/messages?period=${timestamp.slice(0, 7)}`)
   const { page } = opened
   await settled(page)
   const before = (await allRows(page)).map(({ credits }) => credits)
@@ -191,7 +193,7 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
   test('refetches the totals, and the lines only if usage grew, and keeps the scroll position', async () => {
     await using service = await startService({})
     await reportCurrent(service.url)
-    await using opened = await openWithClock(`${service.url}/`)
+    await using opened = await openWithClock(`${service.url}/messages`)
     const { page } = opened
     await settled(page)
     const asked: string[] = []
@@ -215,12 +217,12 @@ describe('each minute the dashboard', { skip: noBrowser }, () => {
   test('also refreshes a running period opened by name, and marks it as current', async () => {
     await using service = await startService({})
     await report(service.url, [messageAt(1, new Date().toJSON())])
-    await using opened = await openWithClock(`${service.url}/?period=${new Date().toJSON().slice(0, 7)}`)
+    await using opened = await openWithClock(`${service.url}/messages?period=${new Date().toJSON().slice(0, 7)}`)
     const { page } = opened
     await settled(page)
     const options = page.getByLabel('Period', { exact: true }).locator('option')
     assert.match(await options.and(page.locator(':checked')).innerText(), / \(current\)$/)
-    assert.equal(await options.count(), 2, 'the current period and a custom range')
+    assert.equal(await options.count(), 7, 'the current period, five ranges that end today and a custom one')
     await report(service.url, [messageAt(2, new Date().toJSON())])
     await minuteLater(page)
     await sumShown(page).filter({ hasText: '2 messages' }).waitFor()
@@ -233,10 +235,9 @@ test('partly fetched lines are fetched in full when the period is opened again',
   await using opened = await openPage(browser, 'about:blank')
   const { page } = opened
   const rest = await hold(page, /\/v1\/usage\?.*limit=10000/)
-  await page.goto(`${service.url}/?period=2024-05`)
+  await page.goto(`${service.url}/messages?period=2024-05`)
   await sumShown(page).filter({ hasText: '200 messages' }).waitFor()
   assert.match((await sumShown(page).textContent()) ?? '', /loading…$/)
-  assert.equal(await figure(page, 'Messages').textContent(), '12,000')
   await pick(page, 'current')
   await sumShown(page).filter({ hasText: '0 messages' }).waitFor()
   rest.release()
@@ -264,7 +265,7 @@ test('two periods that start in the same month can both be picked', { skip: noBr
         .run('default', Date.parse('2024-04-01T00:00:00Z'), 'UTC', 15)
     }
     await using service = await startService(environment)
-    await using opened = await openPage(browser, `${service.url}/`)
+    await using opened = await openPage(browser, `${service.url}/messages`)
     const { page } = opened
     await settled(page)
     for (const [name, value, id] of [
@@ -315,15 +316,17 @@ test('signing in to another organization in another tab drops everything shown f
     await page.getByLabel('API key').fill(key)
     await page.getByRole('button', { name: 'Sign in' }).click()
   }
-  const comparedNote = (page: Page) =>
-    note(page, 'Change from previous period').filter({ hasText: 'at the same point' })
-  await using opened = await openWithClock(`${url}/`, { expected: /status of 401/ })
+  const compared = (page: Page): Promise<string | null> =>
+    inArea(page, 'Usage', () =>
+      note(page, 'Change from previous period').filter({ hasText: 'at the same point' }).textContent(),
+    )
+  await using opened = await openWithClock(`${url}/messages`, { expected: /status of 401/ })
   const { page } = opened
   await signIn(page, acme)
   await settled(page)
   await assertShows(page, shown.get('acme') ?? [])
   assert.deepEqual(await allIds(page), ['1'])
-  const compared = await comparedNote(page).textContent()
+  const before = await compared(page)
   // Puts another view into the cache.
   const month = earlier.toJSON().slice(0, 7)
   await pick(page, month)
@@ -341,7 +344,7 @@ test('signing in to another organization in another tab drops everything shown f
   await settled(page)
   await assertShows(page, shown.get('globex') ?? [])
   assert.deepEqual(await allIds(page), ['3'])
-  assert.notEqual(await comparedNote(page).textContent(), compared)
+  assert.notEqual(await compared(page), before)
   const totals = await hold(page, '**/v1/usage/totals?*')
   await pick(page, month)
   await page.locator('main[aria-busy=true]').waitFor()

@@ -14,6 +14,7 @@ import {
   bars,
   callService,
   figure,
+  goTo,
   header,
   linesOf,
   reportPublishedPeriod,
@@ -43,19 +44,21 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     lines = await linesOf(service.url, query)
   })
   after(() => service?.[Symbol.asyncDispose]())
-  const open = async (more = '') => {
-    const opened = await openPage(browser, `${service.url}/${query}${more}`)
+  const open = async (more = '', path = '/messages') => {
+    const opened = await openPage(browser, `${service.url}${path}${query}${more}`)
     await settled(opened.page)
     return opened
   }
+  const openUsage = (more = '') => open(more, '/')
 
   test('shows the API’s sums: 2,264.40 credits, of which 1,650 are for 25 reports', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     assert.equal(sumOf(lines), 2264.4)
     assert.equal(await figure(page, 'Credits this period').textContent(), '2,264.40')
     assert.equal(await figure(page, 'Messages').textContent(), '110')
     assert.equal(await page.getByText('1,650.00 for 25 messages').count(), 1)
+    await goTo(page, 'Messages')
     assert.equal(await sumShown(page).textContent(), '110 messages, 2,264.40 credits')
     const shown = (await allRows(page)).map(({ credits }) => Number(credits.replaceAll(',', '')))
     assert.equal(shown.length, 110)
@@ -63,7 +66,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   })
 
   test('shows a bar for every day, including days without usage, and the bars add up to the period', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     const labels = await bars(page).evaluateAll((all) => all.map((bar) => bar.getAttribute('aria-label') ?? ''))
     assert.equal(labels.length, 30)
@@ -182,16 +185,16 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   })
 
   test('restores the view after a reload, in another tab, and with Back and Forward', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     const seen = async () => ({
       address: page.url(),
       rows: await allRows(page),
-      group: await page.getByLabel('Group by').inputValue(),
       sum: await sumShown(page).textContent(),
     })
-    const first = await seen()
     await page.getByLabel('Group by').selectOption('report')
+    await goTo(page, 'Messages')
+    const first = await seen()
     await sortBy(page, 'Credits Used')
     await sortBy(page, 'Credits Used')
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
@@ -205,49 +208,59 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await using other = await openPage(browser, page.url())
     await settled(other.page)
     assert.deepEqual(await allRows(other.page), last.rows)
-    // Typing adds no history entry. The filter, two clicks and the grouping add one each.
+    // Typing adds no history entry. The grouping, the area, two clicks and the filter add one each.
     for (let step = 0; step < 3; step++) await page.goBack()
     await settled(page)
-    assert.deepEqual((await seen()).rows, first.rows)
-    await page.goBack()
-    await settled(page)
     assert.deepEqual(await seen(), first)
-    for (let step = 0; step < 4; step++) await page.goForward()
+    await page.goBack()
+    assert.equal(await page.getByLabel('Group by').inputValue(), 'report')
+    await page.goBack()
+    assert.equal(await page.getByLabel('Group by').inputValue(), 'kind')
+    for (let step = 0; step < 5; step++) await page.goForward()
     await settled(page)
     assert.deepEqual(await seen(), last)
   })
 
-  test('ignores invalid values in the address', async () => {
+  test('ignores invalid values in the address, and says which', async () => {
     await using opened = await openPage(
       browser,
-      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=color&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=&organization=No%20Such!`,
+      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=color&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=`,
     )
     const { page } = opened
     await settled(page)
-    assert.equal(await page.getByLabel('Group by').inputValue(), 'kind')
+    const notice = page.getByRole('status').filter({ hasText: 'Part of the address has no effect' })
+    const ignored = 'period=2024-13 from=2024-02-30 to=x group=color at=noon min=-1'
+    assert.equal(await notice.locator('code').innerText(), ignored)
     assert.equal(await header(page, 'Credits Used').getAttribute('aria-sort'), 'descending')
     assert.equal(await page.getByLabel('Minimum credits').inputValue(), '')
     assert.equal(await page.getByRole('alert').count(), 0)
+    await notice.getByRole('button', { name: 'Dismiss' }).click()
+    await notice.waitFor({ state: 'detached' })
+    assert.equal(new URL(page.url()).search, '?sort=-credits')
+    await goTo(page, 'Usage')
+    assert.equal(await page.getByLabel('Group by').inputValue(), 'kind')
   })
 
   test('filters the table by a day with a click on its bar, and clears the filter with another', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-05-01'))
     await bars(page).nth(2).click()
-    await settled(page)
-    assert.deepEqual(await allIds(page), idsOf(ofDay))
-    assert.equal(await sumShown(page).textContent(), `${ofDay.length} messages, ${shownCredits(sumOf(ofDay))} credits`)
     assert.equal(await bars(page).nth(2).getAttribute('aria-pressed'), 'true')
-    assert.equal(await page.getByLabel('Day', { exact: true }).locator('option:checked').innerText(), 'Wed, 1 May 2024')
     // The figures still cover the whole period.
     assert.equal(await figure(page, 'Credits this period').textContent(), '2,264.40')
+    await goTo(page, 'Messages')
+    assert.deepEqual(await allIds(page), idsOf(ofDay))
+    assert.equal(await sumShown(page).textContent(), `${ofDay.length} messages, ${shownCredits(sumOf(ofDay))} credits`)
+    assert.equal(await page.getByLabel('Day', { exact: true }).locator('option:checked').innerText(), 'Wed, 1 May 2024')
+    await goTo(page, 'Usage')
     await bars(page).nth(2).click()
+    await goTo(page, 'Messages')
     assert.deepEqual(await allIds(page), idsOf(lines))
   })
 
   test('shows a bar’s exact values on hover and focus, and filters by keyboard', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     await bars(page).nth(0).hover()
     const tip = page.locator('.tip')
@@ -270,12 +283,13 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await page.keyboard.press('Home')
     await page.keyboard.press('Enter')
     assert.equal(await bars(page).nth(0).getAttribute('aria-pressed'), 'true')
+    await goTo(page, 'Messages')
     const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-04-29'))
     assert.deepEqual(await allIds(page), idsOf(ofDay))
   })
 
   test('groups by report: every report has its name, and the parts add up', async () => {
-    await using opened = await open('&group=report')
+    await using opened = await openUsage('&group=report')
     const { page } = opened
     const names = [...new Set(lines.map((line) => line.report_name ?? 'No report'))].sort()
     const legend = await page.getByRole('list', { name: 'Legend' }).getByRole('listitem').allInnerTexts()
@@ -289,7 +303,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   })
 
   test('shows hours for a day, weeks for half a year, and months for two years', async () => {
-    await using opened = await open()
+    await using opened = await openUsage()
     const { page } = opened
     for (const [from, to, bucket, count] of [
       ['2024-05-01', '2024-05-01', 'hour', 24],
@@ -303,6 +317,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
       assert.equal(await bars(page).count(), count)
       const inRange = lines.filter(({ timestamp }) => timestamp >= from && timestamp.slice(0, 10) <= to)
       assert.equal(await figure(page, 'Credits in this range').textContent(), shownCredits(sumOf(inRange)))
+      await goTo(page, 'Messages')
       assert.deepEqual(await allIds(page), idsOf(inRange))
     }
   })
@@ -318,20 +333,20 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await page.getByText('110 messages, 2,264.40 credits').waitFor()
     await picker.selectOption('range')
     await page.getByLabel('To', { exact: true }).fill('2024-05-01')
-    await page.locator('#chart-title', { hasText: 'day' }).waitFor()
+    await page.waitForURL('**/*to=2024-05-01')
     await settled(page)
     assert.equal(new URL(page.url()).search, '?from=2024-04-29&to=2024-05-01')
     assert.deepEqual(await allIds(page), idsOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
   })
 
   test('accepts a date as it is typed, through the years that typing passes', async () => {
-    await using opened = await openPage(browser, `${service.url}/?from=2026-05-01&to=2026-05-31`)
+    await using opened = await openPage(browser, `${service.url}/messages?from=2026-05-01&to=2026-05-31`)
     const { page } = opened
     await settled(page)
     // Day and month are equal, so the order in the browser's date field does not matter.
     await page.getByLabel('From', { exact: true }).focus()
     await page.keyboard.type('03032024')
-    await page.waitForURL('**/?from=2024-03-03&to=2026-05-31')
+    await page.waitForURL('**/messages?from=2024-03-03&to=2026-05-31')
     await settled(page)
     await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
     // The dates that typing passed are not in the history.
@@ -343,7 +358,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   })
 
   test('reports a start after the end, and keeps the previous range until both are valid', async () => {
-    await using opened = await openPage(browser, `${service.url}/?from=2024-04-29&to=2024-04-30`)
+    await using opened = await openPage(browser, `${service.url}/messages?from=2024-04-29&to=2024-04-30`)
     const { page } = opened
     await settled(page)
     const shown = await sumShown(page).textContent()
@@ -356,7 +371,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     assert.equal(new URL(page.url()).search, '?from=2024-04-29&to=2024-04-30')
     assert.equal(await sumShown(page).textContent(), shown)
     await last.fill('2024-05-02')
-    await page.waitForURL('**/?from=2024-05-01&to=2024-05-02')
+    await page.waitForURL('**/messages?from=2024-05-01&to=2024-05-02')
     await settled(page)
     assert.equal(await page.getByRole('alert').count(), 0)
     const between = lines.filter(({ timestamp }) => timestamp >= '2024-05-01' && timestamp < '2024-05-03')
@@ -525,9 +540,11 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
       globalThis.shifts = []
       new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value, sources }) => [value, ...sources.map(({ node, previousRect, currentRect }) => [node?.outerHTML?.slice(0, 120), JSON.stringify(previousRect), JSON.stringify(currentRect)])])))
         .observe({ type: 'layout-shift', buffered: true })`)
-    await page.goto(`${service.url}/${query}`)
-    await settled(page)
-    assert.deepEqual(await page.evaluate('shifts'), [])
+    for (const path of ['/', '/messages', '/rate-cards']) {
+      await page.goto(`${service.url}${path}${query}`)
+      await settled(page)
+      assert.deepEqual(await page.evaluate('shifts'), [], path)
+    }
   })
 })
 
@@ -552,9 +569,10 @@ describe('the dashboard with members', { skip: noBrowser }, () => {
     await using opened = await openPage(browser, `${service.url}/?period=2024-05&group=member`)
     const { page } = opened
     await settled(page)
-    assert.equal(await header(page, 'Member').count(), 1)
     const legend = await page.getByRole('list', { name: 'Legend' }).getByRole('listitem').allInnerTexts()
     assert.deepEqual(legend.map((text) => text.trim()).sort(), ['=cmd()', 'No member', 'ada', 'grace'])
+    await goTo(page, 'Messages')
+    assert.equal(await header(page, 'Member').count(), 1)
     await page.getByLabel('Member', { exact: true }).selectOption('ada')
     await settled(page)
     assert.deepEqual(await allIds(page), ['1', '2'])
@@ -564,7 +582,7 @@ describe('the dashboard with members', { skip: noBrowser }, () => {
   })
 
   test('distinguishes the message 1 from the message "1"', async () => {
-    await using opened = await openPage(browser, `${service.url}/?period=2024-05`)
+    await using opened = await openPage(browser, `${service.url}/messages?period=2024-05`)
     const { page } = opened
     await settled(page)
     const links = page.getByRole('link', { name: '1', exact: true })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
 import { readMessages, readReports } from '../../test/shared-data.ts'
+import type { AREAS } from '../src/areas.ts'
 
 export type UsageLine = {
   readonly message_id: number | string
@@ -43,9 +44,34 @@ export const reportPublishedPeriod = async (url: string): Promise<void> => {
   await callService(url, 'POST', '/v1/messages', { messages: readMessages('messages.current-period.json') })
 }
 
-/** Waits until everything has loaded. */
+/** Waits until everything in the area has loaded. */
 export const settled = async (page: Page): Promise<void> => {
-  await page.locator('main:not([aria-busy="true"]) .table-card .sum', { hasNotText: 'loading' }).waitFor()
+  await page.locator('main[aria-busy="false"] > .content:not(.loading)').waitFor()
+  await page.waitForFunction(
+    () =>
+      document.querySelector('main .loading, main [aria-busy="true"]') === null &&
+      !/loading/i.test(document.querySelector('.sum')?.textContent ?? ''),
+  )
+}
+
+type AreaName = (typeof AREAS)[number]['name']
+
+/** Opens an area from the navigation, unless it is open. */
+export const goTo = async (page: Page, name: AreaName): Promise<void> => {
+  const link = page.getByRole('navigation', { name: 'Areas' }).getByRole('link', { name, exact: true })
+  if ((await link.getAttribute('aria-current')) === 'page') return
+  await link.click()
+  await settled(page)
+}
+
+/** Does something in another area, and returns to the one before. */
+export const inArea = async <T>(page: Page, name: AreaName, work: () => Promise<T>): Promise<T> => {
+  const current = page.getByRole('navigation', { name: 'Areas' }).locator('[aria-current]')
+  const before = (await current.innerText()) as AreaName
+  await goTo(page, name)
+  const result = await work()
+  await goTo(page, before)
+  return result
 }
 
 const figureNamed = (page: Page, name: string): Locator =>
@@ -94,15 +120,18 @@ export const allIds = async (page: Page): Promise<readonly string[]> => (await a
 
 export const refreshButton = (page: Page): Locator => page.getByRole('button', { name: 'Refresh', exact: true })
 
-/** Asserts that figures, table sum and chart equal the service's lines. */
+/** Asserts that figures and chart of the usage, and the table's sum, equal the service's lines. */
 export const assertShows = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
+  await inArea(page, 'Usage', () => assertUsage(page, lines))
+  const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
+  const shown = await inArea(page, 'Messages', () => sumShown(page).textContent())
+  assert.equal(shown, `${messages} message${lines.length === 1 ? '' : 's'}, ${sum} credits`)
+}
+
+const assertUsage = async (page: Page, lines: readonly UsageLine[]): Promise<void> => {
   const [sum, messages] = [shownCredits(sumOf(lines)), lines.length.toLocaleString('en-GB')]
   assert.equal(await figure(page, 'Credits this period').textContent(), sum)
   assert.equal(await figure(page, 'Messages').textContent(), messages)
-  assert.equal(
-    await sumShown(page).textContent(),
-    `${messages} message${lines.length === 1 ? '' : 's'}, ${sum} credits`,
-  )
   const credits = await page
     .locator('.chart-card tbody tr')
     .evaluateAll((rows) => rows.map((row) => Number(row.children[2]?.textContent?.replaceAll(',', ''))))

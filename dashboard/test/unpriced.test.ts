@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import type { Card } from '../../src/model/card.ts'
 import { type Running, startService } from '../../test/harness.ts'
 import { launchBrowser, noBrowser, openPage } from './browser.ts'
-import { allIds, bars, callService, exported, figure, settled, sortBy, sumShown } from './pages.ts'
+import { allIds, bars, callService, exported, figure, goTo, settled, sortBy, sumShown } from './pages.ts'
 
 const CARD: Card = {
   version: 'tokens-1',
@@ -70,7 +70,9 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
   })
 
   const open = async (rest = '', width = 1440) => {
-    const opened = await openPage(browser, `${service.url}/${QUERY}${rest}`, { viewport: { width, height: 900 } })
+    const opened = await openPage(browser, `${service.url}/messages${QUERY}${rest}`, {
+      viewport: { width, height: 900 },
+    })
     await settled(opened.page)
     return opened
   }
@@ -82,7 +84,10 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
     const { page } = opened
     await page.getByText('2 messages have no price.').waitFor()
     assert.equal(await sumShown(page).innerText(), '5 messages, 1,261.28375 credits, 2 without a price')
+    await goTo(page, 'Usage')
     assert.equal(await figure(page, 'Credits this period').innerText(), '1,261.28375')
+    assert.match((await bars(page).nth(2).getAttribute('aria-label')) ?? '', /2 messages, 1 without a price/)
+    await goTo(page, 'Messages')
     assert.deepEqual(await Promise.all([0, 2, 3, 4].map((row) => creditsOf(page, row))), [
       '2.00',
       'no price',
@@ -90,7 +95,6 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
       'no price',
     ])
     assert.equal(await page.locator('[data-row="2"] .no-price').getAttribute('title'), NO_MODEL)
-    assert.match((await bars(page).nth(2).getAttribute('aria-label')) ?? '', /2 messages, 1 without a price/)
     for (const order of ['ascending', 'descending']) {
       await sortBy(page, 'Credits Used')
       assert.deepEqual((await allIds(page)).slice(3), ['3', '5'], order)
