@@ -178,14 +178,15 @@ const overviewQuery = (view: View) => {
 export const useVersion = (view: View, overview: Overview | undefined, isReachable: boolean) => {
   const { organization, period, range } = view
   return useQuery({
-    queryKey: ['version', organization, period, range],
+    // With an upstream, it depends on what is asked for.
+    queryKey: ['version', organization, period, range, askFor(view).query],
     enabled: isReachable && overview !== undefined && overview.lines === undefined,
     // The first question comes an interval after the overview, which has its answer.
     staleTime: LIVE_INTERVAL_MS,
     ...(overview && { initialData: overview.version, initialDataUpdatedAt: overview.asOf }),
     refetchInterval: overview !== undefined && isRunning(overview) ? LIVE_INTERVAL_MS : REFRESH_INTERVAL_MS,
     queryFn: async ({ signal }): Promise<string> => {
-      const query = { organization, ...rangeQueryOf(view), bucket: 'none' } as const
+      const query = { organization, ...askFor(view).query, ...rangeQueryOf(view), bucket: 'none' } as const
       return (await client.totals(query, { signal })).version
     },
   })
@@ -744,6 +745,34 @@ export const useSplits = (
     error: now[at]?.error ?? null,
     retry: () => now[at]?.refetch(),
   }))
+}
+
+/**
+ * What the rules of the rate cards cost now, and in the earlier range; undefined until it is known. `isAskable` is false if the
+ * service does not know the filters.
+ */
+export const useRules = (overview: Overview, chosen: Bar | undefined, before: Earlier | undefined) => {
+  const { view, session, fetched, version } = overview
+  const { query, splits } = askFor(view)
+  const { filter } = planFetch(fetched, view, chosen, { linesMax: 0, sliceMax: 0 })
+  const isAskable =
+    !view.unpriced && !view.anyReport && splits.every((each) => each === 'report' && filter.report_id !== undefined)
+  const isFew = sumOf(fetched).messages <= LINES_AT_ONCE
+  const rulesQuery = (range: RangeQuery, since: string | undefined) => ({
+    queryKey: ['rules', session.organization.id, range, filtersOf(view), since],
+    staleTime: since === undefined ? REFRESH_INTERVAL_MS : Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }: Call) =>
+      client.usageByRule({ organization: view.organization, ...query, ...filter, ...range }, { signal }),
+  })
+  const now = useQuery({
+    // The service explains every message again: of many, not each time that there is another.
+    ...rulesQuery(rangeShown(overview, chosen), isFew ? version : undefined),
+    enabled: isAskable,
+    refetchInterval: !isFew && isRunning(overview) && REFRESH_INTERVAL_MS,
+  })
+  const earlier = useQuery({ ...rulesQuery(before ?? {}, undefined), enabled: isAskable && before !== undefined })
+  return { isAskable, now: now.data, before: earlier.data, error: now.error, retry: now.refetch }
 }
 
 /** A message that arrives between the totals and a ranking makes them differ: the older of the two, the totals, are fetched again. */

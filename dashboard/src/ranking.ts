@@ -1,5 +1,7 @@
 /** Who, or what, used most. */
+import type { UsageByRule } from 'copilot-credits-client'
 import type { Dimension } from './dimensions.ts'
+import { toMicros } from './format.ts'
 import { type Part, sumOf } from './usage.ts'
 
 export type Rank = {
@@ -39,3 +41,26 @@ export const sumOfRanks = (ranks: readonly Rank[]): Omit<Rank, 'value'> => ({
     0,
   ),
 })
+
+/** The rules of all cases and cards by name. One can take credits off. */
+export const ranksOfRules = (now: UsageByRule, before: UsageByRule | undefined): readonly Rank[] => {
+  const [current, earlier] = [sumsOfRules(now), before && sumsOfRules(before)]
+  const none = { messages: 0, micros: 0 }
+  return [...new Set([...current.keys(), ...(earlier?.keys() ?? [])])]
+    .map((rule) => ({
+      value: rule,
+      unpriced: 0,
+      ...(current.get(rule) ?? none),
+      before: earlier && (earlier.get(rule) ?? none).micros,
+    }))
+    .sort((one, other) => other.micros - one.micros)
+}
+
+const sumsOfRules = ({ cases }: UsageByRule) => {
+  const sums = new Map<string, { readonly messages: number; readonly micros: number }>()
+  for (const { rule, messages, credits } of cases.flatMap(({ rules }) => rules)) {
+    const { messages: others = 0, micros = 0 } = sums.get(rule) ?? {}
+    sums.set(rule, { messages: others + messages, micros: micros + toMicros(credits) })
+  }
+  return sums
+}

@@ -1,10 +1,10 @@
 import { type KeyboardEvent, type ReactNode, useRef, useState } from 'react'
 import type { Earlier } from './comparison.ts'
-import { type Overview, useChoices, useSplits } from './data.ts'
+import { type Overview, useChoices, useRules, useSplits } from './data.ts'
 import { DIMENSION_NAMES, DIMENSIONS, type Dimension } from './dimensions.ts'
 import { failureText } from './failure-text.ts'
-import { changeFrom, count, credits, share, unpricedName } from './format.ts'
-import { type Rank, ranksOf, sumOfRanks } from './ranking.ts'
+import { changeFrom, count, credits, share, toMicros } from './format.ts'
+import { type Rank, ranksOf, ranksOfRules, sumOfRanks } from './ranking.ts'
 import './rankings.css'
 import type { Bar } from './usage.ts'
 import { changeView, type Ranking } from './view.ts'
@@ -17,7 +17,8 @@ type Props = {
   readonly before: Earlier | undefined
 }
 
-const TITLES: Readonly<Record<Dimension, string>> = {
+const TITLES: Readonly<Record<Ranking, string>> = {
+  rule: 'What the rules cost',
   report: 'Which reports cost most',
   member: 'Who used most',
   team: 'Which teams used most',
@@ -26,14 +27,13 @@ const TITLES: Readonly<Record<Dimension, string>> = {
   outcome: 'What the outcomes cost',
 }
 /** In the order in which they are asked for most. */
-const ORDER: readonly Dimension[] = ['member', ...DIMENSIONS.filter((dimension) => dimension !== 'member')]
+const ORDER: readonly Ranking[] = ['member', ...DIMENSIONS.filter((dimension) => dimension !== 'member'), 'rule']
 const ROWS_SHOWN = 7
 
 export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
   const choices = useChoices(overview)
-  const known = ORDER.filter((dimension) => choices[dimension].length > 0 || dimension === ranking)
-  const tabs = known.length === 0 ? DIMENSIONS.slice(0, 1) : known
-  const shown = tabs.find((dimension) => dimension === ranking) ?? tabs[0] ?? 'report'
+  const tabs = ORDER.filter((each) => each === 'rule' || each === ranking || choices[each].length > 0)
+  const shown = tabs.find((each) => each === ranking) ?? tabs[0] ?? 'rule'
   return (
     <section className="card ranking-card" aria-labelledby="ranking-title">
       <header className="card-head">
@@ -41,13 +41,17 @@ export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
         <Tabs tabs={tabs} shown={shown} />
       </header>
       <div role="tabpanel" id="ranking" aria-labelledby={`ranking-${shown}`}>
-        <RankingTable key={shown} dimension={shown} overview={overview} chosen={chosen} before={before} />
+        {shown === 'rule' ? (
+          <RulesTable overview={overview} chosen={chosen} before={before} />
+        ) : (
+          <DimensionTable key={shown} dimension={shown} overview={overview} chosen={chosen} before={before} />
+        )}
       </div>
     </section>
   )
 }
 
-type TabsProps = { readonly tabs: readonly Dimension[]; readonly shown: Dimension }
+type TabsProps = { readonly tabs: readonly Ranking[]; readonly shown: Ranking }
 
 const Tabs = ({ tabs, shown }: TabsProps) => {
   const list = useRef<HTMLDivElement>(null)
@@ -61,51 +65,81 @@ const Tabs = ({ tabs, shown }: TabsProps) => {
   }
   return (
     <div ref={list} className="switch" role="tablist" aria-label="Ranking">
-      {tabs.map((dimension, at) => (
+      {tabs.map((each, at) => (
         <button
-          key={dimension}
+          key={each}
           type="button"
           role="tab"
-          id={`ranking-${dimension}`}
+          id={`ranking-${each}`}
           aria-controls="ranking"
-          aria-selected={dimension === shown}
-          tabIndex={dimension === shown ? 0 : -1}
-          onClick={() => changeView({ ranking: dimension })}
+          aria-selected={each === shown}
+          tabIndex={each === shown ? 0 : -1}
+          onClick={() => changeView({ ranking: each })}
           onKeyDown={(event) => press(event, at)}
         >
-          {DIMENSION_NAMES[dimension].many}
+          {namesOf(each).many}
         </button>
       ))}
     </div>
   )
 }
 
-type TableProps = Pick<Props, 'overview' | 'chosen' | 'before'> & { readonly dimension: Dimension }
+const namesOf = (ranking: Ranking) =>
+  ranking === 'rule' ? { one: 'Rule', many: 'Rules', none: 'No rule' } : DIMENSION_NAMES[ranking]
 
-const RankingTable = ({ dimension, overview, chosen, before }: TableProps) => {
-  const [isWhole, setIsWhole] = useState(false)
+type OneProps = Pick<Props, 'overview' | 'chosen' | 'before'>
+
+const DimensionTable = ({ dimension, ...props }: OneProps & { readonly dimension: Dimension }) => {
+  const { overview, chosen, before } = props
   const [split] = useSplits(overview, [dimension], chosen, before)
-  if (split?.now === undefined) {
-    if (!split?.error) return <p className="nothing">Loading…</p>
-    return (
-      <p role="alert" className="notice bad">
-        <span>
-          <strong>Could not load the ranking.</strong> {failureText(split.error)}
-        </span>
-        <button type="button" onClick={split.retry}>
-          Try again
-        </button>
-      </p>
-    )
-  }
+  if (split?.now === undefined) return <NotLoaded error={split?.error ?? null} retry={() => split?.retry()} />
   const ranks = ranksOf(dimension, split.now, before === undefined ? undefined : split.before)
-  if (ranks.length === 0) return <p className="nothing">No messages.</p>
-  const isShort = isWhole || ranks.length <= ROWS_SHOWN + 1
-  const rows = isShort ? ranks : ranks.slice(0, ROWS_SHOWN)
+  return <RankingTable ranking={dimension} ranks={ranks} sum={sumOfRanks(ranks)} hasBefore={before !== undefined} />
+}
+
+const RulesTable = ({ overview, chosen, before }: OneProps) => {
+  const { isAskable, now, before: earlier, error, retry } = useRules(overview, chosen, before)
+  if (!isAskable) {
+    return <p className="nothing">The cost of each rule is not known for these filters. Remove “No …” or “Any …”.</p>
+  }
+  if (now === undefined) return <NotLoaded error={error} retry={() => retry()} />
+  const sum = {
+    ...{ messages: now.messages, unpriced: now.unpriced ?? 0, micros: toMicros(now.credits) },
+    before: before === undefined || earlier === undefined ? undefined : toMicros(earlier.credits),
+  }
+  const ranks = ranksOfRules(now, before === undefined ? undefined : earlier)
+  return <RankingTable ranking="rule" ranks={ranks} sum={sum} hasBefore={before !== undefined} />
+}
+
+const NotLoaded = ({ error, retry }: { readonly error: Error | null; readonly retry: () => void }) =>
+  error === null ? (
+    <p className="nothing">Loading…</p>
+  ) : (
+    <p role="alert" className="notice bad">
+      <span>
+        <strong>Could not load the ranking.</strong> {failureText(error)}
+      </span>
+      <button type="button" onClick={retry}>
+        Try again
+      </button>
+    </p>
+  )
+
+type TableProps = {
+  readonly ranking: Ranking
+  readonly ranks: readonly Rank[]
+  /** Of all of them. */
+  readonly sum: Omit<Rank, 'value'>
+  readonly hasBefore: boolean
+}
+
+const RankingTable = ({ ranking, ranks, sum, hasBefore }: TableProps) => {
+  const [isWhole, setIsWhole] = useState(false)
+  if (ranks.length === 0) return <p className="nothing">Nothing to rank.</p>
+  const rows = isWhole || ranks.length <= ROWS_SHOWN + 1 ? ranks : ranks.slice(0, ROWS_SHOWN)
   const rest = ranks.slice(rows.length)
-  const sum = sumOfRanks(ranks)
-  const most = ranks[0]?.micros ?? 0
-  const { one, many, none } = DIMENSION_NAMES[dimension]
+  const scale = { all: sum.micros, most: ranks[0]?.micros ?? 0, hasBefore }
+  const { one, many } = namesOf(ranking)
   return (
     <table className="ranking">
       <thead>
@@ -116,19 +150,21 @@ const RankingTable = ({ dimension, overview, chosen, before }: TableProps) => {
           <th scope="col" className="r-messages">
             Messages
           </th>
-          {before !== undefined && <th scope="col">Change</th>}
+          {hasBefore && <th scope="col">Change</th>}
         </tr>
       </thead>
       <tbody>
         {rows.map((rank) => (
-          <Row key={rank.value ?? ' none'} rank={rank} all={sum.micros} most={most} hasBefore={before !== undefined}>
-            <ViewLink change={{ [dimension]: rank.value ?? '', ...(dimension === 'report' && { anyReport: false }) }}>
-              <span title={rank.value}>{rank.value ?? none}</span>
-            </ViewLink>
+          <Row key={rank.value ?? ' none'} rank={rank} {...scale}>
+            <Name ranking={ranking} value={rank.value} />
           </Row>
         ))}
         {rest.length > 0 && (
-          <Row rank={sumOfRanks(rest)} all={sum.micros} most={most} hasBefore={before !== undefined} kind="others">
+          <Row
+            rank={ranking === 'rule' ? { ...sumOfRanks(rest), messages: 0 } : sumOfRanks(rest)}
+            {...scale}
+            kind="others"
+          >
             <button type="button" className="quiet" onClick={() => setIsWhole(true)}>
               {count(rest.length)} more {many.toLowerCase()}
             </button>
@@ -136,11 +172,22 @@ const RankingTable = ({ dimension, overview, chosen, before }: TableProps) => {
         )}
       </tbody>
       <tfoot>
-        <Row rank={sum} all={sum.micros} most={most} hasBefore={before !== undefined} kind="total">
+        <Row rank={sum} {...scale} kind="total">
           Total
         </Row>
       </tfoot>
     </table>
+  )
+}
+
+/** The service filters by no rule: a message has several. */
+const Name = ({ ranking, value }: { readonly ranking: Ranking; readonly value: string | undefined }) => {
+  const name = value ?? namesOf(ranking).none
+  if (ranking === 'rule') return <span title={name}>{name}</span>
+  return (
+    <ViewLink change={{ [ranking]: value ?? '', ...(ranking === 'report' && { anyReport: false }) }}>
+      <span title={name}>{name}</span>
+    </ViewLink>
   )
 }
 
@@ -165,8 +212,8 @@ const Row = ({ rank, all, most, hasBefore, kind = 'one', children }: RowProps) =
       <td className="r-credits">{credits(micros)}</td>
       <td>{share(micros, all)}</td>
       <td className="r-messages">
-        {count(messages)}
-        {unpriced > 0 && <span className="note">{unpricedName(unpriced).slice(2)}</span>}
+        {kind === 'others' && messages === 0 ? '' : count(messages)}
+        {unpriced > 0 && <span className="note">{count(unpriced)} unpriced</span>}
       </td>
       {hasBefore && <td className="r-change">{before === undefined ? '' : changeOf(before, micros)}</td>}
     </tr>

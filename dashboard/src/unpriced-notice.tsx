@@ -56,14 +56,10 @@ const Advice = ({ reasons, session, isOne }: AdviceProps) => {
         a rate card with a price for the model <code>{first.model}</code>
       </>
     )
-  if (!isOperator(session)) return <>Ask your operator to put {what} in force.</>
+  if (!session.operator) return <>Ask your operator to put {what} in force.</>
   return (
     <>
       Put {what} in force: see <ViewLink change={{ area: 'rate-cards' }}>Rate cards</ViewLink>. It then charges {them}.
     </>
   )
 }
-
-/** Only an operator can put a card in force. */
-const isOperator = ({ scopes, signed_in_by: by, organization }: Session): boolean =>
-  scopes.includes('admin') && (by === 'nobody' || organization.id === 'default')

@@ -104,7 +104,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
   return { ...view, ignored: ignoredIn(parameters, view) }
 }
 
-const KNOWN = ['period', 'from', 'to', 'group', 'sort', 'at', 'min', 'message']
+const KNOWN = ['period', 'from', 'to', 'group', 'ranking', 'sort', 'at', 'outcome', 'min', 'message']
 const IGNORED_LENGTH_MAX = 60
 
 /** Known parameters with a value that the view does not have. */
