@@ -81,7 +81,7 @@ export const App = () => {
         )}
         {view.area !== undefined && shown === undefined && error === null && <Loading area={view.area} />}
       </main>
-      {view.message !== undefined && (view.area !== 'messages' || (data === undefined && error !== null)) && (
+      {view.message !== undefined && (view.area !== 'messages' || (shown === undefined && error !== null)) && (
         <Boundary fallback={<ReceiptFailed />}>
           <Suspense>
             <Receipt
@@ -171,7 +171,7 @@ const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
         <Suspense fallback={<Loading area={view.area} />}>
           {view.area === 'usage' && <UsageArea {...area} />}
           {view.area === 'messages' && <MessagesArea {...area} />}
-          {view.area === 'rate-cards' && <RateCardsArea session={overview.session} />}
+          {view.area === 'rate-cards' && <RateCardsArea view={view} overview={overview} />}
           {view.area === 'organizations' && <OrganizationsArea session={overview.session} />}
           {view.area === 'developers' && <DevelopersArea session={overview.session} organization={view.organization} />}
         </Suspense>

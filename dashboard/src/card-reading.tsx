@@ -14,15 +14,22 @@ type Props = {
   readonly uses: readonly Use[]
   readonly now: number
   readonly timeZone: string
+  /** Absent if the reader may not simulate it. */
+  readonly simulate?: (() => void) | undefined
 }
 
 /** A rate card as people read it: its prices as a table, its rules as sentences. */
-export const CardReading = ({ version, organization, uses, now, timeZone }: Props) => {
+export const CardReading = ({ version, organization, uses, now, timeZone, simulate }: Props) => {
   const { data, error, isPending, refetch } = useCard(version, organization)
   return (
     <section className="card card-reading" aria-labelledby="card-title" aria-busy={isPending}>
       <header className="card-head">
         <h2 id="card-title">{version}</h2>
+        {simulate !== undefined && (
+          <button type="button" onClick={simulate}>
+            What would it do?
+          </button>
+        )}
       </header>
       {isPending && <p role="status">Loading rate card…</p>}
       {error !== null && (
@@ -79,7 +86,7 @@ const Origin = ({ entry, stretches, timeZone }: OriginProps) => {
           <dd>{dateTime(Date.parse(created), timeZone)}</dd>
         </>
       )}
-      <dt>In force</dt>
+      <dt>Use</dt>
       <dd>
         {stretches.length === 0 ? (
           'Not for this organization'
@@ -159,9 +166,13 @@ export const WhatItSays = ({ reading }: { readonly reading: Reading }) => (
           </li>
         ))}
       </ol>
-      {reading.ending.map((text) => (
-        <p key={text}>{text}</p>
-      ))}
+      {reading.ending.length > 0 && (
+        <ul className="ending">
+          {reading.ending.map((text) => (
+            <li key={text}>{text}</li>
+          ))}
+        </ul>
+      )}
     </section>
   </>
 )
@@ -203,7 +214,7 @@ const Prices = ({ reading: { columns, models } }: { readonly reading: Reading })
           : `${count(found.length)} ${found.length === 1 ? 'model' : 'models'}`}
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it */}
-      <div className="sideways" role="region" aria-label="Prices by model" tabIndex={0}>
+      <section className="sideways" aria-label="Prices by model" tabIndex={0}>
         <table className="listing">
           <thead>
             <tr>
@@ -228,7 +239,7 @@ const Prices = ({ reading: { columns, models } }: { readonly reading: Reading })
                       {aliases.length > 0 && <span className="reason">also {aliases.join(', ')}</span>}
                     </th>
                   )}
-                  {hasTiers && <td>{when}</td>}
+                  {hasTiers && <td className="when">{when}</td>}
                   {prices.map((price, column) => (
                     <td key={columns[column]?.name} className="number">
                       {price === undefined ? <span className="note">no price</span> : quantity(price)}
@@ -239,7 +250,7 @@ const Prices = ({ reading: { columns, models } }: { readonly reading: Reading })
             </tbody>
           ))}
         </table>
-      </div>
+      </section>
     </section>
   )
 }

@@ -1,5 +1,6 @@
 /** Rate cards as the service has them. A card never changes under its version, so none is fetched twice. */
 import { useQuery } from '@tanstack/react-query'
+import { createClient } from 'copilot-credits-client'
 import { parseCard } from '#rating/parse-card.ts'
 import { client } from './data.ts'
 
@@ -15,3 +16,6 @@ export const useCard = (version: string | undefined, organization: string | unde
       return { ...entry, card: parseCard(card) }
     },
   })
+
+/** A simulation of many messages takes longer than other calls, and runs once. */
+export const slowClient = createClient({ attempts: 1, timeoutMs: 1_800_000 })

@@ -7,9 +7,10 @@ import { ChargeLines } from './charge-lines.tsx'
 import { useCopying } from './copying.tsx'
 import { chargesQuery, useCharges } from './data.ts'
 import { failureText } from './failure-text.ts'
+import { NO_FILTERS } from './filters.tsx'
 import { count, credits, dateTime, quantity, spanName, toMicros } from './format.ts'
 import { Panel } from './panel.tsx'
-import { changeView, type View } from './view.ts'
+import { addressOf, changeView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
 import './receipt.css'
 
@@ -39,6 +40,8 @@ export const Receipt = ({ view, id, timeZone, messages, isBeside }: Props) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return
     if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return
     event.preventDefault()
+    // What has the focus may belong to this message.
+    if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus({ preventScroll: true })
     open(event.key === 'ArrowUp' ? before : after)
   }
   return (
@@ -50,7 +53,7 @@ export const Receipt = ({ view, id, timeZone, messages, isBeside }: Props) => {
       onKeyDown={press}
     >
       <div key={`${typeof id} ${id}`} className="receipt" aria-busy={isPending}>
-        <Copying id={id} place={place} of={messages.length} />
+        <Copying id={id} address={addressOfMessage(view, id)} place={place} of={messages.length} />
         {isPending && <p role="status">Loading charge…</p>}
         {error !== null && (
           <div role="alert" className="notice bad">
@@ -124,17 +127,30 @@ const Moves = ({ before, after, open }: MovesProps) => (
   </>
 )
 
-type CopyingProps = { readonly id: MessageId; readonly place: number; readonly of: number }
+/** Of the message alone, which is found in any period. */
+const addressOfMessage = (view: View, message: MessageId): string =>
+  addressOf({ ...view, ...NO_FILTERS, area: 'messages', period: 'current', range: undefined, sort: [], message })
 
-const Copying = ({ id, place, of }: CopyingProps) => {
+type CopyingProps = {
+  readonly id: MessageId
+  readonly address: string
+  readonly place: number
+  readonly of: number
+}
+
+const Copying = ({ id, address, place, of }: CopyingProps) => {
   const { outcome, copy } = useCopying()
   return (
     <p className="copying">
       <button type="button" className="quiet" title={String(id)} onClick={() => copy(String(id), 'ID copied.')}>
         Copy ID
       </button>
-      <button type="button" className="quiet" onClick={() => copy(location.href, 'Link copied.')}>
-        Copy link
+      <button
+        type="button"
+        className="quiet"
+        onClick={() => copy(new URL(address, location.href).href, 'Link copied.')}
+      >
+        Copy link to message
       </button>
       <span role="status" className="note">
         {outcome || (place >= 0 && `${count(place + 1)} of ${count(of)}`)}
@@ -289,11 +305,12 @@ const featureOf = ({ facts }: Charge): string | undefined => {
 const valueName = (value: string | boolean): string => (typeof value === 'boolean' ? (value ? 'yes' : 'no') : value)
 
 /** What is kept of the message, from which it was priced. */
-const Facts = ({ charge: { facts, measurement } }: { readonly charge: Charge }) => {
+const Facts = ({ charge: { facts, measurement, state } }: { readonly charge: Charge }) => {
   if (facts === undefined && measurement === undefined) return undefined
   const { usage = {}, quantities = {}, attributes = {} } = facts ?? {}
   return (
-    <section aria-label="Facts" className="facts">
+    // Of several with one name, none would be found by it.
+    <section aria-label={state === 'superseded' ? undefined : 'Facts'} className="facts">
       <h3>Facts</h3>
       <dl>
         {measurement !== undefined && (

@@ -376,7 +376,7 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
     await page.keyboard.press('Enter')
     const panel = page.getByRole('dialog', { name: 'Try it' })
     await panel.waitFor()
-    await tabTo(page, panel.getByRole('textbox'))
+    await assertFocus(page, panel.getByRole('textbox'))
     await page.keyboard.type('orbital latibro')
     await panel.locator('.big', { hasText: '2.10' }).waitFor()
     await page.keyboard.press('Escape')

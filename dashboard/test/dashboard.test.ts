@@ -438,15 +438,20 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await page.keyboard.press('Enter')
     const panel = page.getByRole('dialog', { name: `Message ${text?.message_id}` })
     await panel.locator('tfoot').waitFor()
-    const amounts = await panel
-      .locator('tbody tr')
-      .evaluateAll((rows) =>
-        rows.map((row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent?.replaceAll(',', '')))),
-      )
-    for (const [quantity = 0, rate = 0, credits = 0] of amounts) {
-      assert.equal(Math.round(quantity * rate * 1e6), Math.round(credits * 1e6))
-    }
-    const total = Math.round(amounts.reduce((sum, [, , credits = 0]) => sum + credits * 1e6, 0))
+    await panel.getByText(/characters × 0.05 = /).waitFor()
+    const amounts = await panel.locator('tbody tr.line').evaluateAll((rows) =>
+      rows.map((row) => ({
+        credits: Number(row.lastElementChild?.textContent?.replaceAll(',', '')),
+        how: row.nextElementSibling?.className === 'how' ? row.nextElementSibling.textContent : '',
+      })),
+    )
+    const sums = amounts.flatMap(({ credits, how }) => {
+      const [, quantity = '', rate] = /^([\d,.]+) .*× ([\d.]+) = /.exec(how) ?? []
+      return quantity === '' ? [] : [[Number(quantity.replaceAll(',', '')) * Number(rate), credits]]
+    })
+    assert.ok(sums.length > 1)
+    for (const [product = 0, credits = 0] of sums) assert.equal(Math.round(product * 1e6), Math.round(credits * 1e6))
+    const total = Math.round(amounts.reduce((sum, { credits }) => sum + credits * 1e6, 0))
     assert.equal(total, Math.round((text?.credits_used ?? 0) * 1e6))
     assert.equal(await panel.locator('tfoot td').innerText(), shownCredits(text?.credits_used ?? 0))
     await using other = await openPage(browser, page.url())
@@ -465,7 +470,8 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const { page } = opened
     const panel = page.getByRole('dialog')
     await panel.getByText('Tenant Obligations Report, 79.00 credits').waitFor()
-    assert.deepEqual(await panel.locator('tbody td').allInnerTexts(), ['79', '1.00', '79.00'])
+    await panel.getByText('the report’s price').waitFor()
+    assert.deepEqual(await panel.locator('tbody td').allTextContents(), ['100.0%', '79.00', 'the report’s price'])
     await panel.getByRole('button', { name: 'Close' }).click()
     await panel.waitFor({ state: 'hidden' })
   })
@@ -526,7 +532,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     assert.match(await total.innerText(), /^2\.10/)
     await panel.getByRole('textbox').fill('What is the lease term?')
     assert.match(await total.innerText(), /^1\.85/)
-    const credits = await panel.locator('tbody tr td:last-child').allInnerTexts()
+    const credits = await panel.locator('tbody .line td:last-child').allInnerTexts()
     assert.deepEqual(credits, ['1.00', '1.15', '0.20', '0.60', '0.90', '-2.00'])
     assert.deepEqual(asked, [])
     assert.doesNotMatch(page.url(), /lease/)

@@ -126,17 +126,23 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
   test('explains a charge by the names and quantities of its own rate card', async () => {
     await using opened = await open('&message=2')
     const panel = opened.page.getByRole('dialog')
-    await panel.locator('tfoot').waitFor()
+    await panel.getByText('120,000 input tokens').waitFor()
     const rows = await panel
       .locator('tbody tr, tfoot tr')
       .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)))
     assert.deepEqual(rows, [
-      ['input', '120,000', '250.00per 1,000,000', '30.00'],
-      ['cache-read', '30,000', '25.00per 1,000,000', '0.75'],
-      ['output', '2,345', '1,500.00per 1,000,000', '3.5175'],
-      ['basic-tool153 started packages of 1,000', '152,345', '0.10per 1,000', '15.30'],
-      ['voice', '1,234.5', '2.00', '2,469.00'],
-      ['cancelled', '-0.5', '2,518.5675', '-1,259.28375'],
+      ['input', '1.2%', '30.00'],
+      ['120,000 input tokens × 250.00 ÷ 1,000,000 = 30.00'],
+      ['cache-read', '0.0%', '0.75'],
+      ['30,000 cache read tokens × 25.00 ÷ 1,000,000 = 0.75'],
+      ['output', '0.1%', '3.5175'],
+      ['2,345 output tokens × 1,500.00 ÷ 1,000,000 = 3.5175'],
+      ['basic-tool', '0.6%', '15.30'],
+      ['152,345 total tokens → 153 started packages of 1,000 × 0.10 = 15.30, because its “tier” is “basic”'],
+      ['voice', '98.0%', '2,469.00'],
+      ['1,234.5 voice minutes × 2.00 = 2,469.00'],
+      ['cancelled', '-50.0%', '-1,259.28375'],
+      ['50% of 2,518.5675 is charged, because the outcome is “cancelled”'],
       ['Total', '1,259.28375'],
     ])
     const entries = Object.fromEntries(
@@ -151,7 +157,7 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
     assert.equal(entries['Team'], 'legal')
     assert.equal(entries['Model'], 'gpt-5.4-2026-03-05, priced as gpt-5.4')
     assert.equal(entries['Outcome'], 'cancelled')
-    assert.equal(entries['Rate card'], 'tokens-1, case tokens')
+    assert.equal(entries['Rate card'], 'tokens-1, case tokensThis case applies because the message has a model.')
     assert.equal(entries['reasoning tokens'], '1,000')
     assert.equal(entries['voice minutes'], '1,234.5')
     assert.equal(entries['licensed'], 'no')
@@ -162,7 +168,8 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
   test('does not give the reasons of the standard rules for rules of the same names', async () => {
     await using opened = await open('&message=1')
     const panel = opened.page.getByRole('dialog')
-    assert.equal(await panel.locator('tbody th').innerText(), 'base')
+    await panel.getByText('once', { exact: true }).waitFor()
+    assert.deepEqual(await panel.locator('tbody tr').allInnerTexts(), ['base\t\n100.0%\n\t2.00', 'once'])
   })
 
   test('is as wide as the window and not wider, with a charge open or closed', async () => {
