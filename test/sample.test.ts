@@ -75,7 +75,15 @@ describe('without any configuration', { concurrency: true }, () => {
         if (query.startsWith('group_by')) assert.equal(creditsOf(buckets.flatMap(({ groups = [] }) => groups)), whole)
       }
       assert.equal(creditsOf([period]), whole)
-      assert.equal(creditsOf((await ask<Periods>(service, '/v1/periods')).body.periods), whole)
+      const { periods } = (await ask<Periods>(service, '/v1/periods')).body
+      assert.deepEqual(
+        periods.map(({ name, messages }) => [name, messages]),
+        [
+          ['2026-10', 120],
+          ['2026-09', 91],
+        ],
+      )
+      assert.equal(creditsOf(periods.slice(0, 1)), whole)
 
       for (const line of lines.filter((_, index) => [0, 60, 119].includes(index))) {
         const [charge] = (await ask<Schemas['Charges']>(service, `/v1/messages/${line.message_id}`)).body.charges
@@ -89,7 +97,21 @@ describe('without any configuration', { concurrency: true }, () => {
         assert.ok(isSample(same), query)
         assert.deepEqual(same.body, usage.body, query)
       }
-      assert.deepEqual((await ask(service, '/usage?period=previous')).body, { usage: [] })
+      const previous = await ask<Schemas['UsageResponse']>(service, '/usage?period=previous')
+      assert.ok(isSample(previous))
+      assert.equal(sum(previous.body.usage.map((each) => each.credits_used)), creditsOf(periods.slice(1)))
+      assert.deepEqual((await ask(service, '/usage?from=2026-08-01&to=2026-09-01')).body, { usage: [] })
+      for (const [dimension, values] of [
+        ['member', 6],
+        ['model', 2],
+        ['report', 6],
+      ] as const) {
+        for (const { name } of periods) {
+          const query = `period=${name}&bucket=none&group_by=${dimension}`
+          const { buckets } = (await ask<Schemas['Totals']>(service, `/v1/usage/totals?${query}`)).body
+          assert.equal(buckets[0]?.groups?.length, values, query)
+        }
+      }
       assert.equal((await ask(service, '/usage?to=2024-05-01')).status, 400)
       assert.equal((await ask(service, '/usage?period=current&to=2024-05-01')).status, 400)
     })

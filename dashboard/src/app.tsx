@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ConnectionError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { AREAS, showsUsage } from './areas.ts'
+import { AREAS, isOfSession, showsUsage } from './areas.ts'
 import { Boundary, Reload } from './boundary.tsx'
 import { chosenIn, type Overview, useOverview } from './data.ts'
 import { Failure } from './failure.tsx'
@@ -26,8 +26,7 @@ const RateCardsArea = lazy(async () => ({ default: (await import('./rate-cards-a
 
 /** The receipt, where no list of messages shows it. */
 const Receipt = lazy(async () => ({ default: (await import('./receipt.tsx')).Receipt }))
-const OrganizationsArea = lazy(async () => ({ default: (await import('./organizations-area.tsx')).OrganizationsArea }))
-const DevelopersArea = lazy(async () => ({ default: (await import('./developers-area.tsx')).DevelopersArea }))
+const SessionArea = lazy(async () => ({ default: (await import('./session-area.tsx')).SessionArea }))
 
 /** Loaded only when opened, because it includes the pricing rules and their tables. */
 const TryIt = lazy(async () => ({ default: (await import('./try-it.tsx')).TryIt }))
@@ -80,6 +79,11 @@ export const App = () => {
           <Content {...shown} isBusy={isPlaceholderData && error === null} isAway={error instanceof ConnectionError} />
         )}
         {view.area !== undefined && shown === undefined && error === null && <Loading area={view.area} />}
+        {isOfSession(view.area) && shown === undefined && error !== null && (
+          <Suspense>
+            <SessionArea view={view} session={undefined} />
+          </Suspense>
+        )}
       </main>
       {view.message !== undefined && (view.area !== 'messages' || (shown === undefined && error !== null)) && (
         <Boundary fallback={<ReceiptFailed />}>
@@ -154,7 +158,7 @@ const useTitle = (shown: Shown | undefined): void => {
 
 const titleOf = ({ view, overview: { session, from, to, timeZone } }: Shown): string => {
   const area = AREAS.find(({ id }) => id === view.area)
-  const span = area !== undefined && !showsUsage(area.id) ? [] : [spanName(from, to, timeZone)]
+  const span = showsUsage(area?.id) ? [spanName(from, to, timeZone)] : []
   return [session.organization.name, area?.name ?? 'Page not found', ...span].join(' · ')
 }
 
@@ -172,8 +176,7 @@ const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
           {view.area === 'usage' && <UsageArea {...area} />}
           {view.area === 'messages' && <MessagesArea {...area} />}
           {view.area === 'rate-cards' && <RateCardsArea view={view} overview={overview} />}
-          {view.area === 'organizations' && <OrganizationsArea session={overview.session} />}
-          {view.area === 'developers' && <DevelopersArea session={overview.session} organization={view.organization} />}
+          {isOfSession(view.area) && <SessionArea view={view} session={overview.session} />}
         </Suspense>
       </Boundary>
     </div>

@@ -27,7 +27,7 @@ export const DevelopersArea = ({ session, organization }: Props) => {
   return (
     <>
       <Arrival session={session} organization={organization} />
-      <section className="card steps" aria-labelledby="first-message">
+      <section className="card howtos" aria-labelledby="first-message">
         <h2 id="first-message">Report a message</h2>
         {needs.needsKey && <KeyStep session={session} secret={secret} setSecret={setSecret} />}
         <Snippet title="From the command line" text={curlSnippet(needs)} />
@@ -40,7 +40,7 @@ export const DevelopersArea = ({ session, organization }: Props) => {
           was written; a <code>user_id</code> says who wrote it.
         </p>
       </section>
-      <section className="card steps" aria-labelledby="more-api">
+      <section className="card howtos" aria-labelledby="more-api">
         <h2 id="more-api">The rest of the API</h2>
         <ul className="links">
           <li>
@@ -85,12 +85,12 @@ const Arrival = ({ session, organization }: Props) => {
         </p>
       ) : (
         <p>
-          <strong>Messages arrive.</strong> The latest is{' '}
-          <ViewLink change={{ area: 'messages', message: latest.message_id }}>{String(latest.message_id)}</ViewLink> of{' '}
-          {dateTime(Date.parse(latest.timestamp), session.organization.time_zone)}
+          <strong>Messages are arriving.</strong> The latest is{' '}
+          <ViewLink change={{ area: 'messages', message: latest.message_id }}>{String(latest.message_id)}</ViewLink>,
+          sent {dateTime(Date.parse(latest.timestamp), session.organization.time_zone)}
           {latest.credits_used === undefined
-            ? ', which has no price yet.'
-            : `, which cost ${credits(toMicros(latest.credits_used))} credits.`}
+            ? '. It has no price yet.'
+            : ` for ${credits(toMicros(latest.credits_used))} credits.`}
         </p>
       )}
     </div>
@@ -128,7 +128,7 @@ const KeyStep = ({ session: { scopes, organization }, secret, setSecret }: KeySt
     }
   }
   return (
-    <div className="step">
+    <div className="howto">
       {secret === undefined && (
         <p>
           <button type="button" className="primary" onClick={create}>
@@ -152,7 +152,7 @@ const KeyStep = ({ session: { scopes, organization }, secret, setSecret }: KeySt
 type SnippetProps = { readonly title: string; readonly text: string; readonly children?: React.ReactNode }
 
 const Snippet = ({ title, text, children }: SnippetProps) => (
-  <div className="step">
+  <div className="howto">
     <header className="snippet-head">
       <h3>{title}</h3>
       <CopyButton text={text} name={title.toLowerCase()} />

@@ -34,7 +34,7 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
         {overview && <OrganizationSwitcher view={view} session={overview.session} />}
       </div>
       <nav className="areas" aria-label="Areas">
-        {AREAS.map(({ id, name }) => (
+        {areasFor(overview).map(({ id, name }) => (
           <ViewLink key={id} change={{ area: id, message: undefined }} isCurrent={id === view.area}>
             {name}
           </ViewLink>
@@ -59,3 +59,7 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
     </header>
   )
 }
+
+/** Without the scope, there is nothing to see in it. */
+const areasFor = (overview: Overview | undefined) =>
+  AREAS.filter(({ id }) => id !== 'organizations' || overview?.session.scopes.includes('admin') === true)

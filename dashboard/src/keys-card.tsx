@@ -151,47 +151,63 @@ type RowProps = { readonly apiKey: ApiKey; readonly timeZone: string; readonly r
 const KeyRow = ({ apiKey, timeZone, revoked }: RowProps) => {
   const [isAsking, setIsAsking] = useState(false)
   const { id, name, scopes, created, last_used: used } = apiKey
+  const button = useRef<HTMLButtonElement>(null)
+  const keep = (): void => {
+    setIsAsking(false)
+    button.current?.focus()
+  }
   return (
-    <tr>
-      <th scope="row">
-        {nameOf(apiKey)}
-        <span className="note">
-          {name !== '' && `${id}, `}created {dateTime(Date.parse(created), timeZone)}
-        </span>
-      </th>
-      <td>
-        <span className="scope-list">
-          {scopes.map((scope) => (
-            <code key={scope} title={MEANINGS[scope]}>
-              {scope}
-            </code>
-          ))}
-        </span>
-      </td>
-      <td>{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
-      <td className="row-actions">
-        {isAsking ? (
-          <Revoke apiKey={apiKey} revoked={revoked} keep={() => setIsAsking(false)} />
-        ) : (
-          <button type="button" className="quiet" onClick={() => setIsAsking(true)}>
+    <>
+      <tr className={isAsking ? 'asked' : undefined}>
+        <th scope="row">
+          {nameOf(apiKey)}
+          <span className="note">
+            {name !== '' && `${id}, `}created {dateTime(Date.parse(created), timeZone)}
+          </span>
+        </th>
+        <td>
+          <span className="scope-list">
+            {scopes.map((scope) => (
+              <code key={scope} title={MEANINGS[scope]}>
+                {scope}
+              </code>
+            ))}
+          </span>
+        </td>
+        <td>{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
+        <td className="row-actions">
+          <button
+            type="button"
+            className="quiet"
+            ref={button}
+            aria-expanded={isAsking}
+            onClick={() => setIsAsking(true)}
+          >
             Revoke<span className="visually-hidden"> {nameOf(apiKey)}</span>
           </button>
-        )}
-      </td>
-    </tr>
+        </td>
+      </tr>
+      {isAsking && (
+        <tr>
+          <td colSpan={4}>
+            <Revoke apiKey={apiKey} revoked={revoked} keep={keep} />
+          </td>
+        </tr>
+      )}
+    </>
   )
 }
 
 type RevokeProps = { readonly apiKey: ApiKey; readonly revoked: () => void; readonly keep: () => void }
 
 /** Asks before it revokes, as nothing brings a key back. */
-const Revoke = ({ apiKey: { id, organization }, revoked, keep }: RevokeProps) => {
+const Revoke = ({ apiKey, revoked, keep }: RevokeProps) => {
   const [failure, setFailure] = useState<string>()
   const question = useRef<HTMLButtonElement>(null)
   useEffect(() => question.current?.focus(), [])
   const revoke = async (): Promise<void> => {
     try {
-      await client.revokeKey(id, { organization })
+      await client.revokeKey(apiKey.id, { organization: apiKey.organization })
       revoked()
     } catch (error) {
       setFailure(failureText(error))
@@ -199,8 +215,11 @@ const Revoke = ({ apiKey: { id, organization }, revoked, keep }: RevokeProps) =>
   }
   return (
     <fieldset className="asking">
-      <legend className="visually-hidden">Revoke the key?</legend>
-      <span>{failure ?? 'Whatever uses it stops working. Nothing brings it back.'}</span>
+      <legend className="visually-hidden">Revoke {nameOf(apiKey)}?</legend>
+      <span>
+        {failure ??
+          `Whatever uses ${nameOf(apiKey)} stops working within five seconds. A revoked key does not come back.`}
+      </span>
       <button type="button" ref={question} onClick={keep}>
         Keep it
       </button>

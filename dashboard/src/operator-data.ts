@@ -17,6 +17,14 @@ const firstOf = async <T>(items: AsyncIterable<T>, most: number): Promise<Listed
   return { items: found, hasMore: false }
 }
 
+/** The caller, without any usage. */
+export const useSession = (organization: string | undefined, isNeeded: boolean) =>
+  useQuery({
+    queryKey: ['session', organization],
+    enabled: isNeeded,
+    queryFn: ({ signal }) => client.session({ organization }, { signal }),
+  })
+
 export const useListedOrganizations = (shown: number) =>
   useQuery({
     queryKey: ['organizations', 'usage', shown],

@@ -69,8 +69,8 @@ export const OrganizationsCard = ({ session }: { readonly session: Session }) =>
               <th scope="col" className="amount wide">
                 Messages
               </th>
-              <th scope="col" className="amount">
-                Compared
+              <th scope="col" className="amount wide">
+                Against the period before
               </th>
               <th scope="col" className="wide">
                 Time zone, billing day
@@ -110,10 +110,14 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
       <th scope="row">
         <ViewLink change={{ area: 'usage', organization: id, period: 'current', range: undefined }}>{name}</ViewLink>
         <span className="note">{id}</span>
-        <span className="note narrow">{zoneAndDay(zone, day)}</span>
+        <span className="note narrow">
+          {zoneAndDay(zone, day)}
+          {pending && `, ${nameOfPending(pending)}`}
+        </span>
       </th>
       <td className="amount">
         {usage && credits(toMicros(usage.current.credits))}
+        <span className="narrow">{usage && <Change usage={usage} />}</span>
         {usage && (
           <span className="note">{spanName(Date.parse(usage.current.start), Date.parse(usage.current.end), zone)}</span>
         )}
@@ -124,15 +128,10 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
           <span className="note no-price">{count(usage.current.unpriced)} without a price</span>
         )}
       </td>
-      <td className="amount">{usage && <Change usage={usage} />}</td>
+      <td className="amount wide">{usage && <Change usage={usage} />}</td>
       <td className="wide">
         {zoneAndDay(zone, day)}
-        {pending && (
-          <span className="note">
-            from {dateTime(Date.parse(pending.effective_from), pending.time_zone)}:{' '}
-            {zoneAndDay(pending.time_zone, pending.billing_anchor_day)}
-          </span>
-        )}
+        {pending && <span className="note">{nameOfPending(pending)}</span>}
       </td>
       <td className="row-actions">
         <ViewLink change={{ organization: id }} isCurrent={isShown}>
@@ -148,6 +147,9 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
 
 const zoneAndDay = (zone: string, day: number): string => `${zone}, day ${day}`
 
+const nameOfPending = (pending: NonNullable<ListedOrganization['pending']>): string =>
+  `${zoneAndDay(pending.time_zone, pending.billing_anchor_day)} from ${dateTime(Date.parse(pending.effective_from), pending.time_zone)}`
+
 /** Against the same days of the period before. */
 const Change = ({ usage: { current, previous } }: { readonly usage: NonNullable<ListedOrganization['usage']> }) => {
   const [before, now] = [toMicros(previous.to_date.credits), toMicros(current.credits)]
@@ -155,7 +157,7 @@ const Change = ({ usage: { current, previous } }: { readonly usage: NonNullable<
     <>
       {before === 0 ? '–' : changeFrom(before, now)}
       <span className="note">
-        {before === 0 ? 'nothing' : credits(before)} by then in {previous.name}
+        {before === 0 ? 'nothing by the same day' : `than ${credits(before)} by the same day`}
       </span>
     </>
   )

@@ -1,4 +1,4 @@
-import { AREAS } from './areas.ts'
+import { AREAS, isOfSession } from './areas.ts'
 import { type Overview, usePeriods } from './data.ts'
 import { ExportButton } from './export-button.tsx'
 import { dateTime } from './format.ts'
@@ -23,8 +23,8 @@ export const PageHead = ({ view, overview, isLoading, freshness, isFetching, ref
   return (
     <div className="page-head">
       <h1>{AREAS.find(({ id }) => id === view.area)?.name ?? 'Page not found'}</h1>
-      <PeriodPicker view={view} overview={overview} isLoading={isLoading} />
-      {overview && (
+      {!isOfSession(view.area) && <PeriodPicker view={view} overview={overview} isLoading={isLoading} />}
+      {overview && !isOfSession(view.area) && (
         <div className="state">
           {isLoading ? <p>Loading…</p> : <Live overview={overview} freshness={freshness} />}
           <span className="zone" title="Days and billing periods are those of this time zone.">

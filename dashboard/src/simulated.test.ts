@@ -20,6 +20,16 @@ const simulation: Simulation = {
   to: '2024-06-01T00:00:00.000Z',
   ...sums(4, 10.1, 12.3),
   charged_otherwise: 4,
+  by_organization: {
+    groups: [
+      {
+        organization: 'acme',
+        from: '2024-05-01T00:00:00.000Z',
+        to: '2024-06-01T00:00:00.000Z',
+        ...sums(4, 10.1, 12.3),
+      },
+    ],
+  },
   by_report: {
     groups: [
       { report_id: 7, report_name: 'Lease', ...sums(1, 5, 7) },
@@ -28,8 +38,13 @@ const simulation: Simulation = {
     ],
     others: { ...sums(1, 0.1, 0.3), unpriced_after: 1 },
   },
-  by_member: { groups: [{ user_id: 'ada', ...sums(3, 10, 12) }, { ...sums(1, 0.1, 0.3) }] },
-  by_team: { groups: [{ ...sums(4, 10.1, 12.3) }] },
+  by_member: {
+    groups: [
+      { organization: 'acme', user_id: 'ada', ...sums(3, 10, 12) },
+      { organization: 'acme', ...sums(1, 0.1, 0.3) },
+    ],
+  },
+  by_team: { groups: [{ organization: 'acme', ...sums(4, 10.1, 12.3) }] },
   by_model: { groups: [{ model: 'm', ...sums(2, 5, 5) }, { ...sums(2, 5.1, 7.3) }] },
   by_day: { groups: [{ date: '2024-05-02', start: '2024-05-02T00:00:00.000Z', ...sums(4, 10.1, 12.3) }] },
   largest_changes: [],

@@ -60,6 +60,7 @@ const startReadings = (recorded: Listing, latest: Listing) => {
     findOrganization: async () => DEFAULT,
     hasUpstream: true,
     isSample: async () => false,
+    sampleBefore: async () => createListing(new Map()),
     cardOf: async () => undefined,
     cardsOf: async () => ({ own: [], byDefault: [] }),
     render: async () => '',

@@ -3,7 +3,14 @@
  * sample until something has been reported.
  */
 import { periodAt } from '#calendar/periods.ts'
-import { type Listing, listingView, spanOfPeriods, type UsageSum, versionOfListing } from '#current-period/listing.ts'
+import {
+  createListing,
+  type Listing,
+  listingView,
+  spanOfPeriods,
+  type UsageSum,
+  versionOfListing,
+} from '#current-period/listing.ts'
 import type { ListingCache } from '#current-period/listing-cache.ts'
 import {
   type Compare,
@@ -64,8 +71,10 @@ export type ReadingsNeeds<T> = Pick<UsageRendererNeeds<T>, 'render' | 'now'> & {
   readonly limits: { readonly longReadingsMax: number; readonly answerBytesMax: number }
   readonly observeRenderings: RenderingObserver
   readonly ledger: Ledger
-  /** Holds the upstream's listing, or the bundled sample. */
+  /** Holds the upstream's listing, or the current period of the bundled sample. */
   readonly listingCache: ListingCache<T>
+  /** The period before it. */
+  readonly sampleBefore: () => Promise<Listing>
   readonly recorder: Pick<UpstreamRecorder, 'settled' | 'rewrite' | 'gap'>
   readonly findOrganization: (id: string) => Promise<Organization | undefined>
   readonly hasUpstream: boolean
@@ -229,11 +238,13 @@ export const createReadings = <T>(needs: ReadingsNeeds<T>): Readings<T> => {
 
   let sample: { readonly listing: Listing; readonly reading: Reading<T> } | undefined
   const ofSample = async (): Promise<Reading<T>> => {
-    const { listing } = await listingCache.read()
+    const [{ listing }, before] = await Promise.all([listingCache.read(), needs.sampleBefore()])
     if (sample?.listing !== listing) {
       const latest = listing.inTime.at(-1)?.at ?? 0
       const situation = { organization: SAMPLE, source: 'bundled-sample', time: latest } as const
-      sample = { listing, reading: ofListing(situation, listing) }
+      const reading = ofListing(situation, createListing(new Map([...before.byId, ...listing.byId])))
+      const current = spanOfPeriods(SAMPLE.calendar, listing) ?? reading.current
+      sample = { listing, reading: { ...reading, current } }
     }
     return sample.reading
   }

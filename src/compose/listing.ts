@@ -13,7 +13,7 @@ import type { MonotonicClock } from '#model/clock.ts'
 import type { Priced, ReasonOf } from '#model/usage-record.ts'
 import { createFileSource, type PeriodFiles } from '#upstream/file-source.ts'
 import type { CallAttempt } from '#upstream/http-client.ts'
-import { samplePeriod } from '#upstream/sample/sample.ts'
+import { periodBeforeSample, samplePeriod } from '#upstream/sample/sample.ts'
 import { createUpstream } from '#upstream/upstream.ts'
 
 export type CopilotNeeds = {
@@ -42,6 +42,17 @@ export const openListing = <T>(
     reasonOf: (unpriced) => reasonIn(unpriced, STANDARD_ONLY),
     close: () => copilot.close(),
   }
+}
+
+/** The period before the bundled sample. It is in no metric. */
+export const createSampleBefore = <T>(needs: ListingNeeds<T>, pricer: Pricer): (() => Promise<Listing>) => {
+  const observer: ListingObserver = { refreshed: () => {}, served: () => {} }
+  const copilot = createFileSource(periodBeforeSample)
+  const cache = listingCacheOf(
+    { ...needs, observer },
+    { copilot, pricer, cards: async () => ({ cards: STANDARD_ONLY }) },
+  )
+  return async () => (await cache.read()).listing
 }
 
 export const createCopilot = ({ config, files, observeCall, now }: CopilotNeeds): CopilotService => {

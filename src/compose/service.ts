@@ -24,7 +24,7 @@ import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
 import type { Simulations } from '#simulating/simulations.ts'
 import { createStoreCheck } from '#store/store-check.ts'
-import { type ListingNeeds, listingCacheOf } from './listing.ts'
+import { createSampleBefore, type ListingNeeds, listingCacheOf } from './listing.ts'
 import { openStoreParts, type StoreNeeds } from './store.ts'
 
 export type ServiceNeeds<T> = Omit<StoreNeeds, 'mayHavePrices'> &
@@ -127,6 +127,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
   const readings = createReadings({
     ledger,
     listingCache,
+    sampleBefore: createSampleBefore(needs, pricer),
     recorder,
     findOrganization: organizations.find,
     hasUpstream,
