@@ -52,6 +52,11 @@ const GROUPS: readonly {
     about: '',
     names: ['INTAKE_MAX_BYTES', 'INTAKE_MAX_BATCH', 'INTAKE_MAX_TEXT', 'INTAKE_MAX_AHEAD', 'INTAKE_QUEUE'],
   },
+  {
+    title: 'OpenTelemetry',
+    about: '[OpenTelemetry](opentelemetry.md) says who sends what.',
+    names: ['OTLP_MEMBER', 'OTLP_TEAM', 'OTLP_CACHED_APART'],
+  },
   { title: 'Limits of answers', about: '', names: ['LONG_READINGS', 'ANSWER_MEMORY'] },
   { title: 'Log', about: '', names: ['LOG_LEVEL', 'LOG_FORMAT'] },
 ]

@@ -3,6 +3,7 @@ import { isTimeZone } from '#calendar/zones.ts'
 import { ServiceError } from '#model/errors.ts'
 import { readEnvFile } from './env-file.ts'
 import { isContentKey } from './intake/content-digest.ts'
+import { isContent, MEMBERS, TEAMS } from './otlp/attribute-names.ts'
 
 /** Every setting by its field: a setting is added to `SETTINGS`, and nowhere else. */
 export type Config = { readonly [Field in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Field]['read']> }
@@ -154,6 +155,14 @@ const hostNames = (value: string): readonly string[] => {
   if (!names.every((name) => /^(\*|[\w-]+(\.[\w-]+)*\.?)$/.test(name))) {
     throw new Expected('host names without ports, separated by commas, such as credits.example.com, or *')
   }
+  return names
+}
+
+const nameList = (value: string): readonly string[] => value.split(',').flatMap((each) => each.trim() || [])
+
+const attributeNames = (value: string): readonly string[] => {
+  const names = nameList(value)
+  if (names.some(isContent)) throw new Expected('names of attributes that hold no content, such as user.id')
   return names
 }
 
@@ -319,6 +328,26 @@ export const SETTINGS = {
     byDefault: '5min',
     read: duration('0', 5 * 60_000),
     meaning: 'How far in the future a timestamp can be; at most 5min',
+  },
+  otlpMembers: {
+    name: 'OTLP_MEMBER',
+    byDefault: MEMBERS.join(','),
+    read: attributeNames,
+    meaning:
+      'Attributes of spans and log records that name the member, comma-separated: of the record, or else of its resource, the first that is present',
+  },
+  otlpTeams: {
+    name: 'OTLP_TEAM',
+    byDefault: TEAMS.join(','),
+    read: attributeNames,
+    meaning: 'Attributes that name the team, likewise',
+  },
+  otlpCachedApart: {
+    name: 'OTLP_CACHED_APART',
+    byDefault: '',
+    read: nameList,
+    meaning:
+      'Instrumentations (scope names) and services (`service.name`) whose input tokens do not include cached ones, comma-separated; only for senders that the service does not know itself',
   },
   intakeQueueBytesMax: {
     name: 'INTAKE_QUEUE',

@@ -32,10 +32,7 @@ const MAY_IMPORT: Readonly<
     rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
     packages: ['node', 'undici', 'typebox'],
   },
-  otlp: {
-    rooms: ['model', 'formats/json', 'intake/bad-field', 'intake/usage-formats'],
-    packages: ['node', '@bufbuild/protobuf'],
-  },
+  otlp: { rooms: ['model', 'formats/json', 'intake'], packages: ['node', '@bufbuild/protobuf'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
     rooms: [
@@ -49,6 +46,7 @@ const MAY_IMPORT: Readonly<
       'simulating',
       'identity',
       'formats',
+      'otlp',
     ],
     packages: [
       'node',
@@ -65,7 +63,10 @@ const MAY_IMPORT: Readonly<
     ],
   },
   'env-file.ts': { rooms: [], packages: ['node'] },
-  'config.ts': { rooms: ['model', 'calendar/zones', 'intake/content-digest', 'env-file.ts'], packages: [] },
+  'config.ts': {
+    rooms: ['model', 'calendar/zones', 'intake/content-digest', 'otlp/attribute-names', 'env-file.ts'],
+    packages: [],
+  },
   'log.ts': {
     rooms: ['config.ts', 'model', 'ledger', 'intake', 'current-period', 'http/app'],
     packages: ['pino', 'pino-pretty'],

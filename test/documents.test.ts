@@ -44,6 +44,10 @@ const OTHER_VARIABLES = [
   'TEST_DATABASE_URL',
   'CITUS_DATABASE_URL',
   'MESSAGE_DATA',
+  // Of OpenTelemetry's exporters.
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_EXPORTER_OTLP_PROTOCOL',
 ]
 
 test('every link in a document leads to an existing file and, if it has an anchor, to a heading of that file', () => {

@@ -132,6 +132,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/intake": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * See what arrives
+         * @description Counts what each source reported since this process started: accepted, duplicate, rejected and why, ignored and why. Ids and fields only, no content. Requires the scope `usage:read` or `messages:write`.
+         */
+        readonly get: operations["getIntake"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/keys": {
         readonly parameters: {
             readonly query?: never;
@@ -176,6 +196,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/logs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send log records (OTLP)
+         * @description Takes an OTLP `ExportLogsServiceRequest` in JSON or protobuf, and charges `api_request` of Claude Code and the completed `codex.sse_event` of Codex. Other records are ignored and counted at `GET /v1/intake`. Bodies are never read. Requires the scope `messages:write`.
+         */
+        readonly post: operations["exportLogs"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/messages": {
         readonly parameters: {
             readonly query?: never;
@@ -212,6 +252,26 @@ export interface paths {
         readonly get: operations["getMessageCharges"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/metrics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send metrics (OTLP)
+         * @description Accepts an OTLP `ExportMetricsServiceRequest` and ignores it: exporters send all signals to one address. Requires the scope `messages:write`.
+         */
+        readonly post: operations["exportMetrics"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -524,6 +584,26 @@ export interface paths {
          * @description Charges every message anew that another card has charged, by amendments, as the simulation with this hash has shown. The body is that of the simulation. If the request ends early, what was charged anew stays; send it again for the rest. It is a 409 if charges have changed since the simulation, if the card is not in force for the whole range, or if a part of the range is closed. Requires an operator key (scope `admin` on the organization `default`).
          */
         readonly post: operations["applySimulation"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/traces": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send traces (OTLP)
+         * @description Takes an OTLP `ExportTraceServiceRequest` in JSON or protobuf, and charges each span that is a call of a model. Its id is `otlp:`, trace id and span id, so repeating a request is always safe. Other spans are ignored and counted at `GET /v1/intake`. Prompts and completions are never read. Requires the scope `messages:write`.
+         */
+        readonly post: operations["exportTraces"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1483,6 +1563,103 @@ export interface components {
              * @example ada
              */
             readonly user_id?: string;
+        };
+        /** @description What was reported to this process, and what became of it. */
+        readonly Intake: {
+            /** @description Present if two sources reported calls of one member with the same model and tokens within a minute. Both are charged: report each call through one door. */
+            readonly overlaps: readonly {
+                /**
+                 * @description Calls that both seem to have reported.
+                 * @example 3
+                 */
+                readonly calls: number;
+                /**
+                 * Format: date-time
+                 * @description When the last one came.
+                 * @example 2026-11-26T16:00:00.000Z
+                 */
+                readonly last_seen: string;
+                /** @description Two sources. */
+                readonly sources: readonly string[];
+            }[];
+            /**
+             * Format: date-time
+             * @description Since when this process counts. Each process counts for itself.
+             * @example 2026-11-26T16:00:00.000Z
+             */
+            readonly since: string;
+            /** @description What came, by source, in order of name. */
+            readonly sources: readonly {
+                /**
+                 * @description Messages that were charged.
+                 * @example 3
+                 */
+                readonly accepted: number;
+                /**
+                 * @description Messages that had already been charged with other content.
+                 * @example 3
+                 */
+                readonly conflict: number;
+                /**
+                 * @description Messages that had already been charged with the same content.
+                 * @example 3
+                 */
+                readonly duplicate: number;
+                /**
+                 * @description Spans and log records that are no calls of a model.
+                 * @example 3
+                 */
+                readonly ignored: number;
+                /**
+                 * Format: date-time
+                 * @description When something came last.
+                 * @example 2026-11-26T16:00:00.000Z
+                 */
+                readonly last_seen: string;
+                /** @description Why records were rejected or ignored, the most frequent reason first; at most 100. */
+                readonly reasons: readonly {
+                    /**
+                     * @description Only if rejected: the field or attribute.
+                     * @example gen_ai.usage.input_tokens
+                     */
+                    readonly field?: string;
+                    /**
+                     * @description Id of the message. `1000` and `"1000"` are different ids.
+                     * @example 1000
+                     */
+                    readonly latest_id?: number | string;
+                    /**
+                     * @description What became of the records.
+                     * @example ignored
+                     */
+                    readonly outcome: "rejected" | "ignored";
+                    /**
+                     * @description What is wrong, or why it was ignored: `no-call`: Neither its name nor its attributes say that it is a call of a model. `agent`: An agent, a workflow or a step of one: it repeats what its calls used. `tool`: A call of a tool. `root`: It repeats what the calls below it used. `attempt`: A part of a call that is a span of its own. `other-operation`: An operation that is not charged. `repeats-events`: The sender reports its calls as log records. `other-event`: A log record that is not charged: spans have its usage, or it has none. `failed-without-usage`: A failed call that used no tokens. `without-usage`: A log record of a call that does not say what it used.
+                     * @example agent
+                     */
+                    readonly reason: string;
+                    /**
+                     * @description How many.
+                     * @example 3
+                     */
+                    readonly records: number;
+                }[];
+                /**
+                 * @description Messages, spans or log records that are invalid.
+                 * @example 3
+                 */
+                readonly rejected: number;
+                /**
+                 * @description Who sent it: `messages` and `events` for those endpoints, and for OpenTelemetry the sender, such as `github-copilot`, `ai-sdk`, `litellm`, `claude-code`, or `other` if it is not known.
+                 * @example github-copilot
+                 */
+                readonly source: string;
+                /**
+                 * @description Messages that were kept without a price.
+                 * @example 3
+                 */
+                readonly unpriced: number;
+            }[];
         };
         /** @description An organization, with its usage if that was asked for. */
         readonly ListedOrganization: {
@@ -4921,6 +5098,146 @@ export interface operations {
             };
         };
     };
+    readonly getIntake: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The counts. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Intake"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listKeys: {
         readonly parameters: {
             readonly query?: {
@@ -5445,6 +5762,290 @@ export interface operations {
             };
         };
     };
+    readonly exportLogs: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /** @example {} */
+                readonly "application/json": Record<string, never>;
+                readonly "application/x-protobuf": string;
+            };
+        };
+        readonly responses: {
+            /** @description Everything that is charged is committed. `partialSuccess` is present if something was rejected. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /** @description What was rejected. Repeating the request does not help. */
+                        readonly partialSuccess?: {
+                            /**
+                             * @description Which, and why: ids and names of attributes.
+                             * @example gen_ai.usage.input_tokens must be a whole number from 0 to 9007199254740991
+                             */
+                            readonly errorMessage: string;
+                            /**
+                             * @description How many were rejected.
+                             * @example 1
+                             */
+                            readonly rejectedLogRecords: string;
+                        };
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The request is malformed. Repeating it will not help. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The organization does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The body, decompressed, is larger than 20 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The sender has too much in progress. Send the same request again after `Retry-After` seconds. */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service could not be reached. Send the same request again. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The database is unavailable, or the service is shutting down. Send the same request again. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service timed out. Send the same request again. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+        };
+    };
     readonly reportMessages: {
         readonly parameters: {
             readonly query?: {
@@ -5851,6 +6452,290 @@ export interface operations {
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exportMetrics: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /** @example {} */
+                readonly "application/json": Record<string, never>;
+                readonly "application/x-protobuf": string;
+            };
+        };
+        readonly responses: {
+            /** @description Everything that is charged is committed. `partialSuccess` is present if something was rejected. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /** @description What was rejected. Repeating the request does not help. */
+                        readonly partialSuccess?: {
+                            /**
+                             * @description Which, and why: ids and names of attributes.
+                             * @example gen_ai.usage.input_tokens must be a whole number from 0 to 9007199254740991
+                             */
+                            readonly errorMessage: string;
+                            /**
+                             * @description How many were rejected.
+                             * @example 1
+                             */
+                            readonly rejectedDataPoints: string;
+                        };
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The request is malformed. Repeating it will not help. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The organization does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The body, decompressed, is larger than 20 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The sender has too much in progress. Send the same request again after `Retry-After` seconds. */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service could not be reached. Send the same request again. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The database is unavailable, or the service is shutting down. Send the same request again. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service timed out. Send the same request again. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
                 };
             };
         };
@@ -9985,6 +10870,290 @@ export interface operations {
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exportTraces: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /** @example {} */
+                readonly "application/json": Record<string, never>;
+                readonly "application/x-protobuf": string;
+            };
+        };
+        readonly responses: {
+            /** @description Everything that is charged is committed. `partialSuccess` is present if something was rejected. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /** @description What was rejected. Repeating the request does not help. */
+                        readonly partialSuccess?: {
+                            /**
+                             * @description Which, and why: ids and names of attributes.
+                             * @example gen_ai.usage.input_tokens must be a whole number from 0 to 9007199254740991
+                             */
+                            readonly errorMessage: string;
+                            /**
+                             * @description How many were rejected.
+                             * @example 1
+                             */
+                            readonly rejectedSpans: string;
+                        };
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The request is malformed. Repeating it will not help. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The organization does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The body, decompressed, is larger than 20 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The sender has too much in progress. Send the same request again after `Retry-After` seconds. */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service could not be reached. Send the same request again. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The database is unavailable, or the service is shutting down. Send the same request again. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
+                };
+            };
+            /** @description The Copilot service timed out. Send the same request again. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description A code of gRPC.
+                         * @example 3
+                         */
+                        readonly code: number;
+                        /**
+                         * @description What went wrong, for people.
+                         * @example The body must be valid JSON.
+                         */
+                        readonly message: string;
+                    };
+                    readonly "application/x-protobuf": string;
                 };
             };
         };

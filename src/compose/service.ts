@@ -18,6 +18,7 @@ import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Quotes } from '#intake/quotes.ts'
 import type { Repricing } from '#intake/repricing.ts'
+import type { Senders } from '#intake/senders.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
@@ -49,6 +50,7 @@ export type Service<T> = {
   /** Signs dashboard sessions. Every process on one database has the same secret. */
   readonly sessionSecret: string
   readonly intake: Intake
+  readonly senders: Pick<Senders, 'took' | 'of'>
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly organizations: Organizations
@@ -149,6 +151,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     readings,
     sessionSecret: sessionSecretOf(store.contentKey),
     intake,
+    senders: store.senders,
     repricing: store.repricing,
     simulations: store.simulations,
     organizations,

@@ -8,6 +8,7 @@ import { createIntake, type IntakeNeeds } from '#intake/intake.ts'
 import type { IntakeCounts } from '#intake/intake-results.ts'
 import { createOwnReports } from '#intake/own-reports.ts'
 import { createRepricing } from '#intake/repricing.ts'
+import { createSenders } from '#intake/senders.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
@@ -86,9 +87,11 @@ export const openStoreParts = async (needs: StoreNeeds) => {
   const pricing = { ledger, pricer, cards, compiledCards, reportsOf, clock }
   const repricing = createRepricing(pricing)
   const simulations = createSimulations({ ...pricing, rateCards: cardParts.rateCards })
+  const senders = createSenders(clock)
   const intake = createIntake({
     ...pricing,
     limits,
+    senders,
     observe: needs.observeIntake,
     observeUnpriced: needs.observeUnpriced,
   })
@@ -103,6 +106,7 @@ export const openStoreParts = async (needs: StoreNeeds) => {
     contentKey,
     pricer,
     intake,
+    senders,
     repricing,
     simulations,
     close: async (): Promise<void> => {

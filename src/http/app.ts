@@ -16,10 +16,13 @@ import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Quotes } from '#intake/quotes.ts'
 import type { Repricing } from '#intake/repricing.ts'
+import type { Senders } from '#intake/senders.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
+import type { CallSettings } from '#otlp/calls.ts'
+import { createReceiver } from '#otlp/receiver.ts'
 import type { Simulations } from '#simulating/simulations.ts'
 import { checkAddress } from './address.ts'
 import { keyIn } from './bearer.ts'
@@ -32,11 +35,13 @@ import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { cardUseRoutes } from './routes/card-uses.ts'
 import { createUnknownPage, dashboardRoutes } from './routes/dashboard.ts'
+import { intakeRoutes } from './routes/intake.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type OperatingRoutesOptions, operatingRoutes } from './routes/operating.ts'
 import { organizationRoutes } from './routes/organizations.ts'
+import { otlpRoutes } from './routes/otlp.ts'
 import { periodRoutes } from './routes/periods.ts'
 import { quoteRoutes } from './routes/quotes.ts'
 import { rateCardRoutes } from './routes/rate-cards.ts'
@@ -61,6 +66,7 @@ export type AppNeeds = {
   readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
+  readonly senders: Pick<Senders, 'took' | 'of'>
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly organizations: Organizations
@@ -79,6 +85,7 @@ export type AppNeeds = {
     readonly textBytesMax: number
     readonly queueBytesMax: number
   }
+  readonly otlp: CallSettings
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
   /** Logs a finished request. */
@@ -222,6 +229,15 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
+  const receiver = createReceiver({
+    intake,
+    senders: needs.senders,
+    settings: needs.otlp,
+    batchMax: intakeLimits.batchMax,
+    observe: metrics.observeOtlp,
+  })
+  await app.register(otlpRoutes, { receiver, callers, gate })
+  await app.register(intakeRoutes, { senders: needs.senders, callers })
   await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, {
     organizations,

@@ -7,11 +7,17 @@ import { pathParameter, queryParameter, requirement } from './fields.ts'
 import { KINDS, PROBLEM_JSON, type Problem, toProblem } from './schemas/problem.ts'
 
 export const handleError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  if (error.validation !== undefined) return sendProblem(reply, invalidRequest(error, request))
-  const ours = ourErrorFor(error, request)
-  if (!(ours instanceof ServiceError) && isRejection(error)) return sendProblem(reply, rejectionOf(error, request))
-  const { problem, headers } = failureOf(ours, request)
+  const { problem, headers } = answerTo(error, request)
   return sendProblem(reply.headers(headers), problem)
+}
+
+/** The answer to any error of a request, for routes that send it in a form of their own. */
+export const answerTo = (error: FastifyError, request: FastifyRequest): Failure => {
+  if (error.validation !== undefined) return { problem: invalidRequest(error, request), headers: {} }
+  const ours = ourErrorFor(error, request)
+  if (!(ours instanceof ServiceError) && isRejection(error))
+    return { problem: rejectionOf(error, request), headers: {} }
+  return failureOf(ours, request)
 }
 
 const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
@@ -20,7 +26,7 @@ const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
 /** The problem for an error, the same in a response of its own and in the last line of a stream. */
 export const problemFor = (error: unknown, request: FastifyRequest): Problem => failureOf(error, request).problem
 
-type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<string, string>> }
+export type Failure = { readonly problem: Problem; readonly headers: Readonly<Record<string, string>> }
 
 /** The one place that maps errors to problems. An error that is not ours is a bug: logged in full, reported without details. */
 const failureOf = (error: unknown, request: FastifyRequest): Failure => {

@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Caller } from './caller.ts'
 import { BATCH, STRUCTURED } from './intake/cloud-events.ts'
-import { JSON_TYPE, NDJSON_TYPES } from './media-types.ts'
+import { JSON_TYPE, NDJSON_TYPES, PROTOBUF } from './media-types.ts'
 
 /** The names under which a request counts: key or session and organization, or the address if no key is required. */
 export const sendersOf = ({ principal }: Caller, { headers, socket }: FastifyRequest): readonly string[] => {
@@ -31,5 +31,7 @@ const asAjvSaysIt = (finding: Finding): readonly Finding[] => {
 /** Passes bodies to the routes as streams. */
 export const keepBodiesAsTheyAre = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser([JSON_TYPE, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) => done(null, payload))
+  app.addContentTypeParser([JSON_TYPE, PROTOBUF, STRUCTURED, BATCH, ...NDJSON_TYPES], (_, payload, done) =>
+    done(null, payload),
+  )
 }

@@ -78,6 +78,12 @@ export const createMetrics = () => {
     labelNames: ['outcome'],
     registers,
   })
+  const otlpRecords = new Counter({
+    name: 'copilot_credits_otlp_records_total',
+    help: 'Spans and log records received over OTLP, by source, outcome (accepted, unpriced, duplicate, conflict, rejected, ignored) and reason: why it was ignored, or the rejected attribute.',
+    labelNames: ['source', 'outcome', 'reason'],
+    registers,
+  })
   const unpriced = new Counter({
     name: 'copilot_credits_unpriced_messages_total',
     help: 'Messages recorded without a price, reported by clients or listed by the Copilot service: kept and not charged.',
@@ -160,6 +166,9 @@ export const createMetrics = () => {
     observeRenderings,
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
+    },
+    observeOtlp: (source: string, outcome: string, reason: string, records: number): void => {
+      if (records > 0) otlpRecords.inc({ source, outcome, reason }, records)
     },
     observeUnpriced: (reasons: ReadonlyMap<string, number>): void => {
       for (const messages of reasons.values()) unpriced.inc(messages)

@@ -29,6 +29,7 @@ export const openApiInfo = {
   tags: [
     { name: 'Usage', description: 'Usage lines, totals and billing periods.' },
     { name: 'Messages', description: 'Report messages and explain what they cost.' },
+    { name: 'OpenTelemetry', description: 'Usage that arrives by itself: OTLP/HTTP.' },
     { name: 'Reports', description: 'The catalogue of reports and their prices.' },
     { name: 'Rate cards', description: 'What messages cost, and which rate card is in force.' },
     { name: 'Organizations', description: 'The customers that are billed.' },

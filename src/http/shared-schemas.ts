@@ -1,5 +1,6 @@
 /** The schemas that openapi.json names. They get into the document, and `ref` can refer to them. */
 import { CardsInForceSchema, DefaultCardsSchema } from './routes/card-uses.ts'
+import { IntakeSchema } from './routes/intake.ts'
 import { ApiKeySchema } from './routes/keys.ts'
 import { ChargeSchema, ChargesSchema } from './routes/message-charges.ts'
 import { ListedOrganizationSchema, OrganizationSchema } from './routes/organizations.ts'
@@ -45,6 +46,7 @@ export const SHARED_SCHEMAS = [
   StreamedResultSchema,
   StreamEndSchema,
   CloudEventSchema,
+  IntakeSchema,
   OrganizationSchema,
   ListedOrganizationSchema,
   RepricedSchema,

@@ -7,6 +7,7 @@ import { parseCard } from '#rating/parse-card.ts'
 import { createContentDigest } from './content-digest.ts'
 import { createIntake } from './intake.ts'
 import { createPricer } from './pricing.ts'
+import { createSenders } from './senders.ts'
 
 const ORGANIZATION: Organization = {
   id: 'default',
@@ -40,6 +41,7 @@ test('a message that costs more than a charge can hold is rejected, and the rest
     clock: () => Date.parse('2024-05-01T00:00:00Z'),
     observe: () => undefined,
     observeUnpriced: () => undefined,
+    senders: createSenders(() => 0),
   })
   const timestamp = '2024-04-29T02:08:29.375Z'
   const results = await intake.take(ORGANIZATION, [

@@ -23,6 +23,7 @@ import {
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
 import { isPricedBy, type Pricer } from './pricing.ts'
+import type { Senders } from './senders.ts'
 import { addReason } from './unpriced-reasons.ts'
 
 export type Intake = {
@@ -30,9 +31,10 @@ export type Intake = {
    * Takes entries as received, each as `incoming-message.ts` describes it, and resolves to a result for each, in order,
    * once all accepted entries are committed. Throws UpstreamError or StoreError, after which they may be sent again.
    *
-   * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not.
+   * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not. `source` says
+   * who sent them, for counting.
    */
-  readonly take: (organization: Organization, entries: unknown[]) => Promise<IntakeResults>
+  readonly take: (organization: Organization, entries: unknown[], source?: string) => Promise<IntakeResults>
   /** Records charges that were priced elsewhere and amends those that changed. */
   readonly record: (
     organization: Organization,
@@ -52,12 +54,13 @@ export type IntakeNeeds = {
   readonly limits: IntakeLimits
   readonly clock: () => EpochMs
   readonly observe: (counts: Readonly<IntakeCounts>) => void
+  readonly senders: Pick<Senders, 'saw' | 'took'>
   /** Called with the number of messages that were taken or recorded without a price, by reason, if there are any. */
   readonly observeUnpriced: (reasons: ReadonlyMap<string, number>) => void
 }
 
 export const createIntake = (needs: IntakeNeeds): Intake => {
-  const { ledger, reportsOf, pricer, cards, compiledCards, limits, clock, observe, observeUnpriced } = needs
+  const { ledger, reportsOf, pricer, cards, compiledCards, limits, clock, observe, observeUnpriced, senders } = needs
   const dayFinders = new WeakMap<BillingCalendar, (at: EpochMs) => CountedDay>()
 
   const dayFinderOf = (calendar: BillingCalendar): ((at: EpochMs) => CountedDay) => {
@@ -102,7 +105,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return ids.size === 0 ? NO_REPORTS : reportsOf(ids)
   }
 
-  const take = async (organization: Organization, entries: unknown[]): Promise<IntakeResults> => {
+  const take: Intake['take'] = async (organization, entries, source = 'messages') => {
     const time = clock()
     const { length } = entries
     const messages: IncomingMessage[] = []
@@ -118,6 +121,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
         indexes.push(index)
       }
     }
+    senders.saw(organization.id, source, messages)
     const reports = await findReports(messages)
     const dayOf = dayFinderOf(organization.calendar)
     const unknownReports = new Set<number>()
@@ -162,6 +166,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const reasonOf: ReasonOf = (unpriced) => reasonIn(unpriced, ready)
     const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports, reasonOf })
     observe(results.counts)
+    senders.took(organization.id, source, { counts: results.counts, rejections: rejections.values() })
     countUnpriced(priced, outcomes, ready)
     return results
   }

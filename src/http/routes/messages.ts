@@ -51,10 +51,15 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
   // The routes read the body themselves, so a caller without permission, or one for whom there is no room, costs little.
   app.addHook('onRequest', callers.may('messages:write'))
 
-  const takeEntries = async (caller: Caller, entries: unknown, field: string): Promise<IntakeResults> => {
+  const takeEntries = async (
+    caller: Caller,
+    entries: unknown,
+    field: string,
+    source = 'messages',
+  ): Promise<IntakeResults> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
     if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax} messages`)
-    return intake.take(caller.organization, entries)
+    return intake.take(caller.organization, entries, source)
   }
 
   app.post<JsonText>(
@@ -169,6 +174,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
         caller,
         entries.filter((entry) => !isRejected(entry)),
         'body',
+        'events',
       )
       const next = taken[Symbol.iterator]()
       const results = entries.map((entry): IntakeResult => {
