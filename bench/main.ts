@@ -15,6 +15,7 @@ import { benchCards, benchRating } from './rating.ts'
 import { benchReaders } from './readers.ts'
 import { createReport } from './report.ts'
 import { benchRequestCounts } from './request-counts.ts'
+import { benchRules } from './rules.ts'
 import { benchSimulations } from './simulations.ts'
 import { benchSizes } from './sizes.ts'
 import { benchSqliteCheck } from './sqlite-check.ts'
@@ -55,6 +56,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   transfer: () => benchThreadTransfer(report),
   sizes: () => benchSizes(report),
   readings: () => benchSqliteReadings(report, first ?? 1_000_000),
+  rules: () => benchRules(report, first ?? 1_000_000),
   simulations: () => benchSimulations(report, first ?? 1_000_000),
   migration: () => benchMigration(report, sizesOr(100_000, 1_000_000)),
   check: () => benchSqliteCheck(report, sizesOr(290_000, 1_000_000)),

@@ -116,6 +116,9 @@ describe('a client of the service', { concurrency: true }, () => {
     }
     const whole = await client.totals({ ...own, ...MAY, bucket: 'none' })
     assert.equal(toMicros(whole.buckets[0]?.credits ?? 0), micros)
+    const byRule = await client.usageByRule({ ...own, ...MAY })
+    assert.equal(byRule.version, whole.version)
+    assert.equal(sumOf(byRule.cases.flatMap(({ rules }) => rules.map(({ credits }) => credits))), micros)
     const bill = await client.bill({ ...own, ...MAY })
     assert.equal(sumOf(bill.usage.map((line) => line.credits_used)), micros)
     // On a busy machine a second may pass between rendering and sending.

@@ -61,6 +61,8 @@ const PATHS = [
     `/v1/usage?min_credits=1.5&${range}`,
     `/v1/usage/totals?group_by=report,member&${range}`,
     `/v1/usage/totals?min_credits=1.5&${range}`,
+    `/v1/usage/rules?${range}`,
+    `/v1/usage/rules?user_id=ada&${range}`,
     `/v1/usage/totals?bucket=none&time_zone=Asia/Tokyo&${range}`,
   ]),
   '/v1/periods?limit=1000',

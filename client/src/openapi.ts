@@ -641,7 +641,7 @@ export interface paths {
          * Get usage by rule
          * @description Returns what the messages of a billing period or range (the current period by default) have cost by the rules and cases of the rate cards that charged them.
          *
-         *     Every message is explained again from what is kept of it, which takes a few seconds per million messages. The answer is kept until something in the range changes. Supports `If-None-Match`. Requires the scope `usage:read`.
+         *     Every message is explained again from what is kept of it, which takes seconds per million messages. The answer is kept until something in the range changes. Supports `If-None-Match`. Requires the scope `usage:read`.
          */
         readonly get: operations["getUsageByRule"];
         readonly put?: never;
