@@ -206,18 +206,19 @@ export const createSimulations = (needs: SimulationNeeds): Simulations => {
 
     apply: (request, expected, options = {}) =>
       alone(async () => {
-        const counted = await withMessages(partsIn(request), options)
+        const parts = partsIn(request)
         const other = await cardOf(request.rateCard)
         if (other.chargedAs === undefined)
           throw new Conflict(`The rate card "${other.card.version}" is not stored as it was simulated. Store it first.`)
+        const counted = await withMessages(parts, options)
         for (const part of counted) await checkInForce(part, other)
-        const { parts, hash } = await compare(counted, other, options)
-        for (const part of parts) checkOpen(part)
-        if (hash !== expected)
+        const compared = await compare(counted, other, options)
+        for (const part of compared.parts) checkOpen(part)
+        if (compared.hash !== expected)
           throw new Conflict(
             'What was simulated has changed since, or is not what this request names. Simulate it again.',
           )
-        return chargeAnew(parts, other, options)
+        return chargeAnew(compared.parts, other, options)
       }),
   }
 }
