@@ -35,9 +35,9 @@ export const App = () => {
   const view = useView()
   const overview = useOverview(view)
   const queries = useQueryClient()
-  const { data, error, isPlaceholderData } = overview
+  const { data, isPlaceholderData } = overview
   const [wasSignedIn, setWasSignedIn] = useWasSignedIn(data)
-  const { shown, last, isSignedOut, moved, forget, dismissMove } = useShown(view, overview)
+  const { error, shown, last, isSignedOut, moved, forget, dismissMove } = useShown(view, overview)
   const freshness = useFreshness(view, isPlaceholderData ? undefined : data, error === null)
   useRecovery(isPassing(error) ? overview.errorUpdatedAt : undefined, async () => {
     const { isSuccess } = await overview.refetch()
@@ -62,15 +62,17 @@ export const App = () => {
   }
   return (
     <>
-      <Header view={view} overview={last?.overview} onSignedOut={forgetSession} />
-      <PageHead
-        view={shown?.view ?? view}
-        overview={last?.overview}
-        isLoading={shown === undefined && error === null}
-        freshness={freshness}
-        isFetching={overview.isFetching}
-        refresh={refresh}
-      />
+      <header>
+        <Header view={view} overview={last?.overview} onSignedOut={forgetSession} />
+        <PageHead
+          view={shown?.view ?? view}
+          overview={last?.overview}
+          isLoading={shown === undefined && error === null}
+          freshness={freshness}
+          isFetching={overview.isFetching}
+          refresh={refresh}
+        />
+      </header>
       <main aria-busy={isPlaceholderData && error === null} tabIndex={-1}>
         {moved !== undefined && <MovedNotice {...moved} dismiss={dismissMove} />}
         {error !== null && <Failure view={view} error={error} shown={shown} refresh={refresh} at={freshness.at} />}

@@ -27,7 +27,7 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
     }
   }
   return (
-    <header className="bar">
+    <div className="bar">
       <div className="brand">
         <Logo />
         <span className="visually-hidden">Copilot Credits</span>
@@ -56,7 +56,7 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
           </button>
         )}
       </div>
-    </header>
+    </div>
   )
 }
 

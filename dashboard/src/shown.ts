@@ -13,7 +13,9 @@ export type Move = { readonly from: string; readonly to: string }
  * What the page shows, which is not always what its address asks for: after a failure, it is the last that was loaded, under the
  * name of its own period. Undefined while another period is loading, as its name would stand over figures that are not its own.
  */
-export const useShown = (view: View, { data, error, isPlaceholderData }: ReturnType<typeof useOverview>) => {
+export const useShown = (view: View, overview: ReturnType<typeof useOverview>) => {
+  const { data, isPlaceholderData } = overview
+  const error = useLastingError(overview)
   const [last, setLast] = useState<Shown>()
   const [moved, setMoved] = useState<Move>()
   const isSignedOut = error instanceof ApiError && error.status === 401
@@ -31,6 +33,7 @@ export const useShown = (view: View, { data, error, isPlaceholderData }: ReturnT
   const dismissMove = useCallback(() => setMoved(undefined), [])
   const isOther = last?.view.organization !== view.organization
   return {
+    error,
     shown: shownOf(view, last, error),
     last: isOther ? undefined : last,
     isSignedOut,
@@ -38,6 +41,15 @@ export const useShown = (view: View, { data, error, isPlaceholderData }: ReturnT
     forget,
     dismissMove,
   }
+}
+
+/** The error stays while the same is tried again, or the notice would come and go with each attempt. */
+const useLastingError = (overview: ReturnType<typeof useOverview>): Error | null => {
+  const { data, error, errorUpdatedAt, isPlaceholderData } = overview
+  const [failed, setFailed] = useState<{ readonly at: number; readonly error: Error }>()
+  if (error !== null && failed?.at !== errorUpdatedAt) setFailed({ at: errorUpdatedAt, error })
+  const isWithoutData = data === undefined || isPlaceholderData
+  return error ?? (isWithoutData && failed !== undefined && failed.at === errorUpdatedAt ? failed.error : null)
 }
 
 const shownOf = (view: View, last: Shown | undefined, error: Error | null): Shown | undefined => {

@@ -316,6 +316,16 @@ describe('if the service cannot be reached', { skip: noBrowser }, () => {
     assert.equal(await alerts(page).count(), 1)
     assert.match(await pickedName(page), /May 2024/)
     assert.match(await page.title(), /May 2024/)
+    // Nothing flickers with each attempt.
+    await page.evaluate(`
+      globalThis.flickers = 0
+      new MutationObserver(() => {
+        if (document.querySelector('main > [role=alert] + .content:not(.loading)') === null) globalThis.flickers++
+      }).observe(document.querySelector('main'), { childList: true, subtree: true })`)
+    await page.waitForRequest('**/v1/usage/totals?period=2024-04*')
+    await page.waitForRequest('**/v1/usage/totals?period=2024-04*')
+    await page.waitForRequest('**/v1/usage/totals?period=2024-04*')
+    assert.equal(await page.evaluate('globalThis.flickers'), 0)
     assert.equal(await figure(page, 'Messages').textContent(), '2')
     await page.unrouteAll()
     await figure(page, 'Messages').filter({ hasText: '1' }).waitFor()

@@ -427,34 +427,38 @@ describe('the dashboard when the service', { skip: noBrowser }, () => {
     await using stack = new AsyncDisposableStack()
     const service = stack.use(await startWithUsage())
     const lines = await linesOf(service.url, QUERY)
-    await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
+    await using opened = await openPage(browser, `${service.url}/messages${QUERY}`, { expected: /net::ERR/ })
     const { page } = opened
     await settled(page)
+    await assertShows(page, lines)
     await stack.disposeAsync()
     await refreshButton(page).click()
     await failureShown(page).waitFor()
     assert.match(
       await failureShown(page).innerText(),
-      /^Could not refresh usage\.\s+The service could not be reached\./,
+      /^The service cannot be reached\.\s+Showing 1.+31 May 2024 as of/,
     )
     await assertShows(page, lines)
     assert.deepEqual(await allIds(page), ['1', '2', '3'])
   })
 
-  test('is gone reports that another period cannot load, and can still show the previous one', async () => {
+  test('is gone keeps the period shown, under its own name, if another one cannot load', async () => {
     await using stack = new AsyncDisposableStack()
     const service = stack.use(await startWithUsage())
     const lines = await linesOf(service.url, QUERY)
     await using opened = await openPage(browser, `${service.url}/${QUERY}`, { expected: /net::ERR/ })
     const { page } = opened
     await settled(page)
-    await stack.disposeAsync()
     const picker = page.getByLabel('Period', { exact: true })
+    await assertShows(page, lines)
+    await stack.disposeAsync()
     await picker.selectOption('current')
-    await failureShown(page).filter({ hasText: 'Could not load usage.' }).waitFor()
-    assert.equal(await page.locator('.figures .value').count(), 0, 'nothing of another period is shown')
-    await picker.selectOption('2024-05')
-    await settled(page)
+    await failureShown(page).filter({ hasText: 'The service cannot be reached.' }).waitFor()
+    assert.equal(await picker.inputValue(), '2024-05')
+    await assertShows(page, lines)
+    await failureShown(page)
+      .getByRole('button', { name: /^Stay with/ })
+      .click()
     await assertShows(page, lines)
   })
 
@@ -474,14 +478,15 @@ describe('the dashboard when the service', { skip: noBrowser }, () => {
     await assertShows(page, await linesOf(service.url, QUERY))
   })
 
-  test('is slow with another period dims the previous one until it arrives', async () => {
+  test('is slow with another period shows nothing of the previous one until it arrives', async () => {
     await using service = await startWithUsage()
     await using opened = await openPage(browser, `${service.url}/${QUERY}`)
     const { page } = opened
     await settled(page)
     const totals = await hold(page, '**/v1/usage/totals?*')
     await page.getByLabel('Period', { exact: true }).selectOption('current')
-    await page.locator('main[aria-busy=true] .busy').waitFor()
+    await page.locator('main[aria-busy=true] .loading').waitFor()
+    assert.equal(await page.locator('.figure').count(), 0)
     totals.release()
     await page.locator('main[aria-busy=false]').waitFor()
     await settled(page)
