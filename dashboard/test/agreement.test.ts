@@ -239,7 +239,7 @@ test('partly fetched lines are fetched in full when the period is opened again',
   await sumShown(page).filter({ hasText: '200 messages' }).waitFor()
   assert.match((await sumShown(page).textContent()) ?? '', /loading…$/)
   await pick(page, 'current')
-  await sumShown(page).filter({ hasText: '0 messages' }).waitFor()
+  await sumShown(page).filter({ hasText: 'Loading messages…' }).waitFor()
   rest.release()
   await pick(page, '2024-05')
   await sumShown(page).filter({ hasText: '12,000 messages' }).waitFor()

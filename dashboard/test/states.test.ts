@@ -349,7 +349,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
 
   test('explains the failure if no usage is known, and shows the usage once the upstream recovers', async () => {
     await using both = await startBoth(past, { isFailing: true })
-    await using opened = await openPage(browser, `${both.url}/`, { expected: refused(502) })
+    await using opened = await openPage(browser, `${both.url}/`, { expected: refused(502, 504) })
     const { page } = opened
     const failure = failureShown(page)
     await failure.waitFor()
