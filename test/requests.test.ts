@@ -319,7 +319,7 @@ for (const [name, environment] of Object.entries(STORES)) {
         const at = `${method} ${path}`
         const content = Object.entries<Json>(described.requestBody?.content ?? {})
         const [type, body] = content[0] ?? []
-        const right = body && JSON.stringify(exampleOf(document, body.schema))
+        const right = body && JSON.stringify(body.example ?? exampleOf(document, body.schema))
         const whole = { method, ...(right !== undefined && { body: right, headers: { 'content-type': `${type}` } }) }
         for (const nothing of ['%00', 'a%00b']) {
           for (const { name: parameter, in: place, schema } of described.parameters ?? []) {
