@@ -35,7 +35,7 @@ export const Figures = memo(({ overview, chosen, before, forecast }: Props) => {
   const { micros, messages, unpriced } = chosen ?? overview
   const parts = (chosen === undefined ? overview.bars : [chosen]).flatMap((bar) => bar.parts)
   const reports = sumOf(parts.filter(({ report }) => report !== undefined))
-  const change = comparison.micros === undefined ? undefined : micros - comparison.micros
+  const change = comparison.micros ? micros - comparison.micros : undefined
   const priced = messages - unpriced
   return (
     <section aria-label="Figures">

@@ -320,8 +320,19 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
     const { page } = opened
     for (const each of [
       ...(await frameOf(page)),
+      page.getByLabel('Day', { exact: true }),
+      page.getByLabel('Report', { exact: true }),
+      page.getByLabel('Member', { exact: true }),
+      page.getByLabel('Minimum credits'),
+      button(page, 'Clear filters'),
+      button(page, 'No report'),
+      button(page, 'Reports'),
+      button(page, 'Per day'),
+      button(page, 'Running total'),
       page.getByLabel('Group by'),
       bars(page).nth(0),
+      page.getByRole('tab', { name: 'Members' }),
+      ...[0, 1, 2, 3].map((place) => page.locator('.ranking th a').nth(place)),
       newest(page, 0),
       newest(page, 1),
     ]) {

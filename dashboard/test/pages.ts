@@ -95,6 +95,7 @@ export type Row = { readonly id: string; readonly time: string; readonly report:
 
 /** Every row, first to last; scrolls to render them. */
 export const allRows = async (page: Page): Promise<readonly Row[]> => {
+  await settled(page)
   await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
   await page.locator('[data-row="0"]').waitFor()
   return page.locator('.scroller').evaluate(async (scroller) => {

@@ -258,7 +258,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
       '1 Apr – 31 May 2024 (current, as listed)',
     )
     // A listing outside the current period has no end to project to.
-    assert.equal(await figure(page, 'Projected total').textContent(), '–')
+    assert.equal(await note(page, 'Credits this period').textContent(), 'no end date, so no forecast')
     assert.deepEqual(await inArea(page, 'Messages', () => allIds(page)), ['1', '2', '3', '4'])
     await bars(page).nth(32).click()
     assert.deepEqual(await inArea(page, 'Messages', () => allIds(page)), ['3'])
@@ -321,8 +321,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
     const { page } = opened
     await settled(page)
     await assertShows(page, await linesOf(both.url, ''))
-    assert.equal(await figure(page, 'Projected total').textContent(), '–')
-    assert.equal(await note(page, 'Projected total').textContent(), 'no end date')
+    assert.equal(await note(page, 'Credits this period').textContent(), 'no end date, so no forecast')
   })
 
   test('shows the last known usage with a notice while the upstream fails, until it recovers', async () => {
