@@ -426,7 +426,7 @@ const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks, before
             {stacks[index]?.map(({ series: { style }, micros }) => (
               <td key={style}>{credits(micros)}</td>
             ))}
-            {before !== undefined && <td>{credits(before[index]?.micros ?? 0)}</td>}
+            {before !== undefined && <td>{before[index] === undefined ? '' : credits(before[index].micros)}</td>}
           </tr>
         ))}
       </tbody>

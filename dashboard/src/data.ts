@@ -820,7 +820,7 @@ const DEAREST_FETCHED = 100
 export type Choices = Readonly<Record<Dimension, readonly string[]>>
 
 /** The values of each dimension in the overview's range, whatever the filters. None until they are known. */
-export const useChoices = ({ view, session, members, ...overview }: Overview): Choices => {
+export const useChoices = ({ view, session, members, fetched, ...overview }: Overview): Choices => {
   const others = useQueries({
     queries: SPLIT_LATER.map((dimension) => ({
       queryKey: ['values', session.organization.id, view.period, view.range, dimension],
@@ -830,8 +830,13 @@ export const useChoices = ({ view, session, members, ...overview }: Overview): C
         valuesOf({ organization: view.organization, ...rangeQueryOf(view) }, dimension, { signal }),
     })),
   })
-  const [report = [], team = [], model = [], feature = [], outcome = []] = others.map(({ data }) => data)
-  return { report, member: members, team, model, feature, outcome: outcome.length > 1 ? outcome : [] }
+  const [report, team = [], model = [], feature = [], outcome = []] = others.map(({ data }) => data)
+  // Those that the filters keep are known already.
+  const kept = useMemo(
+    () => [...new Set(fetched.flatMap(({ parts }) => parts.flatMap((part) => part.report ?? [])))],
+    [fetched],
+  )
+  return { report: report ?? kept, member: members, team, model, feature, outcome: outcome.length > 1 ? outcome : [] }
 }
 
 const SPLIT_LATER = DIMENSIONS.filter((dimension) => dimension !== 'member')

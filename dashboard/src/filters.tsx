@@ -31,6 +31,10 @@ export const isFiltered = (view: View): boolean =>
     (each) => each !== undefined,
   )
 
+const KNOWN_FIRST: readonly Dimension[] = ['report', 'member']
+/** After all others, so that nothing moves when they come. */
+const KNOWN_LATER = DIMENSIONS.filter((dimension) => !KNOWN_FIRST.includes(dimension))
+
 /** One chip for each filter that the period has values for, and for each that is set. */
 export const Filters = ({ view, overview, chosen }: Props) => {
   const choices = useChoices(overview)
@@ -52,9 +56,10 @@ export const Filters = ({ view, overview, chosen }: Props) => {
         </Field>
       )}
       <DayChip overview={overview} chosen={chosen} />
-      {DIMENSIONS.map((dimension) => (
+      {KNOWN_FIRST.map((dimension) => (
         <DimensionChip key={dimension} view={view} dimension={dimension} values={choices[dimension]} />
       ))}
+      <MinCredits {...minCredits} />
       {(overview.unpriced > 0 || view.unpriced) && (
         <Chip
           name="Price"
@@ -63,10 +68,12 @@ export const Filters = ({ view, overview, chosen }: Props) => {
           choose={(price) => changeView({ unpriced: price !== undefined })}
         />
       )}
-      <MinCredits {...minCredits} />
+      {KNOWN_LATER.map((dimension) => (
+        <DimensionChip key={dimension} view={view} dimension={dimension} values={choices[dimension]} />
+      ))}
       <button
         type="button"
-        className="quiet"
+        className="quiet clear"
         aria-disabled={!isClearable}
         onClick={() => {
           minCredits.setTyped('')

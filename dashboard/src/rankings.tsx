@@ -32,8 +32,10 @@ const ROWS_SHOWN = 7
 
 export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
   const choices = useChoices(overview)
-  const tabs = ORDER.filter((each) => each === 'rule' || each === ranking || choices[each].length > 0)
-  const shown = tabs.find((each) => each === ranking) ?? tabs[0] ?? 'rule'
+  const known = ORDER.filter((each) => each !== 'rule' && choices[each].length > 0)
+  // Not the rules, which take the service longer, unless somebody asks for them.
+  const shown = ranking ?? known[0] ?? 'report'
+  const tabs = ORDER.filter((each) => each === 'rule' || each === shown || known.includes(each))
   return (
     <section className="card ranking-card" aria-labelledby="ranking-title">
       <header className="card-head">

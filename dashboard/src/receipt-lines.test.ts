@@ -124,6 +124,17 @@ test('a rule that counts different things under one name is not given the name o
   ])
 })
 
+test('a factor is told from a line of the same name', () => {
+  const card = parseCard({
+    version: 'same',
+    cases: [{ name: 'all', lines: [{ rule: 'fast', of: 'pages', rate: 2 }], multiply: [{ rule: 'fast', by: 3 }] }],
+  })
+  assert.deepEqual(textsOf(card, { quantities: { pages: 4 } }), [
+    'fast | 4 pages × 2.00 = 8.00',
+    'fast | 8.00 so far × 3 = 24.00',
+  ])
+})
+
 test('shares are of what is added, and what is taken off is negative', () => {
   const shares = explained(standard, { measurement: measure('What is the lease term?') }).map(({ share }) => share)
   assert.ok(Math.abs(shares.reduce((sum, share) => sum + Math.max(share, 0), 0) - 1) < 1e-9)

@@ -321,13 +321,13 @@ describe('the dashboard, filtered and split by every dimension', { skip: noBrows
     await page.getByLabel('Outcome', { exact: true }).waitFor({ state: 'attached' })
     await page.getByLabel('Feature', { exact: true }).waitFor({ state: 'attached' })
     assert.deepEqual(await choices(), {
-      chips: ['Day', 'Report', 'Member', 'Team', 'Model', 'Feature', 'Outcome', 'Price'],
+      chips: ['Day', 'Report', 'Member', 'Price', 'Team', 'Model', 'Feature', 'Outcome'],
       groups: ['kind', ...DIMENSIONS],
     })
     await show(page, '?period=2024-04')
     await page.getByLabel('Feature', { exact: true }).waitFor({ state: 'attached' })
     assert.deepEqual(await choices(), {
-      chips: ['Day', 'Report', 'Member', 'Model', 'Feature', 'Price'],
+      chips: ['Day', 'Report', 'Member', 'Price', 'Model', 'Feature'],
       groups: ['kind', 'report', 'member', 'model', 'feature'],
     })
   })

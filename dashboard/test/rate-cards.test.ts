@@ -237,7 +237,7 @@ describe('rate cards on the dashboard', { skip: noBrowser }, () => {
       ] as const) {
         await page.emulateMedia({ colorScheme })
         await page.setViewportSize({ width, height: 900 })
-        const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+        const { violations } = (await page.evaluate('axe.run("main", { resultTypes: ["violations"] })')) as {
           violations: readonly { id: string; nodes: readonly { html: string }[] }[]
         }
         found.push(...violations.map(({ id, nodes }) => `${state}, ${width} ${colorScheme}: ${id} ${nodes[0]?.html}`))

@@ -239,7 +239,7 @@ describe('the receipt of a charge', { skip: noBrowser }, () => {
       await receipt(page, 21).getByText('How it came about').click()
       await receipt(page, 21).locator('tfoot').nth(1).waitFor()
       await page.evaluate(axe.source)
-      const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
+      const { violations } = (await page.evaluate('axe.run("main", { resultTypes: ["violations"] })')) as {
         violations: readonly { id: string; nodes: readonly { html: string }[] }[]
       }
       assert.deepEqual(

@@ -169,7 +169,8 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
     await using opened = await open('&message=1')
     const panel = opened.page.getByRole('dialog')
     await panel.getByText('once', { exact: true }).waitFor()
-    assert.deepEqual(await panel.locator('tbody tr').allInnerTexts(), ['base\t\n100.0%\n\t2.00', 'once'])
+    assert.equal(await panel.locator('tbody th').innerText(), 'base')
+    assert.deepEqual(await panel.locator('tbody td').allTextContents(), ['100.0%', '2.00', 'once'])
   })
 
   test('is as wide as the window and not wider, with a charge open or closed', async () => {
