@@ -35,10 +35,12 @@ type Props = {
   /** The bars of the period before, the first beside the first. */
   readonly before: readonly Bar[] | undefined
   readonly forecast: Forecast | undefined
+  /** The period before is still loading. */
+  readonly isBusy: boolean
 }
 
 /** Memoized: a change that affects only the messages does not redraw it. */
-export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, before, forecast }: Props) => {
+export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, before, forecast, isBusy }: Props) => {
   const { bars, bucket } = overview
   const choices = useChoices(overview)
   const series = useMemo(() => seriesOf(bars, group), [bars, group])
@@ -49,7 +51,7 @@ export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, 
   )
   const groups = DIMENSIONS.filter((dimension) => choices[dimension].length > 0 || dimension === group)
   return (
-    <section className="card chart-card" aria-labelledby="chart-title">
+    <section className="card chart-card" aria-labelledby="chart-title" aria-busy={isBusy}>
       <header className="card-head">
         <h2 id="chart-title">
           {isRunningTotal ? 'Running total' : 'Credits'} by {bucket}

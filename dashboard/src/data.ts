@@ -687,9 +687,9 @@ export const useComparison = (overview: Overview, before: Earlier | undefined): 
 }
 
 /** The bars of an earlier range, by what matches the filters; undefined until they are known. */
-export const useBarsBefore = (overview: Overview, before: Earlier | undefined): readonly Bar[] | undefined => {
+export const useBarsBefore = (overview: Overview, before: Earlier | undefined) => {
   const { view, session, bucket } = overview
-  const { data } = useQuery({
+  const { data, isPending } = useQuery({
     queryKey: ['bars', session.organization.id, before, bucket, filtersOf(view)],
     enabled: before !== undefined,
     staleTime: REFRESH_INTERVAL_MS,
@@ -704,7 +704,8 @@ export const useBarsBefore = (overview: Overview, before: Earlier | undefined): 
       return keepParts(barsOf(totals), view, splits)
     },
   })
-  return before === undefined ? undefined : data
+  const isExpected = before !== undefined
+  return { bars: isExpected ? data : undefined, isPending: isExpected && isPending }
 }
 
 /** The parts of a dimension now, and in the earlier range; undefined until they are known. */

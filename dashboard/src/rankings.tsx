@@ -115,7 +115,9 @@ const RulesTable = ({ overview, chosen, before }: OneProps) => {
 
 const NotLoaded = ({ error, retry }: { readonly error: Error | null; readonly retry: () => void }) =>
   error === null ? (
-    <p className="nothing">Loading…</p>
+    <p className="nothing" aria-busy="true">
+      Loading…
+    </p>
   ) : (
     <p role="alert" className="notice bad">
       <span>

@@ -23,7 +23,7 @@ export type AreaProps = {
 /** How much was used, when, why it changed, by whom, and by the latest messages. */
 export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
   const before = useBefore(overview, chosen)
-  const bars = useBarsBefore(overview, before.whole)
+  const { bars, isPending } = useBarsBefore(overview, before.whole)
   const forecast = useMemo(() => {
     const { bars: days, session, timeZone, bucket, isListing } = overview
     if (bucket !== 'day' || isListing) return undefined
@@ -33,7 +33,7 @@ export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
     <>
       <Filters view={view} overview={overview} chosen={chosen} />
       <Figures overview={overview} chosen={chosen} before={before.same} forecast={forecast} />
-      <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} />
+      <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} isBusy={isPending} />
       <div className="beside">
         <Rankings ranking={view.ranking} overview={overview} chosen={chosen} before={before.same} />
         <Newest view={view} overview={overview} chosen={chosen} isAway={isAway} />
