@@ -56,7 +56,6 @@ const MAY_IMPORT: Readonly<
       '@fastify/cookie',
       '@fastify/static',
       '@fastify/swagger',
-      '@fastify/swagger-ui',
       '@fastify/type-provider-typebox',
       'prom-client',
       'typebox',

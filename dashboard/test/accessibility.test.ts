@@ -218,7 +218,7 @@ describe('every view', { skip: noBrowser }, () => {
 
 const cutOff = (page: Page): Promise<readonly string[]> =>
   page.evaluate(() =>
-    [...document.querySelectorAll('.head .c-id, .head .c-at, :is(.body, .newest) :is(.c-at, .c-credits)')]
+    [...document.querySelectorAll('.head .c-id, .head .c-time, :is(.body, .newest) :is(.c-time, .c-at, .c-credits)')]
       .filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth)
       .map(({ textContent }) => textContent),
   )
@@ -434,7 +434,7 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
     for (const [key, order, saying] of [
       ['Enter', 'ascending', 'Messages sorted by Credits Used ascending'],
       ['Space', 'descending', 'Messages sorted by Credits Used descending'],
-      ['Enter', 'none', 'Messages in original order'],
+      ['Enter', 'none', 'Messages sorted by Timestamp, the newest first'],
     ] as const) {
       await page.keyboard.press(key)
       await said.filter({ hasText: saying }).waitFor()
@@ -477,7 +477,7 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
       await assertFocus(page, row(page, last - step))
     }
     // Scrolling away must not take the focus from its row.
-    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+    await page.evaluate('scrollTo(0, 0)')
     await painted(page)
     await page.keyboard.press('ArrowDown')
     await painted(page)

@@ -34,6 +34,10 @@ after(() => browser?.close())
 
 const withoutPublished = noBrowser || skipWithout('messages.current-period.json')
 
+/** In UTC. */
+const spreadsheetTime = ({ timestamp }: UsageLine): string =>
+  new Date(timestamp).toJSON().slice(0, 19).replace('T', ' ')
+
 describe('the dashboard of the published period', { skip: withoutPublished }, () => {
   let service: Awaited<ReturnType<typeof startService>>
   let lines: readonly UsageLine[] = []
@@ -96,10 +100,10 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
         credits: shownCredits(line.credits_used),
       }
     })
-    assert.deepEqual(await allRows(page), expected)
-    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+    assert.deepEqual(await allRows(page), expected.toReversed())
+    await page.evaluate('scrollTo(0, 0)')
     const title = await page.locator('[data-row="0"] time').getAttribute('title')
-    assert.equal(title, lines[0]?.timestamp)
+    assert.equal(title, lines.at(-1)?.timestamp)
   })
 
   const byName = (one: UsageLine, other: UsageLine, sign: number): number => {
@@ -111,6 +115,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   const byCredits = (one: UsageLine, other: UsageLine, sign: number): number =>
     sign * (one.credits_used - other.credits_used)
   const idsOf = (sorted: readonly UsageLine[]) => sorted.map(({ message_id: id }) => String(id))
+  const newestOf = (inTime: readonly UsageLine[]) => idsOf(inTime.toReversed())
 
   test('sorts by a column ascending, descending, then not at all as it is clicked', async () => {
     await using opened = await open()
@@ -130,7 +135,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
       assert.match(await header(page, name).innerText(), /↓/)
       assert.equal(new URL(page.url()).searchParams.get('sort'), `-${id}`)
       await sortBy(page, name)
-      assert.deepEqual(await allIds(page), idsOf(lines))
+      assert.deepEqual(await allIds(page), newestOf(lines))
       assert.equal(await header(page, name).getAttribute('aria-sort'), 'none')
       assert.equal(new URL(page.url()).searchParams.get('sort'), null)
     }
@@ -139,7 +144,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   test('sorts by two columns in the order in which they were clicked', async () => {
     await using opened = await open()
     const { page } = opened
-    const said = page.locator('.table-card > [role=status]')
+    const said = page.locator('.listed > [role=status]').first()
     const expect = async (sort: string, compare: (one: UsageLine, other: UsageLine) => number, saying: string) => {
       assert.equal(new URL(page.url()).searchParams.get('sort') ?? '', sort)
       assert.deepEqual(await allIds(page), idsOf(lines.toSorted(compare)))
@@ -181,7 +186,9 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await sortBy(page, 'Credits Used')
     await sortBy(page, 'Report Name')
     await sortBy(page, 'Report Name')
-    await expect('', () => 0, 'Messages in original order')
+    assert.equal(new URL(page.url()).searchParams.get('sort'), null)
+    assert.deepEqual(await allIds(page), newestOf(lines))
+    assert.equal(await said.textContent(), 'Messages sorted by Timestamp, the newest first')
   })
 
   test('restores the view after a reload, in another tab, and with Back and Forward', async () => {
@@ -250,13 +257,13 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     assert.equal(await figure(page, 'Credits, Wed, 1 May 2024').textContent(), shownCredits(sumOf(ofDay)))
     assert.equal(await figure(page, 'Messages').textContent(), String(ofDay.length))
     await goTo(page, 'Messages')
-    assert.deepEqual(await allIds(page), idsOf(ofDay))
+    assert.deepEqual(await allIds(page), newestOf(ofDay))
     assert.equal(await sumShown(page).textContent(), `${ofDay.length} messages, ${shownCredits(sumOf(ofDay))} credits`)
     assert.equal(await page.getByLabel('Day', { exact: true }).locator('option:checked').innerText(), 'Wed, 1 May 2024')
     await goTo(page, 'Usage')
     await bars(page).nth(2).click()
     await goTo(page, 'Messages')
-    assert.deepEqual(await allIds(page), idsOf(lines))
+    assert.deepEqual(await allIds(page), newestOf(lines))
   })
 
   test('shows a bar’s exact values on hover and focus, and filters by keyboard', async () => {
@@ -285,7 +292,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     assert.equal(await bars(page).nth(0).getAttribute('aria-pressed'), 'true')
     await goTo(page, 'Messages')
     const ofDay = lines.filter(({ timestamp }) => timestamp.startsWith('2024-04-29'))
-    assert.deepEqual(await allIds(page), idsOf(ofDay))
+    assert.deepEqual(await allIds(page), newestOf(ofDay))
   })
 
   test('groups by report: every report has its name, and the parts add up', async () => {
@@ -318,7 +325,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
       const inRange = lines.filter(({ timestamp }) => timestamp >= from && timestamp.slice(0, 10) <= to)
       assert.equal(await figure(page, 'Credits in this range').textContent(), shownCredits(sumOf(inRange)))
       await goTo(page, 'Messages')
-      assert.deepEqual(await allIds(page), idsOf(inRange))
+      assert.deepEqual(await allIds(page), newestOf(inRange))
     }
   })
 
@@ -336,7 +343,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await page.waitForURL('**/*to=2024-05-01')
     await settled(page)
     assert.equal(new URL(page.url()).search, '?from=2024-04-29&to=2024-05-01')
-    assert.deepEqual(await allIds(page), idsOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
+    assert.deepEqual(await allIds(page), newestOf(lines.filter(({ timestamp }) => timestamp < '2024-05-02')))
   })
 
   test('accepts a date as it is typed, through the years that typing passes', async () => {
@@ -375,7 +382,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await settled(page)
     assert.equal(await page.getByRole('alert').count(), 0)
     const between = lines.filter(({ timestamp }) => timestamp >= '2024-05-01' && timestamp < '2024-05-03')
-    assert.deepEqual(await allIds(page), idsOf(between))
+    assert.deepEqual(await allIds(page), newestOf(between))
   })
 
   test('reports minimum credits that are not a number, ignores them, and keeps what was typed', async () => {
@@ -386,7 +393,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await least.pressSequentially('1,5')
     await problem.waitFor()
     assert.equal(await least.inputValue(), '1,5')
-    assert.deepEqual(await allIds(page), idsOf(lines))
+    assert.deepEqual(await allIds(page), newestOf(lines))
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await problem.waitFor({ state: 'detached' })
     assert.equal(await least.inputValue(), '')
@@ -404,9 +411,9 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const { page } = opened
     const name = 'Tenant Obligations Report'
     await page.getByLabel('Report', { exact: true }).selectOption({ label: name })
-    assert.deepEqual(await allIds(page), idsOf(lines.filter((line) => line.report_name === name)))
+    assert.deepEqual(await allIds(page), newestOf(lines.filter((line) => line.report_name === name)))
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'No report' })
-    assert.deepEqual(await allIds(page), idsOf(lines.filter((line) => line.report_name === undefined)))
+    assert.deepEqual(await allIds(page), newestOf(lines.filter((line) => line.report_name === undefined)))
     await page.getByLabel('Report', { exact: true }).selectOption({ label: 'All' })
     await page.getByLabel('Minimum credits').fill('79')
     await page.waitForFunction(() => location.search.includes('min=79'))
@@ -414,18 +421,18 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await sumShown(page)
       .filter({ hasText: `${dear.length} messages` })
       .waitFor()
-    assert.deepEqual(await allIds(page), idsOf(dear))
+    assert.deepEqual(await allIds(page), newestOf(dear))
     await page.getByLabel('Message ID contains').fill('105')
     const few = dear.filter((line) => String(line.message_id).includes('105'))
     await sumShown(page)
       .filter({ hasText: `${few.length} message` })
       .waitFor()
-    assert.deepEqual(await allIds(page), idsOf(few))
+    assert.deepEqual(await allIds(page), newestOf(few))
     await page.getByLabel('Minimum credits').fill('1000000')
     await page.getByText('No messages match these filters.').waitFor()
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await sumShown(page).filter({ hasText: '110 messages' }).waitFor()
-    assert.deepEqual(await allIds(page), idsOf(lines))
+    assert.deepEqual(await allIds(page), newestOf(lines))
     assert.equal(new URL(page.url()).search, query)
   })
 
@@ -480,7 +487,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await using opened = await open()
     const { page } = opened
     await page.locator('[data-row="3"] .c-credits').click()
-    await page.getByRole('dialog', { name: `Message ${lines[3]?.message_id}` }).waitFor()
+    await page.getByRole('dialog', { name: `Message ${lines.at(-4)?.message_id}` }).waitFor()
   })
 
   test('reports an unknown message', async () => {
@@ -506,9 +513,13 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const expected = lines
       .filter((line) => line.report_name === undefined && line.credits_used >= 5)
       .toSorted((one, other) => byCredits(one, other, -1))
-      .map((line) => `${line.message_id},${line.timestamp},,${line.credits_used},,`)
+      .map(
+        (line) => `${line.message_id},${spreadsheetTime(line)},${line.timestamp},,${line.credits_used},,,,,succeeded,`,
+      )
     assert.ok(expected.length > 5)
-    assert.equal(csv, ['message_id,timestamp,report_name,credits_used,user_id,unpriced', ...expected, ''].join('\r\n'))
+    const head =
+      '\ufeffmessage_id,time,timestamp,report_name,credits_used,user_id,team_id,model,feature,outcome,unpriced'
+    assert.equal(csv, [head, ...expected, ''].join('\r\n'))
   })
 
   test('prices a text at every keystroke, line by line, without sending or storing it', async () => {
@@ -581,10 +592,10 @@ describe('the dashboard with members', { skip: noBrowser }, () => {
     assert.equal(await header(page, 'Member').count(), 1)
     await page.getByLabel('Member', { exact: true }).selectOption('ada')
     await settled(page)
-    assert.deepEqual(await allIds(page), ['1', '2'])
+    assert.deepEqual(await allIds(page), ['2', '1'])
     await page.getByLabel('Member', { exact: true }).selectOption({ label: 'No member' })
     await settled(page)
-    assert.deepEqual(await allIds(page), ['31', '32', '1'])
+    assert.deepEqual(await allIds(page), ['1', '32', '31'])
   })
 
   test('distinguishes the message 1 from the message "1"', async () => {
@@ -606,6 +617,6 @@ describe('the dashboard with members', { skip: noBrowser }, () => {
     const waiting = page.waitForEvent('download')
     await page.getByRole('button', { name: 'Export CSV' }).click()
     const csv = await readFile(await (await waiting).path(), 'utf8')
-    assert.match(csv, /,'=cmd\(\),\r\n$/)
+    assert.match(csv, /,'=cmd\(\),,,,succeeded,\r\n$/)
   })
 })

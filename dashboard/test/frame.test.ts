@@ -413,7 +413,7 @@ describe('the organization', { skip: noBrowser }, () => {
       await page.goto(`${two.url}/?organization=${encodeURIComponent(wrong)}`)
       const alert = page.getByRole('alert')
       await alert.filter({ hasText: `No organization called “${wrong}”.` }).waitFor()
-      assert.equal(await page.locator('.figures, .newest, .scroller').count(), 0, wrong)
+      assert.equal(await page.locator('.figures, .newest, .rows').count(), 0, wrong)
       assert.equal(await page.getByText('Default', { exact: true }).count(), 0, wrong)
       await alert.getByRole('button', { name: 'Show your organization' }).click()
       await settled(page)

@@ -84,8 +84,7 @@ export const note = (page: Page, name: string): Locator => figureNamed(page, nam
 
 export const sumShown = (page: Page): Locator => page.locator('.table-card .sum')
 
-export const header = (page: Page, name: string): Locator =>
-  page.locator('.scroller').getByRole('columnheader', { name })
+export const header = (page: Page, name: string): Locator => page.locator('.rows').getByRole('columnheader', { name })
 
 export const sortBy = (page: Page, name: string): Promise<void> => header(page, name).getByRole('button').click()
 
@@ -96,20 +95,20 @@ export type Row = { readonly id: string; readonly time: string; readonly report:
 /** Every row, first to last; scrolls to render them. */
 export const allRows = async (page: Page): Promise<readonly Row[]> => {
   await settled(page)
-  await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+  await page.evaluate('scrollTo(0, 0)')
   await page.locator('[data-row="0"]').waitFor()
-  return page.locator('.scroller').evaluate(async (scroller) => {
+  return page.locator('.rows').evaluate(async (table) => {
     const rows: { id: string; time: string; report: string; credits: string }[] = []
-    const count = Number(scroller.querySelector('[role=table]')?.getAttribute('aria-rowcount')) - 1
+    const count = Number(table.querySelector('[role=table]')?.getAttribute('aria-rowcount')) - 1
     const cell = (row: Element, name: string) => row.querySelector(`.c-${name}`)?.textContent ?? ''
     const until = performance.now() + 10_000
     while (rows.length < count && performance.now() < until) {
-      const row = scroller.querySelector(`[data-row="${rows.length}"]`)
+      const row = table.querySelector(`[data-row="${rows.length}"]`)
       if (row === null) {
-        scroller.scrollTop += scroller.clientHeight / 2
+        scrollBy({ top: innerHeight / 2, behavior: 'instant' })
         await new Promise((resolve) => requestAnimationFrame(resolve))
       } else {
-        const [id, time, report, credits] = ['id', 'at', 'report', 'credits'].map((name) => cell(row, name))
+        const [id, time, report, credits] = ['id', 'time', 'report', 'credits'].map((name) => cell(row, name))
         rows.push({ id: id ?? '', time: time ?? '', report: report ?? '', credits: credits ?? '' })
       }
     }
@@ -149,11 +148,14 @@ export const hold = async (page: Page, url: string | RegExp) => {
   return { release: resolve }
 }
 
+const EXPORTED =
+  '\ufeffmessage_id,time,timestamp,report_name,credits_used,user_id,team_id,model,feature,outcome,unpriced'
+
 /** The rows of the exported file, without its header. */
 export const exported = async (page: Page): Promise<readonly string[]> => {
   const waiting = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Export CSV' }).click()
   const [head, ...lines] = (await readFile(await (await waiting).path(), 'utf8')).trimEnd().split('\r\n')
-  assert.equal(head, 'message_id,timestamp,report_name,credits_used,user_id,unpriced')
+  assert.equal(head, EXPORTED)
   return lines
 }

@@ -85,14 +85,11 @@ describe('the receipt of a charge', { skip: noBrowser }, () => {
       const { page } = opened
       await receipt(page, 2).locator('tfoot').waitFor()
       assert.equal(await page.locator('dialog:modal').count(), 0)
-      const [table, panel] = await Promise.all([
-        page.locator('.scroller').boundingBox(),
-        receipt(page, 2).boundingBox(),
-      ])
+      const [table, panel] = await Promise.all([page.locator('.rows').boundingBox(), receipt(page, 2).boundingBox()])
       assert.ok(table && panel && table.x + table.width <= panel.x, `at ${width}: ${JSON.stringify([table, panel])}`)
       assert.ok(panel.x + panel.width <= width)
       const cut = await page
-        .locator('.body .c-at, .body .c-credits')
+        .locator('.body .c-time, .body .c-credits')
         .evaluateAll((cells) => cells.filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth).length)
       assert.equal(cut, 0, `at ${width}`)
       await page.locator('[data-row="0"] .c-credits').click()
@@ -115,7 +112,7 @@ describe('the receipt of a charge', { skip: noBrowser }, () => {
       const { page } = opened
       const ids = await allIds(page)
       assert.ok(ids.length > 10)
-      await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0))
+      await page.evaluate('scrollTo(0, 0)')
       await link(page, ids[0] ?? '').click()
       const next = page.getByRole('button', { name: 'Next message' })
       const previous = page.getByRole('button', { name: 'Previous message' })

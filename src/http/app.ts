@@ -4,7 +4,6 @@ import { setTimeout } from 'node:timers/promises'
 import { type FastifyCompressOptions, fastifyCompress } from '@fastify/compress'
 import { fastifyCookie } from '@fastify/cookie'
 import fastifySwagger from '@fastify/swagger'
-import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { UsageOfOrganizations } from '#answering/organization-usage.ts'
 import type { Readings } from '#answering/readings.ts'
@@ -35,6 +34,7 @@ import { openApiInfo, withContentEncoding } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { cardUseRoutes } from './routes/card-uses.ts'
 import { createUnknownPage, dashboardRoutes } from './routes/dashboard.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { intakeRoutes } from './routes/intake.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
@@ -209,12 +209,6 @@ export const createApp = async (needs: AppNeeds) => {
     transform: ({ schema, url }) => ({ schema: withContentEncoding(schema), url }),
     refResolver: { buildLocalReference: (schema) => String(schema['$id']) },
   })
-  await app.register(fastifySwaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: DOCS_POLICY,
-    uiConfig: { layout: 'BaseLayout', docExpansion: 'full', tryItOutEnabled: true, validatorUrl: null },
-    theme: { title: 'Copilot Credits API' },
-  })
   const { readings, intake, reports, intakeLimits } = needs
   await app.register(fastifyCookie, { hook: false })
   const sessions = createSessions({ ...needs.sessions, clock, cookies: app })
@@ -264,6 +258,7 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(cardUseRoutes, { cardUses: needs.cardUses, organizations, callers })
   await app.register(operatingRoutes, { listingCache, hasUpstream, checkStore: needs.checkStore, metrics, access })
   app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => reply.send(app.swagger()))
+  await app.register(docsRoutes)
   await app.register(dashboardRoutes, { folder: needs.dashboardFolder })
   await app.ready()
   return app
@@ -294,17 +289,6 @@ const COMPRESSION = {
   globalDecompression: false,
   encodings: ['br', 'gzip'],
 } satisfies FastifyCompressOptions
-
-/** As strict as Swagger UI allows. Its default policy upgrades to https, which leaves the page blank over plain HTTP. */
-const DOCS_POLICY = {
-  'default-src': "'self'",
-  'base-uri': "'self'",
-  'font-src': "'self' data:",
-  'form-action': "'self'",
-  'frame-ancestors': "'none'",
-  'img-src': "'self' data:",
-  'object-src': "'none'",
-}
 
 const DRAIN_MS = 100
 const SWEEP_EVERY_MS = 50

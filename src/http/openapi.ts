@@ -2,6 +2,9 @@
 import type { FastifySchema } from 'fastify'
 import packageJson from '../../package.json' with { type: 'json' }
 
+/** `sessions.ts` reads it. */
+export const SESSION_COOKIE = 'copilot_credits_session'
+
 export const openApiInfo = {
   openapi: '3.1.0',
   info: {
@@ -23,9 +26,16 @@ export const openApiInfo = {
         scheme: 'bearer',
         description: 'An API key. It begins with `cck_`, belongs to an organization and carries scopes.',
       },
+      session: {
+        type: 'apiKey' as const,
+        in: 'cookie',
+        name: SESSION_COOKIE,
+        description:
+          'A dashboard session: sign in at `/`, and the browser sends the cookie itself. Over https its name begins with `__Host-`.',
+      },
     },
   },
-  security: [{ apiKey: [] }],
+  security: [{ apiKey: [] }, { session: [] }],
   tags: [
     { name: 'Usage', description: 'Usage lines, totals and billing periods.' },
     { name: 'Messages', description: 'Report messages and explain what they cost.' },

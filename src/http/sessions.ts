@@ -10,6 +10,7 @@ import { isKey, type KeyHash, type SessionOfKey } from '#identity/access.ts'
 import { Forbidden } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { keyIn } from './bearer.ts'
+import { SESSION_COOKIE } from './openapi.ts'
 
 export type Sessions = {
   /** The session of the request. Undefined if there is none, its signature is wrong, or it has expired. */
@@ -28,9 +29,8 @@ export type SessionsNeeds = {
   readonly cookies: Pick<FastifyInstance, 'parseCookie' | 'serializeCookie'>
 }
 
-const NAME = 'copilot_credits_session'
 /** Browsers accept a `__Host-` cookie only from this host and over https, so a sibling domain cannot plant its own. */
-const SECURE_NAME = `__Host-${NAME}`
+const SECURE_NAME = `__Host-${SESSION_COOKIE}`
 
 export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsNeeds): Sessions => {
   const signer = fastifyCookie.signerFactory(secret)
@@ -48,7 +48,7 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
     read: (cookieHeader) => {
       if (cookieHeader === undefined) return undefined
       const sent = cookies.parseCookie(cookieHeader)
-      const { value } = signer.unsign(sent[SECURE_NAME] ?? sent[NAME] ?? '')
+      const { value } = signer.unsign(sent[SECURE_NAME] ?? sent[SESSION_COOKIE] ?? '')
       const [organizationId, hash, id, until] = value?.split('.') ?? []
       if (organizationId === undefined || hash === undefined || id === undefined) return undefined
       return Number(until) > clock() ? { organizationId, hash: Buffer.from(hash, 'hex'), id } : undefined
@@ -57,9 +57,9 @@ export const createSessions = ({ secret, lifetimeMs, clock, cookies }: SessionsN
       const id = randomBytes(16).toString('base64url')
       const value = [organizationId, Buffer.from(hash).toString('hex'), id, clock() + lifetimeMs].join('.')
       const isSecure = !isPlain(request)
-      return cookie(isSecure ? SECURE_NAME : NAME, signer.sign(value), lifetimeMs, isSecure)
+      return cookie(isSecure ? SECURE_NAME : SESSION_COOKIE, signer.sign(value), lifetimeMs, isSecure)
     },
-    end: (request) => [cookie(SECURE_NAME, '', 0, true), cookie(NAME, '', 0, !isPlain(request))],
+    end: (request) => [cookie(SECURE_NAME, '', 0, true), cookie(SESSION_COOKIE, '', 0, !isPlain(request))],
   }
 }
 
