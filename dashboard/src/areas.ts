@@ -3,8 +3,9 @@ export const AREAS = [
   { id: 'usage', path: '/', name: 'Usage' },
   { id: 'messages', path: '/messages', name: 'Messages' },
   { id: 'rate-cards', path: '/rate-cards', name: 'Rate cards' },
-  { id: 'organizations', path: '/organizations', name: 'Organizations' },
   { id: 'developers', path: '/developers', name: 'Developers' },
+  // Last, because who may see it is known later: nothing moves when it appears.
+  { id: 'organizations', path: '/organizations', name: 'Organizations' },
 ] as const
 export type Area = (typeof AREAS)[number]['id']
 

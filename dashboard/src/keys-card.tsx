@@ -56,7 +56,8 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
       what="keys"
       list={{ ...keys, data: keys.data && { items: valid, hasMore: false } }}
       outcome={outcome}
-      empty="No keys yet."
+      empty={revoked.length === 0 ? 'No keys yet.' : 'No valid keys.'}
+      footer={revoked.length > 0 && <RevokedKeys keys={revoked} timeZone={organization.time_zone} />}
       note={isOpen && !hasAdmin ? `Nothing needs a key yet. ${FIRST_KEY}` : undefined}
       action={
         <button ref={add} type="button" onClick={() => setIsAdding(true)}>
@@ -79,35 +80,32 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
       }
     >
       {(items) => (
-        <>
-          <table className="listing">
-            <thead>
-              <tr>
-                <th scope="col">Key</th>
-                <th scope="col">Scopes</th>
-                <th scope="col">Last used</th>
-                <th scope="col">
-                  <span className="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((key) => (
-                <KeyRow
-                  key={key.id}
-                  apiKey={key}
-                  timeZone={organization.time_zone}
-                  revoked={() => {
-                    setOutcome(`Revoked ${nameOf(key)}.`)
-                    add.current?.focus()
-                    queries.invalidateQueries({ queryKey: ['keys'] })
-                  }}
-                />
-              ))}
-            </tbody>
-          </table>
-          {revoked.length > 0 && <RevokedKeys keys={revoked} timeZone={organization.time_zone} />}
-        </>
+        <table className="listing">
+          <thead>
+            <tr>
+              <th scope="col">Key</th>
+              <th scope="col">Scopes</th>
+              <th scope="col">Last used</th>
+              <th scope="col">
+                <span className="visually-hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((key) => (
+              <KeyRow
+                key={key.id}
+                apiKey={key}
+                timeZone={organization.time_zone}
+                revoked={() => {
+                  setOutcome(`Revoked ${nameOf(key)}.`)
+                  add.current?.focus()
+                  queries.invalidateQueries({ queryKey: ['keys'] })
+                }}
+              />
+            ))}
+          </tbody>
+        </table>
       )}
     </ListCard>
   )

@@ -19,6 +19,8 @@ type Props<T> = {
   readonly form: ReactNode
   readonly empty?: string
   readonly note?: ReactNode
+  /** Below the list, even if that is empty. */
+  readonly footer?: ReactNode
   readonly children: (items: readonly T[]) => ReactNode
 }
 
@@ -55,6 +57,7 @@ export const ListCard = <T,>({ title, what, list, outcome, showMore, ...parts }:
           Show more {what}
         </button>
       )}
+      {parts.footer}
     </section>
   )
 }

@@ -59,7 +59,7 @@ describe('the areas', { skip: noBrowser }, () => {
       assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), name)
     }
     await page.goBack()
-    assert.equal(new URL(page.url()).pathname, '/messages')
+    assert.equal(new URL(page.url()).pathname, AREAS.at(-2)?.path)
   })
 
   test('are reached by the addresses of the page without areas', async () => {
