@@ -26,7 +26,7 @@ const FILTERS: readonly ChargeFilter[] = [
 
 const GROUPS: readonly (readonly Dimension[])[] = [[], ['member'], ['model', 'report'], ['rate_card', 'outcome']]
 
-const ORDERS: readonly LineOrder[] = (['time', 'credits'] as const).flatMap((by) =>
+const ORDERS: readonly LineOrder[] = (['time', 'id', 'credits'] as const).flatMap((by) =>
   [false, true].map((isDescending) => ({ by, isDescending })),
 )
 

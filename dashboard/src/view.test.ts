@@ -85,7 +85,7 @@ test('ignores whatever is invalid or unknown in an address, and names what is in
     '?period=9999-12',
     '?period=2024-02-30',
     '?group=color',
-    '?sort=id,-when',
+    '?sort=color,-when',
     '?at=noon',
     '?min=-1',
     '?min=1e3',

@@ -24,7 +24,8 @@ export const compareLines = ({ by, isDescending }: LineOrder): ((one: PagePositi
     case 'time':
       return (one, other) => direction * inTime(one, other)
     case 'id':
-      return (one, other) => direction * compareIds(one.messageId, other.messageId)
+      // A closed charge and its adjustment have the same id.
+      return (one, other) => direction * (compareIds(one.messageId, other.messageId) || one.at - other.at)
     case 'credits':
       return (one, other) => compareCredits(one.credits, other.credits, direction) || inTime(one, other)
     case 'member':

@@ -431,9 +431,11 @@ const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
     case 'id':
       return {
         needsCell: false,
-        sorted: `message_number ${direction}, message_name ${direction}`,
-        isAfter: (first) => `(message_number, message_name) ${isBehind} ($${first}::bigint, $${first + 1}::text)`,
-        position: ({ messageId }) => numberAndName(messageId),
+        // A closed charge and its adjustment have the same id.
+        sorted: `message_number ${direction}, message_name ${direction}, at_ms ${direction}`,
+        isAfter: (first) =>
+          `(message_number, message_name, at_ms) ${isBehind} ($${first}::bigint, $${first + 1}::text, $${first + 2}::bigint)`,
+        position: ({ messageId, at }) => [...numberAndName(messageId), at],
       }
     case 'credits':
       return {

@@ -229,8 +229,8 @@ export class UsageReader {
       ...(entersAt && !order.isDescending ? [] : [from]),
       ...(entersAt && order.isDescending ? [] : [to]),
       ...(isBeyond === undefined ? [] : valuesOf(organizationId, isBeyond)),
-      ...before.values,
       ...least.values,
+      ...before.values,
       ...cells.values,
       ...reported.values,
       limit,
@@ -710,6 +710,8 @@ const IN_TIME = 'at_ms, message_id'
 
 const timeOf = ({ at, messageId }: PagePosition): readonly SQLInputValue[] => [at, toSqlId(messageId)]
 
+const idAndTimeOf = ({ messageId, at }: PagePosition) => [toSqlId(messageId), at]
+
 /** The same orders as `compareLines`. */
 const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
   const [direction, isAhead, isBehind] = isDescending ? ['DESC', '>', '<'] : ['ASC', '<', '>']
@@ -745,11 +747,15 @@ const orderOf = ({ by, isDescending }: LineOrder): SqlOrder => {
       }
     case 'id':
       return {
-        sorted: `+message_id ${direction}`,
-        // `+` keeps SQLite from walking the index of ids, which has those of every other period.
-        isBefore: (_, { messageId }) => ({ sql: `AND +message_id ${isAhead} ?`, values: [toSqlId(messageId)] }),
-        isAfter: `+message_id ${isBehind} ?`,
-        valuesOf: (_, { messageId }) => [toSqlId(messageId)],
+        // A closed charge and its adjustment have the same id. `+` keeps SQLite from walking the index of ids, which has those of
+        // every other period.
+        sorted: `+message_id ${direction}, at_ms ${direction}`,
+        isBefore: (_, position) => ({
+          sql: `AND (+message_id, at_ms) ${isAhead} (?, ?)`,
+          values: idAndTimeOf(position),
+        }),
+        isAfter: `(+message_id, at_ms) ${isBehind} (?, ?)`,
+        valuesOf: (_, after) => idAndTimeOf(after),
       }
     case 'credits':
       return {
