@@ -231,7 +231,7 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
   test('ignores invalid values in the address, and says which', async () => {
     await using opened = await openPage(
       browser,
-      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=color&sort=id,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=`,
+      `${service.url}/?period=2024-13&from=2024-02-30&to=x&group=color&sort=name,-credits,credits,&at=noon&min=-1&try_=1&x=%E0%A4%A&message=`,
     )
     const { page } = opened
     await settled(page)

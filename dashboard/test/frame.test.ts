@@ -99,7 +99,8 @@ describe('the areas', { skip: noBrowser }, () => {
     const { page } = opened
     await settled(page)
     const inForce = page.locator('.cards li', { has: page.locator('.in-force') })
-    assert.deepEqual(await inForce.locator('strong').allInnerTexts(), ['standard-2024'])
+    assert.deepEqual(await inForce.getByRole('link').allInnerTexts(), ['standard-2024'])
+    assert.equal(await inForce.getByRole('link').getAttribute('aria-current'), 'page')
   })
 })
 
@@ -286,10 +287,10 @@ describe('if the service cannot be reached', { skip: noBrowser }, () => {
     await alerts(page).filter({ hasText: 'The service cannot be reached.' }).waitFor()
     assert.match(await alerts(page).innerText(), /Showing 1.+31 May 2024 as of \d\d-\d\d-\d{4} \d\d:\d\d\./)
     assert.equal(await alerts(page).count(), 1)
-    assert.deepEqual(await allIds(page), ['2', '3'])
+    assert.deepEqual(await allIds(page), ['3', '2'])
     await page.unrouteAll()
     await alerts(page).waitFor({ state: 'detached' })
-    assert.deepEqual(await allIds(page), ['2', '3'])
+    assert.deepEqual(await allIds(page), ['3', '2'])
   })
 
   test('it is noticed without a click, and the dot goes out', async () => {

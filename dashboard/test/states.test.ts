@@ -259,7 +259,7 @@ describe('the dashboard with an upstream', { skip: noBrowser }, () => {
     )
     // A listing outside the current period has no end to project to.
     assert.equal(await note(page, 'Credits this period').textContent(), 'no end date, so no forecast')
-    assert.deepEqual(await inArea(page, 'Messages', () => allIds(page)), ['1', '2', '3', '4'])
+    assert.deepEqual(await inArea(page, 'Messages', () => allIds(page)), ['4', '3', '2', '1'])
     await bars(page).nth(32).click()
     assert.deepEqual(await inArea(page, 'Messages', () => allIds(page)), ['3'])
     assert.equal(await badge(page).count(), 0)
@@ -438,7 +438,7 @@ describe('the dashboard when the service', { skip: noBrowser }, () => {
       /^The service cannot be reached\.\s+Showing 1.+31 May 2024 as of/,
     )
     await assertShows(page, lines)
-    assert.deepEqual(await allIds(page), ['1', '2', '3'])
+    assert.deepEqual(await allIds(page), ['3', '2', '1'])
   })
 
   test('is gone keeps the period shown, under its own name, if another one cannot load', async () => {
@@ -505,7 +505,7 @@ describe('a failed render or load of code', { skip: noBrowser }, () => {
     await panel.getByRole('alert').filter({ hasText: 'Could not load this part of the page.' }).waitFor()
     await panel.getByRole('button', { name: 'Close' }).click()
     await panel.waitFor({ state: 'detached' })
-    assert.equal(await page.locator('.figures .value').count(), 6)
+    assert.equal(await page.locator('.figures .value').count(), 4)
     await page.getByRole('button', { name: 'Try it' }).click()
     await page.unroute('**/assets/try-it*')
     await panel.getByRole('button', { name: 'Reload the page' }).click()
