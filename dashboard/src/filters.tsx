@@ -42,19 +42,6 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   const isClearable = isFiltered(view) || minCredits.typed !== ''
   return (
     <search className="filters" aria-label="Filters">
-      {view.area === 'messages' && (
-        <Field name="Message ID contains" isNameHidden>
-          {(input) => (
-            <input
-              {...input}
-              type="search"
-              placeholder="Message ID contains…"
-              value={view.search ?? ''}
-              onChange={({ target }) => changeView({ search: target.value || undefined }, 'typing')}
-            />
-          )}
-        </Field>
-      )}
       <DayChip overview={overview} chosen={chosen} />
       {KNOWN_FIRST.map((dimension) => (
         <DimensionChip key={dimension} view={view} dimension={dimension} values={choices[dimension]} />

@@ -66,13 +66,13 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
           {isExporting ? 'Exporting…' : 'Export CSV'}
         </button>
       </header>
-      <Filters view={view} overview={overview} chosen={chosen} />
       <MessageSearch
         view={view}
         overview={overview}
         isNowhere={rows.length === 0 && isComplete}
         isPart={isPaged && !isComplete}
       />
+      <Filters view={view} overview={overview} chosen={chosen} />
       {(error ?? failure) && (
         <p role="alert" className="notice bad">
           <span>

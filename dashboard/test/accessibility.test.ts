@@ -77,10 +77,12 @@ const REFUSED = /status of (400|401|404|502)/
 
 describe('every view', { skip: noBrowser }, () => {
   const stack = new AsyncDisposableStack()
+  // Disposed of after the page, which would complain that its service is gone.
+  const services = stack.use(new AsyncDisposableStack())
   let usage: Running
   let opened: Opened
   before(async () => {
-    usage = stack.use(await startWithUsage())
+    usage = services.use(await startWithUsage())
     opened = stack.use(await openPage(browser, 'about:blank', { expected: REFUSED }))
   })
   after(() => stack.disposeAsync())
@@ -104,7 +106,7 @@ describe('every view', { skip: noBrowser }, () => {
     return page
   }
   const openUpstream = async (isFailingFromTheStart: boolean): Promise<Page> => {
-    const { url, fail } = stack.use(await startWithUpstream())
+    const { url, fail } = services.use(await startWithUpstream())
     if (!isFailingFromTheStart) await callService(url, 'GET', '/usage')
     fail(true)
     const page = await open(`${url}/`)
@@ -116,6 +118,8 @@ describe('every view', { skip: noBrowser }, () => {
     'the usage': openUsage(QUERY),
     'the messages': openMessages(QUERY),
     'the rate cards': openArea('/rate-cards', ''),
+    'what is for developers': openArea('/developers', ''),
+    'the organizations': openArea('/organizations', ''),
     'large amounts': openUsage('?period=2024-03'),
     'messages of large amounts': openMessages('?period=2024-03'),
     'by report': openUsage(`${QUERY}&group=report`),
@@ -149,7 +153,7 @@ describe('every view', { skip: noBrowser }, () => {
       return page
     },
     'a failed sign-in': async () => {
-      const { url } = stack.use(await startKeyed())
+      const { url } = services.use(await startKeyed())
       const page = await open(`${url}/`)
       await page.getByLabel('API key').fill('hunter2')
       await page.keyboard.press('Enter')
@@ -161,7 +165,7 @@ describe('every view', { skip: noBrowser }, () => {
     'the last known usage': () => openUpstream(false),
     'a failed upstream': () => openUpstream(true),
     'the bundled sample': async () => {
-      const page = await open(`${stack.use(await startService({})).url}/`)
+      const page = await open(`${services.use(await startService({})).url}/`)
       await settled(page)
       await page.getByText('This is sample data.').waitFor()
       return page
@@ -208,9 +212,11 @@ describe('every view', { skip: noBrowser }, () => {
         }
       })
 
-      test('shows times and credits in full on a tablet', async () => {
-        await resize(page, 800, 900)
-        assert.deepEqual(await cutOff(page), [])
+      test('shows times and credits in full, on a tablet and wide', async () => {
+        for (const width of [800, 1100, 1440]) {
+          await resize(page, width, 900)
+          assert.deepEqual(await cutOff(page), [], `${width} px`)
+        }
       })
     })
   }
@@ -305,6 +311,8 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
     area(page, 'Usage'),
     area(page, 'Messages'),
     area(page, 'Rate cards'),
+    area(page, 'Developers'),
+    area(page, 'Organizations'),
     button(page, 'Try it'),
     page.getByLabel('Theme'),
     button(page, 'Earlier'),
@@ -428,7 +436,7 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
   test('messages can be sorted, and the order is announced', async () => {
     await using opened = await open()
     const { page } = opened
-    const said = page.locator('.table-card > [role=status]')
+    const said = page.locator('.listed > [role=status]')
     await tabTo(page, sortButton(page, 'Credits Used'))
     const before = await allIds(page)
     for (const [key, order, saying] of [
