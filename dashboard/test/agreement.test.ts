@@ -131,7 +131,7 @@ test('a message that arrives between the totals and the lines counts in both', {
   lines.release()
   await settled(page)
   await assertShows(page, await linesOf(service.url, '?period=2024-05'))
-  assert.deepEqual(await allIds(page), ['1', '2', '3', '4'])
+  assert.deepEqual(await allIds(page), ['4', '3', '2', '1'])
 })
 
 /** 12,000 messages in May 2024, which the page fetches in several slices. */
