@@ -603,10 +603,10 @@ describe('the dashboard with members', { skip: noBrowser }, () => {
     const { page } = opened
     await settled(page)
     const links = page.getByRole('link', { name: '1', exact: true })
-    await links.nth(1).click()
+    await links.nth(0).click()
     await page.getByRole('dialog').getByText('2024-05-03T09:30:00+02:00').waitFor()
     await page.keyboard.press('Escape')
-    await links.nth(0).click()
+    await links.nth(1).click()
     await page.getByRole('dialog').getByText('2024-05-01T09:30:00+02:00').waitFor()
   })
 
