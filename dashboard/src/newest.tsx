@@ -58,7 +58,7 @@ export const Newest = ({ view, overview, chosen, isAway }: AreaProps) => {
             {shown === undefined
               ? PLACES.slice(0, overview.messages).map((place) => (
                   <tr key={place}>
-                    <td colSpan={5} />
+                    <td colSpan={overview.members.length > 0 ? 5 : 4} />
                   </tr>
                 ))
               : shown.map((line) => (

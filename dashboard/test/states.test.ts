@@ -628,15 +628,16 @@ describe('the dashboard with too many messages to sort', { skip: noBrowser }, ()
   })
 
   test('stops at a page that fails, says so, and continues on retry', async () => {
-    await using opened = await openPage(browser, `${service.url}/messages${QUERY}`, { expected: /net::ERR/ })
+    await using opened = await openPage(browser, 'about:blank', { expected: /net::ERR/ })
     const { page } = opened
-    await rowsShown(page).first().waitFor()
     let asked = 0
     const more = /\/v1\/usage\?.*cursor=/
     await page.route(more, (route) => {
       asked++
       return route.abort()
     })
+    await page.goto(`${service.url}/messages${QUERY}`)
+    await rowsShown(page).first().waitFor()
     await toEnd(page)
     const failure = page.getByRole('alert').filter({ hasText: 'Could not load all messages.' })
     await failure.waitFor()
