@@ -361,8 +361,11 @@ describe('with the keyboard only', { skip: noBrowser }, () => {
       page.getByLabel('Member', { exact: true }),
       page.getByLabel('Minimum credits'),
       button(page, 'Clear filters'),
+      sortButton(page, 'Message ID'),
+      sortButton(page, 'Timestamp'),
       sortButton(page, 'Report Name'),
       sortButton(page, 'Credits Used'),
+      sortButton(page, 'Member'),
       row(page, 0),
     ]) {
       await page.keyboard.press('Tab')

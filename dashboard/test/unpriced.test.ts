@@ -88,11 +88,11 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
     assert.equal(await figure(page, 'Credits this period').innerText(), '1,261.28375')
     assert.match((await bars(page).nth(2).getAttribute('aria-label')) ?? '', /2 messages, 1 without a price/)
     await goTo(page, 'Messages')
-    assert.deepEqual(await Promise.all([0, 2, 3, 4].map((row) => creditsOf(page, row))), [
-      '2.00',
+    assert.deepEqual(await Promise.all([0, 1, 2, 4].map((row) => creditsOf(page, row))), [
       'no price',
       '0.00',
       'no price',
+      '2.00',
     ])
     assert.equal(await page.locator('[data-row="2"] .no-price').getAttribute('title'), NO_MODEL)
     for (const order of ['ascending', 'descending']) {
@@ -100,9 +100,9 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
       assert.deepEqual((await allIds(page)).slice(3), ['3', '5'], order)
     }
     assert.deepEqual((await exported(page)).slice(2), [
-      '4,2024-05-03T08:00:00Z,,0,,',
-      `3,2024-05-03T08:00:00Z,,,,"${NO_MODEL.replaceAll('"', '""')}"`,
-      '5,2024-05-04T08:00:00Z,,,,no case holds in the card tokens-1',
+      '4,2024-05-03 08:00:00,2024-05-03T08:00:00Z,,0,,,gpt-5.4,,failed,',
+      `3,2024-05-03 08:00:00,2024-05-03T08:00:00Z,,,,,unheard-of,,succeeded,"${NO_MODEL.replaceAll('"', '""')}"`,
+      '5,2024-05-04 08:00:00,2024-05-04T08:00:00Z,,,,,,,succeeded,no case holds in the card tokens-1',
     ])
     await page.getByLabel('Minimum credits').fill('0')
     await sumShown(page).filter({ hasText: '3 messages, 1,261.28375 credits' }).waitFor()
