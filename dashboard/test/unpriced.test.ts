@@ -106,6 +106,8 @@ describe('the dashboard of messages that a rate card of tokens prices', { skip: 
     ])
     await page.getByLabel('Minimum credits').fill('0')
     await sumShown(page).filter({ hasText: '3 messages, 1,261.28375 credits' }).waitFor()
+    await page.getByText('2 messages have no price.').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Clear filters' }).click()
     await page.getByRole('button', { name: 'Show them' }).click()
     await sumShown(page).filter({ hasText: '2 messages, 0.00 credits, 2 without a price' }).waitFor()
     assert.equal(new URL(page.url()).searchParams.has('unpriced'), true)
