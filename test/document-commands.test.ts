@@ -23,6 +23,7 @@ const NOT_RUN: readonly { readonly pattern: RegExp; readonly reason: string }[] 
   { pattern: /^pg_(?:dump|restore) /, reason: 'is not in the package from which the tests run PostgreSQL' },
   { pattern: /^npx copilot-credits db distribute$/, reason: 'needs the extension Citus' },
   { pattern: /^npm (?:pack|install) /, reason: 'test/client.test.ts packs the client and installs it' },
+  { pattern: /^export [A-Z_]+=/, reason: 'sets up a sender of OpenTelemetry' },
 ]
 
 /** Commands that run here. */

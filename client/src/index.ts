@@ -14,7 +14,6 @@ import type {
   DetailedUsageLine,
   ListedOrganization,
   Message,
-  NewApiKey,
   Organization,
   Period,
   Query,
@@ -228,7 +227,11 @@ export type Client = {
   readonly keys: (query?: Query<'listKeys'>, call?: CallOptions) => Promise<readonly ApiKey[]>
 
   /** `POST /v1/keys`: creates an API key. Its secret is in this response only. Not retried. Requires the scope `admin`. */
-  readonly createKey: (wanted: Body<'createKey'>, query?: Query<'createKey'>, call?: CallOptions) => Promise<NewApiKey>
+  readonly createKey: (
+    wanted: Body<'createKey'>,
+    query?: Query<'createKey'>,
+    call?: CallOptions,
+  ) => Promise<ApiKey & { readonly key: string }>
 
   /** `DELETE /v1/keys/{id}`: revokes an API key. Requires the scope `admin`. */
   readonly revokeKey: (id: string, query?: Query<'revokeKey'>, call?: CallOptions) => Promise<ApiKey>
@@ -395,7 +398,7 @@ export const createClient = (options: HttpOptions = {}): Client => {
 
     createKey: async (body, query = {}, { signal } = {}) => {
       const call: Call = { method: 'POST', path: '/v1/keys', query, body, isIdempotent: false, signal }
-      return (await ask<NewApiKey>(call, 'key')).body
+      return (await ask<ApiKey & { readonly key: string }>(call, 'key')).body
     },
 
     revokeKey: async (id, query = {}, call = {}) =>

@@ -77,8 +77,6 @@ export type Organization = components['schemas']['Organization']
 export type ListedOrganization = components['schemas']['ListedOrganization']
 /** An API key without its secret. */
 export type ApiKey = components['schemas']['ApiKey']
-/** An API key that was just created, with its secret as `key`. */
-export type NewApiKey = ApiKey & { readonly key: string }
 /** A report and its price. */
 export type Report = components['schemas']['Report']
 /** What the messages of a range would cost by another rate card. */
