@@ -10352,8 +10352,8 @@ export interface operations {
                     /**
                      * @description The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or the key's own. Each is asked for its own billing period of the name that `period` gives.
                      * @example [
-                     *       "acme",
-                     *       "globex"
+                     *       "default",
+                     *       "acme"
                      *     ]
                      */
                     readonly organizations?: "all" | readonly string[];
@@ -10622,8 +10622,8 @@ export interface operations {
                     /**
                      * @description The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or the key's own. Each is asked for its own billing period of the name that `period` gives.
                      * @example [
-                     *       "acme",
-                     *       "globex"
+                     *       "default",
+                     *       "acme"
                      *     ]
                      */
                     readonly organizations?: "all" | readonly string[];

@@ -80,7 +80,7 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
       }
     >
       {(items) => (
-        <table className="listing">
+        <table className="operated">
           <thead>
             <tr>
               <th scope="col">Key</th>

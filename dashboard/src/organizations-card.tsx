@@ -59,7 +59,7 @@ export const OrganizationsCard = ({ session }: { readonly session: Session }) =>
       }
     >
       {(organizations) => (
-        <table className="listing">
+        <table className="operated">
           <thead>
             <tr>
               <th scope="col">Organization</th>

@@ -77,7 +77,7 @@ export const ReportsCard = ({ session }: { readonly session: Session }) => {
       }
     >
       {(reports) => (
-        <table className="listing">
+        <table className="operated">
           <thead>
             <tr>
               <th scope="col">Report</th>

@@ -34,7 +34,7 @@ export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
       <Filters view={view} overview={overview} chosen={chosen} />
       <Figures overview={overview} chosen={chosen} before={before.same} forecast={forecast} />
       <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} isBusy={isPending} />
-      <div className="beside">
+      <div className="pair">
         <Rankings ranking={view.ranking} overview={overview} chosen={chosen} before={before.same} />
         <Newest view={view} overview={overview} chosen={chosen} isAway={isAway} />
       </div>

@@ -20,7 +20,7 @@ export const SimulationRequestSchema = Type.Object(
           description:
             'The organizations to price again: their ids, or `all`. Without it, the one that `organization` in the query names, or ' +
             "the key's own. Each is asked for its own billing period of the name that `period` gives.",
-          examples: [['acme', 'globex']],
+          examples: [['default', 'acme']],
         },
       ),
     ),
