@@ -379,7 +379,7 @@ describe('the documentation', () => {
     const html = await page.text()
     assert.equal(page.status, 200)
     const policy = page.headers.get('content-security-policy') ?? ''
-    assert.match(policy, /default-src 'self'/)
+    assert.match(policy, /default-src 'none'/)
     assert.doesNotMatch(policy, /upgrade-insecure-requests|https:/, 'over plain HTTP it would find nothing')
     const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '')
     assert.ok(assets.length > 3)
