@@ -8,8 +8,8 @@ import { credits } from '../src/model/credits.ts'
 import type { LineOrder, PagePosition } from '../src/model/line-order.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
 import type { RecordedLine } from '../src/model/usage-record.ts'
-import type { OpenLedger } from './ledger-contract.ts'
 import { sumsByKey, totalKey } from './ledger-model.ts'
+import type { OpenLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, recordOf, START, unpricedOf } from './priced.ts'
 
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }

@@ -5,8 +5,8 @@ import fc from 'fast-check'
 import type { CardUse } from '../src/ledger/commands.ts'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
-import type { OpenedLedger } from './ledger-contract.ts'
 import { LedgerModel } from './ledger-model.ts'
+import type { OpenedLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, recordOf, START, unpricedOf } from './priced.ts'
 
 const useCard = (ledger: Ledger, use: CardUse, organizationId = 'default') =>

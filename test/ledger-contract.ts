@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { monotonicMs } from '#model/clock.ts'
 import { createOrganizations } from '../src/identity/organizations.ts'
 import type { AppendBatch, AppendOutcome, GroupTotal, Ledger } from '../src/ledger/ledger.ts'
-import type { StoreNotice } from '../src/ledger/notices.ts'
 import { acceptedAt } from '../src/ledger/priced-batch.ts'
 import { type Cell, type CellFilter, DIMENSIONS, type Dimension } from '../src/model/cell.ts'
 import { credits } from '../src/model/credits.ts'
@@ -20,15 +19,8 @@ import { keptContract } from './ledger-kept-contract.ts'
 import { compareIds, LedgerModel, sumsByKey, totalKey } from './ledger-model.ts'
 import { othersContract } from './ledger-others-contract.ts'
 import { rulesContract } from './ledger-rules-contract.ts'
+import type { OpenLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
-
-export type OpenedLedger = AsyncDisposable & {
-  readonly ledger: Ledger
-  /** What the ledgers have told their operators. */
-  readonly notices: readonly StoreNotice[]
-  /** Opens a second ledger on the same data, as another process would. It is closed with the first. */
-  readonly another: () => Promise<Ledger>
-}
 
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }
 
@@ -95,9 +87,6 @@ const simply =
 
 const create = (ledger: Ledger, organization: Organization): Promise<Organization | undefined> =>
   ledger.decide(organization.id, { kind: 'create-organization', organization })
-
-/** `namesMax`: how many models and how many features of a billing period totals tell apart. */
-export type OpenLedger = (options?: { readonly namesMax?: number }) => Promise<OpenedLedger>
 
 export const ledgerContract = (name: string, open: OpenLedger): void => {
   describe(`the ledger in ${name}`, () => {

@@ -6,7 +6,7 @@ import type { AppendBatch, Ledger, Range } from '../src/ledger/ledger.ts'
 import { pricedAt } from '../src/ledger/priced-batch.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
 import type { Priced } from '../src/model/usage-record.ts'
-import type { OpenLedger } from './ledger-contract.ts'
+import type { OpenLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, dayOf, recordOf, START, unpricedOf } from './priced.ts'
 
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }

@@ -7,8 +7,8 @@ import { cellAt } from '../src/ledger/priced-batch.ts'
 import { type CellFilter, createCellTest, DIMENSIONS, type Dimension, groupOf } from '../src/model/cell.ts'
 import { CALENDAR_BEGINS } from '../src/model/organization.ts'
 import type { Priced } from '../src/model/usage-record.ts'
-import type { OpenLedger } from './ledger-contract.ts'
 import { sumsByKey, totalKey } from './ledger-model.ts'
+import type { OpenLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, type RecordOptions, recordOf, START } from './priced.ts'
 
 const ALL = { from: CALENDAR_BEGINS, to: -CALENDAR_BEGINS }

@@ -20,7 +20,7 @@ import { totalIfAny } from '../src/rating/card-choice.ts'
 import { compileCard } from '../src/rating/compile-card.ts'
 import { measure } from '../src/rating/measure.ts'
 import { packFacts } from '../src/rating/packed-facts.ts'
-import type { OpenLedger } from './ledger-contract.ts'
+import type { OpenLedger } from './opened-ledger.ts'
 import { batchOf, DAY_MS, START } from './priced.ts'
 
 const NEXT_PERIOD = START + 31 * DAY_MS

@@ -14,7 +14,7 @@ import pg from 'pg'
 import type { Ledger } from '../src/ledger/ledger.ts'
 import type { StoreNotice } from '../src/ledger/notices.ts'
 import { createPostgresLedger, type PostgresSettings } from '../src/store/postgres/ledger.ts'
-import type { OpenedLedger } from './ledger-contract.ts'
+import type { OpenedLedger } from './opened-ledger.ts'
 
 export type PostgresServer = AsyncDisposable & {
   /** Resolves to the URL of a new, empty database, in UTF8 unless the test is about encodings. */

@@ -12,5 +12,5 @@ export type Area = (typeof AREAS)[number]['id']
 /** Whether the figures of a period are in it. */
 export const showsUsage = (area: Area | undefined): boolean => area === 'usage' || area === 'messages'
 
-/** Whether it needs no usage, only to know who asks. */
+/** Whether the area shows no usage. It needs only the session. */
 export const isOfSession = (area: Area | undefined): boolean => area === 'organizations' || area === 'developers'

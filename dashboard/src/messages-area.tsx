@@ -1,6 +1,6 @@
+import type { AreaProps } from './area-props.ts'
 import { useLines } from './data.ts'
 import { UsageTable } from './table.tsx'
-import type { AreaProps } from './usage-area.tsx'
 
 /** Every message of the period. */
 export const MessagesArea = ({ view, overview, chosen, isAway }: AreaProps) => {

@@ -1,11 +1,11 @@
 import { useMemo } from 'react'
+import type { AreaProps } from './area-props.ts'
 import { useNewest } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { credits, dateTime, messagesName } from './format.ts'
 import { useLineFilters } from './line-filters.ts'
 import { filterLines } from './lines.ts'
 import type { Line } from './usage.ts'
-import type { AreaProps } from './usage-area.tsx'
 import { ViewLink } from './view-link.tsx'
 
 const SHOWN = 8

@@ -1,4 +1,5 @@
 import { useMemo } from 'react'
+import type { AreaProps } from './area-props.ts'
 import { Chart } from './chart.tsx'
 import { barBefore, rangeBefore, spanBefore } from './comparison.ts'
 import { type Overview, useBarsBefore, usePeriods } from './data.ts'
@@ -9,16 +10,6 @@ import { weekdayOf } from './format.ts'
 import { Newest } from './newest.tsx'
 import { Rankings } from './rankings.tsx'
 import type { Bar } from './usage.ts'
-import type { View } from './view.ts'
-
-export type AreaProps = {
-  readonly view: View
-  readonly overview: Overview
-  /** The bar that everything but the chart is narrowed to. */
-  readonly chosen: Bar | undefined
-  /** The service cannot be reached, which the page says once. */
-  readonly isAway: boolean
-}
 
 /** How much was used, when, why it changed, by whom, and by the latest messages. */
 export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {

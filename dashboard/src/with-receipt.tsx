@@ -14,7 +14,7 @@ type Props = {
   readonly children: ReactNode
 }
 
-/** A list of messages with the receipt of the one that is open: beside it, or over it where there is no room. */
+/** Shows a list of messages and the receipt of the open message: beside the list on a wide screen, over it on a narrow one. */
 export const WithReceipt = ({ view, messages, timeZone, children }: Props) => {
   const hasRoom = useMedia(HAS_ROOM)
   const isOpen = view.message !== undefined

@@ -102,7 +102,7 @@ describe('the receipt of a charge', { skip: noBrowser }, () => {
     }
   })
 
-  test('is a dialog over the page where there is no room', async () => {
+  test('opens as a dialog over the page on a narrow screen', async () => {
     for (const width of [1099, 390]) {
       await using opened = await open('&message=2', width)
       await opened.page.locator('dialog:modal tfoot').waitFor()
