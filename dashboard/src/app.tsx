@@ -2,12 +2,13 @@ import { useQueryClient } from '@tanstack/react-query'
 import { ConnectionError } from 'copilot-credits-client'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { AREAS, isOfSession, showsUsage } from './areas.ts'
-import { Boundary, Reload } from './boundary.tsx'
+import { Boundary, LoadFailed } from './boundary.tsx'
 import { chosenIn, type Overview, useOverview } from './data.ts'
 import { Failure } from './failure.tsx'
 import { NO_FILTERS } from './filters.tsx'
 import { spanName } from './format.ts'
 import { Header } from './header.tsx'
+import { LazyReceipt } from './lazy-receipt.tsx'
 import { useFreshness } from './live.tsx'
 import { Loading } from './loading.tsx'
 import { AddressNotices, MovedNotice, Notices } from './notices.tsx'
@@ -24,8 +25,6 @@ export const loadMessages = async () => ({ default: (await import('./messages-ar
 const MessagesArea = lazy(loadMessages)
 const RateCardsArea = lazy(async () => ({ default: (await import('./rate-cards-area.tsx')).RateCardsArea }))
 
-/** The receipt, where no list of messages shows it. */
-const Receipt = lazy(async () => ({ default: (await import('./receipt.tsx')).Receipt }))
 const SessionArea = lazy(async () => ({ default: (await import('./session-area.tsx')).SessionArea }))
 
 /** Loaded only when opened, because it includes the pricing rules and their tables. */
@@ -87,18 +86,14 @@ export const App = () => {
           </Suspense>
         )}
       </main>
-      {view.message !== undefined && (view.area !== 'messages' || (shown === undefined && error !== null)) && (
-        <Boundary fallback={<ReceiptFailed />}>
-          <Suspense>
-            <Receipt
-              view={view}
-              id={view.message}
-              timeZone={data?.timeZone ?? 'UTC'}
-              messages={NO_MESSAGES}
-              isBeside={false}
-            />
-          </Suspense>
-        </Boundary>
+      {view.message !== undefined && (!showsUsage(view.area) || (shown === undefined && error !== null)) && (
+        <LazyReceipt
+          view={view}
+          id={view.message}
+          timeZone={data?.timeZone ?? 'UTC'}
+          messages={NO_MESSAGES}
+          isBeside={false}
+        />
       )}
       {view.isTrying && view.message === undefined && (
         <Boundary fallback={<TryItFailed />}>
@@ -113,22 +108,10 @@ export const App = () => {
 
 const NO_MESSAGES: readonly never[] = []
 
-const ReceiptFailed = () => (
-  <Panel title="Message" close={() => changeView({ message: undefined })}>
-    <LoadFailed />
-  </Panel>
-)
-
 const TryItFailed = () => (
   <Panel title="Try it" close={() => changeView({ isTrying: false })}>
     <LoadFailed />
   </Panel>
-)
-
-const LoadFailed = () => (
-  <Reload>
-    <p>Could not load this part of the page. The service may have been updated since you opened it.</p>
-  </Reload>
 )
 
 /** There is nothing at the address. */

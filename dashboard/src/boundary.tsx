@@ -22,3 +22,10 @@ export const Reload = ({ children }: { readonly children: ReactNode }) => (
     </button>
   </div>
 )
+
+/** In place of a part of the page that is loaded when it is needed. */
+export const LoadFailed = () => (
+  <Reload>
+    <p>Could not load this part of the page. The service may have been updated since you opened it.</p>
+  </Reload>
+)

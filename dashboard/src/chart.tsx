@@ -7,10 +7,10 @@ import { DIMENSION_NAMES, DIMENSIONS } from './dimensions.ts'
 import { Field } from './field.tsx'
 import type { Forecast } from './forecast.ts'
 import {
-  axisCredits,
   BUCKET_NAMES,
   barLabel,
   barName,
+  compact,
   count,
   credits,
   dayOf,
@@ -243,7 +243,7 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
             <g key={tick} aria-hidden="true">
               <line className="grid" x1={MARGIN.left} x2={width} y1={y(tick)} y2={y(tick)} />
               <text className="tick" x={MARGIN.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
-                {axisCredits(tick)}
+                {compact(tick)}
               </text>
             </g>
           ))}

@@ -18,12 +18,14 @@ import {
   type Period,
   type Session,
   type Totals,
+  type UsageByRule,
 } from 'copilot-credits-client'
 import { useEffect, useMemo } from 'react'
 import { type Earlier, isRunning } from './comparison.ts'
 import { askFor, DIMENSIONS, type Dimension, isFilteredHere, isKept } from './dimensions.ts'
 import { type BucketSize, count, nextDay, toMicros } from './format.ts'
-import { compareNames, filterLines } from './lines.ts'
+import { useLineFilters } from './line-filters.ts'
+import { compareNames, filterLines, sortLines } from './lines.ts'
 import {
   type Bar,
   barsOf,
@@ -414,30 +416,48 @@ const serviceOrder = (sort: readonly SortEntry[]): readonly [readonly SortEntry[
 
 type Order = `${'' | '-'}${Exclude<SortColumn, 'model'>}`
 
-/** How many of the latest messages are fetched for the short list: some of them may not match the filters. */
-const NEWEST_FETCHED = 100
+/** How many messages are fetched for the short lists: the page keeps only some where the service cannot filter. */
+const FIRST_FETCHED = 100
 
-/** The latest lines of the overview's range, or of the chosen bar; fetched again when the totals change. */
-export const useNewest = (overview: Overview, chosen: Bar | undefined) => {
+export type FirstOrder = '-time' | '-credits'
+
+/**
+ * The first lines by time or by credits that match the filters, of the overview's range or of the chosen bar; fetched again when the
+ * totals change.
+ */
+export const useFirstLines = (overview: Overview, chosen: Bar | undefined, order: FirstOrder, isEnabled = true) => {
   const { view, lines: own, session, version } = overview
   const { filter } = planFetch(overview.fetched, view, chosen, { linesMax: 0, sliceMax: Number.POSITIVE_INFINITY })
-  const query = useQuery({
-    queryKey: ['newest', session.organization.id, filter, rangeShown(overview, chosen), filtersOf(view), version],
-    enabled: own === undefined,
-    placeholderData: keepPreviousData,
+  const kept: QueryKey = ['first', session.organization.id, rangeQueryOf(view), order]
+  const query = useQuery<readonly Line[]>({
+    queryKey: [...kept, rangeShown(overview, chosen), filter, filtersOf(view), version],
+    enabled: isEnabled && own === undefined,
+    placeholderData: keepPreviousOf(kept),
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }) => {
       const filters = { organization: view.organization, ...askFor(view).query, ...filter }
       const page = await client.usagePage(
-        { ...filters, ...rangeShown(overview, chosen), order: '-time', limit: NEWEST_FETCHED },
+        { ...filters, ...rangeShown(overview, chosen), order, limit: FIRST_FETCHED },
         { signal },
       )
       return page.usage.map(lineOf)
     },
   })
-  const lines = useMemo(() => own?.toSorted((one, other) => other.at - one.at) ?? query.data, [own, query.data])
+  const filters = useLineFilters(view)
+  const lines = useMemo(() => {
+    const fetched = own === undefined ? query.data : sortLines(own, order === '-time' ? [] : DEAREST_FIRST)
+    return fetched && filterLines(fetched, { ...filters, search: undefined }, chosen)
+  }, [own, query.data, order, filters, chosen])
   return { lines, error: query.error, retry: query.refetch }
 }
+
+const DEAREST_FIRST: readonly SortEntry[] = [{ id: 'credits', desc: true }]
+
+/** Keeps what was shown until something newer arrives, but never what is of another organization or range. */
+const keepPreviousOf =
+  <T>(prefix: QueryKey) =>
+  (before: T | undefined, query: { readonly queryKey: QueryKey } | undefined): T | undefined =>
+    query !== undefined && hashKey(query.queryKey.slice(0, prefix.length)) === hashKey(prefix) ? before : undefined
 
 /** The latest lines without a price among those that match the filters, and whether these are all; at most a page. */
 export const useUnpriced = (overview: Overview) => {
@@ -727,11 +747,11 @@ export const useSplits = (
     [overview, chosen],
   )
   const now = useQueries({
-    queries: dimensions.map((dimension) => ({
-      ...sumQuery(overview, rangeShown(overview, chosen), dimension, overview.version),
-      enabled: own === undefined,
-      placeholderData: keepPreviousData,
-    })),
+    queries: dimensions.map((dimension) => {
+      const query = sumQuery(overview, rangeShown(overview, chosen), dimension, overview.version)
+      // The key up to the dimension.
+      return { ...query, enabled: own === undefined, placeholderData: keepPreviousOf<Bar>(query.queryKey.slice(0, 4)) }
+    }),
   })
   useAgreement(overview, chosen, now[0]?.isPlaceholderData === false ? now[0].data : undefined)
   const earlier = useQueries({
@@ -762,7 +782,7 @@ export const useRules = (overview: Overview, chosen: Bar | undefined, before: Ea
   const rulesQuery = (range: RangeQuery, since: string | undefined) => ({
     queryKey: ['rules', session.organization.id, range, filtersOf(view), since],
     staleTime: since === undefined ? REFRESH_INTERVAL_MS : Number.POSITIVE_INFINITY,
-    placeholderData: keepPreviousData,
+    placeholderData: keepPreviousOf<UsageByRule>(['rules', session.organization.id, range]),
     queryFn: ({ signal }: Call) =>
       client.usageByRule({ organization: view.organization, ...query, ...filter, ...range }, { signal }),
   })
@@ -792,31 +812,11 @@ const useAgreement = (overview: Overview, chosen: Bar | undefined, sum: Bar | un
 /** A service that always has something new is not asked all the time. */
 const AGREE_INTERVAL_MS = 1000
 
-/** The line that costs most among those that match the filters; undefined until it is known, or if it would take long to find. */
+/** The line that costs most; undefined until it is known, or if it would take long to find. */
 export const useDearest = (overview: Overview, chosen: Bar | undefined, isEnabled: boolean): Line | undefined => {
-  const { view, lines: own, session, fetched } = overview
-  const isFew = sumOf(chosen === undefined ? fetched : [chosen]).messages <= LINES_AT_ONCE
-  const { data } = useQuery({
-    queryKey: ['dearest', session.organization.id, rangeShown(overview, chosen), filtersOf(view), overview.version],
-    enabled: isEnabled && isFew && own === undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) => {
-      const filter = { organization: view.organization, ...askFor(view).query, ...rangeShown(overview, chosen) }
-      const page = await client.usagePage({ ...filter, order: '-credits', limit: DEAREST_FETCHED }, { signal })
-      return page.usage.map(lineOf)
-    },
-  })
-  return useMemo(() => {
-    const kept = filterLines(own ?? data ?? NO_LINES, { ...view, search: undefined }, chosen)
-    const [first = undefined] =
-      own === undefined ? kept : kept.toSorted((one, other) => (other.micros ?? 0) - (one.micros ?? 0))
-    return first
-  }, [own, data, view, chosen])
+  const isFew = sumOf(chosen === undefined ? overview.fetched : [chosen]).messages <= LINES_AT_ONCE
+  return useFirstLines(overview, chosen, '-credits', isEnabled && isFew).lines?.[0]
 }
-
-/** More than one, as the page keeps only some of them where the service cannot filter. */
-const DEAREST_FETCHED = 100
 
 export type Choices = Readonly<Record<Dimension, readonly string[]>>
 

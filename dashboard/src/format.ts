@@ -19,9 +19,12 @@ const rough = new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 3 })
 export const roughCredits = (micros: number): string => rough.format(micros / MICROS)
 /** With a sign, for a change. */
 export const signedCredits = (micros: number): string => `${micros < 0 ? '−' : '+'}${credits(Math.abs(micros))}`
-const axis = new Intl.NumberFormat('en-GB', { notation: 'compact' })
-/** Compact, for the axis: `1.2K`. */
-export const axisCredits = (credits: number): string => axis.format(credits)
+const compactFormat = new Intl.NumberFormat('en-GB', { notation: 'compact' })
+/** Compact, where there is little room: `1.2K`. */
+export const compact = (number: number): string => compactFormat.format(number)
+/** Of a column that is wide enough for the longest of its amounts, whose digits are their widest letters. */
+export const widthOf = (amounts: readonly string[]): string =>
+  `${Math.max(10, ...amounts.map(({ length }) => length)) + 2}ch`
 export const count = (number: number): string => whole.format(number)
 /** Whole, or with up to six decimals. */
 export const quantity = (number: number): string => decimal.format(number)

@@ -69,9 +69,9 @@ export const Notices = ({ view, overview }: { readonly view: View; readonly over
     {overview.session.source === 'bundled-sample' && (
       <p className="notice">
         <span>
-          <strong>This is sample data.</strong> To see your own usage, report messages through{' '}
-          <ViewLink change={{ area: 'developers' }}>the API</ViewLink>, or set <code>UPSTREAM_URL</code> to the address
-          of your Copilot service.
+          <strong>This is sample data.</strong>{' '}
+          <ViewLink change={{ area: 'developers' }}>Report your first message</ViewLink> to see your own usage, or set{' '}
+          <code>UPSTREAM_URL</code> to the address of your Copilot service.
         </span>
       </p>
     )}

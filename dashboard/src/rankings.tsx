@@ -1,11 +1,12 @@
-import { type KeyboardEvent, type ReactNode, useRef, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import type { Earlier } from './comparison.ts'
 import { type Overview, useChoices, useRules, useSplits } from './data.ts'
 import { DIMENSION_NAMES, DIMENSIONS, type Dimension } from './dimensions.ts'
 import { failureText } from './failure-text.ts'
-import { changeFrom, count, credits, share, toMicros } from './format.ts'
+import { changeFrom, compact, count, credits, share, toMicros, widthOf } from './format.ts'
 import { type Rank, ranksOf, ranksOfRules, sumOfRanks } from './ranking.ts'
 import './rankings.css'
+import { Tabs, tabId } from './tabs.tsx'
 import type { Bar } from './usage.ts'
 import { changeView, type Ranking } from './view.ts'
 import { ViewLink } from './view-link.tsx'
@@ -40,9 +41,15 @@ export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
     <section className="card ranking-card" aria-labelledby="ranking-title">
       <header className="card-head">
         <h2 id="ranking-title">{TITLES[shown]}</h2>
-        <Tabs tabs={tabs} shown={shown} />
+        <Tabs
+          name="Ranking"
+          tabs={tabs.map((id) => ({ id, name: namesOf(id).many }))}
+          shown={shown}
+          choose={(ranking, how) => changeView({ ranking }, how)}
+          panel="ranking"
+        />
       </header>
-      <div role="tabpanel" id="ranking" aria-labelledby={`ranking-${shown}`}>
+      <div role="tabpanel" id="ranking" aria-labelledby={tabId('ranking', shown)}>
         {shown === 'rule' ? (
           <RulesTable overview={overview} chosen={chosen} before={before} />
         ) : (
@@ -50,39 +57,6 @@ export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
         )}
       </div>
     </section>
-  )
-}
-
-type TabsProps = { readonly tabs: readonly Ranking[]; readonly shown: Ranking }
-
-const Tabs = ({ tabs, shown }: TabsProps) => {
-  const list = useRef<HTMLDivElement>(null)
-  const press = (event: KeyboardEvent, at: number): void => {
-    const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 }[event.key]
-    const ranking = next === undefined ? undefined : tabs[(next + tabs.length) % tabs.length]
-    if (ranking === undefined) return
-    event.preventDefault()
-    list.current?.querySelector<HTMLElement>(`#ranking-${ranking}`)?.focus()
-    changeView({ ranking }, 'typing')
-  }
-  return (
-    <div ref={list} className="switch" role="tablist" aria-label="Ranking">
-      {tabs.map((each, at) => (
-        <button
-          key={each}
-          type="button"
-          role="tab"
-          id={`ranking-${each}`}
-          aria-controls="ranking"
-          aria-selected={each === shown}
-          tabIndex={each === shown ? 0 : -1}
-          onClick={() => changeView({ ranking: each })}
-          onKeyDown={(event) => press(event, at)}
-        >
-          {namesOf(each).many}
-        </button>
-      ))}
-    </div>
   )
 }
 
@@ -149,7 +123,9 @@ const RankingTable = ({ ranking, ranks, sum, hasBefore }: TableProps) => {
       <thead>
         <tr>
           <th scope="col">{one}</th>
-          <th scope="col">Credits</th>
+          <th scope="col" style={{ width: widthOf([sum, ...rows].map(({ micros }) => credits(micros))) }}>
+            Credits
+          </th>
           <th scope="col">Share</th>
           <th scope="col" className="r-messages">
             Messages
@@ -224,11 +200,15 @@ const Row = ({ rank, all, most, hasBefore, kind = 'one', children }: RowProps) =
   )
 }
 
+/** From here on, a percentage says less than how many times as much it is. */
+const MANY_TIMES = 10
+
 /** In words for those who do not see the arrow. */
 const changeOf = (before: number, now: number) => {
   if (before === now) return 'same'
   if (before <= 0) return 'new'
-  const [amount, word] = changeFrom(before, now).split(' ')
+  const [amount, word] =
+    now >= MANY_TIMES * before ? [`${compact(now / before)}×`, 'as much'] : changeFrom(before, now).split(' ')
   return (
     <span className={now > before ? 'up' : 'down'}>
       {amount} <span className="visually-hidden">{word}</span>

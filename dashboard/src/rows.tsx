@@ -20,7 +20,7 @@ import {
   useState,
 } from 'react'
 import { useCopying } from './copying.tsx'
-import { focusMain } from './focus.ts'
+import { focusMain, isFocusLost } from './focus.ts'
 import { credits, dateTime } from './format.ts'
 import { useMedia } from './media.ts'
 import type { Line } from './usage.ts'
@@ -396,12 +396,6 @@ const useFollowedReceipt = (
       else focus(index)
     } else if (index >= 0) show(index)
   })
-}
-
-/** The element that had it is gone, or it is where a click beside all controls leaves it. */
-const isFocusLost = (): boolean => {
-  const { activeElement: focused, body } = document
-  return focused === null || focused === body || focused.matches('main, [data-row] a')
 }
 
 const sortName = (sort: readonly SortEntry[]): string =>

@@ -7,11 +7,11 @@ import { Figures } from './figures.tsx'
 import { Filters } from './filters.tsx'
 import { forecastOf } from './forecast.ts'
 import { weekdayOf } from './format.ts'
-import { Newest } from './newest.tsx'
 import { Rankings } from './rankings.tsx'
+import { ShortList } from './short-list.tsx'
 import type { Bar } from './usage.ts'
 
-/** How much was used, when, why it changed, by whom, and by the latest messages. */
+/** How much was used, when, why it changed, by whom, and by which messages. */
 export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
   const before = useBefore(overview, chosen)
   const { bars, isPending } = useBarsBefore(overview, before.whole)
@@ -27,7 +27,7 @@ export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
       <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} isBusy={isPending} />
       <div className="pair">
         <Rankings ranking={view.ranking} overview={overview} chosen={chosen} before={before.same} />
-        <Newest view={view} overview={overview} chosen={chosen} isAway={isAway} />
+        <ShortList view={view} overview={overview} chosen={chosen} isAway={isAway} />
       </div>
     </>
   )

@@ -26,6 +26,7 @@ const view: fc.Arbitrary<View> = fc
       group: fc.constantFrom('kind', ...DIMENSIONS),
       isRunningTotal: fc.boolean(),
       ranking: optional(fc.constantFrom(...DIMENSIONS, 'rule' as const)),
+      isDearestFirst: fc.boolean(),
       sort: fc.uniqueArray(fc.record({ id: fc.constantFrom('report', 'credits'), desc: fc.boolean() }, PLAIN), {
         selector: ({ id }) => id,
       }),

@@ -23,6 +23,8 @@ export type View = DimensionFilters & {
   readonly isRunningTotal: boolean
   /** Undefined for the first that the period has. */
   readonly ranking: Ranking | undefined
+  /** Of the messages on the usage, those that cost most in place of the newest. */
+  readonly isDearestFirst: boolean
   /** In the order in which the columns were selected. None for the newest first. */
   readonly sort: readonly SortEntry[]
   /** Start of the bar that filters the table. */
@@ -88,6 +90,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
     group: group !== undefined && isDimension(group) ? group : 'kind',
     isRunningTotal: parameters.has('running'),
     ranking: ranking !== undefined && (isDimension(ranking) || ranking === 'rule') ? ranking : undefined,
+    isDearestFirst: parameters.has('dearest'),
     sort,
     bar: bar !== undefined && !Number.isNaN(Date.parse(bar)) ? bar : undefined,
     ...readDimensions(get),
@@ -170,6 +173,7 @@ export const addressOf = (view: View): string => {
   put('group', view.group === 'kind' ? undefined : view.group)
   put('running', view.isRunningTotal ? '' : undefined)
   put('ranking', view.ranking)
+  put('dearest', view.isDearestFirst ? '' : undefined)
   if (isTable) put('sort', view.sort.map(({ id, desc }) => (desc ? `-${id}` : id)).join(',') || undefined)
   put('at', view.bar)
   for (const dimension of DIMENSIONS) put(dimension, view[dimension])

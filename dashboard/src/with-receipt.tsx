@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
+import { LazyReceipt } from './lazy-receipt.tsx'
 import { useMedia } from './media.ts'
-import { Receipt } from './receipt.tsx'
 import type { View } from './view.ts'
 
 /** From here on, there is room for both. */
@@ -11,18 +11,20 @@ type Props = {
   /** As the list shows them. */
   readonly messages: readonly { readonly id: number | string }[]
   readonly timeZone: string
+  /** Whether the open message was opened from the list. */
+  readonly isListed?: boolean
   readonly children: ReactNode
 }
 
-/** Shows a list of messages and the receipt of the open message: beside the list on a wide screen, over it on a narrow one. */
-export const WithReceipt = ({ view, messages, timeZone, children }: Props) => {
-  const hasRoom = useMedia(HAS_ROOM)
+/** Shows a list of messages and the receipt of the open message: beside the list if there is room, otherwise over it. */
+export const WithReceipt = ({ view, messages, timeZone, isListed = true, children }: Props) => {
+  const isBeside = useMedia(HAS_ROOM) && isListed
   const isOpen = view.message !== undefined
   return (
-    <div className={isOpen && hasRoom ? 'with-receipt open' : 'with-receipt'}>
+    <div className={isOpen && isBeside ? 'with-receipt open' : 'with-receipt'}>
       <div className="listed">{children}</div>
       {view.message !== undefined && (
-        <Receipt view={view} id={view.message} timeZone={timeZone} messages={messages} isBeside={hasRoom} />
+        <LazyReceipt view={view} id={view.message} timeZone={timeZone} messages={messages} isBeside={isBeside} />
       )}
     </div>
   )

@@ -213,7 +213,7 @@ describe('a developer', { skip: noBrowser }, () => {
     await using opened = await openPage(browser, service.url)
     const { page } = opened
     await page.getByText('This is sample data.').waitFor()
-    await page.locator('.notice').getByRole('link', { name: 'the API' }).click()
+    await page.locator('.notice').getByRole('link', { name: 'Report your first message' }).click()
     assert.equal(new URL(page.url()).pathname, '/developers')
     await page.getByText('Waiting for the first message').waitFor()
     assert.match(await runCurl(page), /"accepted":1/)
