@@ -7,6 +7,7 @@ import { Boundary, Reload } from './boundary.tsx'
 import { prefetchView } from './data.ts'
 import './fonts.css'
 import './styles.css'
+import './print.css'
 import { applyTheme } from './theme.tsx'
 import { readView } from './view.ts'
 
