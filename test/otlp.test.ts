@@ -244,7 +244,7 @@ test('what is rejected is said, and what is ignored is only counted', async () =
   assert.ok(counts?.reasons.some((each) => 'reason' in each && each.reason === 'agent'))
   assert.ok(counts?.reasons.some((each) => 'field' in each && each.field === 'gen_ai.usage.input_tokens'))
   const metric = await service.metric(
-    'copilot_credits_otlp_records_total{source="ai-sdk",outcome="ignored",reason="agent"}',
+    'copilot_credits_telemetry_records_total{source="ai-sdk",outcome="ignored",reason="agent"}',
   )
   assert.equal(metric, 2)
 })

@@ -14,6 +14,7 @@ import type { CardUses } from '#intake/card-uses.ts'
 import type { Intake } from '#intake/intake.ts'
 import type { OwnReports } from '#intake/own-reports.ts'
 import type { Quotes } from '#intake/quotes.ts'
+import { createReceivedCalls } from '#intake/received-calls.ts'
 import type { Repricing } from '#intake/repricing.ts'
 import type { Senders } from '#intake/senders.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
@@ -223,13 +224,13 @@ export const createApp = async (needs: AppNeeds) => {
   await app.register(sessionRoutes, { access, callers, sessions, readings })
   const gate = createIntakeGate(intakeLimits.queueBytesMax)
   await app.register(messageRoutes, { intake, callers, gate, leaving: leaving.signal, limits: intakeLimits })
-  const receiver = createReceiver({
+  const calls = createReceivedCalls({
     intake,
     senders: needs.senders,
-    settings: needs.otlp,
     batchMax: intakeLimits.batchMax,
-    observe: metrics.observeOtlp,
+    observe: metrics.observeReceived,
   })
+  const receiver = createReceiver({ calls, settings: needs.otlp })
   await app.register(otlpRoutes, { receiver, callers, gate })
   await app.register(intakeRoutes, { senders: needs.senders, callers })
   await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })

@@ -78,9 +78,9 @@ export const createMetrics = () => {
     labelNames: ['outcome'],
     registers,
   })
-  const otlpRecords = new Counter({
-    name: 'copilot_credits_otlp_records_total',
-    help: 'Spans and log records received over OTLP, by source, outcome (accepted, unpriced, duplicate, conflict, rejected, ignored) and reason: why it was ignored, or the rejected attribute.',
+  const receivedRecords = new Counter({
+    name: 'copilot_credits_telemetry_records_total',
+    help: 'Spans, log records and LiteLLM log entries received, by source, outcome (accepted, unpriced, duplicate, conflict, rejected, ignored) and reason: why it was ignored, or the rejected attribute or field.',
     labelNames: ['source', 'outcome', 'reason'],
     registers,
   })
@@ -167,8 +167,8 @@ export const createMetrics = () => {
     observeIntake: (counts: Readonly<IntakeCounts>): void => {
       for (const [outcome, count] of Object.entries(counts)) if (count > 0) taken.inc({ outcome }, count)
     },
-    observeOtlp: (source: string, outcome: string, reason: string, records: number): void => {
-      if (records > 0) otlpRecords.inc({ source, outcome, reason }, records)
+    observeReceived: (source: string, outcome: string, reason: string, records: number): void => {
+      if (records > 0) receivedRecords.inc({ source, outcome, reason }, records)
     },
     observeUnpriced: (reasons: ReadonlyMap<string, number>): void => {
       for (const messages of reasons.values()) unpriced.inc(messages)

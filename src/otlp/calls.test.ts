@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { isRejection, parseIncoming } from '#intake/incoming-message.ts'
+import type { MessageEntry, Verdict } from '#intake/received-calls.ts'
 import {
   attributes,
   type LogRequest,
@@ -12,7 +13,7 @@ import {
   tracesAsJson,
 } from '../../test/otlp-encoding.ts'
 import { MEMBERS, TEAMS } from './attribute-names.ts'
-import { type CallSettings, callsInLogs, callsInSpans, type MessageEntry, type Verdict } from './calls.ts'
+import { type CallSettings, callsInLogs, callsInSpans } from './calls.ts'
 import { readJsonLogs, readJsonSpans } from './json-records.ts'
 import { wantedBy } from './wanted.ts'
 

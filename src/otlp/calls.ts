@@ -3,9 +3,9 @@
  * what their children have used.
  */
 import { BadField } from '#intake/bad-field.ts'
+import type { MessageEntry, Verdict } from '#intake/received-calls.ts'
 import { nanoUsdOf } from '#intake/usage-formats.ts'
 import { PROVIDER_COST } from '#model/fact-names.ts'
-import type { Outcome } from '#model/facts.ts'
 import { CACHE_HITS, COSTS_USD, COUNTS, KINDS, MODELS, NANO_AIU } from './attribute-names.ts'
 import { EVENTS, type EventFormat } from './events.ts'
 import type { Attributes, AttributeValue, LogRecord, Span } from './records.ts'
@@ -34,25 +34,6 @@ export const IGNORED = {
   'without-usage': 'A log record of a call that does not say what it used.',
 } as const
 export type IgnoredReason = keyof typeof IGNORED
-
-export type Verdict = { readonly source: string } & (
-  | { readonly is: 'call'; readonly entry: MessageEntry }
-  | { readonly is: 'ignored'; readonly reason: IgnoredReason }
-  | { readonly is: 'rejected'; readonly field: string; readonly reason: string }
-)
-
-/** As a client reports a message. */
-export type MessageEntry = {
-  readonly id: string
-  readonly timestamp: string
-  readonly user_id?: string
-  readonly team_id?: string
-  readonly model?: string
-  readonly usage?: Usage
-  readonly quantities?: Readonly<Record<string, number>>
-  readonly attributes?: Readonly<Record<string, boolean>>
-  readonly outcome?: Outcome
-}
 
 /** Of each span of a request, in order. */
 export const callsInSpans = (spans: readonly Span[], settings: CallSettings): readonly Verdict[] => {

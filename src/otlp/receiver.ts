@@ -1,10 +1,9 @@
-/** From the bytes of an export request to charges: reads, decides what is a call, has each charged, and counts the rest. */
+/** From the bytes of an export request to charges: reads, decides what is a call, and has each charged. */
 import type { Rejection } from '#intake/incoming-message.ts'
-import type { Intake } from '#intake/intake.ts'
-import type { Senders } from '#intake/senders.ts'
+import type { ReceivedCalls, Verdict } from '#intake/received-calls.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Encoding, PartialSuccess } from './answers.ts'
-import { type CallSettings, callsInLogs, callsInSpans, type Verdict } from './calls.ts'
+import { type CallSettings, callsInLogs, callsInSpans } from './calls.ts'
 import { readJsonLogs, readJsonSpans } from './json-records.ts'
 import { readProtobufLogs, readProtobufSpans } from './protobuf-records.ts'
 import { wantedBy } from './wanted.ts'
@@ -20,44 +19,16 @@ export type Receiver = {
 
 type Take = (organization: Organization, bytes: Uint8Array, encoding: Encoding) => Promise<PartialSuccess | undefined>
 
-export type ReceiverNeeds = {
-  readonly intake: Pick<Intake, 'take'>
-  readonly senders: Pick<Senders, 'took'>
-  readonly settings: CallSettings
-  /** The most messages that are priced and committed at once. */
-  readonly batchMax: number
-  /** Called with what became of the records of one source. */
-  readonly observe: (source: string, outcome: string, reason: string, records: number) => void
-}
+export type ReceiverNeeds = { readonly calls: ReceivedCalls; readonly settings: CallSettings }
 
-export const createReceiver = ({ intake, senders, settings, batchMax, observe }: ReceiverNeeds): Receiver => {
+export const createReceiver = ({ calls, settings }: ReceiverNeeds): Receiver => {
   const wanted = wantedBy(settings)
 
-  /** One source after the other, so that what became of its calls is counted for it. */
   const take = async (
     organization: Organization,
     verdicts: readonly Verdict[],
   ): Promise<PartialSuccess | undefined> => {
-    const rejections: Rejection[] = []
-    for (const [source, ofSource] of Map.groupBy(verdicts, (verdict) => verdict.source)) {
-      const refused = ofSource.filter((verdict) => verdict.is === 'rejected')
-      const ignored = countOf(ofSource.flatMap((verdict) => (verdict.is === 'ignored' ? [verdict.reason] : [])))
-      const entries = ofSource.flatMap((verdict) => (verdict.is === 'call' ? [verdict.entry] : []))
-      const failed: Rejection[] = refused.map(({ field, reason }) => ({ field, reason }))
-      for (let from = 0; from < entries.length; from += batchMax) {
-        const results = await intake.take(organization, entries.slice(from, from + batchMax), source)
-        for (const [outcome, count] of Object.entries(results.counts)) observe(source, outcome, '', count)
-        if (results.counts.rejected + results.counts.conflict === 0) continue
-        for (const result of results) {
-          if (result.status === 'rejected') failed.push(result)
-          else if (result.status === 'conflict') failed.push({ id: result.id, field: '', reason: CONFLICT })
-        }
-      }
-      senders.took(organization.id, source, { counts: { rejected: refused.length }, rejections: refused, ignored })
-      for (const [reason, count] of ignored) observe(source, 'ignored', reason, count)
-      for (const [field, count] of countOf(refused.map(({ field }) => field))) observe(source, 'rejected', field, count)
-      rejections.push(...failed)
-    }
+    const { rejections } = await calls.take(organization, verdicts)
     return rejections.length === 0 ? undefined : { rejected: rejections.length, message: toMessage(rejections) }
   }
 
@@ -71,14 +42,6 @@ export const createReceiver = ({ intake, senders, settings, batchMax, observe }:
       return take(organization, callsInLogs(records, settings))
     },
   }
-}
-
-const CONFLICT = 'is already charged with other content'
-
-const countOf = (names: readonly string[]): ReadonlyMap<string, number> => {
-  const counts = new Map<string, number>()
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return counts
 }
 
 /** Names ids and fields, and never what was in them. */
