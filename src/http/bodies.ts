@@ -100,23 +100,49 @@ export const collectBody = async (
   if (declared > bytesMax) throw new BodyTooLarge(bytesMax)
   if (!share.hasRoom(Math.min(declared, CHUNK_BYTES))) throw new StoreBusy(BUSY)
   const collected = new CollectedBytes()
-  await new Promise<void>((resolve, reject) => {
-    const fail = (reason: unknown): void => {
-      body.off('data', take)
+  try {
+    await readBody(body, response, (chunk) => {
+      const { receivedEncodedLength = 0 } = body as Partial<Unpacked>
+      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) throw new BodyTooLarge(bytesMax)
+      if (!share.hold(chunk.length)) throw new StoreBusy(BUSY)
+      collected.push(chunk)
+      return true
+    })
+  } catch (error) {
+    // The request, and with it its listeners, may live on for a while: do not keep the bytes alive.
+    collected.clear()
+    throw error
+  }
+  return collected.take()
+}
+
+/** Hands each chunk of the body, decompressed, to `take`, until it returns false or throws. The rest is read and discarded. */
+export const readBody = (
+  body: Readable,
+  response: ServerResponse,
+  take: (chunk: Uint8Array) => boolean,
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => {
+      body.off('data', onData)
       body.resume()
-      // The request, and with it these listeners, may live on for a while: do not keep the bytes alive.
-      collected.clear()
+    }
+    const fail = (reason: unknown): void => {
+      stop()
       reject(reason)
     }
-    const take = (chunk: Uint8Array): void => {
-      const { receivedEncodedLength = 0 } = body as Partial<Unpacked>
-      if (Math.max(collected.length + chunk.length, receivedEncodedLength) > bytesMax) fail(new BodyTooLarge(bytesMax))
-      else if (share.hold(chunk.length)) collected.push(chunk)
-      else fail(new StoreBusy(BUSY))
+    const onData = (chunk: Uint8Array): void => {
+      try {
+        if (take(chunk)) return
+        stop()
+        resolve()
+      } catch (error) {
+        fail(error)
+      }
     }
     // `server.ts` answers a request that is too slow or not valid HTTP. Such a request emits neither `end` nor `close`.
     const onClose = (): void => fail(bodyIncomplete())
-    body.on('data', take)
+    body.on('data', onData)
     body.on('end', () => {
       response.off('close', onClose)
       resolve()
@@ -124,8 +150,6 @@ export const collectBody = async (
     body.on('error', (error) => fail(error instanceof ServiceError ? error : bodyIncomplete()))
     response.on('close', onClose)
   })
-  return collected.take()
-}
 
 /** The most that Node.js reads from a socket at once. */
 const CHUNK_BYTES = 64 * 1024
