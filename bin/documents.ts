@@ -57,6 +57,11 @@ const GROUPS: readonly {
     about: '[OpenTelemetry](opentelemetry.md) says who sends what.',
     names: ['OTLP_MEMBER', 'OTLP_TEAM', 'OTLP_CACHED_APART'],
   },
+  {
+    title: 'LiteLLM',
+    about: '[LiteLLM](litellm.md) says what becomes of its log entries.',
+    names: ['LITELLM_MEMBER', 'LITELLM_TEAM'],
+  },
   { title: 'Limits of answers', about: '', names: ['LONG_READINGS', 'ANSWER_MEMORY'] },
   { title: 'Log', about: '', names: ['LOG_LEVEL', 'LOG_FORMAT'] },
 ]

@@ -162,7 +162,7 @@ const nameList = (value: string): readonly string[] => value.split(',').flatMap(
 
 const attributeNames = (value: string): readonly string[] => {
   const names = nameList(value)
-  if (names.some(isContent)) throw new Expected('names of attributes that hold no content, such as user.id')
+  if (names.some(isContent)) throw new Expected('names of attributes or fields that hold no content, such as user.id')
   return names
 }
 
@@ -348,6 +348,18 @@ export const SETTINGS = {
     read: nameList,
     meaning:
       'Instrumentations (scope names) and services (`service.name`) whose input tokens do not include cached ones, comma-separated; only for senders that the service does not know itself',
+  },
+  litellmMembers: {
+    name: 'LITELLM_MEMBER',
+    byDefault: 'end_user,metadata.user_api_key_end_user_id,metadata.user_api_key_user_id',
+    read: attributeNames,
+    meaning: "Fields of LiteLLM's log entries that name the member, comma-separated, the first that is not empty",
+  },
+  litellmTeams: {
+    name: 'LITELLM_TEAM',
+    byDefault: 'metadata.user_api_key_team_id',
+    read: attributeNames,
+    meaning: 'Fields that name the team, likewise',
   },
   intakeQueueBytesMax: {
     name: 'INTAKE_QUEUE',

@@ -68,6 +68,7 @@ export const openApp = async (
         textBytesMax: config.intakeTextBytesMax,
         queueBytesMax: config.intakeQueueBytesMax,
       },
+      litellm: { members: config.litellmMembers, teams: config.litellmTeams },
       otlp: { members: config.otlpMembers, teams: config.otlpTeams, cachedApart: config.otlpCachedApart },
     })
     return { app, service, metrics }

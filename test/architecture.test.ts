@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<
     packages: ['node', 'undici', 'typebox'],
   },
   otlp: { rooms: ['model', 'formats/json', 'intake'], packages: ['node', '@bufbuild/protobuf'] },
+  litellm: { rooms: ['model', 'formats', 'intake'], packages: ['node'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {
     rooms: [
@@ -47,6 +48,7 @@ const MAY_IMPORT: Readonly<
       'identity',
       'formats',
       'otlp',
+      'litellm',
     ],
     packages: [
       'node',

@@ -196,6 +196,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/litellm": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send log entries of LiteLLM
+         * @description Takes what the `generic_api` callback of LiteLLM sends, as an array, one entry a line, or a single entry, and charges each call of a model. Its id is `litellm:` and the `id` of the entry. Messages and responses are dropped. LiteLLM does not send anything again, so an invalid entry does not affect the others: the answer counts it, and so does `GET /v1/intake`. Requires the scope `messages:write`.
+         */
+        readonly post: operations["reportLitellm"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/logs": {
         readonly parameters: {
             readonly query?: never;
@@ -1634,7 +1654,7 @@ export interface components {
                      */
                     readonly outcome: "rejected" | "ignored";
                     /**
-                     * @description What is wrong, or why it was ignored: `no-call`: Neither its name nor its attributes say that it is a call of a model. `agent`: An agent, a workflow or a step of one: it repeats what its calls used. `tool`: A call of a tool. `root`: It repeats what the calls below it used. `attempt`: A part of a call that is a span of its own. `other-operation`: An operation that is not charged. `repeats-events`: The sender reports its calls as log records. `other-event`: A log record that is not charged: spans have its usage, or it has none. `failed-without-usage`: A failed call that used no tokens. `without-usage`: A log record of a call that does not say what it used.
+                     * @description What is wrong, or why it was ignored: `nothing-logged`: LiteLLM sent null: it could not write what the call used. `tool`: A call of a tool. `no-call`: Neither its name nor its attributes say that it is a call of a model. `failed-without-usage`: A failed call that used no tokens. `agent`: An agent, a workflow or a step of one: it repeats what its calls used. `root`: It repeats what the calls below it used. `attempt`: A part of a call that is a span of its own. `other-operation`: An operation that is not charged. `repeats-events`: The sender reports its calls as log records. `other-event`: A log record that is not charged: spans have its usage, or it has none. `without-usage`: A log record of a call that does not say what it used.
                      * @example agent
                      */
                     readonly reason: string;
@@ -1650,7 +1670,7 @@ export interface components {
                  */
                 readonly rejected: number;
                 /**
-                 * @description Who sent it: `messages` and `events` for those endpoints, and for OpenTelemetry the sender, such as `github-copilot`, `ai-sdk`, `litellm`, `claude-code`, or `other` if it is not known.
+                 * @description Who sent it: `messages`, `events` and `litellm` for those endpoints, and for OpenTelemetry the sender, such as `github-copilot`, `ai-sdk`, `litellm-otel`, `claude-code`, or `other` if it is not known.
                  * @example github-copilot
                  */
                 readonly source: string;
@@ -5755,6 +5775,324 @@ export interface operations {
                      *       "title": "Database unavailable",
                      *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly reportLitellm: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": readonly {
+                    readonly [key: string]: unknown;
+                }[] | {
+                    readonly [key: string]: unknown;
+                };
+                /**
+                 * @example {
+                 *       "id": "chatcmpl-2299b6a2",
+                 *       "status": "success",
+                 *       "endTime": 1766000070.07935,
+                 *       "model": "gpt-4o",
+                 *       "end_user": "ada",
+                 *       "response_cost": 0.000225,
+                 *       "prompt_tokens": 10,
+                 *       "completion_tokens": 20,
+                 *       "total_tokens": 30
+                 *     }
+                 */
+                readonly "application/jsonl": {
+                    readonly [key: string]: unknown;
+                };
+                /**
+                 * @example {
+                 *       "id": "chatcmpl-2299b6a2",
+                 *       "status": "success",
+                 *       "endTime": 1766000070.07935,
+                 *       "model": "gpt-4o",
+                 *       "end_user": "ada",
+                 *       "response_cost": 0.000225,
+                 *       "prompt_tokens": 10,
+                 *       "completion_tokens": 20,
+                 *       "total_tokens": 30
+                 *     }
+                 */
+                readonly "application/ndjson": {
+                    readonly [key: string]: unknown;
+                };
+                /**
+                 * @example {
+                 *       "id": "chatcmpl-2299b6a2",
+                 *       "status": "success",
+                 *       "endTime": 1766000070.07935,
+                 *       "model": "gpt-4o",
+                 *       "end_user": "ada",
+                 *       "response_cost": 0.000225,
+                 *       "prompt_tokens": 10,
+                 *       "completion_tokens": 20,
+                 *       "total_tokens": 30
+                 *     }
+                 */
+                readonly "application/x-ndjson": {
+                    readonly [key: string]: unknown;
+                };
+            };
+        };
+        readonly responses: {
+            /** @description What became of the entries, once every call is committed. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        /**
+                         * @description Calls that were charged.
+                         * @example 3
+                         */
+                        readonly accepted: number;
+                        /**
+                         * @description Calls that had already been charged with other content.
+                         * @example 3
+                         */
+                        readonly conflict: number;
+                        /**
+                         * @description Calls that had already been charged with the same content.
+                         * @example 3
+                         */
+                        readonly duplicate: number;
+                        /**
+                         * @description Entries that are no calls of a model, or failed ones that used no tokens.
+                         * @example 3
+                         */
+                        readonly ignored: number;
+                        /**
+                         * @description Entries that are invalid.
+                         * @example 3
+                         */
+                        readonly rejected: number;
+                        /** @description What is wrong with the first 20 entries that were rejected or conflict. */
+                        readonly rejections: readonly {
+                            /**
+                             * @description The field, or empty.
+                             * @example endTime
+                             */
+                            readonly field: string;
+                            /**
+                             * @description Id of the message. `1000` and `"1000"` are different ids.
+                             * @example 1000
+                             */
+                            readonly id?: number | string;
+                            /**
+                             * @description What is wrong with it.
+                             * @example must be an object
+                             */
+                            readonly reason: string;
+                        }[];
+                        /**
+                         * @description Calls that were kept without a price.
+                         * @example 3
+                         */
+                        readonly unpriced: number;
+                    };
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

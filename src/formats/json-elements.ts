@@ -21,6 +21,7 @@ export class BadJsonList extends Error {
 
 export class JsonElements {
   readonly #name: string
+  readonly #bytesMax: number
   #state: 'between' | 'object' | 'array' | 'listing' | 'around' | 'done' = 'between'
   #depth = 0
   #inString = false
@@ -42,9 +43,15 @@ export class JsonElements {
   /** The object around a `messages` array, without the array's elements. */
   #around: Buffer[] = []
 
-  /** `name` is the key of the array in `{"messages":[…]}`. */
-  constructor(name = 'messages') {
+  /** `name` is the key of the array in `{"messages":[…]}`, `bytesMax` the most that one element may have. */
+  constructor(name = 'messages', bytesMax = VALUE_MAX) {
     this.#name = name
+    this.#bytesMax = bytesMax
+  }
+
+  /** How many bytes are kept of an element that has not ended. */
+  get pendingBytes(): number {
+    return this.#pendingBytes
   }
 
   /** Whether the input is known by now to be `{"messages":[…]}`. */
@@ -209,9 +216,9 @@ export class JsonElements {
     if (this.#state === 'around') this.#around.push(Buffer.from(chunk.subarray(from)))
     else this.#pending.push(Buffer.from(chunk.subarray(from)))
     this.#pendingBytes += chunk.length - from
-    if (this.#pendingBytes <= VALUE_MAX) return
+    if (this.#pendingBytes <= this.#bytesMax) return
     const { line, column } = this.#begin ?? this.#placeOf(0)
-    throw new BadJsonList(line, column, `the value that starts here is longer than ${VALUE_MAX} bytes`)
+    throw new BadJsonList(line, column, `the value that starts here is longer than ${this.#bytesMax} bytes`)
   }
 
   #placeOf(at: number): { readonly line: number; readonly column: number } {

@@ -18,6 +18,8 @@ import { createReceivedCalls } from '#intake/received-calls.ts'
 import type { Repricing } from '#intake/repricing.ts'
 import type { Senders } from '#intake/senders.ts'
 import type { StoredCards } from '#intake/stored-cards.ts'
+import type { EntrySettings } from '#litellm/calls.ts'
+import { createLitellmReceiver } from '#litellm/receiver.ts'
 import { elapsedMs, type MonotonicClock } from '#model/clock.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
@@ -38,6 +40,7 @@ import { createUnknownPage, dashboardRoutes } from './routes/dashboard.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { intakeRoutes } from './routes/intake.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { litellmRoutes } from './routes/litellm.ts'
 import { messageChargeRoutes } from './routes/message-charges.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { type OperatingRoutesOptions, operatingRoutes } from './routes/operating.ts'
@@ -87,6 +90,7 @@ export type AppNeeds = {
     readonly queueBytesMax: number
   }
   readonly otlp: CallSettings
+  readonly litellm: EntrySettings
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
   /** Logs a finished request. */
@@ -232,6 +236,12 @@ export const createApp = async (needs: AppNeeds) => {
   })
   const receiver = createReceiver({ calls, settings: needs.otlp })
   await app.register(otlpRoutes, { receiver, callers, gate })
+  const litellm = createLitellmReceiver({
+    calls,
+    settings: needs.litellm,
+    entryBytesMax: intakeLimits.bodyBytesMax,
+  })
+  await app.register(litellmRoutes, { receiver: litellm, callers, gate })
   await app.register(intakeRoutes, { senders: needs.senders, callers })
   await app.register(quoteRoutes, { quotes: needs.quotes, callers, gate, limits: intakeLimits })
   await app.register(organizationRoutes, {

@@ -75,7 +75,8 @@ export const SOURCES: readonly Source[] = [
     cachedTokens: 'included',
   },
   {
-    name: 'litellm',
+    // Another name than that of its callback, so that one call by both doors is noticed.
+    name: 'litellm-otel',
     checked: '2026-11-26: source of litellm/integrations/opentelemetry.py and litellm/integrations/otel',
     scopes: ['litellm*'],
     services: ['litellm*'],

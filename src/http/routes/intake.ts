@@ -2,6 +2,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Senders } from '#intake/senders.ts'
+import { IGNORED as IGNORED_OF_LITELLM } from '#litellm/calls.ts'
 import { canonicalTimestamp } from '#model/timestamp.ts'
 import { IGNORED } from '#otlp/calls.ts'
 import type { Callers } from '../caller.ts'
@@ -12,7 +13,7 @@ import { count } from '../schemas/usage-fields.ts'
 
 export type IntakeRoutesOptions = { readonly senders: Pick<Senders, 'of'>; readonly callers: Callers }
 
-const REASONS = Object.entries(IGNORED)
+const REASONS = Object.entries({ ...IGNORED_OF_LITELLM, ...IGNORED })
   .map(([reason, meaning]) => `\`${reason}\`: ${meaning}`)
   .join(' ')
 
@@ -21,8 +22,8 @@ const time = (description: string) =>
 
 const source = Type.String({
   description:
-    'Who sent it: `messages` and `events` for those endpoints, and for OpenTelemetry the sender, such as `github-copilot`, ' +
-    '`ai-sdk`, `litellm`, `claude-code`, or `other` if it is not known.',
+    'Who sent it: `messages`, `events` and `litellm` for those endpoints, and for OpenTelemetry the sender, such as ' +
+    '`github-copilot`, `ai-sdk`, `litellm-otel`, `claude-code`, or `other` if it is not known.',
   examples: ['github-copilot'],
 })
 
