@@ -192,6 +192,7 @@ const SEEN: readonly (readonly [what: string, Format, usage: object, Partial<Tok
     },
     { input: 300, cacheRead: 2000, cacheWrite: 200, output: 90, reasoning: 30 },
   ],
+  ['an embedding of the AI SDK', 'ai-sdk', { tokens: 5000 }, { input: 5000 }],
   [
     "this service's own names",
     undefined,

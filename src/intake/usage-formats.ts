@@ -59,9 +59,9 @@ const FORMATS = {
     reasoning: ['thoughtsTokenCount'],
     total: ['totalTokenCount'],
   },
-  /** Version 5 has the flat names. */
+  /** Version 5 has the flat names, an embedding has `tokens`. */
   'ai-sdk': {
-    input: [['inputTokens']],
+    input: [['inputTokens', 'tokens']],
     isCacheInInput: true,
     cacheRead: ['inputTokenDetails.cacheReadTokens', 'cachedInputTokens'],
     cacheWrite: ['inputTokenDetails.cacheWriteTokens'],
