@@ -781,6 +781,8 @@ describe('the packed package', () => {
     mkdirSync(installed, { recursive: true })
     await run('tar', ['-xzf', join(folder, archive), '--strip-components=1', '-C', installed])
     writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+    symlinkSync(join(root, 'node_modules', 'ai'), join(project, 'node_modules', 'ai'), 'junction')
+    writeFileSync(join(project, 'model.ts'), MODEL)
     service = await startService({})
     key = await createKey(service, ['admin'])
   })
@@ -796,7 +798,7 @@ describe('the packed package', () => {
   }
 
   test('holds JavaScript, types, README and license, and nothing else', () => {
-    const parts = ['errors', 'http', 'index', 'openapi', 'types']
+    const parts = ['ai-sdk', 'errors', 'http', 'index', 'openapi', 'report-queue', 'reporter', 'results', 'types']
     const built = parts.flatMap((part) => [`dist/${part}.d.ts`, `dist/${part}.js`])
     const files = readdirSync(installed, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -837,14 +839,23 @@ describe('the packed package', () => {
     const wrong = '// @ts-expect-error an id is a number or a text\ncreateClient().charges(true)\n'
     writeFileSync(join(project, 'wrong.ts'), `import { createClient } from 'copilot-credits-client'\n${wrong}`)
     const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true }
-    const common = { ...strict, target: 'es2022', module: 'nodenext', skipLibCheck: false }
+    const common = {
+      ...strict,
+      target: 'es2022',
+      module: 'nodenext',
+      skipLibCheck: false,
+      allowImportingTsExtensions: true,
+    }
     const check = (name: string, options: object, files: readonly string[]) => {
       const file = join(project, `tsconfig.${name}.json`)
       writeFileSync(file, JSON.stringify({ compilerOptions: { ...common, ...options }, files }))
       return run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', file])
     }
     const files = ['wrong.ts', ...examples.map((_, index) => `example-${index}.ts`)]
-    await check('browser', { lib: ['es2022', 'dom', 'dom.iterable'], types: [] }, files)
+    // The types of the AI SDK need those of Node.js; the client's do not need either.
+    const alone = files.filter((_, index) => !examples[index - 1]?.code.includes("from 'ai'"))
+    assert.equal(alone.length, files.length - 1)
+    await check('browser', { lib: ['es2022', 'dom', 'dom.iterable'], types: [] }, alone)
     await check('node', { lib: ['es2022'], types: ['node'], skipLibCheck: true }, files)
   })
 
@@ -869,5 +880,20 @@ describe('the packed package', () => {
     for (const [row, , method = '', path = ''] of rows) assert.ok(paths[path]?.[method.toLowerCase()], row)
   })
 })
+
+/** In place of a provider's model. */
+const MODEL = `import { MockLanguageModelV4 } from 'ai/test'
+
+const usage = {
+  inputTokens: { total: 2006, noCache: 86, cacheRead: 1920, cacheWrite: 0 },
+  outputTokens: { total: 300, text: 300, reasoning: 0 },
+}
+const finishReason = { unified: 'stop' as const, raw: 'stop' }
+const content = [{ type: 'text' as const, text: 'On the first of each month.' }]
+export const model = new MockLanguageModelV4({
+  modelId: 'gpt-5.4',
+  doGenerate: { content, finishReason, usage, warnings: [] },
+})
+`
 
 const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'))

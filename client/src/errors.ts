@@ -22,4 +22,14 @@ export class ApiError extends Error {
  */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
+  /** Milliseconds to wait before trying again, if something on the way, such as a proxy, sent `Retry-After`. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    message: string,
+    { retryAfterMs, ...options }: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, options)
+    this.retryAfterMs = retryAfterMs
+  }
 }

@@ -156,5 +156,6 @@ const toError = ({ status, text }: Answer, asked: number | undefined): Error => 
   } catch {
     // Not a problem document: a proxy in between, for example, sent an error page of its own.
   }
-  return new ConnectionError(`The response is not from Copilot Credits: status ${status} without a problem document.`)
+  const reason = `status ${status} without a problem document`
+  return new ConnectionError(`The response is not from Copilot Credits: ${reason}.`, { retryAfterMs: asked })
 }

@@ -1,6 +1,7 @@
 /** Typed client for Copilot Credits. Runs in Node.js 20 and later and in browsers, without dependencies. */
 import { ConnectionError } from './errors.ts'
 import { type Call, type CallOptions, createSend, type HttpOptions } from './http.ts'
+import { messagesOf, type ReportFields } from './results.ts'
 import type {
   Answer,
   ApiKey,
@@ -33,8 +34,12 @@ import type {
   WholeRateCard,
 } from './types.ts'
 
+export type { AiSdkTelemetry, FieldsOfOperation, OperationInfo } from './ai-sdk.ts'
 export { ApiError, ConnectionError } from './errors.ts'
 export type { CallOptions, HttpOptions as ClientOptions } from './http.ts'
+export type { ReportCounts, ReportProblem } from './report-queue.ts'
+export { createReporter, type Reporter, type ReporterOptions } from './reporter.ts'
+export { messagesOf, type ReportFields } from './results.ts'
 export type * from './types.ts'
 
 /** The usage of a range in one response, and how fresh it is. */
@@ -73,6 +78,18 @@ export type Client = {
    */
   readonly reportMessages: (
     messages: readonly Message[],
+    query?: Query<'reportMessages'>,
+    call?: CallOptions,
+  ) => Promise<ReportedMessages>
+
+  /**
+   * `POST /v1/messages`: reports what the AI SDK, OpenAI's client or Anthropic's client returned, as `messagesOf` turns it into
+   * messages. `fields` say what the result does not, such as `user_id`. Only counts, ids, models and instants are sent. Rejects with
+   * TypeError if the result has no usage.
+   */
+  readonly report: (
+    result: object,
+    fields?: ReportFields,
     query?: Query<'reportMessages'>,
     call?: CallOptions,
   ) => Promise<ReportedMessages>
@@ -294,6 +311,9 @@ export const createClient = (options: HttpOptions = {}): Client => {
   const client: Client = {
     reportMessages: (messages, query = {}, call = {}) =>
       change<ReportedMessages>({ method: 'POST', path: '/v1/messages', query, body: { messages } }, call, 'results'),
+
+    report: async (result, fields = {}, query = {}, call = {}) =>
+      client.reportMessages(await messagesOf(result, fields), query, call),
 
     quote: (body, query = {}, call = {}) =>
       change<Quotes>({ method: 'POST', path: '/v1/quotes', query, body }, call, 'quotes'),
