@@ -19,12 +19,15 @@ import {
   shortDay,
   unpricedName,
 } from './format.ts'
+import { useMedia } from './media.ts'
 import { type Series, type StackPart, seriesOf, stackOf } from './series.ts'
 import type { Bar } from './usage.ts'
 import { changeView, type Grouping, type View } from './view.ts'
 
 const HEIGHT = 260
 const MARGIN = { top: 22, right: 4, bottom: 28, left: 56 }
+/** Within A4 and Letter. */
+const PRINTED_WIDTH = 680
 const TIP_WIDTH = 270
 const TIP_GAP = 6
 
@@ -186,7 +189,8 @@ type BarsProps = {
 const Bars = ({ overview, chosen, columns }: BarsProps) => {
   const { bars, bucket, timeZone } = overview
   const frame = useRef<HTMLDivElement>(null)
-  const width = useWidth(frame)
+  const screenWidth = useWidth(frame)
+  const width = useMedia('print') ? PRINTED_WIDTH : screenWidth
   const [active, setActive] = useState<number>()
   const x = scaleBand<number>(bars.keys(), [MARGIN.left, Math.max(width - MARGIN.right, MARGIN.left)])
     .paddingInner(0.25)
@@ -235,6 +239,8 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
         <svg
           width={width}
           height={HEIGHT}
+          // On paper narrower than that, it shrinks.
+          viewBox={`0 0 ${width} ${HEIGHT}`}
           role="group"
           aria-label={`Credits by ${bucket}. Use the arrow keys to move between bars, and Enter to filter the messages by a bar.`}
         >

@@ -4,6 +4,8 @@ import { type Overview, useChoices, useRules, useSplits } from './data.ts'
 import { DIMENSION_NAMES, DIMENSIONS, type Dimension } from './dimensions.ts'
 import { failureText } from './failure-text.ts'
 import { changeFrom, compact, count, credits, share, toMicros, widthOf } from './format.ts'
+import { useMedia } from './media.ts'
+import { ROWS_PRINTED } from './printed-head.tsx'
 import { type Rank, ranksOf, ranksOfRules, sumOfRanks } from './ranking.ts'
 import './rankings.css'
 import { Tabs, tabId } from './tabs.tsx'
@@ -113,8 +115,10 @@ type TableProps = {
 
 const RankingTable = ({ ranking, ranks, sum, hasBefore }: TableProps) => {
   const [isWhole, setIsWhole] = useState(false)
+  const isPrinted = useMedia('print')
   if (ranks.length === 0) return <p className="nothing">Nothing to rank.</p>
-  const rows = isWhole || ranks.length <= ROWS_SHOWN + 1 ? ranks : ranks.slice(0, ROWS_SHOWN)
+  const most = isPrinted ? ROWS_PRINTED : isWhole ? ranks.length : ROWS_SHOWN
+  const rows = ranks.length <= most + 1 ? ranks : ranks.slice(0, most)
   const rest = ranks.slice(rows.length)
   const scale = { all: sum.micros, most: ranks[0]?.micros ?? 0, hasBefore }
   const { one, many } = namesOf(ranking)

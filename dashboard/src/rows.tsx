@@ -23,6 +23,7 @@ import { useCopying } from './copying.tsx'
 import { focusMain, isFocusLost } from './focus.ts'
 import { credits, dateTime } from './format.ts'
 import { useMedia } from './media.ts'
+import { ROWS_PRINTED } from './printed-head.tsx'
 import type { Line } from './usage.ts'
 import { addressOf, changeView, type SortColumn, type SortEntry, toSort, type View } from './view.ts'
 import { isPlainClick } from './view-link.tsx'
@@ -33,8 +34,6 @@ const NARROW_ROW_HEIGHT = 62
 const HEAD_HEIGHT = 45
 /** The next page loads when this many rows are left to scroll. */
 const ROWS_AHEAD = 500
-/** More paper than anyone reads; a CSV file has all rows. */
-export const ROWS_PRINTED = 2000
 
 type Props = {
   readonly view: View

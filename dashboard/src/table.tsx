@@ -3,11 +3,12 @@ import type { Lines, Overview } from './data.ts'
 import { useExport } from './export.ts'
 import { failureText } from './failure-text.ts'
 import { Filters, isFiltered } from './filters.tsx'
-import { count, credits, dateTime, messagesName, spanName, unpricedName } from './format.ts'
+import { count, credits, messagesName, unpricedName } from './format.ts'
 import { useLineFilters } from './line-filters.ts'
 import { filterLines, sortLines, sumOfLines } from './lines.ts'
 import { MessageSearch } from './message-search.tsx'
-import { ROWS_PRINTED, Rows } from './rows.tsx'
+import { PrintedHead, ROWS_PRINTED } from './printed-head.tsx'
+import { Rows } from './rows.tsx'
 import './table.css'
 import type { Bar, Line } from './usage.ts'
 import { SORT_COLUMNS, type View } from './view.ts'
@@ -56,7 +57,13 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
   const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
   return (
     <section className="card table-card" aria-labelledby="table-title">
-      <PrintedHead overview={overview} chosen={chosen} rows={rows.length} />
+      <PrintedHead title="Messages" overview={overview} chosen={chosen}>
+        {rows.length > ROWS_PRINTED && (
+          <p>
+            The first {count(ROWS_PRINTED)} of {messagesName(rows.length)} follow. Export CSV for all of them.
+          </p>
+        )}
+      </PrintedHead>
       <header className="card-head">
         <h2 id="table-title">Messages</h2>
         <p className="sum" role="status">
@@ -127,29 +134,4 @@ const useSumName = (rows: readonly Line[], { lines, isPaged, isComplete, error, 
   if (isPaged && isNarrowed) return `${ofRows}, among ${count(lines.length)} of ${messagesName(of.messages)} so far`
   if (isPaged) return `${messagesName(of.messages)}, ${credits(of.micros)} credits${unpricedName(of.unpriced)}`
   return `${ofRows}${error ? ' so far' : ', loading…'}`
-}
-
-type PrintedHeadProps = {
-  readonly overview: Overview
-  readonly chosen: Bar | undefined
-  readonly rows: number
-}
-
-/** Says on paper what the page around the table says on the screen. */
-const PrintedHead = ({ overview, chosen, rows }: PrintedHeadProps) => {
-  const { session, from, to, timeZone, asOf } = overview
-  return (
-    <div className="printed-head">
-      <p className="printed-title">{session.organization.name}</p>
-      <p>
-        Messages of {spanName(chosen?.from ?? from, chosen?.to ?? to, timeZone)}. Times in {timeZone}; as of{' '}
-        {dateTime(asOf, timeZone)}.
-      </p>
-      {rows > ROWS_PRINTED && (
-        <p>
-          The first {count(ROWS_PRINTED)} of {messagesName(rows)} follow. Export CSV for all of them.
-        </p>
-      )}
-    </div>
-  )
 }

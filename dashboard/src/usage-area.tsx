@@ -7,6 +7,7 @@ import { Figures } from './figures.tsx'
 import { Filters } from './filters.tsx'
 import { forecastOf } from './forecast.ts'
 import { weekdayOf } from './format.ts'
+import { PrintedHead } from './printed-head.tsx'
 import { Rankings } from './rankings.tsx'
 import { ShortList } from './short-list.tsx'
 import type { Bar } from './usage.ts'
@@ -22,6 +23,7 @@ export const UsageArea = ({ view, overview, chosen, isAway }: AreaProps) => {
   }, [overview, bars])
   return (
     <>
+      <PrintedHead title="Usage" overview={overview} chosen={chosen} />
       <Filters view={view} overview={overview} chosen={chosen} />
       <Figures overview={overview} chosen={chosen} before={before.same} forecast={forecast} />
       <Chart view={view} overview={overview} chosen={chosen} before={bars} forecast={forecast} isBusy={isPending} />
