@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { reasonsOf } from './unpriced.ts'
+import { needsOf, reasonsOf } from './unpriced.ts'
 import { lineOf } from './usage.ts'
 
 const lineWith = (unpriced: string | undefined, model?: string) =>
@@ -26,4 +26,26 @@ test('counts the reasons, the most frequent first, and names the models that lac
       { text: 'no case holds in the card tokens-1', messages: 1, model: undefined },
     ],
   )
+})
+
+test('says what a card needs for every reason, each once', () => {
+  const reasons = reasonsOf([
+    ...['x', 'y', 'x'].map((model) => lineWith(`the model "${model}" has no price in the card tokens-1`, model)),
+    lineWith('the model "y" has no price "output" in the card tokens-2', 'y'),
+    lineWith('no case holds in the card tokens-1', 'z'),
+    lineWith('no case holds in the card tokens-2'),
+    lineWith('the message names no model, on which the price of "input" depends in the card tokens-1'),
+    lineWith('no line of the case "chat" prices audio in the card tokens-1', 'x'),
+    lineWith('no line of the case "chat" applies in the card tokens-1', 'x'),
+    lineWith('no price'),
+  ])
+  assert.deepEqual(needsOf(reasons), {
+    models: ['x', 'y'],
+    others: [
+      'a case for every message',
+      'a case for messages that name no model',
+      'a line for whatever a message brings',
+      'a price for these messages',
+    ],
+  })
 })

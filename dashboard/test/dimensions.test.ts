@@ -412,7 +412,7 @@ test('asks for a rate card from the operator of those who cannot put one in forc
     await page.getByLabel('API key').fill(key)
     await page.keyboard.press('Enter')
     const banner = page.locator('.notice.bad', { hasText: '1 message has no price.' })
-    await banner.getByText('Ask your operator to put a rate card that prices it in force.').waitFor()
+    await banner.getByText('Ask your operator to put a rate card with a case for every message in force.').waitFor()
     assert.equal(await banner.getByRole('link').count(), 0)
   } finally {
     await browser.close()
