@@ -1281,6 +1281,27 @@ export const ledgerContract = (name: string, open: OpenLedger): void => {
       assert.deepEqual(await ledger.organizations.days([]), [])
     })
 
+    test('the keys and the latest messages of several organizations are read at once', async () => {
+      await using opened = await open()
+      const { ledger } = opened
+      await create(ledger, organizationOf('acme'))
+      for (const [id, more] of [
+        ['key_1', {}],
+        ['key_2', { revokedAt: START }],
+        ['key_3', {}],
+      ] as const) {
+        const key = { id, organizationId: 'acme', name: '', scopes: ['usage:read'], createdAt: START } as const
+        await ledger.decide('acme', { kind: 'create-key', key: { ...key, ...more, hash: Buffer.from(id.padEnd(32)) } })
+      }
+      await ledger.append(batchOf([recordOf(1), recordOf(2, { at: START + DAY_MS }), recordOf(3, { at: START + 5 })]))
+      const activity = await ledger.organizations.activity(['acme', 'nobody', 'default'])
+      assert.deepEqual(activity, [{ keys: 2 }, { keys: 0 }, { keys: 0, latestAt: START + DAY_MS }])
+      // One that counts no more is not the latest.
+      await ledger.append(batchOf([recordOf(2, { at: START + 7, content: 1 })], { onChange: 'amend' }))
+      assert.deepEqual(await ledger.organizations.activity(['default']), [{ keys: 0, latestAt: START + 7 }])
+      assert.deepEqual(await ledger.organizations.activity([]), [])
+    })
+
     test('reports are listed in pages, by id as a text', async () => {
       await using opened = await open()
       const { reports } = opened.ledger

@@ -20,6 +20,8 @@ export class MemoryIdentities {
     },
     list: async () => [...this.#organizations.values()],
     days: async (ranges) => ranges.map(() => []),
+    activity: async (ids) =>
+      ids.map((id) => ({ keys: this.#keysOf(id).filter(({ revokedAt }) => revokedAt === undefined).length })),
   }
 
   readonly keys: KeyStore = {

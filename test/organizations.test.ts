@@ -39,6 +39,7 @@ describe('organizations', { concurrency: true }, () => {
       [acme?.id, acme?.name, acme?.time_zone, acme?.billing_anchor_day],
       ['acme', 'Acme Ltd', 'Asia/Tokyo', 15],
     )
+    assert.deepEqual([acme?.keys, acme?.latest_message], [0, messages[1]?.timestamp])
     const { current, previous } = acme?.usage ?? {}
     assert.deepEqual(
       [current?.name, current?.start, current?.end, current?.messages, current?.credits],
@@ -64,7 +65,9 @@ describe('organizations', { concurrency: true }, () => {
         ['zeta', 0, 0],
       ],
     )
-    assert.equal((await all(client.organizations()))[0]?.usage, undefined)
+    assert.equal('latest_message' in (others[0] ?? {}), false)
+    const [plain] = await all(client.organizations())
+    assert.deepEqual([plain?.usage, plain?.keys, plain?.latest_message], [undefined, undefined, undefined])
     assert.equal((await fetch(`${service.url}/v1/organizations?include=keys`)).status, 400)
   })
 
@@ -75,8 +78,8 @@ describe('organizations', { concurrency: true }, () => {
     const { key } = await open.createKey({ scopes: ['usage:read'] }, { organization: 'acme' })
     const listed = await all(createClient({ baseUrl: service.url, key }).organizations({ include: 'usage' }))
     assert.deepEqual(
-      listed.map(({ id, usage }) => [id, usage?.current.credits]),
-      [['acme', 0]],
+      listed.map(({ id, usage, keys }) => [id, usage?.current.credits, keys]),
+      [['acme', 0, 1]],
     )
   })
 

@@ -1700,6 +1700,17 @@ export interface components {
              */
             readonly id: string;
             /**
+             * @description How many API keys it has that are not revoked. Present only with `include=usage`.
+             * @example 2
+             */
+            readonly keys?: number;
+            /**
+             * Format: date-time
+             * @description When its latest message was sent; if that is an adjustment, when it counts. Present only with `include=usage`, and only if there is a message.
+             * @example 2024-05-01T00:00:00.000Z
+             */
+            readonly latest_message?: string;
+            /**
              * @description Display name.
              * @example Acme Ltd
              */
@@ -7087,7 +7098,7 @@ export interface operations {
                  */
                 readonly cursor?: string;
                 /**
-                 * @description With the usage of the current billing period and of the one before.
+                 * @description With the usage of the current billing period and of the one before, the number of keys and the time of the latest message.
                  * @example usage
                  */
                 readonly include?: "usage";

@@ -26,7 +26,9 @@ const createStore = (timeZone: string) => {
         .map((dayStart) => ({ dayStart, messages: 1, unpriced: 0, credits: creditsSum(1_000_000n) })),
     )
   }
-  const organizations: OrganizationStore = { find: async () => undefined, list: async () => [], days }
+  const activity: OrganizationStore['activity'] = async (ids) =>
+    ids.map((id) => (id === 'o0' ? { keys: 0 } : { keys: Number(id.slice(1)), latestAt: Number(id.slice(1)) }))
+  const organizations: OrganizationStore = { find: async () => undefined, list: async () => [], days, activity }
   return { usageOf: createUsageOfOrganizations({ ledger: { organizations } }), asked }
 }
 
@@ -65,5 +67,9 @@ test('many organizations are read a few at a time, and none is mistaken for anot
   assert.deepEqual(
     usage.map(({ current }) => new Date(current.start).getUTCDate()),
     organizations.map(({ calendar }) => calendar[0].anchorDay),
+  )
+  assert.deepEqual(
+    usage.map(({ keys, latestAt }) => [keys, latestAt]),
+    organizations.map((_, index) => [index, index === 0 ? undefined : index]),
   )
 })

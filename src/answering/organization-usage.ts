@@ -1,12 +1,12 @@
-/** What organizations have used in their billing periods, many at a time. Only the ledger is asked, and only for totals of days. */
+/** What organizations have used in their billing periods, many at a time. Only the ledger is asked, and for no more than totals of days. */
 import { dayAt } from '#calendar/days.ts'
 import { periodAt, periodBefore } from '#calendar/periods.ts'
 import type { UsageSum } from '#current-period/listing.ts'
-import type { DayTotal, Ledger, Range } from '#ledger/ledger.ts'
+import type { DayTotal, Ledger, OrganizationActivity, Range } from '#ledger/ledger.ts'
 import { creditsSum } from '#model/credits.ts'
 import type { BillingPeriod, EpochMs, Organization } from '#model/organization.ts'
 
-export type OrganizationUsage = {
+export type OrganizationUsage = OrganizationActivity & {
   readonly current: BillingPeriod & UsageSum
   readonly previous: BillingPeriod &
     UsageSum & {
@@ -34,7 +34,10 @@ export const createUsageOfOrganizations =
       const days = await ledger.organizations.days(
         some.map(({ id, current, previous }) => ({ organizationId: id, from: previous.start, to: current.end })),
       )
-      for (const [index, spans] of some.entries()) usage.push(toUsage(spans, days[index] ?? []))
+      const activity = await ledger.organizations.activity(some.map(({ id }) => id))
+      for (const [index, spans] of some.entries()) {
+        usage.push({ ...toUsage(spans, days[index] ?? []), ...(activity[index] ?? { keys: 0 }) })
+      }
     }
     return usage
   }
@@ -57,7 +60,7 @@ const spansOf = ({ id, calendar }: Organization, time: EpochMs): Spans => {
 
 const HALF_A_DAY_MS = 12 * 3_600_000
 
-const toUsage = ({ current, previous, previousToDate }: Spans, days: readonly DayTotal[]): OrganizationUsage => ({
+const toUsage = ({ current, previous, previousToDate }: Spans, days: readonly DayTotal[]) => ({
   current: { ...current, ...sumOf(days, { from: current.start, to: current.end }) },
   previous: {
     ...previous,

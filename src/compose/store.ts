@@ -173,6 +173,7 @@ const preparedWhenUsed = (ledger: Ledger, prepare: () => Promise<void>): Ledger 
         return ledger.organizations.list(page)
       },
       days: ledger.organizations.days,
+      activity: ledger.organizations.activity,
     },
   }
 }

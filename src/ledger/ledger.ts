@@ -187,6 +187,15 @@ export type OrganizationStore = {
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly Organization[]>
   /** Stored totals of the days that start within each range, ascending. All are read at once, so there should be few ranges. */
   days(ranges: readonly OrganizationRange[]): Promise<readonly (readonly DayTotal[])[]>
+  /** Of each organization. All are read at once, so there should be few. */
+  activity(ids: readonly string[]): Promise<readonly OrganizationActivity[]>
+}
+
+export type OrganizationActivity = {
+  /** How many keys it has that are not revoked. */
+  readonly keys: number
+  /** When its latest message was sent; of an adjustment, when it counts. Absent if there is none. */
+  readonly latestAt?: EpochMs
 }
 
 export type OrganizationRange = Range & { readonly organizationId: string }

@@ -94,6 +94,19 @@ export const ListedOrganizationSchema = Type.Object(
         },
       ),
     ),
+    keys: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'How many API keys it has that are not revoked. Present only with `include=usage`.',
+        examples: [2],
+      }),
+    ),
+    latest_message: Type.Optional(
+      TimestampSchema(
+        'When its latest message was sent; if that is an adjustment, when it counts. Present only with `include=usage`, and only ' +
+          'if there is a message.',
+      ),
+    ),
   },
   { $id: 'ListedOrganization', description: 'An organization, with its usage if that was asked for.' },
 )
@@ -125,7 +138,8 @@ const ListQuery = Type.Object(
     cursor: Type.Optional(Type.String({ description: '`next_cursor` of the previous page.', examples: ['acme'] })),
     include: Type.Optional(
       Type.Literal('usage', {
-        description: 'With the usage of the current billing period and of the one before.',
+        description:
+          'With the usage of the current billing period and of the one before, the number of keys and the time of the latest message.',
         examples: ['usage'],
       }),
     ),
@@ -322,7 +336,11 @@ const toUsage = (calendar: BillingCalendar, usage: OrganizationUsage | undefined
     end: canonicalTimestamp(end),
     ...toSum(sum),
   })
-  const { current, previous } = usage
+  const { current, previous, keys, latestAt } = usage
   const { toDate, ...whole } = previous
-  return { usage: { current: toPeriod(current), previous: { ...toPeriod(whole), to_date: toSum(toDate) } } }
+  return {
+    usage: { current: toPeriod(current), previous: { ...toPeriod(whole), to_date: toSum(toDate) } },
+    keys,
+    ...(latestAt !== undefined && { latest_message: canonicalTimestamp(latestAt) }),
+  }
 }

@@ -5,6 +5,7 @@ import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { StoreError } from '#model/errors.ts'
 import {
+  activityOf,
   carryOut,
   contentKey,
   daysOf,
@@ -112,6 +113,7 @@ export const createPostgresLedger = async (
       find: (id) => repeatable(() => findOrganization(id)),
       list: (page) => repeatable(() => listOrganizations(page)),
       days: (ranges) => repeatable(() => daysOf(ranges)),
+      activity: (ids) => repeatable(() => activityOf(ids)),
     },
 
     keys: {

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { decide, needsOf, type State, type Write } from '#deciding/deciders.ts'
 import type { ApiKey, Command, CommandKind, Outcome } from '#ledger/commands.ts'
-import type { DayTotal, OrganizationRange } from '#ledger/ledger.ts'
+import type { DayTotal, OrganizationActivity, OrganizationRange } from '#ledger/ledger.ts'
 import type { EpochMs, Organization } from '#model/organization.ts'
 import type { Id, Report } from '#model/report.ts'
 import { findOwnCards, writeOwnCard } from './rate-cards.ts'
-import { toApiKey, toDayTotal, toOrganization, toReport, wholeNumber } from './rows.ts'
+import { toActivity, toApiKey, toDayTotal, toOrganization, toReport, wholeNumber } from './rows.ts'
 import { query, type Steps } from './steps.ts'
 
 const ORGANIZATIONS = `
@@ -51,6 +51,20 @@ export function* daysOf(ranges: readonly OrganizationRange[]): Steps<readonly (r
       to,
     )
     found.push(rows.map(toDayTotal))
+  }
+  return found
+}
+
+/** One statement for each organization, too. The latest message is found through the index of time. */
+export function* activityOf(ids: readonly string[]): Steps<readonly OrganizationActivity[]> {
+  const found: OrganizationActivity[] = []
+  for (const id of ids) {
+    const [row] = yield* query(
+      `SELECT (SELECT count(*) FROM api_key WHERE organization_id = $1 AND revoked_at IS NULL) AS keys,
+         (SELECT at_ms FROM record WHERE organization_id = $1 AND superseded_by IS NULL ORDER BY at_ms DESC LIMIT 1) AS latest_at`,
+      id,
+    )
+    found.push(toActivity(row ?? {}))
   }
   return found
 }

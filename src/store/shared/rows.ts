@@ -3,7 +3,7 @@
  * PostgreSQL.
  */
 import type { ApiKey, Scope } from '#ledger/commands.ts'
-import type { DayTotal, GroupTotal, StoredCard } from '#ledger/ledger.ts'
+import type { DayTotal, GroupTotal, OrganizationActivity, StoredCard } from '#ledger/ledger.ts'
 import type { CardAssignment } from '#model/cards-in-force.ts'
 import { type Cell, DIMENSIONS, type Dimension, FIELD_OF, type Grouped, textOf } from '#model/cell.ts'
 import { credits, creditsSum } from '#model/credits.ts'
@@ -85,6 +85,11 @@ export const toDayTotal = (row: Row): DayTotal => ({
   messages: wholeNumber(row['messages']),
   unpriced: wholeNumber(row['unpriced']),
   credits: creditsSum(BigInt(row['credits_micros'] as string)),
+})
+
+export const toActivity = (row: Row): OrganizationActivity => ({
+  keys: wholeNumber(row['keys'] ?? 0),
+  ...(isPresent(row['latest_at']) && { latestAt: wholeNumber(row['latest_at']) }),
 })
 
 const dimensionsOf = (row: Row): Grouped =>

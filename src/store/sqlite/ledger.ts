@@ -169,6 +169,7 @@ export const createSqliteLedger = async (
       find: (id) => lookUp('organization', id),
       list: (page) => lookUp('organizations', page),
       days: (ranges) => lookUp('daysOf', ranges),
+      activity: (ids) => lookUp('activityOf', ids),
     },
     keys: {
       find: (organizationId, hash) => lookUp('findKey', organizationId, hash),

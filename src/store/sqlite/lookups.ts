@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { OrganizationRange } from '#ledger/ledger.ts'
 import type { Id } from '#model/report.ts'
 import {
+  activityOf,
   anyKey,
   daysOf,
   findKey,
@@ -37,6 +38,7 @@ export type LookUps = ReturnType<typeof createLookUps>
 export const createLookUps = (run: Run) => ({
   organization: (id: string) => run(findOrganization(id)),
   organizations: (page: { readonly after?: string; readonly limit: number }) => run(listOrganizations(page)),
+  activityOf: (ids: readonly string[]) => run(activityOf(ids)),
   daysOf: (ranges: readonly OrganizationRange[]) => run(daysOf(ranges)),
   findKey: (organizationId: string, hash: Uint8Array) => run(findKey(organizationId, hash)),
   keys: (organizationId: string) => run(listKeys(organizationId)),
