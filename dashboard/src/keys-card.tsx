@@ -1,14 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query'
 import type { ApiKey, Session } from 'copilot-credits-client'
-import { useEffect, useRef, useState } from 'react'
+import { useState } from 'react'
 import { client } from './data.ts'
 import { EditForm, InvalidInput, textIn } from './edit-form.tsx'
-import { failureText } from './failure-text.ts'
 import { Field } from './field.tsx'
 import { dateTime } from './format.ts'
-import { ListCard } from './list-card.tsx'
+import { ACTIONS, ListCard, useEditing } from './list-card.tsx'
 import { NewKey } from './new-key.tsx'
 import { useKeys } from './operator-data.ts'
+import { RemovableRow } from './removable-row.tsx'
 
 type Scope = ApiKey['scopes'][number]
 
@@ -24,18 +24,12 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
   const { organization, signed_in_by: by } = session
   const keys = useKeys(organization.id)
   const queries = useQueryClient()
-  const [isAdding, setIsAdding] = useState(false)
+  const list = useEditing<ApiKey>()
   const [secret, setSecret] = useState<string>()
-  const [outcome, setOutcome] = useState<string>()
-  const add = useRef<HTMLButtonElement>(null)
   const valid = keys.data?.filter(({ revoked }) => revoked === undefined) ?? []
   const revoked = keys.data?.filter((key) => key.revoked !== undefined) ?? []
   const isOpen = by === 'nobody'
   const hasAdmin = valid.some(({ scopes }) => scopes.includes('admin'))
-  const close = (): void => {
-    setIsAdding(false)
-    add.current?.focus()
-  }
   const create = async (input: FormData): Promise<void> => {
     const scopes = SCOPES.filter((scope) => input.getAll('scope').includes(scope))
     if (scopes.length === 0) throw new InvalidInput('scopes', 'Choose at least one.')
@@ -46,7 +40,7 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
     const { key } = await client.createKey({ scopes, ...(name !== '' && { name }) }, { organization: organization.id })
     // From the first key on, this page needs one too.
     if (isOpen && !hasAdmin) await client.signIn(key)
-    setIsAdding(false)
+    list.close()
     setSecret(key)
     queries.invalidateQueries()
   }
@@ -55,59 +49,38 @@ export const KeysCard = ({ session }: { readonly session: Session }) => {
       title={`Keys of ${organization.name}`}
       what="keys"
       list={{ ...keys, data: keys.data && { items: valid, hasMore: false } }}
-      outcome={outcome}
+      editing={list}
+      addName="New key"
       empty={revoked.length === 0 ? 'No keys yet.' : 'No valid keys.'}
       footer={revoked.length > 0 && <RevokedKeys keys={revoked} timeZone={organization.time_zone} />}
       note={isOpen && !hasAdmin ? `Nothing needs a key yet. ${FIRST_KEY}` : undefined}
-      action={
-        <button ref={add} type="button" onClick={() => setIsAdding(true)}>
-          New key
-        </button>
-      }
       form={
         <>
-          {isAdding && <KeyForm create={create} close={close} />}
+          {list.editing && <KeyForm create={create} close={list.close} />}
           {secret !== undefined && (
             <NewKey
               secret={secret}
               close={() => {
                 setSecret(undefined)
-                add.current?.focus()
+                list.add.current?.focus()
               }}
             />
           )}
         </>
       }
-    >
-      {(items) => (
-        <table className="operated">
-          <thead>
-            <tr>
-              <th scope="col">Key</th>
-              <th scope="col">Scopes</th>
-              <th scope="col">Last used</th>
-              <th scope="col">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((key) => (
-              <KeyRow
-                key={key.id}
-                apiKey={key}
-                timeZone={organization.time_zone}
-                revoked={() => {
-                  setOutcome(`Revoked ${nameOf(key)}.`)
-                  add.current?.focus()
-                  queries.invalidateQueries({ queryKey: ['keys'] })
-                }}
-              />
-            ))}
-          </tbody>
-        </table>
+      columns={[{ name: 'Key' }, { name: 'Scopes' }, { name: 'Last used' }, ACTIONS]}
+      row={(key) => (
+        <KeyRow
+          key={key.id}
+          apiKey={key}
+          timeZone={organization.time_zone}
+          revoked={() => {
+            list.removed(`Revoked ${nameOf(key)}.`)
+            queries.invalidateQueries({ queryKey: ['keys'] })
+          }}
+        />
       )}
-    </ListCard>
+    />
   )
 }
 
@@ -147,84 +120,34 @@ const KeyForm = ({ create, close }: FormProps) => (
 type RowProps = { readonly apiKey: ApiKey; readonly timeZone: string; readonly revoked: () => void }
 
 const KeyRow = ({ apiKey, timeZone, revoked }: RowProps) => {
-  const [isAsking, setIsAsking] = useState(false)
-  const { id, name, scopes, created, last_used: used } = apiKey
-  const button = useRef<HTMLButtonElement>(null)
-  const keep = (): void => {
-    setIsAsking(false)
-    button.current?.focus()
-  }
+  const { id, name, scopes, created, last_used: used, organization } = apiKey
   return (
-    <>
-      <tr className={isAsking ? 'asked' : undefined}>
-        <th scope="row">
-          {nameOf(apiKey)}
-          <span className="note">
-            {name !== '' && `${id}, `}created {dateTime(Date.parse(created), timeZone)}
-          </span>
-        </th>
-        <td>
-          <span className="scope-list">
-            {scopes.map((scope) => (
-              <code key={scope} title={MEANINGS[scope]}>
-                {scope}
-              </code>
-            ))}
-          </span>
-        </td>
-        <td>{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
-        <td className="row-actions">
-          <button
-            type="button"
-            className="quiet"
-            ref={button}
-            aria-expanded={isAsking}
-            onClick={() => setIsAsking(true)}
-          >
-            Revoke<span className="visually-hidden"> {nameOf(apiKey)}</span>
-          </button>
-        </td>
-      </tr>
-      {isAsking && (
-        <tr>
-          <td colSpan={4}>
-            <Revoke apiKey={apiKey} revoked={revoked} keep={keep} />
-          </td>
-        </tr>
-      )}
-    </>
-  )
-}
-
-type RevokeProps = { readonly apiKey: ApiKey; readonly revoked: () => void; readonly keep: () => void }
-
-/** Asks before it revokes, as nothing brings a key back. */
-const Revoke = ({ apiKey, revoked, keep }: RevokeProps) => {
-  const [failure, setFailure] = useState<string>()
-  const question = useRef<HTMLButtonElement>(null)
-  useEffect(() => question.current?.focus(), [])
-  const revoke = async (): Promise<void> => {
-    try {
-      await client.revokeKey(apiKey.id, { organization: apiKey.organization })
-      revoked()
-    } catch (error) {
-      setFailure(failureText(error))
-    }
-  }
-  return (
-    <fieldset className="asking">
-      <legend className="visually-hidden">Revoke {nameOf(apiKey)}?</legend>
-      <span>
-        {failure ??
-          `Whatever uses ${nameOf(apiKey)} stops working within five seconds. A revoked key does not come back.`}
-      </span>
-      <button type="button" ref={question} onClick={keep}>
-        Keep it
-      </button>
-      <button type="button" className="dangerous" onClick={revoke}>
-        Revoke key
-      </button>
-    </fieldset>
+    <RemovableRow
+      name={nameOf(apiKey)}
+      verb="Revoke"
+      submitName="Revoke key"
+      consequence={`Whatever uses ${nameOf(apiKey)} stops working within five seconds. A revoked key does not come back.`}
+      remove={() => client.revokeKey(id, { organization })}
+      removed={revoked}
+      columns={4}
+    >
+      <th scope="row">
+        {nameOf(apiKey)}
+        <span className="note">
+          {name !== '' && `${id}, `}created {dateTime(Date.parse(created), timeZone)}
+        </span>
+      </th>
+      <td>
+        <span className="scope-list">
+          {scopes.map((scope) => (
+            <code key={scope} title={MEANINGS[scope]}>
+              {scope}
+            </code>
+          ))}
+        </span>
+      </td>
+      <td>{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
+    </RemovableRow>
   )
 }
 

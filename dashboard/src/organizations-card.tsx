@@ -1,35 +1,20 @@
 import { useQueryClient } from '@tanstack/react-query'
 import type { ListedOrganization, Session } from 'copilot-credits-client'
-import { useRef, useState } from 'react'
+import { useState } from 'react'
 import { changeFrom, count, credits, dateTime, spanName, toMicros } from './format.ts'
-import { ListCard } from './list-card.tsx'
+import { ACTIONS, type Column, ListCard, useEditing } from './list-card.tsx'
 import { LISTED_AT_ONCE, useListedOrganizations } from './operator-data.ts'
 import { OrganizationForm } from './organization-form.tsx'
 import { ViewLink } from './view-link.tsx'
 
-type Editing = { readonly organization: ListedOrganization | undefined }
-
 /** Every organization that the caller may see: what it used, when its periods begin, and the way to its keys. */
 export const OrganizationsCard = ({ session }: { readonly session: Session }) => {
   const [shown, setShown] = useState(LISTED_AT_ONCE)
-  const [editing, setEditing] = useState<Editing>()
-  const [outcome, setOutcome] = useState<string>()
-  /** What opened the form, and gets the focus back. */
-  const opener = useRef<HTMLElement>(null)
+  const editing = useEditing<ListedOrganization>()
   const list = useListedOrganizations(shown)
   const queries = useQueryClient()
-  const edit = (organization: ListedOrganization | undefined, button: HTMLElement): void => {
-    opener.current = button
-    setOutcome(undefined)
-    setEditing({ organization })
-  }
-  const close = (): void => {
-    setEditing(undefined)
-    opener.current?.focus()
-  }
   const saved = (name: string): void => {
-    setOutcome(`Saved ${name}.`)
-    close()
+    editing.saved(`Saved ${name}.`)
     for (const key of ['organizations', 'session', 'overview', 'periods'])
       queries.invalidateQueries({ queryKey: [key] })
   }
@@ -38,63 +23,40 @@ export const OrganizationsCard = ({ session }: { readonly session: Session }) =>
       title={session.operator ? 'Organizations' : 'Your organization'}
       what="organizations"
       list={list}
-      outcome={outcome}
+      editing={editing}
+      addName={session.operator ? 'New organization' : undefined}
       showMore={() => setShown(shown + LISTED_AT_ONCE)}
-      action={
-        session.operator && (
-          <button type="button" onClick={({ currentTarget }) => edit(undefined, currentTarget)}>
-            New organization
-          </button>
-        )
-      }
       form={
-        editing && (
+        editing.editing && (
           <OrganizationForm
-            key={editing.organization?.id ?? ''}
-            organization={editing.organization}
-            close={close}
+            key={editing.editing.item?.id ?? ''}
+            organization={editing.editing.item}
+            close={editing.close}
             saved={saved}
           />
         )
       }
-    >
-      {(organizations) => (
-        <table className="operated">
-          <thead>
-            <tr>
-              <th scope="col">Organization</th>
-              <th scope="col" className="amount">
-                Credits this period
-              </th>
-              <th scope="col" className="amount wide">
-                Messages
-              </th>
-              <th scope="col" className="amount wide">
-                Against the period before
-              </th>
-              <th scope="col" className="wide">
-                Time zone, billing day
-              </th>
-              <th scope="col">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {organizations.map((organization) => (
-              <OrganizationRow
-                key={organization.id}
-                organization={organization}
-                isShown={organization.id === session.organization.id}
-                edit={(button) => edit(organization, button)}
-              />
-            ))}
-          </tbody>
-        </table>
+      columns={COLUMNS}
+      row={(organization) => (
+        <OrganizationRow
+          key={organization.id}
+          organization={organization}
+          isShown={organization.id === session.organization.id}
+          edit={(button) => editing.edit(organization, button)}
+        />
       )}
-    </ListCard>
+    />
   )
 }
+
+const COLUMNS: readonly Column[] = [
+  { name: 'Organization' },
+  { name: 'Credits this period', className: 'amount' },
+  { name: 'Messages', className: 'amount wide' },
+  { name: 'Against the period before', className: 'amount wide' },
+  { name: 'Time zone, billing day', className: 'wide' },
+  ACTIONS,
+]
 
 type RowProps = {
   readonly organization: ListedOrganization
@@ -104,7 +66,8 @@ type RowProps = {
 }
 
 const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
-  const { id, name, time_zone: zone, billing_anchor_day: day, pending, usage } = organization
+  const { id, name, time_zone: zone, billing_anchor_day: day, pending, usage, keys = 0 } = organization
+  const latest = latestName(organization)
   return (
     <tr className={isShown ? 'chosen' : undefined}>
       <th scope="row">
@@ -114,6 +77,7 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
           {zoneAndDay(zone, day)}
           {pending && `, ${nameOfPending(pending)}`}
         </span>
+        <span className="note narrow">{latest}</span>
       </th>
       <td className="amount">
         {usage && credits(toMicros(usage.current.credits))}
@@ -127,6 +91,7 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
         {usage?.current.unpriced !== undefined && (
           <span className="note no-price">{count(usage.current.unpriced)} without a price</span>
         )}
+        <span className="note">{latest}</span>
       </td>
       <td className="amount wide">{usage && <Change usage={usage} />}</td>
       <td className="wide">
@@ -135,7 +100,8 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
       </td>
       <td className="row-actions">
         <ViewLink change={{ organization: id }} isCurrent={isShown}>
-          Keys<span className="visually-hidden"> of {name}</span>
+          {count(keys)} {keys === 1 ? 'key' : 'keys'}
+          <span className="visually-hidden"> of {name}</span>
         </ViewLink>
         <button type="button" className="quiet" onClick={({ currentTarget }) => edit(currentTarget)}>
           Change<span className="visually-hidden"> {name}</span>
@@ -146,6 +112,9 @@ const OrganizationRow = ({ organization, isShown, edit }: RowProps) => {
 }
 
 const zoneAndDay = (zone: string, day: number): string => `${zone}, day ${day}`
+
+const latestName = ({ latest_message: at, time_zone: zone }: ListedOrganization): string =>
+  at === undefined ? 'none yet' : `latest ${dateTime(Date.parse(at), zone)}`
 
 const nameOfPending = (pending: NonNullable<ListedOrganization['pending']>): string =>
   `${zoneAndDay(pending.time_zone, pending.billing_anchor_day)} from ${dateTime(Date.parse(pending.effective_from), pending.time_zone)}`

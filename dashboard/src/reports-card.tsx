@@ -1,56 +1,31 @@
 import { useQueryClient } from '@tanstack/react-query'
 import type { Report, Session } from 'copilot-credits-client'
-import { useRef, useState } from 'react'
+import { useState } from 'react'
 import { client } from './data.ts'
 import { EditForm, InvalidInput, numberIn, textIn } from './edit-form.tsx'
-import { failureText } from './failure-text.ts'
 import { Field } from './field.tsx'
 import { clockTime, credits, toMicros } from './format.ts'
-import { ListCard } from './list-card.tsx'
+import { ACTIONS, ListCard, useEditing } from './list-card.tsx'
 import { LISTED_AT_ONCE, useReports } from './operator-data.ts'
-
-type Editing = { readonly report: Report | undefined }
+import { RemovableRow } from './removable-row.tsx'
 
 /** What reports cost. The catalogue is one for all organizations, so only an operator changes it. */
 export const ReportsCard = ({ session }: { readonly session: Session }) => {
   const [shown, setShown] = useState(LISTED_AT_ONCE)
-  const [editing, setEditing] = useState<Editing>()
-  const [outcome, setOutcome] = useState<string>()
-  const opener = useRef<HTMLElement>(null)
-  const add = useRef<HTMLButtonElement>(null)
+  const editing = useEditing<Report>()
   const list = useReports(shown)
   const queries = useQueryClient()
-  const edit = (report: Report | undefined, button: HTMLElement): void => {
-    opener.current = button
-    setOutcome(undefined)
-    setEditing({ report })
-  }
-  const close = (): void => {
-    setEditing(undefined)
-    opener.current?.focus()
-  }
-  const done = (what: string): void => {
-    setOutcome(
-      `${what} This counts for messages reported from ${clockTime(Date.now(), session.organization.time_zone)} on.`,
-    )
-    close()
+  const done = (what: string): string => {
     queries.invalidateQueries({ queryKey: ['reports'] })
-  }
-  const remove = async (report: Report): Promise<void> => {
-    try {
-      await client.deleteReport(report.id)
-      done(`${report.name} was deleted.`)
-      add.current?.focus()
-    } catch (error) {
-      setOutcome(`Could not delete ${report.name}. ${failureText(error)}`)
-    }
+    return `${what} This counts for messages reported from ${clockTime(Date.now(), session.organization.time_zone)} on.`
   }
   return (
     <ListCard
       title="Reports and their prices"
       what="reports"
       list={list}
-      outcome={outcome}
+      editing={editing}
+      addName={session.operator ? 'New report' : undefined}
       showMore={() => setShown(shown + LISTED_AT_ONCE)}
       empty="No reports yet. A message that asks for a report without a price is priced by its text."
       note={
@@ -58,67 +33,65 @@ export const ReportsCard = ({ session }: { readonly session: Session }) => {
           ? 'The Copilot service prices reports here: this list is not used.'
           : 'One list for all organizations. A new price counts for messages reported from then on; what was charged stays as it was charged.'
       }
-      action={
-        session.operator && (
-          <button ref={add} type="button" onClick={({ currentTarget }) => edit(undefined, currentTarget)}>
-            New report
-          </button>
-        )
-      }
       form={
-        editing && (
+        editing.editing && (
           <ReportForm
-            key={editing.report?.id ?? ''}
-            report={editing.report}
-            close={close}
-            saved={(name, price) => done(`${name} costs ${credits(toMicros(price))} credits.`)}
+            key={editing.editing.item?.id ?? ''}
+            report={editing.editing.item}
+            close={editing.close}
+            saved={(name, price) => editing.saved(done(`${name} costs ${credits(toMicros(price))} credits.`))}
           />
         )
       }
-    >
-      {(reports) => (
-        <table className="operated">
-          <thead>
-            <tr>
-              <th scope="col">Report</th>
-              <th scope="col" className="amount">
-                Credits a message
-              </th>
-              {session.operator && (
-                <th scope="col">
-                  <span className="visually-hidden">Actions</span>
-                </th>
-              )}
-            </tr>
-          </thead>
-          <tbody>
-            {reports.map((report) => (
-              <tr key={report.id}>
-                <th scope="row">
-                  {report.name}
-                  <span className="note">{report.id}</span>
-                </th>
-                <td className="amount">{credits(toMicros(report.credit_cost))}</td>
-                {session.operator && (
-                  <td className="row-actions">
-                    <button
-                      type="button"
-                      className="quiet"
-                      onClick={({ currentTarget }) => edit(report, currentTarget)}
-                    >
-                      Change<span className="visually-hidden"> {report.name}</span>
-                    </button>
-                    <button type="button" className="quiet" onClick={() => remove(report)}>
-                      Delete<span className="visually-hidden"> {report.name}</span>
-                    </button>
-                  </td>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+      columns={[{ name: 'Report' }, { name: 'Credits a message', className: 'amount' }, session.operator && ACTIONS]}
+      row={(report) => (
+        <ReportRow
+          key={report.id}
+          report={report}
+          isEditable={session.operator}
+          edit={(button) => editing.edit(report, button)}
+          deleted={() => editing.removed(done(`${report.name} was deleted.`))}
+        />
       )}
-    </ListCard>
+    />
+  )
+}
+
+type RowProps = {
+  readonly report: Report
+  readonly isEditable: boolean
+  readonly edit: (button: HTMLElement) => void
+  readonly deleted: () => void
+}
+
+const ReportRow = ({ report: { id, name, credit_cost: price }, isEditable, edit, deleted }: RowProps) => {
+  const cells = (
+    <>
+      <th scope="row">
+        {name}
+        <span className="note">{id}</span>
+      </th>
+      <td className="amount">{credits(toMicros(price))}</td>
+    </>
+  )
+  if (!isEditable) return <tr>{cells}</tr>
+  return (
+    <RemovableRow
+      name={name}
+      verb="Delete"
+      submitName="Delete report"
+      consequence={`${name} will have no price: messages that ask for it from then on are priced by their text. What was charged stays as it was charged.`}
+      remove={() => client.deleteReport(id)}
+      removed={deleted}
+      columns={3}
+      actions={
+        <button type="button" className="quiet" onClick={({ currentTarget }) => edit(currentTarget)}>
+          Change<span className="visually-hidden"> {name}</span>
+        </button>
+      }
+    >
+      {cells}
+    </RemovableRow>
   )
 }
 

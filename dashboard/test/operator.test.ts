@@ -79,7 +79,12 @@ describe('an operator', { skip: noBrowser }, () => {
     })
     await page.reload()
     const globex = row(organizations, 'globex')
-    assert.match((await globex.textContent()) ?? '', /1\.85.*Asia\/Tokyo, day 5/)
+    assert.match(
+      (await globex.textContent()) ?? '',
+      /1\.85.*latest \d\d-\d\d-\d{4} \d\d:\d\d.*Asia\/Tokyo, day 5.*0 keys/,
+    )
+    assert.match((await row(organizations, 'Acme Ltd').textContent()) ?? '', /none yet/)
+    assert.match((await row(organizations, 'Default').textContent()) ?? '', /2 keys/)
     await button(globex, 'Change globex').click()
     await page.getByLabel('Name', { exact: true }).fill('Globex Corp')
     await page.getByLabel('Billing day').fill('6')
@@ -94,7 +99,7 @@ describe('an operator', { skip: noBrowser }, () => {
     await using session = await signIn(['admin'])
     const { page, url } = session
     await goTo(page, 'Organizations')
-    await page.getByRole('link', { name: 'Keys of Acme Ltd' }).click()
+    await page.getByRole('link', { name: '0 keys of Acme Ltd' }).click()
     const keys = card(page, 'Keys of Acme Ltd')
     await keys.getByText('No keys yet.').waitFor()
     await button(keys, 'New key').click()
@@ -150,8 +155,26 @@ describe('an operator', { skip: noBrowser }, () => {
     await button(reports, 'Save').click()
     await row(reports, 'Lease Summary').getByText('79.00').waitFor()
     assert.deepEqual(await Array.fromAsync(operator.reports()), [{ id: 5392, name: 'Lease Summary', credit_cost: 79 }])
-    await button(reports, 'Delete Lease Summary').click()
+    const remove = button(reports, 'Delete Lease Summary')
+    await remove.focus()
+    await page.keyboard.press('Enter')
+    const question = reports.getByRole('group', { name: 'Delete Lease Summary?' })
+    const keep = button(question, 'Keep it')
+    assert.ok(await keep.evaluate((each) => each === document.activeElement), 'the harmless answer has the focus')
+    const described = await keep.evaluate(
+      (each) => document.getElementById(each.getAttribute('aria-describedby') ?? '')?.textContent,
+    )
+    assert.match(described ?? '', /messages that ask for it from then on are priced by their text/)
+    await page.keyboard.press('Escape')
+    await question.waitFor({ state: 'detached' })
+    assert.ok(await remove.evaluate((each) => each === document.activeElement), 'the focus is back')
+    assert.equal((await Array.fromAsync(operator.reports())).length, 1)
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
     await reports.getByText('No reports yet.').waitFor()
+    await reports.getByText('Lease Summary was deleted.').waitFor()
+    assert.ok(await button(reports, 'New report').evaluate((each) => each === document.activeElement))
   })
 
   test('makes the first key an operator’s, and stays signed in', async () => {
@@ -299,6 +322,28 @@ describe('both areas', { skip: noBrowser }, () => {
     await page.getByRole('heading', { name: 'Report a message' }).waitFor()
     await check('developers')
     assert.deepEqual(found, [])
+  })
+
+  test('say what is chosen without colors of their own', async () => {
+    await using session = await signIn(['admin'], { path: '/organizations' })
+    const { page } = session
+    await page.emulateMedia({ forcedColors: 'active' })
+    await row(card(page, 'Organizations'), 'Acme Ltd').waitFor()
+    const widths = await page
+      .locator('.operated tbody > tr[class="chosen"] > th, .operated tbody > tr:not([class]) > th')
+      .evaluateAll((all) =>
+        all.map((each) => [each.closest('.chosen') !== null, getComputedStyle(each).borderLeftWidth]),
+      )
+    assert.ok(widths.length > 1)
+    for (const [isChosen, width] of widths) assert.equal(width, isChosen ? '4px' : '0px')
+    const edges = await page
+      .getByRole('navigation', { name: 'Areas' })
+      .getByRole('link')
+      .evaluateAll((all) =>
+        all.map((each) => [each.hasAttribute('aria-current'), getComputedStyle(each).borderBottomColor] as const),
+      )
+    const [current] = edges.filter(([isCurrent]) => isCurrent)
+    assert.ok(edges.every(([isCurrent, color]) => isCurrent || color !== current?.[1]))
   })
 
   test('work by keyboard alone', async () => {
