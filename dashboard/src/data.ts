@@ -316,7 +316,8 @@ const upstreamDifferencesOf = ({
   notRecorded: notRecorded && { messages: notRecorded.messages, micros: toMicros(notRecorded.credits) },
 })
 
-const valuesOf = async (
+/** The values of a dimension in a range. */
+export const valuesOf = async (
   query: RangeQuery & { readonly organization: string | undefined },
   dimension: Dimension,
   call: Call,

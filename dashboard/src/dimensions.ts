@@ -26,7 +26,7 @@ export const DIMENSION_NAMES: Readonly<Record<Dimension, Names>> = {
 }
 
 /** The service counts models and features beyond the first 1,000 under this name. Lines keep their own. */
-const OTHERS = '(other)'
+export const OTHERS = '(other)'
 
 /** For each dimension a value, empty for messages without one, or undefined for all messages. */
 export type DimensionFilters = Values & {

@@ -4,6 +4,7 @@ import { client, type Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { Logo } from './logo.tsx'
 import { OrganizationSwitcher } from './organization-switcher.tsx'
+import { Search } from './search.tsx'
 import { ThemeSwitch } from './theme.tsx'
 import { changeView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
@@ -40,6 +41,7 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
           </ViewLink>
         ))}
       </nav>
+      <Search view={view} overview={overview} areas={areasFor(overview).map(({ id }) => id)} />
       <div className="actions">
         {failure !== undefined && (
           <p role="alert" className="badge">

@@ -1,11 +1,11 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { ApiError } from 'copilot-credits-client'
-import { useEffect, useState } from 'react'
-import { client, type Overview } from './data.ts'
+import type { Overview } from './data.ts'
 import { Field } from './field.tsx'
 import { NO_FILTERS } from './filters.tsx'
-import { dayOf, spanName } from './format.ts'
-import { changeView, readMessage, type View } from './view.ts'
+import { spanName } from './format.ts'
+import { type Found, foundQuery, isShown, periodOf } from './message-by-id.ts'
+import { usePaused } from './typing.ts'
+import { changeView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
 
 type Props = {
@@ -21,7 +21,10 @@ type Props = {
 export const MessageSearch = ({ view, overview, isNowhere, isPart }: Props) => {
   const typed = usePaused(view.search?.trim() ?? '')
   const isAsked = typed !== '' && (isNowhere || isPart)
-  const { data: found } = useMessage(isAsked ? typed : undefined, view.organization)
+  const { data: found } = useQuery({
+    ...foundQuery(isAsked ? typed : undefined, view.organization),
+    placeholderData: keepPreviousData,
+  })
   return (
     <search className="message-search" aria-label="Message ID">
       <Field name="Message ID contains" isInline={true}>
@@ -35,17 +38,17 @@ export const MessageSearch = ({ view, overview, isNowhere, isPart }: Props) => {
           />
         )}
       </Field>
-      <p role="status">{isAsked && found && <Elsewhere found={found} overview={overview} />}</p>
+      <p role="status">
+        {isAsked &&
+          found?.map((each) => <Elsewhere key={`${typeof each.id} ${each.id}`} found={each} overview={overview} />)}
+      </p>
     </search>
   )
 }
 
-type Found = { readonly id: number | string; readonly period: { readonly start: string; readonly end: string } }
-
-const Elsewhere = ({ found: { id, period }, overview }: { readonly found: Found; readonly overview: Overview }) => {
-  const { timeZone, from, to } = overview
-  const [start, end] = [Date.parse(period.start), Date.parse(period.end)]
-  if (start >= from && end <= to) {
+const Elsewhere = ({ found, overview }: { readonly found: Found; readonly overview: Overview }) => {
+  const { id, period } = found
+  if (isShown(found, overview)) {
     return (
       <>
         Message {id} is in this period. <ViewLink change={{ ...NO_FILTERS, message: id }}>Show it</ViewLink>
@@ -54,45 +57,8 @@ const Elsewhere = ({ found: { id, period }, overview }: { readonly found: Found;
   }
   return (
     <>
-      Message {id} is in {spanName(start, end, timeZone)}.{' '}
-      <ViewLink change={{ ...NO_FILTERS, range: undefined, period: dayOf(start, timeZone), message: id }}>
-        Show it there
-      </ViewLink>
+      Message {id} is in {spanName(Date.parse(period.start), Date.parse(period.end), overview.timeZone)}.{' '}
+      <ViewLink change={{ ...NO_FILTERS, ...periodOf(found, overview), message: id }}>Show it there</ViewLink>
     </>
   )
 }
-
-const PAUSE_MS = 300
-
-/** The text once nobody has typed for a moment. */
-const usePaused = (text: string): string => {
-  const [paused, setPaused] = useState(text)
-  useEffect(() => {
-    const timer = setTimeout(() => setPaused(text), PAUSE_MS)
-    return () => clearTimeout(timer)
-  }, [text])
-  return paused
-}
-
-/** Null if there is no such message. The text of a number can also be the id of a message that is not a number. */
-const useMessage = (text: string | undefined, organization: string | undefined) =>
-  useQuery({
-    queryKey: ['message', organization, text],
-    enabled: text !== undefined,
-    placeholderData: keepPreviousData,
-    retry: false,
-    queryFn: async ({ signal }): Promise<Found | null> => {
-      const id = readMessage(text)
-      for (const each of typeof id === 'number' ? [id, String(id)] : [id]) {
-        if (each === undefined) continue
-        try {
-          const { charges } = await client.charges(each, { organization }, { signal })
-          const period = charges[0]?.period
-          if (period !== undefined) return { id: each, period }
-        } catch (error) {
-          if (!(error instanceof ApiError && error.status === 404)) throw error
-        }
-      }
-      return null
-    },
-  })

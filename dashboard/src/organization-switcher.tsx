@@ -34,7 +34,7 @@ export const OrganizationSwitcher = ({ view, session }: Props) => {
 }
 
 /** Periods of another organization start on other days, and its messages, members and reports are others. */
-const viewOfOrganization = ({ period, range }: View, organization: string): Partial<View> => ({
+export const viewOfOrganization = ({ period, range }: View, organization: string): Partial<View> => ({
   ...NO_FILTERS,
   organization,
   message: undefined,
