@@ -43,7 +43,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   reads: () => benchReads(report, sizesOr(1_000_000, 10_000_000)),
   cells: () => benchCells(report, first ?? 1_000_000),
   readers: () => benchReaders(report, first ?? 300_000),
-  dashboard: () => benchDashboard(report, sizesOr(110, 100_000)),
+  dashboard: () => benchDashboard(report, sizesOr(110, 100_000, 1_000_000)),
   'text-scan': () => benchTextScan(report),
   'content-digest': () => benchContentDigest(report),
   'json-keys': () => benchJsonKeys(report),
