@@ -44,8 +44,13 @@ const twoSteps = () => ({
 /** A reporter that sends soon, and what it told. */
 const listening = (options: ReporterOptions) => {
   const problems: ReportProblem[] = []
-  const reporter = createReporter({ waitMs: 5, flushMs: 20_000, onProblem: (each) => problems.push(each), ...options })
-  return { reporter, problems, kinds: () => problems.map(({ kind }) => kind) }
+  const { promise: firstProblem, resolve } = Promise.withResolvers<void>()
+  const onProblem = (problem: ReportProblem): void => {
+    problems.push(problem)
+    resolve()
+  }
+  const reporter = createReporter({ waitMs: 5, flushMs: 20_000, onProblem, ...options })
+  return { reporter, problems, firstProblem, kinds: () => problems.map(({ kind }) => kind) }
 }
 
 const messageOf = (id: string, more: Partial<Message> = {}): Message => ({
@@ -127,16 +132,8 @@ describe('the integration for the AI SDK', { concurrency: true }, () => {
   test('charges a call whose step never ends, and tells of one whose usage stays unknown', async () => {
     const { reporter, kinds } = listening({ baseUrl: service.url })
     const telemetry = { integrations: reporter.telemetry({ user_id: 'cleo' }) }
-    const controller = new AbortController()
-    const { signal: abortSignal } = controller
-    const leave = tool({
-      ...search,
-      execute: async () => {
-        controller.abort(new Error('The user has left.'))
-        throw controller.signal.reason
-      },
-    })
-    await generateText({ ...twoSteps(), tools: { search: leave }, abortSignal, telemetry }).catch(() => undefined)
+    const strict = { model: modelOf(spoken(CACHED)), prompt, tools: { search }, toolChoice: 'required' as const }
+    await assert.rejects(generateText({ ...strict, telemetry }))
     assert.equal((await reporter.flush()).delivered, 1)
     assert.deepEqual(await creditsOf('cleo'), [CACHED_CREDITS])
 
@@ -238,12 +235,12 @@ describe('a reporter of a service that fails', { concurrency: true }, () => {
     await Promise.all(
       Object.entries(failures).map(async ([name, failing]) => {
         const { state, fetch } = switching(failing)
-        const { reporter, problems } = listening({ baseUrl: service.url, fetch, timeoutMs: 200 })
+        const { reporter, problems, firstProblem } = listening({ baseUrl: service.url, fetch, timeoutMs: 200 })
         const user_id = `through ${name}`
         const telemetry = { integrations: reporter.telemetry({ user_id }) }
         const { text } = await generateText({ ...twoSteps(), telemetry })
         assert.equal(text, CANARY)
-        while (problems.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+        await firstProblem
         assert.equal(problems[0]?.kind, 'delayed', name)
         assert.equal(reporter.counts().queued, 2)
         state.isUp = true
@@ -277,8 +274,9 @@ describe('a reporter of a service that fails', { concurrency: true }, () => {
         state.isUp = true
         return answering(503, body, { 'retry-after': '1' })(...request)
       })
-      const { reporter } = listening({ baseUrl: service.url, fetch })
-      reporter.add([messageOf(`after ${times.length}-${typeof body}`)])
+      const { reporter, firstProblem } = listening({ baseUrl: service.url, fetch })
+      reporter.add([messageOf(`after ${typeof body}`)])
+      await firstProblem
       assert.equal((await reporter.flush()).delivered, 1)
       assert.ok(performance.now() - Number(times[0]) > 990)
     }

@@ -1,9 +1,13 @@
 /** A rate card by tokens, and models that answer without a provider, for tests that report calls of models. */
-import type { LanguageModelV4GenerateResult, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider'
 import { simulateReadableStream } from 'ai'
 import { MockEmbeddingModelV4, MockLanguageModelV4 } from 'ai/test'
 import { type Client, createClient, type RateCard } from '../client/src/index.ts'
 import type { Running } from './harness.ts'
+
+type Result = Awaited<ReturnType<MockLanguageModelV4['doGenerate']>>
+type Usage = Result['usage']
+type Streamed = Awaited<ReturnType<MockLanguageModelV4['doStream']>>
+type Part = Streamed['stream'] extends ReadableStream<infer Each> ? Each : never
 
 /** Occurs in every text that providers get and give. */
 export const CANARY = 'canary-7f3a'
@@ -36,7 +40,7 @@ export const meteringClient = async (service: Running): Promise<Client> => {
 }
 
 /** 300 × 250 + 1,000 × 25 + 200 × 312.5 + 50 × 1,500 = 237,500 micro-credits. */
-export const CACHED: LanguageModelV4Usage = {
+export const CACHED: Usage = {
   inputTokens: { total: 1500, noCache: 300, cacheRead: 1000, cacheWrite: 200 },
   outputTokens: { total: 50, text: 30, reasoning: 20 },
   raw: { [CANARY]: 1, note: CANARY },
@@ -44,28 +48,28 @@ export const CACHED: LanguageModelV4Usage = {
 export const CACHED_CREDITS = 0.2375
 
 /** 1,600 × 250 + 100 × 1,500 = 550,000 micro-credits. */
-export const PLAIN: LanguageModelV4Usage = {
+export const PLAIN: Usage = {
   inputTokens: { total: 1600, noCache: 1600, cacheRead: 0, cacheWrite: undefined },
   outputTokens: { total: 100, text: 100, reasoning: undefined },
 }
 export const PLAIN_CREDITS = 0.55
 
-const UNKNOWN: LanguageModelV4Usage = {
+const UNKNOWN: Usage = {
   inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
   outputTokens: { total: undefined, text: undefined, reasoning: undefined },
 }
 
-type Reply = Pick<LanguageModelV4GenerateResult, 'content' | 'usage'> & {
+type Reply = Pick<Result, 'content' | 'usage'> & {
   readonly reason?: 'stop' | 'tool-calls' | 'error'
 }
 
-export const spoken = (usage: LanguageModelV4Usage = UNKNOWN, text = CANARY): Reply => ({
+export const spoken = (usage: Usage = UNKNOWN, text = CANARY): Reply => ({
   content: [{ type: 'text', text }],
   usage,
 })
 
 /** Calls the tool `search`. */
-export const calling = (usage: LanguageModelV4Usage): Reply => ({
+export const calling = (usage: Usage): Reply => ({
   content: [{ type: 'tool-call', toolCallId: 'call-1', toolName: 'search', input: `{"query":"${CANARY}"}` }],
   usage,
   reason: 'tool-calls',
@@ -87,19 +91,17 @@ export const modelOf = (...replies: readonly Reply[]): MockLanguageModelV4 => {
   })
 }
 
-type Result = LanguageModelV4GenerateResult
-
-const partsOf = ({ content, finishReason, usage, response }: Result): LanguageModelV4StreamPart[] => [
+const partsOf = ({ content, finishReason, usage, response }: Result): Part[] => [
   { type: 'stream-start', warnings: [] },
   { type: 'response-metadata', ...response },
-  ...content.flatMap((part): LanguageModelV4StreamPart[] =>
+  ...content.flatMap((part): Part[] =>
     part.type === 'text'
       ? [
           { type: 'text-start', id: '1' },
           { type: 'text-delta', id: '1', delta: part.text },
           { type: 'text-end', id: '1' },
         ]
-      : [part as LanguageModelV4StreamPart],
+      : [part as Part],
   ),
   { type: 'finish', finishReason, usage },
 ]

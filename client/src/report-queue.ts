@@ -123,7 +123,6 @@ export const createReportQueue = ({ post, tell, batchMax, queueMax, waitMs }: Ne
       size = Math.ceil(batch.length / 2)
     } else {
       queue.splice(0, 1)
-      size = batchMax
       for (const message of batch) refuse(message, reason, cause)
     }
   }
