@@ -196,6 +196,40 @@ describe('the integration for the AI SDK', { concurrency: true }, () => {
   })
 })
 
+describe('a batch', { concurrency: true }, () => {
+  /** A fetch that tells how many messages each request has. */
+  const counting = (requests: number) => {
+    const sizes: number[] = []
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const request: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      sizes.push(JSON.parse(String(init?.body)).messages.length)
+      if (sizes.length === requests) resolve()
+      return response
+    }
+    return { sizes, fetch: request, arrived: promise }
+  }
+
+  test('is sent when it is full, and the rest when it is flushed', async () => {
+    const { sizes, fetch, arrived } = counting(2)
+    const { reporter } = listening({ baseUrl: service.url, fetch, batchMax: 100, waitMs: 600_000 })
+    for (let index = 0; index < 250; index++) reporter.add([messageOf(`full batch ${index}`, { user_id: 'lou' })])
+    await arrived
+    assert.deepEqual(sizes, [100, 100])
+    assert.equal((await reporter.flush()).delivered, 250)
+    assert.deepEqual(sizes, [100, 100, 50])
+    assert.equal((await linesOf('lou')).length, 250)
+  })
+
+  test('is sent when its first message has waited long enough', async () => {
+    const { sizes, fetch, arrived } = counting(1)
+    const { reporter } = listening({ baseUrl: service.url, fetch, waitMs: 20 })
+    for (let index = 0; index < 3; index++) reporter.add([messageOf(`waited ${index}`)])
+    await arrived
+    assert.deepEqual(sizes, [3])
+  })
+})
+
 /** A fetch that fails in the given way until it is switched to the service. */
 const switching = (failing: typeof fetch) => {
   const state = { isUp: false, failed: 0 }
