@@ -80,7 +80,13 @@ describe('the integration for the AI SDK', { concurrency: true }, () => {
   test('charges each call of a model once, with its own usage and the model that answered', async () => {
     const { reporter, kinds } = listening({ baseUrl: service.url })
     const telemetry = { integrations: reporter.telemetry({ user_id: 'ada', team_id: 'research' }) }
-    await generateText({ ...twoSteps(), telemetry })
+    let searched = 0
+    const execute = async (): Promise<string> => {
+      searched = Date.now()
+      while (Date.now() < searched + 3);
+      return CANARY
+    }
+    await generateText({ ...twoSteps(), tools: { search: tool({ ...search, execute }) }, telemetry })
     const both = [CACHED_CREDITS, PLAIN_CREDITS]
     assert.deepEqual([(await reporter.flush()).delivered, await creditsOf('ada')], [2, both])
     assert.deepEqual(
@@ -94,6 +100,9 @@ describe('the integration for the AI SDK', { concurrency: true }, () => {
         ['gpt-5.4', 'research', '1'],
       ],
     )
+
+    const instants = (await linesOf('ada')).map(({ timestamp }) => Date.parse(timestamp))
+    assert.ok(Number(instants[0]) <= searched && Number(instants[1]) > searched, 'a call ends before its tools run')
 
     await streamText({ ...twoSteps(), telemetry }).consumeStream()
     await embedMany({ model: embeddingModel(), values: [CANARY, CANARY, CANARY], telemetry })

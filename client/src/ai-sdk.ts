@@ -52,16 +52,22 @@ type CallEvent = {
   readonly response?: { readonly modelId?: string }
   readonly finishReason?: string
   readonly usage?: unknown
-  /** Of events that are told later. */
   readonly timestamp?: number
+}
+
+type ModelCall = {
+  readonly model: string | undefined
+  readonly usage: unknown
+  readonly finishReason: string | undefined
+  readonly timestamp: number
 }
 
 type Operation = {
   readonly fields: CallFields
   steps: number
   isCalling: boolean
-  /** A call whose step has not ended. Only the step knows which model answered. */
-  ended: CallEvent | undefined
+  /** A call whose step has not ended. Only the step knows which model answered; but it ends later, as tools run in it, or never. */
+  ended: ModelCall | undefined
 }
 
 /** A stream that nobody reads to its end does not say so. */
@@ -91,17 +97,16 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
     return operation
   }
 
-  const report = (event: CallEvent, id: string, own: CallFields): void => {
-    const model = event.response?.modelId ?? event.model?.modelId ?? event.modelId
-    const usage = countsIn(event.usage)
-    const outcome = outcomeOf({ finishReason: event.finishReason })
+  const report = ({ model, finishReason, ...call }: ModelCall, id: string, own: CallFields): void => {
+    const usage = countsIn(call.usage)
+    const outcome = outcomeOf({ finishReason })
     if (usage === undefined) {
       tell({ kind: 'no-usage', reason: `The provider of ${model} did not say what a call used.`, messages: [] })
       return
     }
-    const timestamp = new Date(event.timestamp ?? Date.now()).toISOString()
-    const call = { id, timestamp, ...(model !== undefined && { model }), usage_format: 'ai-sdk' as const, usage }
-    add([{ ...call, ...(outcome !== undefined && { outcome }), ...givenIn(own) }])
+    const timestamp = new Date(call.timestamp).toISOString()
+    const message = { id, timestamp, ...(model !== undefined && { model }), usage_format: 'ai-sdk' as const, usage }
+    add([{ ...message, ...(outcome !== undefined && { outcome }), ...givenIn(own) }])
   }
 
   const reportEnded = (event: CallEvent, operation: Operation): void => {
@@ -119,10 +124,12 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
 
   const endStep = (event: CallEvent): void => {
     const operation = operationOf(event)
-    const { stepNumber = operation.steps } = event
+    const { callId, stepNumber = operation.steps } = event
+    const call = callIn(event)
+    const { timestamp } = operation.ended ?? call
     operation.ended = undefined
     operation.steps = stepNumber + 1
-    report(event, `${event.callId}:${stepNumber}`, operation.fields)
+    report({ ...call, timestamp }, `${callId}:${stepNumber}`, operation.fields)
   }
 
   const telemetry = {
@@ -135,15 +142,15 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
     onLanguageModelCallEnd: (event) => {
       const operation = operationOf(event)
       reportEnded(event, operation)
-      Object.assign(operation, { isCalling: false, ended: event })
+      Object.assign(operation, { isCalling: false, ended: callIn(event) })
     },
     onStepEnd: endStep,
     // Version 7 tells both names. Version 6 knows no id of the operation.
     onStepFinish: (event) => {
-      if (event.callId === undefined) report(event, crypto.randomUUID(), fieldsOf(event))
+      if (event.callId === undefined) report(callIn(event), crypto.randomUUID(), fieldsOf(event))
     },
     onObjectStepEnd: endStep,
-    onEmbedEnd: (event) => report(event, `${event.callId}:${event.embedCallId}`, operationOf(event).fields),
+    onEmbedEnd: (event) => report(callIn(event), `${event.callId}:${event.embedCallId}`, operationOf(event).fields),
     onEnd: end,
     onAbort: (event) => {
       if (operations.get(event.callId ?? '')?.isCalling === true) {
@@ -157,4 +164,9 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
   return Object.fromEntries(
     Object.entries(telemetry).map(([name, handle]) => [name, (event: unknown) => handle(event as CallEvent)]),
   ) as AiSdkTelemetry
+}
+
+/** Events that are told later say when they happened. */
+const callIn = ({ response, model, modelId, usage, finishReason, timestamp = Date.now() }: CallEvent): ModelCall => {
+  return { model: response?.modelId ?? model?.modelId ?? modelId, usage, finishReason, timestamp }
 }

@@ -76,10 +76,10 @@ export const createReporter = (options: ReporterOptions): Reporter => {
 
   let withoutUsage = 0
   const tell = (problem: ReportProblem): void => {
-    if (problem.kind === 'no-usage')
-      withoutUsage += 1
-      // Nobody can be told that the callback throws.
-    ;(async () => onProblem?.(problem))().catch(() => undefined)
+    if (problem.kind === 'no-usage') withoutUsage += 1
+    const callback = async (): Promise<void> => onProblem?.(problem)
+    // Nobody can be told that the callback throws.
+    callback().catch(() => undefined)
   }
 
   const queue = createReportQueue({ post, tell, batchMax, queueMax, waitMs })
