@@ -9,6 +9,7 @@ import { benchIntake, benchReads, benchStream } from './ledger.ts'
 import { benchLibraries } from './libraries.ts'
 import { benchLogLine } from './log-line.ts'
 import { benchMigration } from './migration.ts'
+import { benchOtlp } from './otlp.ts'
 import { benchPostgresArrays } from './postgres-arrays.ts'
 import { benchPostgresQueue } from './postgres-queue.ts'
 import { benchCards, benchRating } from './rating.ts'
@@ -39,6 +40,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   usage: () => benchUsage(report, sizesOr(110, 10_000, 1_000_000)),
   intake: () => benchIntake(report, sizes.length > 0 ? sizes.map(Number) : undefined),
   tokens: () => benchTokens(report),
+  otlp: () => benchOtlp(report, first),
   stream: () => benchStream(report, 1_000_000),
   reads: () => benchReads(report, sizesOr(1_000_000, 10_000_000)),
   cells: () => benchCells(report, first ?? 1_000_000),
