@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { type Running, startService } from './harness.ts'
+import { CALL_CARD, putInForce } from './otlp-card.ts'
 import {
   attributes,
   type LogRequest,
@@ -15,29 +16,6 @@ import {
   tracesAsJson,
   tracesAsProtobuf,
 } from './otlp-encoding.ts'
-
-const perMillion = (rule: string, of: string, price: string) => ({ rule, of, per: 1_000_000, price })
-const CARD = {
-  version: 'calls',
-  prices: {
-    'gpt-5.4': [{ input: 250, cache_read: 25, cache_write: 300, output: 1500 }],
-    'claude-opus-4-5': [{ input: 500, cache_read: 50, cache_write: 625, output: 2500 }],
-    'embedding-3': [{ input: 2, cache_read: 0, cache_write: 0, output: 0 }],
-  },
-  aliases: { 'gpt-5.4-2026-03-05': 'gpt-5.4' },
-  cases: [
-    {
-      name: 'tokens',
-      when: { model: '*' },
-      lines: [
-        perMillion('input', 'input_tokens', 'input'),
-        perMillion('cache-read', 'cache_read_tokens', 'cache_read'),
-        perMillion('cache-write', 'cache_write_tokens', 'cache_write'),
-        perMillion('output', 'output_tokens', 'output'),
-      ],
-    },
-  ],
-}
 
 // 400 at 250, 1,000 at 25, 100 at 300 and 250 at 1,500 a million; 8 at 2 a million.
 const SDK = [0.53, 0.53, 0.000016]
@@ -59,12 +37,6 @@ const post = (body: string | Uint8Array, type = 'application/json'): RequestInit
   body: typeof body === 'string' ? body : Buffer.from(body),
 })
 
-const withCard = async (service: Running): Promise<void> => {
-  assert.equal((await fetch(`${service.url}/v1/rate-cards`, post(JSON.stringify(CARD)))).ok, true)
-  const inForce = JSON.stringify({ version: 'calls', from: '2024-01-01T00:00:00Z' })
-  assert.equal((await fetch(`${service.url}/v1/default-rate-card`, { ...post(inForce), method: 'PUT' })).ok, true)
-}
-
 type Line = { readonly message_id: string; readonly credits_used: number; readonly user_id?: string }
 const linesOf = async ({ url }: Running): Promise<readonly Line[]> => {
   const response = await fetch(`${url}/v1/usage?from=2024-01-01&to=2030-01-01&limit=100`)
@@ -82,7 +54,7 @@ describe('recorded requests', () => {
       const charged: (readonly Line[])[] = []
       for (const order of [requests, requests.toReversed()]) {
         await using service = await startService({})
-        await withCard(service)
+        await putInForce(service, CALL_CARD)
         for (const request of [...order, ...order]) {
           const response = await fetch(`${service.url}/v1/traces`, post(request))
           assert.equal(await response.text(), '{}')
