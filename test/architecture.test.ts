@@ -27,6 +27,18 @@ const MAY_IMPORT: Readonly<
     rooms: ['model', 'rating', 'calendar', 'ledger', 'intake', 'answering/usage-range'],
     packages: ['node'],
   },
+  reconciling: {
+    rooms: [
+      'model',
+      'rating/charged-facts',
+      'calendar',
+      'ledger',
+      'answering/usage-range',
+      'simulating/one-moment',
+      'formats/csv',
+    ],
+    packages: ['node'],
+  },
   store: { rooms: ['model', 'ledger', 'deciding', 'calendar'], packages: ['node', 'pg'] },
   upstream: {
     rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
@@ -45,6 +57,7 @@ const MAY_IMPORT: Readonly<
       'current-period',
       'answering',
       'simulating',
+      'reconciling',
       'identity',
       'formats',
       'otlp',
@@ -81,6 +94,7 @@ const MAY_IMPORT: Readonly<
       'current-period',
       'answering',
       'simulating',
+      'reconciling',
       'identity',
       'store',
       'upstream',
@@ -111,6 +125,7 @@ const MAY_IMPORT: Readonly<
       'intake',
       'answering/usage-range',
       'simulating',
+      'reconciling',
       'formats',
     ],
     packages: ['node', 'commander', '@pydantic/genai-prices'],
@@ -254,7 +269,7 @@ test('only config.ts, main.ts and the command line read the environment or end t
 })
 
 /** The rooms that serve the command line as well as HTTP. They name fields; `http` says where in a request a field was. */
-const WITHOUT_HTTP = /^(?:calendar|rating|ledger|intake|current-period|answering|simulating|identity)\//
+const WITHOUT_HTTP = /^(?:calendar|rating|ledger|intake|current-period|answering|simulating|reconciling|identity)\//
 const HTTP_WORDS =
   /\b(?:query|path) parameter|\bheaders?\b|\bcookies?\b|\bAuthorization\b|\bBearer\b|\bHTTP\b|\b(?:GET|POST|PUT|PATCH|DELETE) \/|\/v1\//
 

@@ -494,6 +494,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/reconciliations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Compare our bill with the vendor’s
+         * @description Compares what the messages of some days cost with what a vendor bills for them, by day, user and model. Nothing is written. Send the CSV file as it is, with settings in the query; or JSON, with the text of the file in `csv` or its rows in `rows`, and everything else. A difference is `vendor_credits` less `credits`, and its five parts add up to it exactly: `missing_here`, `missing_there`, `price`, `rounding` and `unexplained`. Days are those of the vendor, which are those of UTC unless `time_zone` says otherwise. A file that cannot be read as a whole is a 400 that names the line. Requires the scope `usage:read`.
+         */
+        readonly post: operations["reconcile"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/reports": {
         readonly parameters: {
             readonly query?: never;
@@ -2563,6 +2583,548 @@ export interface components {
              * @example copilot-2026-06
              */
             readonly version: string;
+        };
+        /** @description Our bill and the vendor’s, and how they differ. */
+        readonly Reconciliation: {
+            /** @description Corrections of earlier usage. They are no usage of these days and are not compared. */
+            readonly adjustments: {
+                /**
+                 * @description What they are.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description Adjustments of closed periods that are charged in these days.
+                 * @example 3
+                 */
+                readonly messages: number;
+            };
+            /** @description In order of time. */
+            readonly by_day: readonly {
+                /**
+                 * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * Format: date
+                 * @description A day of the vendor.
+                 * @example 2024-05-10
+                 */
+                readonly date: string;
+                /**
+                 * @description `vendor_credits` less `credits`.
+                 * @example 11.25
+                 */
+                readonly difference: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the vendor bills for a day, user and model of which no message is here.
+                 * @example 11.25
+                 */
+                readonly missing_here: number;
+                /**
+                 * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+                 * @example 11.25
+                 */
+                readonly missing_there: number;
+                /**
+                 * @description What comes of another rate for the same quantity.
+                 * @example 11.25
+                 */
+                readonly price: number;
+                /**
+                 * @description What comes of how each side rounds.
+                 * @example 11.25
+                 */
+                readonly rounding: number;
+                /**
+                 * @description The rest.
+                 * @example 11.25
+                 */
+                readonly unexplained: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description What the vendor bills for them before discounts, in credits.
+                 * @example 11.25
+                 */
+                readonly vendor_credits: number;
+                /**
+                 * @description Rows of the file that count.
+                 * @example 3
+                 */
+                readonly vendor_rows: number;
+            }[];
+            /** @description At most 100, the largest difference first. Empty if no row names a model. */
+            readonly by_model: readonly {
+                /**
+                 * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description `vendor_credits` less `credits`.
+                 * @example 11.25
+                 */
+                readonly difference: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the vendor bills for a day, user and model of which no message is here.
+                 * @example 11.25
+                 */
+                readonly missing_here: number;
+                /**
+                 * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+                 * @example 11.25
+                 */
+                readonly missing_there: number;
+                /**
+                 * @description The model, as reported here if it was. Absent if unknown.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description What comes of another rate for the same quantity.
+                 * @example 11.25
+                 */
+                readonly price: number;
+                /**
+                 * @description What comes of how each side rounds.
+                 * @example 11.25
+                 */
+                readonly rounding: number;
+                /**
+                 * @description The rest.
+                 * @example 11.25
+                 */
+                readonly unexplained: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description What the vendor bills for them before discounts, in credits.
+                 * @example 11.25
+                 */
+                readonly vendor_credits: number;
+                /**
+                 * @description Rows of the file that count.
+                 * @example 3
+                 */
+                readonly vendor_rows: number;
+            }[];
+            /** @description At most 100, the largest difference first. Empty if no row names a user. */
+            readonly by_user: readonly {
+                /**
+                 * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description `vendor_credits` less `credits`.
+                 * @example 11.25
+                 */
+                readonly difference: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the vendor bills for a day, user and model of which no message is here.
+                 * @example 11.25
+                 */
+                readonly missing_here: number;
+                /**
+                 * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+                 * @example 11.25
+                 */
+                readonly missing_there: number;
+                /**
+                 * @description What comes of another rate for the same quantity.
+                 * @example 11.25
+                 */
+                readonly price: number;
+                /**
+                 * @description What comes of how each side rounds.
+                 * @example 11.25
+                 */
+                readonly rounding: number;
+                /**
+                 * @description The rest.
+                 * @example 11.25
+                 */
+                readonly unexplained: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description The member, or the vendor’s user if there is none. Absent if unknown.
+                 * @example ada
+                 */
+                readonly user?: string;
+                /**
+                 * @description What the vendor bills for them before discounts, in credits.
+                 * @example 11.25
+                 */
+                readonly vendor_credits: number;
+                /**
+                 * @description Rows of the file that count.
+                 * @example 3
+                 */
+                readonly vendor_rows: number;
+            }[];
+            /** @description By day, user and model, the largest difference first. */
+            readonly comparisons: readonly {
+                /**
+                 * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * Format: date
+                 * @description A day of the vendor.
+                 * @example 2024-05-10
+                 */
+                readonly date: string;
+                /**
+                 * @description `vendor_credits` less `credits`.
+                 * @example 11.25
+                 */
+                readonly difference: number;
+                /**
+                 * @description Why they differ, in words. Absent if they do not.
+                 * @example GitHub bills 12.5 credits in 1 row, and no message of that day by ada with gpt-5.4 is here.
+                 */
+                readonly explanation?: string;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the vendor bills for a day, user and model of which no message is here.
+                 * @example 11.25
+                 */
+                readonly missing_here: number;
+                /**
+                 * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+                 * @example 11.25
+                 */
+                readonly missing_there: number;
+                /**
+                 * @description The model, as reported here if it was. Absent if unknown.
+                 * @example gpt-5.4
+                 */
+                readonly model?: string;
+                /**
+                 * @description What comes of another rate for the same quantity.
+                 * @example 11.25
+                 */
+                readonly price: number;
+                /**
+                 * @description What comes of how each side rounds.
+                 * @example 11.25
+                 */
+                readonly rounding: number;
+                /** @description Tokens of the messages. Absent if there are none. */
+                readonly tokens?: {
+                    /**
+                     * @description Cache read tokens.
+                     * @example 1200
+                     */
+                    readonly cache_read?: number;
+                    /**
+                     * @description Cache write tokens.
+                     * @example 1200
+                     */
+                    readonly cache_write?: number;
+                    /**
+                     * @description Input tokens.
+                     * @example 1200
+                     */
+                    readonly input?: number;
+                    /**
+                     * @description Output tokens.
+                     * @example 1200
+                     */
+                    readonly output?: number;
+                };
+                /**
+                 * @description The rest.
+                 * @example 11.25
+                 */
+                readonly unexplained: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description The member, or the vendor’s user if there is none. Absent if unknown.
+                 * @example ada
+                 */
+                readonly user?: string;
+                /**
+                 * @description What the vendor bills for them before discounts, in credits.
+                 * @example 11.25
+                 */
+                readonly vendor_credits: number;
+                /**
+                 * @description As the vendor spells it. Absent if that is the same.
+                 * @example GPT-5.4
+                 */
+                readonly vendor_model?: string;
+                /**
+                 * @description How many credits the vendor counts. Absent if it does not say.
+                 * @example 1200
+                 */
+                readonly vendor_quantity?: number;
+                /**
+                 * @description How many requests the vendor counts. Absent if it does not say.
+                 * @example 1200
+                 */
+                readonly vendor_requests?: number;
+                /**
+                 * @description Rows of the file that count.
+                 * @example 3
+                 */
+                readonly vendor_rows: number;
+                /** @description The tokens that the vendor counts. Absent if it does not say. */
+                readonly vendor_tokens?: {
+                    /**
+                     * @description Cache read tokens.
+                     * @example 1200
+                     */
+                    readonly cache_read?: number;
+                    /**
+                     * @description Cache write tokens.
+                     * @example 1200
+                     */
+                    readonly cache_write?: number;
+                    /**
+                     * @description Input tokens.
+                     * @example 1200
+                     */
+                    readonly input?: number;
+                    /**
+                     * @description Output tokens.
+                     * @example 1200
+                     */
+                    readonly output?: number;
+                };
+                /**
+                 * @description As the vendor spells it. Absent if that is the same.
+                 * @example Ada
+                 */
+                readonly vendor_user?: string;
+            }[];
+            /**
+             * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+             * @example 11.25
+             */
+            readonly credits: number;
+            /**
+             * @description `vendor_credits` less `credits`.
+             * @example 11.25
+             */
+            readonly difference: number;
+            /**
+             * Format: date
+             * @description The first day.
+             * @example 2024-05-01
+             */
+            readonly from: string;
+            /**
+             * @description Whether it is no more than that.
+             * @example true
+             */
+            readonly is_within_tolerance: boolean;
+            /**
+             * @description Number of messages.
+             * @example 3
+             */
+            readonly messages: number;
+            /**
+             * @description What the vendor bills for a day, user and model of which no message is here.
+             * @example 11.25
+             */
+            readonly missing_here: number;
+            /**
+             * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+             * @example 11.25
+             */
+            readonly missing_there: number;
+            /**
+             * @description Id of the organization.
+             * @example acme
+             */
+            readonly organization: string;
+            /** @description All that `limit` left out. Absent if none. */
+            readonly other_comparisons?: {
+                /**
+                 * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
+                 * @example 11.25
+                 */
+                readonly credits: number;
+                /**
+                 * @description `vendor_credits` less `credits`.
+                 * @example 11.25
+                 */
+                readonly difference: number;
+                /**
+                 * @description How many there are.
+                 * @example 3
+                 */
+                readonly groups: number;
+                /**
+                 * @description Number of messages.
+                 * @example 3
+                 */
+                readonly messages: number;
+                /**
+                 * @description What the vendor bills for a day, user and model of which no message is here.
+                 * @example 11.25
+                 */
+                readonly missing_here: number;
+                /**
+                 * @description What messages cost of a day, user and model of which the vendor has no row. Never above 0.
+                 * @example 11.25
+                 */
+                readonly missing_there: number;
+                /**
+                 * @description What comes of another rate for the same quantity.
+                 * @example 11.25
+                 */
+                readonly price: number;
+                /**
+                 * @description What comes of how each side rounds.
+                 * @example 11.25
+                 */
+                readonly rounding: number;
+                /**
+                 * @description The rest.
+                 * @example 11.25
+                 */
+                readonly unexplained: number;
+                /**
+                 * @description How many of the messages have no price. Absent if none.
+                 * @example 1
+                 */
+                readonly unpriced?: number;
+                /**
+                 * @description What the vendor bills for them before discounts, in credits.
+                 * @example 11.25
+                 */
+                readonly vendor_credits: number;
+                /**
+                 * @description Rows of the file that count.
+                 * @example 3
+                 */
+                readonly vendor_rows: number;
+            };
+            /**
+             * @description What comes of another rate for the same quantity.
+             * @example 11.25
+             */
+            readonly price: number;
+            /**
+             * @description What comes of how each side rounds.
+             * @example 11.25
+             */
+            readonly rounding: number;
+            /** @description What became of the rows of the file. */
+            readonly rows: {
+                /** @description Rows of other products, by unit. They do not count. */
+                readonly other: readonly {
+                    /**
+                     * @description Rows with it.
+                     * @example 3
+                     */
+                    readonly rows: number;
+                    /**
+                     * @description The unit, as written.
+                     * @example user-months
+                     */
+                    readonly unit: string;
+                }[];
+                /**
+                 * @description Rows of other days. They do not count.
+                 * @example 3
+                 */
+                readonly outside: number;
+                /**
+                 * @description Rows of the file, without its header row.
+                 * @example 3
+                 */
+                readonly read: number;
+                /**
+                 * @description Rows that repeat an earlier one. They do not count.
+                 * @example 3
+                 */
+                readonly repeated: number;
+            };
+            /**
+             * @description Where the days begin.
+             * @example UTC
+             */
+            readonly time_zone: string;
+            /**
+             * Format: date
+             * @description The day after the last.
+             * @example 2024-06-01
+             */
+            readonly to: string;
+            /**
+             * @description The most of it that was to be accepted.
+             * @example 11.25
+             */
+            readonly tolerance: number;
+            /**
+             * @description The rest.
+             * @example 11.25
+             */
+            readonly unexplained: number;
+            /**
+             * @description What is unexplained by day, user and model, added up without sign: too much does not make up for too little.
+             * @example 11.25
+             */
+            readonly unexplained_size: number;
+            /**
+             * @description How many of the messages have no price. Absent if none.
+             * @example 1
+             */
+            readonly unpriced?: number;
+            /**
+             * @description Whose file it is: `github` (a usage report of Copilot), `openrouter` (the activity export), or `csv` (any other; `columns` says which column holds what).
+             * @example github
+             */
+            readonly vendor: "github" | "openrouter" | "csv";
+            /**
+             * @description What the vendor bills for them before discounts, in credits.
+             * @example 11.25
+             */
+            readonly vendor_credits: number;
+            /**
+             * @description Rows of the file that count.
+             * @example 3
+             */
+            readonly vendor_rows: number;
         };
         /** @description A report and its price. */
         readonly Report: {
@@ -9597,6 +10159,361 @@ export interface operations {
                      *       "title": "Database unavailable",
                      *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
                      *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly reconcile: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description How many credits a dollar is. 100 unless given.
+                 * @example 100
+                 */
+                readonly credits_per_usd?: string;
+                /**
+                 * @description The first day, as a date. Requires `to`.
+                 * @example 2024-05-01
+                 */
+                readonly from?: string;
+                /**
+                 * @description How many days, users and models are listed.
+                 * @example 100
+                 */
+                readonly limit?: number;
+                /**
+                 * @description The organization to act on. Defaults to the key's own; only an operator key (scope `admin` on `default`) can name another.
+                 * @example default
+                 */
+                readonly organization?: string;
+                /**
+                 * @description The days of a billing period of the organization, as days of the vendor: `current`, `previous`, a month such as `2024-05`, or a day such as `2024-05-15`. Without it, and without `from` and `to`, the days from the first to the last row of the file.
+                 * @example 2024-05
+                 */
+                readonly period?: string;
+                /**
+                 * @description Where the days of the vendor begin: `UTC` unless given. Only for `csv`.
+                 * @example UTC
+                 */
+                readonly time_zone?: string;
+                /**
+                 * @description The day after the last, as a date. Requires `from`.
+                 * @example 2024-06-01
+                 */
+                readonly to?: string;
+                /**
+                 * @description The most credits that may be unexplained. 0 unless given.
+                 * @example 0.5
+                 */
+                readonly tolerance?: string;
+                /**
+                 * @description Whose file it is: `github` (a usage report of Copilot), `openrouter` (the activity export), or `csv` (any other; `columns` says which column holds what).
+                 * @example github
+                 */
+                readonly vendor?: "github" | "openrouter" | "csv";
+            };
+            readonly header?: {
+                /**
+                 * @description Set to `gzip` if the body is compressed. Size limits apply to the decompressed body.
+                 * @example gzip
+                 */
+                readonly "content-encoding"?: "gzip";
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": {
+                    /**
+                     * @description Which column holds what, if its name is another: by field, the name of the column.
+                     * @example {
+                     *       "date": "Day"
+                     *     }
+                     */
+                    readonly columns?: {
+                        readonly [key: string]: string;
+                    };
+                    /**
+                     * @description How many credits a dollar is. 100 unless given.
+                     * @example 100
+                     */
+                    readonly credits_per_usd?: number;
+                    /**
+                     * @description The text of the file. Absent if `rows` is given.
+                     * @example date,username,model,quantity,unit_type
+                     *     2024-05-10,ada,GPT-5.2,12.5,ai-credits
+                     */
+                    readonly csv?: string;
+                    /**
+                     * @description The first day, as a date. Requires `to`.
+                     * @example 2024-05-01
+                     */
+                    readonly from?: string;
+                    /**
+                     * @description How many days, users and models are listed.
+                     * @default 100
+                     * @example 100
+                     */
+                    readonly limit?: number;
+                    /**
+                     * @description Names of the vendor’s users, and the member that each is here.
+                     * @example {
+                     *       "octo-ada": "ada"
+                     *     }
+                     */
+                    readonly members?: {
+                        readonly [key: string]: string;
+                    };
+                    /**
+                     * @description Names of the vendor’s models, and the model that each is here.
+                     * @example {
+                     *       "Copilot Code Review": "gpt-5.4"
+                     *     }
+                     */
+                    readonly models?: {
+                        readonly [key: string]: string;
+                    };
+                    /**
+                     * @description The days of a billing period of the organization, as days of the vendor: `current`, `previous`, a month such as `2024-05`, or a day such as `2024-05-15`. Without it, and without `from` and `to`, the days from the first to the last row of the file.
+                     * @example 2024-05
+                     */
+                    readonly period?: string;
+                    /** @description The rows of the file, by the names of its columns. */
+                    readonly rows?: readonly {
+                        readonly [key: string]: string | number | boolean | null;
+                    }[];
+                    /**
+                     * @description Where the days of the vendor begin: `UTC` unless given. Only for `csv`.
+                     * @example UTC
+                     */
+                    readonly time_zone?: string;
+                    /**
+                     * @description The day after the last, as a date. Requires `from`.
+                     * @example 2024-06-01
+                     */
+                    readonly to?: string;
+                    /**
+                     * @description The most credits that may be unexplained. 0 unless given.
+                     * @example 0.5
+                     */
+                    readonly tolerance?: number;
+                    /**
+                     * @description Whose file it is: `github` (a usage report of Copilot), `openrouter` (the activity export), or `csv` (any other; `columns` says which column holds what).
+                     * @example github
+                     */
+                    readonly vendor: "github" | "openrouter" | "csv";
+                };
+                readonly "text/csv": string;
+            };
+        };
+        readonly responses: {
+            /** @description Both bills and their differences. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            /** @description The request is invalid. `errors` names the invalid field, unless the request as a whole is invalid. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:invalid-request",
+                     *       "status": 400,
+                     *       "title": "Invalid request",
+                     *       "detail": "The query parameter \"color\" must be absent: /usage does not accept it.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "errors": [
+                     *         {
+                     *           "field": "query parameter \"color\"",
+                     *           "expected": "absent: /usage does not accept it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing, invalid or revoked. */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unauthenticated",
+                     *       "status": 401,
+                     *       "title": "Authentication required",
+                     *       "detail": "Send an API key as `Authorization: Bearer cck_…`.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key lacks the required scope, or the request does not come from an allowed page or host name. */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:forbidden",
+                     *       "status": 403,
+                     *       "title": "Permission denied",
+                     *       "detail": "The API key lacks the scope messages:write.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource does not exist, or the key has no access to it. */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:not-found",
+                     *       "status": 404,
+                     *       "title": "Not found",
+                     *       "detail": "There is no organization \"acme\".",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body, decompressed, is too large. The limit is `INTAKE_MAX_BYTES` (16 MiB by default) for messages and events, otherwise 1 MiB. */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:payload-too-large",
+                     *       "status": 413,
+                     *       "title": "Request body too large",
+                     *       "detail": "The request body must be at most 16777216 bytes.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The media type or encoding of the body is not supported. The `Accept` or `Accept-Encoding` header of the response lists the supported ones. */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:unsupported-media-type",
+                     *       "status": 415,
+                     *       "title": "Unsupported media type",
+                     *       "detail": "The Content-Type header must be application/json, not text/plain.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An unexpected error. The service log has the details. */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:internal-error",
+                     *       "status": 500,
+                     *       "title": "Internal error",
+                     *       "detail": "An unexpected error occurred. The service log has the details under this request_id.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service could not be reached, returned an error, or returned data that cannot be billed, and no good response is recent enough to use instead. */
+            readonly 502: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-failed",
+                     *       "status": 502,
+                     *       "title": "The Copilot service failed",
+                     *       "detail": "GET /reports/5392 failed after 3 attempts: the response status was 503.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /reports/5392",
+                     *         "failure": "status",
+                     *         "reason": "the response status was 503",
+                     *         "attempts": 3,
+                     *         "status": 503
+                     *       }
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database is unavailable, the service is too busy, or it is shutting down. Nothing has been acknowledged. Send the same request again after `Retry-After` seconds. */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:store-failed",
+                     *       "status": 503,
+                     *       "title": "Database unavailable",
+                     *       "detail": "Nothing in this request has been acknowledged. Send it again; if it keeps failing, the service log says why.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11"
+                     *     }
+                     */
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Copilot service timed out, and no good response is recent enough to use instead. */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:copilot-credits:problem:upstream-timed-out",
+                     *       "status": 504,
+                     *       "title": "The Copilot service timed out",
+                     *       "detail": "GET /messages/current-period failed after 3 attempts: no complete response arrived in time.",
+                     *       "request_id": "4f8a3c1e-9d0b-4d5e-8a77-0d8f6f1f2c11",
+                     *       "upstream": {
+                     *         "call": "GET /messages/current-period",
+                     *         "failure": "timeout",
+                     *         "reason": "no complete response arrived in time",
+                     *         "attempts": 3
+                     *       }
                      *     }
                      */
                     readonly "application/problem+json": components["schemas"]["Problem"];

@@ -10,6 +10,7 @@ import { CommandFailed } from './failure.ts'
 import { addImportCommand } from './import.ts'
 import { addKeysCommand } from './keys.ts'
 import { addRateCommand } from './rate.ts'
+import { addReconcileCommand } from './reconcile.ts'
 import { addRepriceCommand } from './reprice.ts'
 import { addSandboxCommand } from './sandbox.ts'
 import { addServeCommand } from './serve.ts'
@@ -37,6 +38,9 @@ export const main = async (args: readonly string[]): Promise<number> => {
   addKeysCommand(program, terminal, environmentWithFile)
   addCardsCommand(program, terminal, environmentWithFile)
   addSimulateCommand(program, terminal, environmentWithFile, (code) => {
+    exitCode = code
+  })
+  addReconcileCommand(program, terminal, environmentWithFile, (code) => {
     exitCode = code
   })
   addImportCommand(program, terminal, environmentWithFile, (code) => {

@@ -23,6 +23,7 @@ import type { StoredCards } from '#intake/stored-cards.ts'
 import type { Ledger } from '#ledger/ledger.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { UsageLine } from '#model/usage-line.ts'
+import type { Reconciliations } from '#reconciling/reconciliations.ts'
 import type { Simulations } from '#simulating/simulations.ts'
 import { createStoreCheck } from '#store/store-check.ts'
 import { createSampleBefore, type ListingNeeds, listingCacheOf } from './listing.ts'
@@ -53,6 +54,7 @@ export type Service<T> = {
   readonly senders: Pick<Senders, 'took' | 'of'>
   readonly repricing: Repricing
   readonly simulations: Simulations
+  readonly reconciliations: Reconciliations
   readonly organizations: Organizations
   readonly usageOfOrganizations: UsageOfOrganizations
   readonly access: Access
@@ -154,6 +156,7 @@ export const createService = async <T>(needs: ServiceNeeds<T>): Promise<Service<
     senders: store.senders,
     repricing: store.repricing,
     simulations: store.simulations,
+    reconciliations: store.reconciliations,
     organizations,
     usageOfOrganizations: createUsageOfOrganizations({ ledger }),
     access,

@@ -13,6 +13,7 @@ import type { Ledger } from '#ledger/ledger.ts'
 import type { MigrationObserver, StoreObserver } from '#ledger/notices.ts'
 import { laterBy, type MonotonicClock, monotonicNow } from '#model/clock.ts'
 import { DEFAULT_ORGANIZATION, type EpochMs } from '#model/organization.ts'
+import { createReconciliations } from '#reconciling/reconciliations.ts'
 import { createSimulations } from '#simulating/simulations.ts'
 import type { PostgresLedger } from '#store/postgres/ledger.ts'
 import { checkFile } from '#store/sqlite/backup.ts'
@@ -49,12 +50,25 @@ export const openStore = async (
     observe: observeRepricing,
   })
   const access = createAccess({ ledger: opened.ledger, demand: 'none', answersTo: () => true, clock, now })
-  const { organizations, reports, rateCards, cardUses, intake, repricing, simulations, distribute } = opened
+  const { organizations, reports, rateCards, cardUses, intake, repricing, simulations, reconciliations, distribute } =
+    opened
   const close = async (): Promise<void> => {
     await backgroundRepricing.finished()
     await opened.close()
   }
-  return { organizations, access, intake, reports, rateCards, cardUses, repricing, simulations, distribute, close }
+  return {
+    organizations,
+    access,
+    intake,
+    reports,
+    rateCards,
+    cardUses,
+    repricing,
+    simulations,
+    reconciliations,
+    distribute,
+    close,
+  }
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
@@ -87,6 +101,7 @@ export const openStoreParts = async (needs: StoreNeeds) => {
   const pricing = { ledger, pricer, cards, compiledCards, reportsOf, clock }
   const repricing = createRepricing(pricing)
   const simulations = createSimulations({ ...pricing, rateCards: cardParts.rateCards })
+  const reconciliations = createReconciliations({ ledger, clock })
   const senders = createSenders(clock)
   const intake = createIntake({
     ...pricing,
@@ -109,6 +124,7 @@ export const openStoreParts = async (needs: StoreNeeds) => {
     senders,
     repricing,
     simulations,
+    reconciliations,
     close: async (): Promise<void> => {
       await copilot.close()
       await ledger.close()

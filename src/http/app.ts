@@ -25,6 +25,7 @@ import type { EpochMs } from '#model/organization.ts'
 import { DEFAULT_ORGANIZATION } from '#model/organization.ts'
 import type { CallSettings } from '#otlp/calls.ts'
 import { createReceiver } from '#otlp/receiver.ts'
+import type { Reconciliations } from '#reconciling/reconciliations.ts'
 import type { Simulations } from '#simulating/simulations.ts'
 import { checkAddress } from './address.ts'
 import { keyIn } from './bearer.ts'
@@ -49,6 +50,7 @@ import { otlpRoutes } from './routes/otlp.ts'
 import { periodRoutes } from './routes/periods.ts'
 import { quoteRoutes } from './routes/quotes.ts'
 import { rateCardRoutes } from './routes/rate-cards.ts'
+import { reconciliationRoutes } from './routes/reconciliations.ts'
 import { reportRoutes } from './routes/reports.ts'
 import { repricingRoutes } from './routes/repricing.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -73,6 +75,7 @@ export type AppNeeds = {
   readonly senders: Pick<Senders, 'took' | 'of'>
   readonly repricing: Repricing
   readonly simulations: Simulations
+  readonly reconciliations: Reconciliations
   readonly organizations: Organizations
   readonly usageOfOrganizations: UsageOfOrganizations
   readonly access: Access
@@ -261,6 +264,13 @@ export const createApp = async (needs: AppNeeds) => {
     readings,
     organizations,
     callers,
+    leaving: leaving.signal,
+  })
+  await app.register(reconciliationRoutes, {
+    reconciliations: needs.reconciliations,
+    readings,
+    callers,
+    gate,
     leaving: leaving.signal,
   })
   await app.register(keyRoutes, { access, callers })

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 export const JSON_TYPE = 'application/json'
+export const CSV_TYPE = 'text/csv'
 export const PROTOBUF = 'application/x-protobuf'
 /** The media type of NDJSON responses. The others are accepted as synonyms. */
 export const NDJSON = 'application/x-ndjson'

@@ -23,6 +23,7 @@ import {
 import { ProblemSchema } from './schemas/problem.ts'
 import { QuoteSchema, QuotesSchema } from './schemas/quotes.ts'
 import { RateCardSchema } from './schemas/rate-card.ts'
+import { ReconciliationSchema } from './schemas/reconciliations.ts'
 import { ChargedAnewSchema, SimulationSchema } from './schemas/simulations.ts'
 import { UsageLineSchema, UsageResponseSchema } from './schemas/usage.ts'
 
@@ -61,6 +62,7 @@ export const SHARED_SCHEMAS = [
   QuotesSchema,
   SimulationSchema,
   ChargedAnewSchema,
+  ReconciliationSchema,
   ApiKeySchema,
   SessionSchema,
 ]

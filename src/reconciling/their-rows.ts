@@ -1,0 +1,178 @@
+/** A row of a vendor's file, read exactly. */
+import { zoned } from '#calendar/periods.ts'
+import { InvalidRequest } from '#model/errors.ts'
+import { instantOf, isTimestamp } from '#model/timestamp.ts'
+import { type Exact, ONE, product, type Written, writtenDecimal } from './decimals.ts'
+import type { Layout } from './layout.ts'
+import { type Field, PREMIUM_REQUEST_USD, type Vendor } from './vendors.ts'
+
+export type TokenKind = 'input' | 'cacheRead' | 'cacheWrite' | 'output'
+
+/** Amounts in credits. */
+export type TheirRow = {
+  /** In the time zone of the vendor: `2026-10-05`. */
+  readonly date: string
+  readonly user: string
+  readonly model: string
+  /** What they bill, before discounts. */
+  readonly amount: Exact
+  /** How many decimals the cell has that the amount was read from. */
+  readonly decimals: number
+  /** The same amount from their quantity and rate, if the row has them. */
+  readonly computed?: Exact
+  /** How many credits were used, if the row says so. The amount is more if their rate is higher. */
+  readonly credits?: Written
+  readonly requests?: Exact
+  /** Whether `requests` counts requests. GitHub's premium requests are multiplied by the model. */
+  readonly isCount: boolean
+  readonly tokens: Readonly<Partial<Record<TokenKind, Exact>>>
+}
+
+/** A row that is no usage of a copilot: of another product. */
+export type OtherRow = { readonly unit: string }
+
+export type RowSettings = {
+  readonly vendor: Vendor
+  /** Where its days begin. */
+  readonly timeZone: string
+  readonly creditsPerUsd: Exact
+}
+
+export type RowReader = (cells: readonly string[], place: string) => TheirRow | OtherRow
+
+const TOKENS = {
+  input: 'input_tokens',
+  cacheRead: 'cache_read_tokens',
+  cacheWrite: 'cache_write_tokens',
+  output: 'output_tokens',
+} as const satisfies Readonly<Record<TokenKind, Field>>
+export const TOKEN_KINDS = Object.keys(TOKENS) as readonly TokenKind[]
+
+/** The reader throws InvalidRequest. */
+export const createRowReader = ({ at }: Layout, { vendor, timeZone, creditsPerUsd }: RowSettings): RowReader => {
+  const dateIn = createDates(timeZone)
+  const cellOf = (cells: readonly string[], field: Field): string => {
+    const index = at[field]
+    return index === undefined ? '' : (cells[index] ?? '').trim()
+  }
+  const numberIn = (cells: readonly string[], field: Field, place: string): Written | undefined => {
+    const text = cellOf(cells, field)
+    if (text === '') return undefined
+    const written = writtenDecimal(text)
+    if (written === undefined) throw wrong(place, field, 'a number such as 12 or 0.0125')
+    return written
+  }
+  const inCredits = (usd: Exact): Exact => product(usd, creditsPerUsd)
+
+  /** Credits, requests and amounts of GitHub's rows, whose quantity has a unit. */
+  const byUnit = (cells: readonly string[], unit: Unit, place: string) => {
+    const quantity = numberIn(cells, 'quantity', place) ?? NOTHING
+    const preview = unit === 'requests' ? numberIn(cells, 'preview_credits', place) : undefined
+    if (preview !== undefined) {
+      const usd = numberIn(cells, 'preview_amount_usd', place)
+      return { credits: preview, usd, rate: undefined, requests: undefined, quantity: preview }
+    }
+    const isCredits = unit === 'ai-credits'
+    const rate = numberIn(cells, 'rate_usd', place)
+    const usd = numberIn(cells, 'amount_usd', place)
+    const listed = isCredits ? undefined : LISTED
+    return {
+      credits: isCredits ? quantity : undefined,
+      requests: isCredits ? undefined : quantity.value,
+      rate: rate ?? (usd === undefined ? listed : undefined),
+      usd,
+      quantity,
+    }
+  }
+
+  return (cells, place) => {
+    const named = {
+      date: dateIn(cellOf(cells, 'date'), place),
+      user: cellOf(cells, 'user'),
+      model: cellOf(cells, 'model'),
+    }
+    const tokens: Partial<Record<TokenKind, Exact>> = {}
+    for (const kind of TOKEN_KINDS) {
+      const count = numberIn(cells, TOKENS[kind], place)
+      if (count !== undefined) tokens[kind] = count.value
+    }
+    if (at.quantity !== undefined) {
+      const unit = unitOf(cellOf(cells, 'unit') || 'requests')
+      if (unit === undefined) return { unit: cellOf(cells, 'unit') }
+      const { credits, usd, rate, quantity, requests } = byUnit(cells, unit, place)
+      const computed = rate === undefined ? credits?.value : inCredits(product(quantity.value, rate.value))
+      return {
+        ...named,
+        amount: usd === undefined ? (computed ?? 0n) : inCredits(usd.value),
+        decimals: usd?.decimals ?? 0,
+        ...(computed !== undefined && { computed }),
+        ...(credits !== undefined && { credits }),
+        ...(requests !== undefined && { requests }),
+        isCount: false,
+        tokens,
+      }
+    }
+    const usd = numberIn(cells, 'amount_usd', place)
+    const credits = numberIn(cells, 'credits', place)
+    const amount = usd === undefined ? credits : { ...usd, value: inCredits(usd.value) }
+    if (amount === undefined)
+      throw wrong(
+        place,
+        at.amount_usd === undefined ? 'credits' : 'amount_usd',
+        'a number: without it, the row has no amount',
+      )
+    const requests =
+      numberIn(cells, 'requests', place)?.value ??
+      (vendor.hasRowPerRequest && at.requests === undefined ? ONE : undefined)
+    return {
+      ...named,
+      amount: amount.value,
+      decimals: amount.decimals,
+      ...(usd !== undefined && credits !== undefined && { credits, computed: credits.value }),
+      ...(requests !== undefined && { requests }),
+      isCount: true,
+      tokens,
+    }
+  }
+}
+
+const NOTHING: Written = { value: 0n, decimals: 0 }
+const LISTED = writtenDecimal(PREMIUM_REQUEST_USD)
+
+type Unit = 'requests' | 'ai-credits'
+
+/** Undefined for seats, minutes and other things that are not usage of a copilot. */
+const unitOf = (text: string): Unit | undefined => {
+  const unit = text.toLowerCase().replace(/[ _]+/g, '-').replace(/s$/, '')
+  if (unit === 'request' || unit === 'premium-request') return 'requests'
+  return unit === 'ai-credit' ? 'ai-credits' : undefined
+}
+
+const wrong = (place: string, field: Field, expected: string): InvalidRequest =>
+  new InvalidRequest(`${place}, ${field}`, expected)
+
+/** A date and time without an offset is in the vendor's time zone. */
+const createDates = (timeZone: string): ((text: string, place: string) => string) => {
+  const known = new Map<string, string>()
+  const dateOf = (text: string): string | undefined => {
+    const [, date = '', time, offset] =
+      /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|UTC|[+-]\d\d:\d\d)?)?$/i.exec(text) ?? []
+    if (!isTimestamp(`${date}T00:00:00Z`)) return undefined
+    if (time === undefined || offset === undefined) return date
+    const at = `${date}T${time.length === 5 ? `${time}:00` : time}${offset.toUpperCase() === 'UTC' ? 'Z' : offset}`
+    return isTimestamp(at) ? zoned(instantOf(at), timeZone).toPlainDate().toString() : undefined
+  }
+  return (text, place) => {
+    const read = known.get(text) ?? dateOf(text)
+    if (read === undefined)
+      throw wrong(
+        place,
+        'date',
+        'a date such as 2026-10-05, or a date and time such as 2026-10-05T09:30:00Z; spreadsheets rewrite dates when they save a file',
+      )
+    if (known.size < DATES_KNOWN) known.set(text, read)
+    return read
+  }
+}
+
+const DATES_KNOWN = 10_000
