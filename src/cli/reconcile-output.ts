@@ -85,7 +85,7 @@ export const toTables = (out: Terminal['out'], reconciled: Reconciled): string =
         )}`
   const differing = comparisons.filter(({ explanation }) => explanation !== undefined)
   return [
-    `${title[0]?.toUpperCase()}${title.slice(1)} against ${shown(organization)}: days of ${zone} from ${reconciled.from}, before ${reconciled.to}\n\n`,
+    `${title[0]?.toUpperCase()}${title.slice(1)} against ${shown(organization)}, ${daysText(reconciled)} (${zone})\n\n`,
     totals(out, reconciled, title),
     remarks(reconciled),
     differing.length === 0 ? '' : `${heading('Largest differences')}${differenceTable(out, differing, title)}`,
@@ -94,6 +94,11 @@ export const toTables = (out: Terminal['out'], reconciled: Reconciled): string =
     groupTable('day', by_day, ({ date = '' }) => date),
     `\n${verdict(reconciled)}\n`,
   ].join('')
+}
+
+const daysText = ({ from, to }: Pick<Reconciled, 'from' | 'to'>): string => {
+  const last = Temporal.PlainDate.from(to).subtract({ days: 1 }).toString()
+  return last === from ? from : `${from} to ${last}`
 }
 
 const GROUPS_SHOWN = 10
