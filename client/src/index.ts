@@ -13,6 +13,7 @@ import type {
   CurrentPeriod,
   DefaultCards,
   DetailedUsageLine,
+  Intake,
   ListedOrganization,
   Message,
   Organization,
@@ -240,6 +241,12 @@ export type Client = {
     call?: CallOptions,
   ) => Promise<Organization>
 
+  /**
+   * `GET /v1/intake`: what came from each source and with each key, and what became of it, since the process started that answers.
+   * Requires the scope `usage:read` or `messages:write`.
+   */
+  readonly intake: (query?: Query<'getIntake'>, call?: CallOptions) => Promise<Intake>
+
   /** `GET /v1/keys`: the API keys of an organization, including revoked ones. Requires the scope `admin`. */
   readonly keys: (query?: Query<'listKeys'>, call?: CallOptions) => Promise<readonly ApiKey[]>
 
@@ -413,6 +420,8 @@ export const createClient = (options: HttpOptions = {}): Client => {
 
     changeOrganization: async (id, body, call = {}) =>
       change<Organization>({ method: 'PATCH', path: `/v1/organizations/${segment(id)}`, body }, call, 'created'),
+
+    intake: (query = {}, call = {}) => get<Intake>('/v1/intake', query, call, 'sources'),
 
     keys: async (query = {}, call = {}) => (await get<Answer<'listKeys'>>('/v1/keys', query, call, 'keys')).keys,
 

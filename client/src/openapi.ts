@@ -141,7 +141,7 @@ export interface paths {
         };
         /**
          * See what arrives
-         * @description Counts what each source reported since this process started: accepted, duplicate, rejected and why, ignored and why. Ids and fields only, no content. Requires the scope `usage:read` or `messages:write`.
+         * @description Counts what came from each source and with each key since this process started: accepted, duplicate, rejected and why, ignored and why. Ids and fields only, no content. Requires the scope `usage:read` or `messages:write`.
          */
         readonly get: operations["getIntake"];
         readonly put?: never;
@@ -1619,16 +1619,21 @@ export interface components {
                  * @example 2026-11-26T16:00:00.000Z
                  */
                 readonly last_seen: string;
+                /**
+                 * @description Id of the organization.
+                 * @example default
+                 */
+                readonly organization: string;
                 /** @description Two sources. */
                 readonly sources: readonly string[];
             }[];
             /**
              * Format: date-time
-             * @description Since when this process counts. Each process counts for itself.
+             * @description Since when this process counts. Each process counts for itself, in memory.
              * @example 2026-11-26T16:00:00.000Z
              */
             readonly since: string;
-            /** @description What came, by source, in order of name. */
+            /** @description What came, by organization, source and key. */
             readonly sources: readonly {
                 /**
                  * @description Messages that were charged.
@@ -1646,20 +1651,38 @@ export interface components {
                  */
                 readonly duplicate: number;
                 /**
-                 * @description Spans and log records that are no calls of a model.
+                 * @description Spans, log records and entries that are no calls of a model.
                  * @example 3
                  */
                 readonly ignored: number;
+                /** @description The key with which it was sent. Absent if none was required. */
+                readonly key?: {
+                    /**
+                     * @description Id of the key. Not the secret.
+                     * @example key_Zk3vJ0aP9xQ1
+                     */
+                    readonly id: string;
+                    /**
+                     * @description Display name.
+                     * @example gateway
+                     */
+                    readonly name: string;
+                };
                 /**
                  * Format: date-time
                  * @description When something came last.
                  * @example 2026-11-26T16:00:00.000Z
                  */
                 readonly last_seen: string;
-                /** @description Why records were rejected or ignored, the most frequent reason first; at most 100. */
+                /**
+                 * @description Id of the organization.
+                 * @example default
+                 */
+                readonly organization: string;
+                /** @description Why records were rejected, in conflict, unpriced or ignored, the most frequent reason first; at most 100. */
                 readonly reasons: readonly {
                     /**
-                     * @description Only if rejected: the field or attribute.
+                     * @description Only if rejected: the field or attribute; empty if it is the record as a whole.
                      * @example gen_ai.usage.input_tokens
                      */
                     readonly field?: string;
@@ -1672,9 +1695,9 @@ export interface components {
                      * @description What became of the records.
                      * @example ignored
                      */
-                    readonly outcome: "rejected" | "ignored";
+                    readonly outcome: "rejected" | "conflict" | "unpriced" | "ignored";
                     /**
-                     * @description What is wrong, or why it was ignored: `nothing-logged`: LiteLLM sent null: it could not write what the call used. `tool`: A call of a tool. `no-call`: Neither its name nor its attributes say that it is a call of a model. `failed-without-usage`: A failed call that used no tokens. `agent`: An agent, a workflow or a step of one: it repeats what its calls used. `root`: It repeats what the calls below it used. `attempt`: A part of a call that is a span of its own. `other-operation`: An operation that is not charged. `repeats-events`: The sender reports its calls as log records. `other-event`: A log record that is not charged: spans have its usage, or it has none. `without-usage`: A log record of a call that does not say what it used.
+                     * @description What is wrong, why there is no price, or why it was ignored: `nothing-logged`: LiteLLM sent null: it could not write what the call used. `tool`: A call of a tool. `no-call`: Neither its name nor its attributes say that it is a call of a model. `failed-without-usage`: A failed call that used no tokens. `agent`: An agent, a workflow or a step of one: it repeats what its calls used. `root`: It repeats what the calls below it used. `attempt`: A part of a call that is a span of its own. `other-operation`: An operation that is not charged. `repeats-events`: The sender reports its calls as log records. `other-event`: A log record that is not charged: spans have its usage, or it has none. `without-usage`: A log record of a call that does not say what it used.
                      * @example agent
                      */
                     readonly reason: string;
@@ -1685,7 +1708,7 @@ export interface components {
                     readonly records: number;
                 }[];
                 /**
-                 * @description Messages, spans or log records that are invalid.
+                 * @description Messages, spans, log records or entries that are invalid.
                  * @example 3
                  */
                 readonly rejected: number;
@@ -5699,6 +5722,11 @@ export interface operations {
                  * @example default
                  */
                 readonly organization?: string;
+                /**
+                 * @description All organizations in place of one. Only with an operator key (scope `admin` on `default`).
+                 * @example all
+                 */
+                readonly organizations?: "all";
             };
             readonly header?: never;
             readonly path?: never;

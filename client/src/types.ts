@@ -77,6 +77,8 @@ export type Organization = components['schemas']['Organization']
 export type ListedOrganization = components['schemas']['ListedOrganization']
 /** An API key without its secret. */
 export type ApiKey = components['schemas']['ApiKey']
+/** What was reported, by source and key, and what became of it. */
+export type Intake = components['schemas']['Intake']
 /** A report and its price. */
 export type Report = components['schemas']['Report']
 /** What the messages of a range would cost by another rate card. */

@@ -51,7 +51,7 @@ export type Service<T> = {
   /** Signs dashboard sessions. Every process on one database has the same secret. */
   readonly sessionSecret: string
   readonly intake: Intake
-  readonly senders: Pick<Senders, 'took' | 'of'>
+  readonly senders: Pick<Senders, 'took' | 'of' | 'organizations' | 'since'>
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly reconciliations: Reconciliations

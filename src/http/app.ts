@@ -72,7 +72,7 @@ export type AppNeeds = {
   readonly readings: Readings<UsageBody>
   readonly sessions: { readonly secret: string; readonly lifetimeMs: number }
   readonly intake: Intake
-  readonly senders: Pick<Senders, 'took' | 'of'>
+  readonly senders: Pick<Senders, 'took' | 'of' | 'organizations' | 'since'>
   readonly repricing: Repricing
   readonly simulations: Simulations
   readonly reconciliations: Reconciliations

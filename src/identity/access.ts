@@ -18,6 +18,8 @@ export type Principal = {
   readonly isOperator: boolean
   /** The credential that was presented; `nobody` if none is required. */
   readonly by: 'key' | 'session' | 'nobody'
+  /** The key that was presented, or that opened the session. Absent if none is required. */
+  readonly key?: Pick<ApiKey, 'id' | 'name'>
 }
 
 /** Identifies a key without granting its use. */
@@ -156,7 +158,8 @@ export const createAccess = ({ ledger, demand, answersTo, clock, now }: AccessNe
     if (!isValid) throw new Unauthenticated('The API key is unknown or was revoked.')
     noteUse(entry)
     const isOperator = organizationId === DEFAULT_ORGANIZATION && entry.scopes.includes('admin')
-    return known.set(name, { organizationId, scopes: entry.scopes, isOperator, by: 'key' })
+    const key = { id: entry.id, name: entry.name }
+    return known.set(name, { organizationId, scopes: entry.scopes, isOperator, by: 'key', key })
   }
 
   /** A sign-out is stored as a key that never worked: every process finds it, and it needs no table of its own. */

@@ -23,7 +23,7 @@ import {
 } from './incoming-message.ts'
 import { type IntakeCounts, IntakeResults } from './intake-results.ts'
 import { isPricedBy, type Pricer } from './pricing.ts'
-import type { Senders } from './senders.ts'
+import type { Reporter, Senders } from './senders.ts'
 import { addReason } from './unpriced-reasons.ts'
 
 export type Intake = {
@@ -31,10 +31,10 @@ export type Intake = {
    * Takes entries as received, each as `incoming-message.ts` describes it, and resolves to a result for each, in order,
    * once all accepted entries are committed. Throws UpstreamError or StoreError, after which they may be sent again.
    *
-   * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not. `source` says
+   * Empties `entries` once they are priced: what lives until the commit costs garbage collection, and texts must not. `reporter` says
    * who sent them, for counting.
    */
-  readonly take: (organization: Organization, entries: unknown[], source?: string) => Promise<IntakeResults>
+  readonly take: (organization: Organization, entries: unknown[], reporter?: Reporter) => Promise<IntakeResults>
   /** Records charges that were priced elsewhere and amends those that changed. */
   readonly record: (
     organization: Organization,
@@ -85,11 +85,12 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return isPricedBy(cards, charge) ? charge : pricer.priceAgain(charge, cards)
   }
 
+  /** By reason, how many of those that are new have no price. */
   const countUnpriced = (
     batch: PricedBatch,
     outcomes: readonly AppendOutcome[] | undefined,
     ready: ReadyCards,
-  ): void => {
+  ): ReadonlyMap<string, number> => {
     const reasons = new Map<string, number>()
     for (let row = 0; row < batch.count; row++) {
       const isNew =
@@ -97,6 +98,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
       if (isNew && creditsAt(batch, row) === undefined) addReason(reasons, reasonIn(pricedAt(batch, row), ready))
     }
     if (reasons.size > 0) observeUnpriced(reasons)
+    return reasons
   }
 
   const findReports = async (messages: readonly Message[]): Promise<ReadonlyMap<Id, Report | undefined>> => {
@@ -105,7 +107,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     return ids.size === 0 ? NO_REPORTS : reportsOf(ids)
   }
 
-  const take: Intake['take'] = async (organization, entries, source = 'messages') => {
+  const take: Intake['take'] = async (organization, entries, reporter = { source: 'messages' }) => {
     const time = clock()
     const { length } = entries
     const messages: IncomingMessage[] = []
@@ -121,7 +123,7 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
         indexes.push(index)
       }
     }
-    senders.saw(organization.id, source, messages)
+    senders.saw(organization.id, reporter, messages)
     const reports = await findReports(messages)
     const dayOf = dayFinderOf(organization.calendar)
     const unknownReports = new Set<number>()
@@ -166,8 +168,12 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
     const reasonOf: ReasonOf = (unpriced) => reasonIn(unpriced, ready)
     const results = new IntakeResults({ length, rejections, priced, outcomes, unknownReports, reasonOf })
     observe(results.counts)
-    senders.took(organization.id, source, { counts: results.counts, rejections: rejections.values() })
-    countUnpriced(priced, outcomes, ready)
+    senders.took(organization.id, reporter, {
+      counts: results.counts,
+      rejections: rejections.values(),
+      conflicts: results.counts.conflict === 0 ? [] : conflictsIn(results),
+      unpriced: countUnpriced(priced, outcomes, ready),
+    })
     return results
   }
 
@@ -178,7 +184,9 @@ export const createIntake = (needs: IntakeNeeds): Intake => {
       const batch = new PricedBatchBuilder(charges.length)
       for (const charge of charges) batch.add(pricedBy(charge, ready), dayOf(charge.at))
       const priced = batch.build()
-      count = (each) => countUnpriced(priced, each, ready)
+      count = (each) => {
+        countUnpriced(priced, each, ready)
+      }
       return priced
     })
     count(outcomes)
@@ -205,6 +213,9 @@ const priceOr = (
     return undefined
   }
 }
+
+const conflictsIn = (results: IntakeResults): readonly Id[] =>
+  [...results].flatMap((result) => (result.status === 'conflict' ? [result.id] : []))
 
 /** Why a message has no price by the card for all messages. */
 export const reasonIn = (unpriced: Parameters<ReasonOf>[0], { at }: ReadyCards): string => {

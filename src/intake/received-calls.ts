@@ -5,7 +5,7 @@ import type { Id } from '#model/report.ts'
 import type { Rejection } from './incoming-message.ts'
 import type { Intake } from './intake.ts'
 import type { IntakeCounts } from './intake-results.ts'
-import type { Senders } from './senders.ts'
+import { CONFLICT, type Reporter, type Senders } from './senders.ts'
 
 /** What a record of a sender is. */
 export type Verdict = { readonly source: string } & (
@@ -31,7 +31,7 @@ export type ReceivedCalls = {
   /**
    * Resolves once every call is committed. Throws UpstreamError or StoreError; then the same records may be sent again.
    */
-  readonly take: (organization: Organization, verdicts: readonly Verdict[]) => Promise<Received>
+  readonly take: (organization: Organization, verdicts: readonly Verdict[], key: Reporter['key']) => Promise<Received>
 }
 
 /** A conflict counts as one, and is rejected too: what was sent is not what is charged. */
@@ -51,7 +51,7 @@ export type ReceivedCallsNeeds = {
 
 export const createReceivedCalls = ({ intake, senders, batchMax, observe }: ReceivedCallsNeeds): ReceivedCalls => ({
   /** One source after the other, so that what became of its calls is counted for it. */
-  take: async (organization, verdicts) => {
+  take: async (organization, verdicts, key) => {
     const counts = { accepted: 0, unpriced: 0, duplicate: 0, conflict: 0, rejected: 0, ignored: 0 }
     const rejections: Rejection[] = []
     for (const [source, ofSource] of Map.groupBy(verdicts, (verdict) => verdict.source)) {
@@ -61,7 +61,7 @@ export const createReceivedCalls = ({ intake, senders, batchMax, observe }: Rece
       rejections.push(...refused)
       counts.rejected += refused.length
       for (let from = 0; from < entries.length; from += batchMax) {
-        const results = await intake.take(organization, entries.slice(from, from + batchMax), source)
+        const results = await intake.take(organization, entries.slice(from, from + batchMax), { source, key })
         for (const [outcome, count] of Object.entries(results.counts) as [keyof IntakeCounts, number][]) {
           counts[outcome] += count
           observe(source, outcome, '', count)
@@ -72,7 +72,11 @@ export const createReceivedCalls = ({ intake, senders, batchMax, observe }: Rece
           else if (result.status === 'conflict') rejections.push({ id: result.id, field: '', reason: CONFLICT })
         }
       }
-      senders.took(organization.id, source, { counts: { rejected: refused.length }, rejections: refused, ignored })
+      senders.took(
+        organization.id,
+        { source, key },
+        { counts: { rejected: refused.length }, rejections: refused, ignored },
+      )
       for (const [reason, count] of ignored) {
         counts.ignored += count
         observe(source, 'ignored', reason, count)
@@ -82,8 +86,6 @@ export const createReceivedCalls = ({ intake, senders, batchMax, observe }: Rece
     return { counts, rejections }
   },
 })
-
-const CONFLICT = 'is already charged with other content'
 
 const rejectionOf = ({ id, field, reason }: Rejection): Rejection =>
   id === undefined ? { field, reason } : { id, field, reason }

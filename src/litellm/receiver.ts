@@ -3,6 +3,7 @@ import { CollectedBytes } from '#formats/collected-bytes.ts'
 import { InvalidJson, readJson } from '#formats/json.ts'
 import { BadJsonList } from '#formats/json-elements.ts'
 import type { Received, ReceivedCalls, Verdict } from '#intake/received-calls.ts'
+import type { Reporter } from '#intake/senders.ts'
 import type { Organization } from '#model/organization.ts'
 import { type EntrySettings, SOURCE, verdictOn } from './calls.ts'
 import { createEntries, type EntryBytes } from './entries.ts'
@@ -18,7 +19,7 @@ export type Reception = {
   /** Whether the rest of the body cannot be read. */
   readonly isBroken: () => boolean
   /** Call it once. Resolves once every call is committed. Throws UpstreamError or StoreError. */
-  readonly charge: (organization: Organization) => Promise<Received>
+  readonly charge: (organization: Organization, key: Reporter['key']) => Promise<Received>
 }
 
 export type LitellmReceiverNeeds = {
@@ -61,10 +62,10 @@ export const createLitellmReceiver = ({ calls, settings, entryBytesMax }: Litell
       },
       keptBytes: () => arrived.length + (isBroken ? 0 : entries.keptBytes()) + verdicts.length * VERDICT_BYTES,
       isBroken: () => isBroken,
-      charge: (organization) => {
+      charge: (organization, key) => {
         take(() => entries.push(arrived.take()))
         take(entries.end)
-        return calls.take(organization, verdicts)
+        return calls.take(organization, verdicts, key)
       },
     }
   }

@@ -1,6 +1,7 @@
 /** From the bytes of an export request to charges: reads, decides what is a call, and has each charged. */
 import type { Rejection } from '#intake/incoming-message.ts'
 import type { ReceivedCalls, Verdict } from '#intake/received-calls.ts'
+import type { Reporter } from '#intake/senders.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Encoding, PartialSuccess } from './answers.ts'
 import { type CallSettings, callsInLogs, callsInSpans } from './calls.ts'
@@ -17,7 +18,12 @@ export type Receiver = {
   readonly takeLogs: Take
 }
 
-type Take = (organization: Organization, bytes: Uint8Array, encoding: Encoding) => Promise<PartialSuccess | undefined>
+type Take = (
+  organization: Organization,
+  key: Reporter['key'],
+  bytes: Uint8Array,
+  encoding: Encoding,
+) => Promise<PartialSuccess | undefined>
 
 export type ReceiverNeeds = { readonly calls: ReceivedCalls; readonly settings: CallSettings }
 
@@ -26,20 +32,21 @@ export const createReceiver = ({ calls, settings }: ReceiverNeeds): Receiver => 
 
   const take = async (
     organization: Organization,
+    key: Reporter['key'],
     verdicts: readonly Verdict[],
   ): Promise<PartialSuccess | undefined> => {
-    const { rejections } = await calls.take(organization, verdicts)
+    const { rejections } = await calls.take(organization, verdicts, key)
     return rejections.length === 0 ? undefined : { rejected: rejections.length, message: toMessage(rejections) }
   }
 
   return {
-    takeSpans: (organization, bytes, encoding) => {
+    takeSpans: (organization, key, bytes, encoding) => {
       const spans = encoding === 'json' ? readJsonSpans(bytes, wanted) : readProtobufSpans(bytes, wanted)
-      return take(organization, callsInSpans(spans, settings))
+      return take(organization, key, callsInSpans(spans, settings))
     },
-    takeLogs: (organization, bytes, encoding) => {
+    takeLogs: (organization, key, bytes, encoding) => {
       const records = encoding === 'json' ? readJsonLogs(bytes, wanted) : readProtobufLogs(bytes, wanted)
-      return take(organization, callsInLogs(records, settings))
+      return take(organization, key, callsInLogs(records, settings))
     },
   }
 }

@@ -8,8 +8,8 @@ import type { Intake } from '#intake/intake.ts'
 import type { IntakeCounts, IntakeResult, IntakeResults } from '#intake/intake-results.ts'
 import { createOrderedBatches } from '#intake/ordered-batches.ts'
 import { StoreBusy } from '#model/errors.ts'
-import type { Organization } from '#model/organization.ts'
 import { bodyIncomplete } from '../bodies.ts'
+import type { Caller } from '../caller.ts'
 import { BUSY, type IntakeShare } from '../intake-gate.ts'
 import type { Problem } from '../schemas/problem.ts'
 import { chunksUntil, LineTimedOut } from '../stopping.ts'
@@ -18,7 +18,7 @@ import { toResultText } from './result-text.ts'
 
 export type NdjsonNeeds = {
   readonly intake: Intake
-  readonly organization: Organization
+  readonly caller: Caller
   readonly body: AsyncIterable<Uint8Array>
   readonly response: ServerResponse
   readonly share: IntakeShare
@@ -42,7 +42,9 @@ const PART_KEPT_MS = 30_000
 const PAUSED_MAX_MS = 10_000
 
 export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
-  const { intake, organization, body, response, share, stop, lineBytesMax, isMinimal, toProblem } = needs
+  const { intake, caller, body, response, share, stop, lineBytesMax, isMinimal, toProblem } = needs
+  const { organization, principal } = caller
+  const reporter = { source: 'messages', key: principal.key }
   const counts: IntakeCounts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0 }
 
   const write = async (text: string): Promise<void> => {
@@ -107,7 +109,7 @@ export const answerNdjson = async (needs: NdjsonNeeds): Promise<void> => {
     const limits = { linesMax: LINES_A_BATCH, lineBytesMax, skipped: share.letGo }
     for await (const batch of readLines(chunksWithRoom(), limits)) {
       bytesUnderWay += batch.bytes
-      await batches.add(intake.take(organization, batch.entries), (results) => answer(batch, results))
+      await batches.add(intake.take(organization, batch.entries, reporter), (results) => answer(batch, results))
     }
     await batches.settled()
     await write(`${JSON.stringify({ done: true, ...counts })}\n`)

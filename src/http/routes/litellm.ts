@@ -40,7 +40,7 @@ export const litellmRoutes: FastifyPluginCallbackTypebox<LitellmRoutesOptions> =
         return !reception.isBroken()
       })
     }
-    const { counts, rejections } = await reception.charge(organization)
+    const { counts, rejections } = await reception.charge(organization, principal.key)
     reply.header('cache-control', 'no-store')
     return { ...counts, rejections: rejections.slice(0, SHOWN_MAX).map((rejection) => ({ ...rejection })) }
   })

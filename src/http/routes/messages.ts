@@ -59,7 +59,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
   ): Promise<IntakeResults> => {
     if (!Array.isArray(entries)) throw new InvalidRequest(field, 'an array')
     if (entries.length > batchMax) throw new InvalidRequest(field, `an array of at most ${batchMax} messages`)
-    return intake.take(caller.organization, entries, source)
+    return intake.take(caller.organization, entries, { source, key: caller.principal.key })
   }
 
   app.post<JsonText>(
@@ -102,7 +102,7 @@ export const messageRoutes: FastifyPluginCallbackTypebox<MessageRoutesOptions> =
         reply.raw.writeHead(200, { 'content-type': NDJSON, 'x-request-id': request.id, 'cache-control': 'no-store' })
         await answerNdjson({
           intake,
-          organization: caller.organization,
+          caller,
           body: lines,
           response: reply.raw,
           share,

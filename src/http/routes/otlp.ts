@@ -48,7 +48,7 @@ export const otlpRoutes: FastifyPluginCallbackTypebox<OtlpRoutesOptions> = (app,
       using share = gate.open(sendersOf({ organization, principal }, request))
       const encoding = encodingOf(mediaTypeOf(request.headers))
       const bytes = await collectBody(request, { response: reply.raw, bytesMax: OTLP_BYTES_MAX, share })
-      const partial = await take(organization, bytes, encoding)
+      const partial = await take(organization, principal.key, bytes, encoding)
       return reply.type(TYPES[encoding]).send(exportAnswer(encoding, rejected, partial))
     })
   }
