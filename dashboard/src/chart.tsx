@@ -8,6 +8,7 @@ import { Field } from './field.tsx'
 import type { Forecast } from './forecast.ts'
 import {
   BUCKET_NAMES,
+  type BucketSize,
   barLabel,
   barName,
   compact,
@@ -59,17 +60,6 @@ export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, 
         <h2 id="chart-title">
           {isRunningTotal ? 'Running total' : 'Credits'} by {bucket}
         </h2>
-        <Legend series={series} />
-        {before !== undefined && (
-          <span className="legend">
-            <span className="swatch-before" aria-hidden="true" /> period before
-          </span>
-        )}
-        {forecast !== undefined && (
-          <span className="legend">
-            <span className="swatch-expected" aria-hidden="true" /> expected
-          </span>
-        )}
         <div className="card-actions">
           {chosen !== undefined && bucket === 'day' && <Zoom bar={chosen} timeZone={overview.timeZone} />}
           <div className="switch" role="group" aria-label="Amounts">
@@ -102,6 +92,19 @@ export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, 
           </Field>
         </div>
       </header>
+      <div className="legends">
+        <Legend series={series} />
+        {before !== undefined && (
+          <span className="legend">
+            <span className="swatch-before" aria-hidden="true" /> period before
+          </span>
+        )}
+        {forecast !== undefined && (
+          <span className="legend">
+            <span className="swatch-expected" aria-hidden="true" /> expected
+          </span>
+        )}
+      </div>
       <Bars overview={overview} chosen={chosen} columns={columns} />
       <BarTable overview={overview} series={series} stacks={stacks} before={before} />
     </section>
@@ -200,7 +203,7 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
     1,
   )
   const y = scaleLinear([0, most], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(4)
-  const labelled = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor((width - MARGIN.left) / 62))))
+  const labelled = labelledEvery(bars.length, Math.max(1, Math.floor((width - MARGIN.left) / 62)), bucket)
   const focused = chosen === undefined ? 0 : bars.indexOf(chosen)
   const shown = active === undefined ? undefined : columns[active]
   const today = columns.findIndex(({ isNow }) => isNow)
@@ -362,6 +365,14 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
     </div>
   )
 }
+
+/** Of how many bars one is labelled. Of hours, midnight always is, as its label says the day. */
+const labelledEvery = (bars: number, labels: number, bucket: BucketSize): number => {
+  const least = Math.max(1, Math.ceil(bars / labels))
+  return bucket === 'hour' ? (PARTS_OF_A_DAY.find((hours) => hours >= least) ?? 24) : least
+}
+
+const PARTS_OF_A_DAY = [1, 2, 3, 4, 6, 8, 12]
 
 /** To the right of the bar, or to its left if there is no room. */
 const leftOfTip = (middle: number, step: number, width: number): number => {

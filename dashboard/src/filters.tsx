@@ -5,8 +5,9 @@ import { Field } from './field.tsx'
 import './filters.css'
 import { BUCKET_NAMES, barName } from './format.ts'
 import { compareNames } from './lines.ts'
+import { amountOf } from './typed-amount.ts'
 import type { Bar } from './usage.ts'
-import { changeView, isAmount, type View } from './view.ts'
+import { changeView, type View } from './view.ts'
 
 type Props = { readonly view: View; readonly overview: Overview; readonly chosen: Bar | undefined }
 
@@ -186,7 +187,7 @@ const MinCredits = ({ typed, setTyped, isInvalid }: MinCreditsProps) => (
           value={typed}
           onChange={({ target: { value } }) => {
             setTyped(value)
-            changeView({ minCredits: isAmount(value) ? value : undefined }, 'typing')
+            changeView({ minCredits: amountOf(value) }, 'typing')
           }}
         />
       )}
@@ -199,7 +200,7 @@ const MinCredits = ({ typed, setTyped, isInvalid }: MinCreditsProps) => (
 const useMinCredits = (minCredits: string | undefined) => {
   const [typed, setTyped] = useState(minCredits ?? '')
   const [seen, setSeen] = useState(minCredits)
-  const amount = isAmount(typed) ? typed : undefined
+  const amount = amountOf(typed)
   if (seen !== minCredits) {
     setSeen(minCredits)
     if (minCredits !== amount) setTyped(minCredits ?? '')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { forecastOf } from './forecast.ts'
+import { roughCredits } from './format.ts'
 
 const DAY = 86_400_000
 /** 1 September 2025 was a Monday. */
@@ -61,4 +62,8 @@ test('says nothing before each weekday to come has been seen twice, nor counts d
 test('says nothing of a period that is over or has not begun', () => {
   assert.equal(forecastOf(daysOf(0, 29, START + 30 * DAY), [], START + 30 * DAY, weekdayOf), undefined)
   assert.equal(forecastOf(daysOf(0, 29, START), daysOf(-30, -1, START), START - 1, weekdayOf), undefined)
+})
+
+test('what is expected is told with three digits, so that it does not differ at each look', () => {
+  assert.deepEqual([32_123_456_789, 32_149_999_999, 987_654].map(roughCredits), ['32,100', '32,100', '0.988'])
 })

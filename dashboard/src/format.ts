@@ -104,9 +104,12 @@ export const barName = (from: number, to: number, bucket: BucketSize, timeZone: 
   return spanName(from, to, timeZone)
 }
 
-/** The short name of a bar's time, for the axis. */
+/** The short name of a bar's time, for the axis. The hour at midnight has the name of its day. */
 export const barLabel = (from: number, bucket: BucketSize, timeZone: string): string => {
-  if (bucket === 'hour') return formatOf(timeZone, { hour: '2-digit', minute: '2-digit' }).format(from)
+  if (bucket === 'hour') {
+    const time = formatOf(timeZone, { hour: '2-digit', minute: '2-digit' }).format(from)
+    return time === '00:00' ? shortDay(from, timeZone) : time
+  }
   if (bucket === 'month') return formatOf(timeZone, { month: 'short', year: '2-digit' }).format(from)
   return formatOf(timeZone, { day: 'numeric', month: 'short' }).format(from)
 }

@@ -78,9 +78,9 @@ export const Receipt = ({ view, id, timeZone, messages, isBeside }: Props) => {
   )
 }
 
-/** Other errors are final: the service or the client rejected the request itself. */
+/** Other errors are final: there is no such message, or the service or the client rejected the request itself. */
 const isRetryable = (error: Error): boolean =>
-  error instanceof ConnectionError || (error instanceof ApiError && (error.status === 404 || error.status >= 429))
+  error instanceof ConnectionError || (error instanceof ApiError && error.status >= 429)
 
 /** The neighbors are fetched as soon as a charge is shown, so that moving to them does not wait. */
 const usePrefetched = (

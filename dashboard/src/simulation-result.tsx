@@ -1,7 +1,8 @@
 import type { Simulation } from 'copilot-credits-client'
-import { type KeyboardEvent, useRef, useState } from 'react'
+import { useState } from 'react'
 import { count, credits, dateTime, messagesName, toMicros } from './format.ts'
 import { type Change, changeName, changesBy, DIMENSIONS, type Dimension, signedCredits } from './simulated.ts'
+import { Tabs, tabId } from './tabs.tsx'
 import { ViewLink } from './view-link.tsx'
 
 type Props = { readonly simulation: Simulation; readonly timeZone: string }
@@ -52,41 +53,17 @@ export const SimulationResult = ({ simulation, timeZone }: Props) => {
   )
 }
 
-/** Who pays more and who less. */
+const CHANGES_TITLE = 'Who pays more, and who less'
+
 const Changes = ({ simulation }: { readonly simulation: Simulation }) => {
   const [dimension, setDimension] = useState<Dimension>('report')
-  const tabs = useRef<HTMLDivElement>(null)
-  const press = (event: KeyboardEvent): void => {
-    const index = DIMENSIONS.findIndex(({ id }) => id === dimension)
-    const next = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: -1 }[event.key]
-    const chosen = next === undefined ? undefined : DIMENSIONS.at(next % DIMENSIONS.length)
-    if (chosen === undefined) return
-    event.preventDefault()
-    setDimension(chosen.id)
-    tabs.current?.querySelector<HTMLElement>(`#tab-${chosen.id}`)?.focus()
-  }
   const changes = changesBy(simulation, dimension)
   return (
     <>
-      <h3 id="changes-title">Who pays more, and who less</h3>
-      <div className="tabs" role="tablist" aria-labelledby="changes-title" ref={tabs} onKeyDown={press}>
-        {DIMENSIONS.map(({ id, name }) => (
-          <button
-            key={id}
-            id={`tab-${id}`}
-            type="button"
-            role="tab"
-            aria-selected={id === dimension}
-            aria-controls="changes"
-            tabIndex={id === dimension ? 0 : -1}
-            onClick={() => setDimension(id)}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
+      <h3>{CHANGES_TITLE}</h3>
+      <Tabs name={CHANGES_TITLE} tabs={DIMENSIONS} shown={dimension} choose={setDimension} panel="changes" />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it */}
-      <div id="changes" role="tabpanel" aria-labelledby={`tab-${dimension}`} className="sideways" tabIndex={0}>
+      <div id="changes" role="tabpanel" aria-labelledby={tabId('changes', dimension)} className="sideways" tabIndex={0}>
         <ChangeTable changes={changes} simulation={simulation} />
       </div>
     </>

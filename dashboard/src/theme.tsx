@@ -33,6 +33,7 @@ export const ThemeSwitch = () => {
       {(input) => (
         <select
           {...input}
+          title="Theme"
           value={theme}
           onChange={({ target }) => {
             const chosen = target.value as Theme

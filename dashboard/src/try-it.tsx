@@ -25,8 +25,9 @@ export const TryIt = () => {
         )}
       </Field>
       <p id="try-hint" className="hint">
-        Priced as you type, by the same code that prices every message, with rate card {standardCard.version}. Nothing
-        you type leaves this page.
+        Priced as you type, by the same code that prices every message, with rate card {standardCard.version}; even an
+        empty message costs its base. One that asks for a report costs the report’s price instead. Nothing you type
+        leaves this page.
       </p>
       <p className="big" role="status">
         {credits(charge.credits)} <span>credits</span>

@@ -390,10 +390,23 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     const { page } = opened
     const least = page.getByLabel('Minimum credits')
     const problem = page.getByRole('alert').filter({ hasText: 'Enter a number such as 2.5' })
-    await least.pressSequentially('1,5')
+    const place = await page.getByRole('button', { name: 'Clear filters' }).boundingBox()
+    await least.pressSequentially('1e5')
     await problem.waitFor()
-    assert.equal(await least.inputValue(), '1,5')
+    assert.equal(await least.inputValue(), '1e5')
+    assert.deepEqual(await page.getByRole('button', { name: 'Clear filters' }).boundingBox(), place, 'nothing moves')
     assert.deepEqual(await allIds(page), newestOf(lines))
+    for (const [typed, amount] of [
+      ['2,5', '2.5'],
+      ['1,000', '1000'],
+    ] as const) {
+      await least.fill(typed)
+      await problem.waitFor({ state: 'detached' })
+      assert.equal(new URL(page.url()).searchParams.get('min'), amount)
+      assert.equal(await least.inputValue(), typed, 'what was typed stays')
+    }
+    await least.fill('x')
+    await problem.waitFor()
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await problem.waitFor({ state: 'detached' })
     assert.equal(await least.inputValue(), '')
@@ -497,7 +510,9 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     await using opened = await openPage(browser, `${service.url}/${query}&message=nobody`, {
       expected: /status of 404/,
     })
-    await opened.page.getByRole('alert').filter({ hasText: 'Message not found.' }).waitFor()
+    const failure = opened.page.getByRole('alert').filter({ hasText: 'Message not found.' })
+    await failure.waitFor()
+    assert.equal(await failure.getByRole('button').count(), 0, 'trying again finds no more')
   })
 
   test('offers no retry for an ID that cannot be requested', async () => {

@@ -48,6 +48,18 @@ describe('the messages', { skip: noBrowser }, () => {
       await page.waitForFunction((wide) => innerWidth === wide, width)
       await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))')
       assert.deepEqual(await cut(page, '.body .c-time, .body .c-credits'), [], `at ${width}`)
+      // The names of the columns and their arrows end within the cells and the screen.
+      const beyond = await page
+        .locator('.head .row > :is(.c-time, .c-report, .c-credits) .arrow')
+        .evaluateAll((arrows) =>
+          arrows
+            .map((arrow) =>
+              [arrow, arrow.closest('[role=columnheader]') ?? arrow].map((each) => each.getBoundingClientRect()),
+            )
+            .filter(([arrow, cell]) => arrow && cell && (arrow.right > cell.right + 0.5 || arrow.right > innerWidth))
+            .map((boxes) => JSON.stringify(boxes)),
+        )
+      assert.deepEqual(beyond, [], `at ${width}`)
       assert.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= width, `at ${width}`)
     }
   })

@@ -60,6 +60,7 @@ describe('on paper', { skip: noBrowser }, () => {
       .first()
       .evaluate((each) => getComputedStyle(each).color)
     assert.equal(ink, 'rgb(20, 23, 31)', 'dark on a light ground')
+    assert.equal((await page.locator('.printed-head').boundingBox())?.y, 0, 'the head comes first')
     const beyond = await page
       .locator('main :is(.card, .figures, .figure, svg, svg rect, table, tr > *, .printed-head)')
       .evaluateAll((all) =>
