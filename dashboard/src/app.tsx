@@ -134,7 +134,7 @@ const useWasSignedIn = (overview: Overview | undefined) => {
   return [wasSignedIn, setWasSignedIn] as const
 }
 
-/** `Acme Ltd · Usage · 1 – 30 Nov 2026`, so that one of many tabs can be found. */
+/** `Message 1042 · Acme Ltd · Usage · 1 – 30 Nov 2026`, so that one of many tabs can be found. */
 const useTitle = (shown: Shown | undefined): void => {
   useEffect(() => {
     document.title = shown === undefined ? 'Copilot Credits' : titleOf(shown)
@@ -144,7 +144,8 @@ const useTitle = (shown: Shown | undefined): void => {
 const titleOf = ({ view, overview: { session, from, to, timeZone } }: Shown): string => {
   const area = AREAS.find(({ id }) => id === view.area)
   const span = showsUsage(area?.id) ? [spanName(from, to, timeZone)] : []
-  return [session.organization.name, area?.name ?? 'Page not found', ...span].join(' · ')
+  const opened = view.message !== undefined ? [`Message ${view.message}`] : view.card !== undefined ? [view.card] : []
+  return [...opened, session.organization.name, area?.name ?? 'Page not found', ...span].join(' · ')
 }
 
 type ContentProps = Shown & { readonly isBusy: boolean; readonly isAway: boolean }

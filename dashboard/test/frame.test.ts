@@ -70,6 +70,7 @@ describe('the areas', { skip: noBrowser }, () => {
     assert.deepEqual(await allIds(page), ['3', '2'])
     await page.goto(`${service.url}/?message=2`)
     await page.getByRole('dialog', { name: 'Message 2' }).locator('tfoot').waitFor()
+    assert.match(await page.title(), /^Message 2 · Default · Usage · /)
   })
 
   test('show on the usage the newest messages, and lead to all of them', async () => {
@@ -497,5 +498,24 @@ describe('the frame on a phone', { skip: noBrowser }, () => {
       if (isLink) assert.ok(height >= 44, `${name} is ${height} high`)
     }
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390)
+  })
+
+  test('wraps the areas where a row has no room for them', async () => {
+    await using service = await startWithUsage()
+    await using opened = await openPage(browser, `${service.url}/`, { viewport: { width: 320, height: 700 } })
+    const { page } = opened
+    await settled(page)
+    const boxes = await page.locator('.areas a').evaluateAll((all) =>
+      all.map((each) => {
+        const { left, right, height } = each.getBoundingClientRect()
+        return { left, right, height }
+      }),
+    )
+    assert.equal(boxes.length, AREAS.length)
+    for (const { left, right, height } of boxes) {
+      assert.ok(left >= 0 && right <= 320, `from ${left} to ${right}`)
+      assert.ok(height >= 44, `${height} high`)
+    }
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320)
   })
 })
