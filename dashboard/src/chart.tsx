@@ -36,15 +36,18 @@ type Props = {
   readonly view: Pick<View, 'group' | 'isRunningTotal'>
   readonly overview: Overview
   readonly chosen: Bar | undefined
-  /** The bars of the period before, the first beside the first. */
+  /** The bars of what it is compared with, the first beside the first. */
   readonly before: readonly Bar[] | undefined
+  /** When that was. */
+  readonly beforeName: string | undefined
   readonly forecast: Forecast | undefined
-  /** The period before is still loading. */
+  /** What it is compared with is still loading. */
   readonly isBusy: boolean
 }
 
 /** Memoized: a change that affects only the messages does not redraw it. */
-export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, before, forecast, isBusy }: Props) => {
+export const Chart = memo(({ view, overview, chosen, before, beforeName = '', forecast, isBusy }: Props) => {
+  const { group, isRunningTotal } = view
   const { bars, bucket } = overview
   const choices = useChoices(overview)
   const series = useMemo(() => seriesOf(bars, group), [bars, group])
@@ -96,7 +99,7 @@ export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, 
         <Legend series={series} />
         {before !== undefined && (
           <span className="legend">
-            <span className="swatch-before" aria-hidden="true" /> period before
+            <span className="swatch-before" aria-hidden="true" /> {beforeName}
           </span>
         )}
         {forecast !== undefined && (
@@ -105,8 +108,8 @@ export const Chart = memo(({ view: { group, isRunningTotal }, overview, chosen, 
           </span>
         )}
       </div>
-      <Bars overview={overview} chosen={chosen} columns={columns} />
-      <BarTable overview={overview} series={series} stacks={stacks} before={before} />
+      <Bars overview={overview} chosen={chosen} columns={columns} before={before} />
+      <BarTable overview={overview} series={series} stacks={stacks} before={before} beforeName={beforeName} />
     </section>
   )
 })
@@ -187,9 +190,10 @@ type BarsProps = {
   readonly overview: Overview
   readonly chosen: Bar | undefined
   readonly columns: readonly Column[]
+  readonly before: readonly Bar[] | undefined
 }
 
-const Bars = ({ overview, chosen, columns }: BarsProps) => {
+const Bars = ({ overview, chosen, columns, before: others }: BarsProps) => {
   const { bars, bucket, timeZone } = overview
   const frame = useRef<HTMLDivElement>(null)
   const screenWidth = useWidth(frame)
@@ -263,7 +267,7 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
               className={stateOf(bar, chosen, index === active)}
               role="button"
               tabIndex={index === (active ?? focused) ? 0 : -1}
-              aria-label={labelOf(columns[index], overview)}
+              aria-label={labelOf(columns[index], others?.[index], overview)}
               aria-pressed={bar === chosen}
               onPointerEnter={() => setActive(index)}
               onFocus={() => setActive(index)}
@@ -354,7 +358,7 @@ const Bars = ({ overview, chosen, columns }: BarsProps) => {
             {shown.before !== undefined && (
               <div>
                 <dt>
-                  <span className="swatch-before" /> Before
+                  <span className="swatch-before" /> {nameBeside(others, active, overview)}
                 </dt>
                 <dd>{credits(shown.before)}</dd>
               </div>
@@ -398,11 +402,20 @@ const blocksOf = (stack: readonly StackPart[]) => {
   })
 }
 
-const labelOf = (column: Column | undefined, { bucket, timeZone }: Overview): string => {
+/** The bar of what is compared that stands in the same place. */
+const nameBeside = (others: readonly Bar[] | undefined, at: number, { bucket, timeZone }: Overview): string => {
+  const other = others?.[at]
+  return other === undefined ? '' : barName(other.from, other.to, bucket, timeZone)
+}
+
+const labelOf = (column: Column | undefined, other: Bar | undefined, { bucket, timeZone }: Overview): string => {
   if (column === undefined) return ''
   const { bar, stack, micros, messages, unpriced, before, expected, isToCome } = column
   const name = barName(bar.from, bar.to, bucket, timeZone)
-  const then = before === undefined ? '' : `; ${credits(before)} in the period before`
+  const then =
+    before === undefined || other === undefined
+      ? ''
+      : `; ${credits(before)} ${barName(other.from, other.to, bucket, timeZone)}`
   if (isToCome) {
     return `${name}: still to come${expected === undefined ? '' : `, ${roughCredits(expected)} credits expected`}${then}`
   }
@@ -416,10 +429,11 @@ type BarTableProps = {
   readonly series: readonly Series[]
   readonly stacks: readonly (readonly StackPart[])[]
   readonly before: readonly Bar[] | undefined
+  readonly beforeName: string
 }
 
 /** The chart's numbers as a table, for screen readers. */
-const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks, before }: BarTableProps) => (
+const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks, before, beforeName }: BarTableProps) => (
   <div className="visually-hidden">
     <table>
       <caption>Credits by {bucket}</caption>
@@ -433,7 +447,7 @@ const BarTable = ({ overview: { bars, bucket, timeZone }, series, stacks, before
               {name}
             </th>
           ))}
-          {before !== undefined && <th scope="col">Period before</th>}
+          {before !== undefined && <th scope="col">{beforeName}</th>}
         </tr>
       </thead>
       <tbody>

@@ -1,5 +1,5 @@
-/** Which earlier usage a period or range is compared with. */
-import { type BucketSize, dayBefore, daysEarlier, daysOf } from './format.ts'
+/** Which other usage a period or range is compared with. */
+import { type BucketSize, dayBefore, dayOf, daysEarlier, daysOf, nextDay, yearBefore } from './format.ts'
 import type { View } from './view.ts'
 
 const MINUTE_MS = 60_000
@@ -38,21 +38,45 @@ export const spanBefore = (
   return before && { from: before.start, to: before.end }
 }
 
-/** As `spanBefore`, up to the same point if the one shown is still running; undefined in its first minute. */
-export const rangeBefore = (
+type Listed = { readonly name: string; readonly start: string; readonly end: string }
+
+/**
+ * What the reader has chosen to compare with: undefined for what `spanBefore` gives, `year` for the same a year before, the name of a
+ * period, or `none`. Undefined if there is no such usage.
+ */
+export const spanCompared = (
+  compare: View['compare'],
   range: View['range'],
-  span: Span,
-  periods: readonly { readonly start: string; readonly end: string }[],
+  span: Omit<Span, 'session'>,
+  periods: readonly Listed[],
 ): Earlier | undefined => {
-  const before = spanBefore(range, span, periods)
+  const { from, to, timeZone, isListing } = span
+  if (compare === undefined) return spanBefore(range, span, periods)
+  if (compare === 'none' || isListing) return undefined
+  if (range !== undefined) {
+    return compare === 'year' ? { from: yearBefore(range.from), to: nextDay(yearBefore(range.to)) } : undefined
+  }
+  const day = yearBefore(dayOf(from, timeZone))
+  const isWanted = ({ name, start, end }: Listed): boolean =>
+    compare === 'year'
+      ? dayOf(Date.parse(start), timeZone) <= day && day < dayOf(Date.parse(end), timeZone)
+      : name === compare && !(Date.parse(start) === from && Date.parse(end) === to)
+  const found = periods.find(isWanted)
+  return found && { from: found.start, to: found.end }
+}
+
+/** As much of the other usage as has gone by of a running period or range; undefined in its first minute. */
+export const upToSamePoint = (range: View['range'], span: Span, other: Earlier | undefined): Earlier | undefined => {
   const now = Date.parse(span.session.time)
-  if (before === undefined || !isRunning(span)) return before
+  if (other === undefined || !isRunning(span)) return other
   const elapsed = now - span.from
   if (elapsed < MINUTE_MS) return undefined
   if (range !== undefined) {
-    return { from: before.from, to: point(daysEarlier(now, daysOf(range.from, range.to), span.timeZone)) }
+    const at = daysEarlier(now, daysOf(other.from, range.from) - 1, span.timeZone)
+    // A year with a leap day is a day longer.
+    return dayOf(at, span.timeZone) < other.to ? { from: other.from, to: point(at) } : other
   }
-  return { from: before.from, to: point(Math.min(Date.parse(before.to), Date.parse(before.from) + elapsed)) }
+  return { from: other.from, to: point(Math.min(Date.parse(other.to), Date.parse(other.from) + elapsed)) }
 }
 
 /** Whole minutes, so that the query key stays the same between refreshes and the cache is hit. */
@@ -60,14 +84,22 @@ const point = (at: number): string => new Date(Math.floor(at / MINUTE_MS) * MINU
 
 const DAYS_BEFORE: Readonly<Partial<Record<BucketSize, number>>> = { hour: 1, day: 7 }
 
+type Times = Pick<Span, 'from' | 'to'>
+
 /**
- * What a bar is compared with: an hour with that of the day before, a day with the same weekday a week before, up to the same
- * point if it is still running. Weeks and months differ in length, so they are compared with nothing.
+ * What a bar is compared with, if nothing else was chosen: an hour with that of the day before, a day with the same weekday a week
+ * before. Weeks and months differ in length, so they are compared with nothing.
  */
-export const barBefore = (bar: Pick<Span, 'from' | 'to'>, bucket: BucketSize, span: Span): Earlier | undefined => {
+export const barBefore = (bar: Times, bucket: BucketSize, span: Span): Times | undefined => {
   const days = DAYS_BEFORE[bucket]
   if (days === undefined || span.isListing) return undefined
-  const earlier = (at: number): string => point(daysEarlier(at, days, span.timeZone))
-  const end = isRunning({ ...bar, session: span.session }) ? Date.parse(span.session.time) : bar.to
-  return { from: earlier(bar.from), to: earlier(end) }
+  return { from: daysEarlier(bar.from, days, span.timeZone), to: daysEarlier(bar.to, days, span.timeZone) }
+}
+
+/** As much of the other bar as has gone by of a running one. */
+export const barUpToSamePoint = (bar: Times, other: Times | undefined, { session }: Span): Earlier | undefined => {
+  if (other === undefined) return undefined
+  const elapsed = Date.parse(session.time) - bar.from
+  const end = isRunning({ ...bar, session }) ? Math.min(other.to, other.from + elapsed) : other.to
+  return { from: point(other.from), to: point(end) }
 }

@@ -195,7 +195,7 @@ export const useVersion = (view: View, overview: Overview | undefined, isReachab
 }
 
 /** Beyond this, an operator goes to an organization by its address. */
-const ORGANIZATIONS_SHOWN = 1000
+export const ORGANIZATIONS_SHOWN = 1000
 
 export const useOrganizations = (isOperator: boolean) =>
   useQuery({

@@ -1,5 +1,5 @@
 import { memo, type ReactNode } from 'react'
-import { type Earlier, isRunning } from './comparison.ts'
+import type { Compared } from './compared.ts'
 import { type Comparison, type Overview, useComparison } from './data.ts'
 import './figures.css'
 import type { Forecast } from './forecast.ts'
@@ -24,14 +24,13 @@ import { WhyChanged } from './why-changed.tsx'
 type Props = {
   readonly overview: Overview
   readonly chosen: Bar | undefined
-  /** What the change is to. */
-  readonly before: Earlier | undefined
+  readonly compared: Compared
   readonly forecast: Forecast | undefined
 }
 
 /** Of the period, or of the bar that is chosen. Memoized: a change that affects only the messages does not redraw it. */
-export const Figures = memo(({ overview, chosen, before, forecast }: Props) => {
-  const comparison = useComparison(overview, before)
+export const Figures = memo(({ overview, chosen, compared, forecast }: Props) => {
+  const comparison = useComparison(overview, compared.same)
   const { micros, messages, unpriced } = chosen ?? overview
   const parts = (chosen === undefined ? overview.bars : [chosen]).flatMap((bar) => bar.parts)
   const reports = sumOf(parts.filter(({ report }) => report !== undefined))
@@ -54,10 +53,10 @@ export const Figures = memo(({ overview, chosen, before, forecast }: Props) => {
           {credits(micros)}
         </Figure>
         <Figure
-          name={changeNameOf(overview, chosen)}
-          note={comparisonNote(comparison, beforeNameOf(overview, chosen))}
+          name={compared.title}
+          note={comparisonNote(comparison, compared.words)}
           trend={comparison.micros ? Math.sign(micros - comparison.micros) : 0}
-          more={<WhyChanged overview={overview} chosen={chosen} before={before} change={change} />}
+          more={<WhyChanged overview={overview} chosen={chosen} before={compared.same} change={change} />}
         >
           {comparison.micros ? changeFrom(comparison.micros, micros) : '–'}
         </Figure>
@@ -84,17 +83,6 @@ const nameOf = ({ view, bucket, timeZone }: Overview, chosen: Bar | undefined): 
   return view.range === undefined ? 'Credits this period' : 'Credits in this range'
 }
 
-const changeNameOf = ({ view, bucket }: Overview, chosen: Bar | undefined): string => {
-  if (chosen !== undefined) return bucket === 'hour' ? 'Change from a day earlier' : 'Change from a week earlier'
-  return view.range === undefined ? 'Change from previous period' : 'Change from previous days'
-}
-
-const beforeNameOf = (overview: Overview, chosen: Bar | undefined): string => {
-  if (isRunning({ ...overview, ...chosen })) return 'at the same point'
-  if (chosen !== undefined) return 'then'
-  return overview.view.range === undefined ? 'in total' : 'in the days before'
-}
-
 /** How far the period is, and what it is expected to come to. */
 const progressOf = (overview: Overview, chosen: Bar | undefined, forecast: Forecast | undefined): string => {
   const { from, to, micros, isListing, timeZone, session } = overview
@@ -113,7 +101,8 @@ const progressOf = (overview: Overview, chosen: Bar | undefined, forecast: Forec
 const comparisonNote = ({ micros, isPending, hasFailed }: Comparison, name: string): string => {
   if (isPending) return 'loading…'
   if (hasFailed) return 'failed to load; refresh to retry'
-  return micros === undefined ? 'nothing to compare' : `${credits(micros)} ${name}`
+  if (micros === undefined) return name
+  return micros === 0 ? `no usage ${name}` : `${credits(micros)} ${name}`
 }
 
 type FigureProps = {

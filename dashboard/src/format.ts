@@ -133,6 +133,13 @@ const offsetOf = (at: number, timeZone: string): number => {
   return clock - Math.floor(at / 1000) * 1000
 }
 
+/** The same day a year before; the day before 1 March for a leap day. */
+export const yearBefore = (day: string): string => {
+  const [year = 0, ...rest] = day.split('-')
+  const same = `${String(Number(year) - 1).padStart(4, '0')}-${rest.join('-')}`
+  return same.endsWith('-02-29') ? `${same.slice(0, -2)}28` : same
+}
+
 export const nextDay = (day: string): string => dayBefore(day, -1)
 
 /** The number of calendar days from the first to the last, inclusive. */

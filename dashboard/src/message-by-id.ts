@@ -1,6 +1,6 @@
 /** Finds the messages that a typed id names, in any period. */
 import { queryOptions } from '@tanstack/react-query'
-import { ApiError } from 'copilot-credits-client'
+import { ApiError, type Period } from 'copilot-credits-client'
 import { client } from './data.ts'
 import { dayOf } from './format.ts'
 import { readMessage, type View } from './view.ts'
@@ -42,6 +42,10 @@ type Shown = { readonly from: number; readonly to: number; readonly timeZone: st
 export const isShown = ({ period }: Found, { from, to }: Shown): boolean =>
   Date.parse(period.start) >= from && Date.parse(period.end) <= to
 
-/** The period of the message, unless it is shown. */
-export const periodOf = (found: Found, shown: Shown): Partial<View> =>
-  isShown(found, shown) ? {} : { range: undefined, period: dayOf(Date.parse(found.period.start), shown.timeZone) }
+/** The period of the message, unless it is shown. By its name; one that is too old to be listed, by its first day. */
+export const periodOf = (found: Found, shown: Shown, periods: readonly Period[]): Partial<View> => {
+  if (isShown(found, shown)) return {}
+  const start = Date.parse(found.period.start)
+  const listed = periods.find((period) => Date.parse(period.start) === start)
+  return { range: undefined, period: listed?.name ?? dayOf(start, shown.timeZone) }
+}

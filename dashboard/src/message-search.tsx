@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import type { Overview } from './data.ts'
+import { type Overview, usePeriods } from './data.ts'
 import { Field } from './field.tsx'
 import { NO_FILTERS } from './filters.tsx'
 import { spanName } from './format.ts'
@@ -48,6 +48,7 @@ export const MessageSearch = ({ view, overview, isNowhere, isPart }: Props) => {
 
 const Elsewhere = ({ found, overview }: { readonly found: Found; readonly overview: Overview }) => {
   const { id, period } = found
+  const periods = usePeriods(overview.view.organization).data ?? []
   if (isShown(found, overview)) {
     return (
       <>
@@ -58,7 +59,7 @@ const Elsewhere = ({ found, overview }: { readonly found: Found; readonly overvi
   return (
     <>
       Message {id} is in {spanName(Date.parse(period.start), Date.parse(period.end), overview.timeZone)}.{' '}
-      <ViewLink change={{ ...NO_FILTERS, ...periodOf(found, overview), message: id }}>Show it there</ViewLink>
+      <ViewLink change={{ ...NO_FILTERS, ...periodOf(found, overview, periods), message: id }}>Show it there</ViewLink>
     </>
   )
 }

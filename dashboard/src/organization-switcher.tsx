@@ -34,9 +34,10 @@ export const OrganizationSwitcher = ({ view, session }: Props) => {
 }
 
 /** Periods of another organization start on other days, and its messages, members and reports are others. */
-export const viewOfOrganization = ({ period, range }: View, organization: string): Partial<View> => ({
+export const viewOfOrganization = ({ period, range, compare }: View, organization: string): Partial<View> => ({
   ...NO_FILTERS,
   organization,
+  compare: compare === 'year' || compare === 'none' ? compare : undefined,
   message: undefined,
   ...(range === undefined && period !== 'previous' && { period: 'current' }),
 })

@@ -1,4 +1,5 @@
-import { AREAS, isOfSession } from './areas.ts'
+import { AREAS, isOfSession, showsUsage } from './areas.ts'
+import { ComparePicker } from './compare-picker.tsx'
 import { type Overview, usePeriods } from './data.ts'
 import { ExportButton } from './export-button.tsx'
 import { dateTime } from './format.ts'
@@ -6,6 +7,7 @@ import { Age, type Freshness } from './live.tsx'
 import { PeriodPicker } from './period-picker.tsx'
 import { CopyLink, shareAddress } from './share.tsx'
 import { addressOf, type View } from './view.ts'
+import { ZonePicker } from './zone.tsx'
 
 type Props = {
   readonly view: View
@@ -24,12 +26,17 @@ export const PageHead = ({ view, overview, isLoading, freshness, isFetching, ref
     <div className="page-head">
       <h1>{AREAS.find(({ id }) => id === view.area)?.name ?? 'Page not found'}</h1>
       {!isOfSession(view.area) && <PeriodPicker view={view} overview={overview} isLoading={isLoading} />}
+      {overview && view.area === 'usage' && <ComparePicker view={view} overview={overview} />}
       {overview && !isOfSession(view.area) && (
         <div className="state">
           {isLoading ? <p>Loading…</p> : <Live overview={overview} freshness={freshness} />}
-          <span className="zone" title="Days and billing periods are those of this time zone.">
-            {overview.timeZone}
-          </span>
+          {showsUsage(view.area) ? (
+            <ZonePicker view={view} overview={overview} />
+          ) : (
+            <span className="zone" title="Days and billing periods are those of this time zone.">
+              {overview.timeZone}
+            </span>
+          )}
           <button type="button" className="quiet" onClick={refresh} aria-busy={isFetching}>
             Refresh
           </button>

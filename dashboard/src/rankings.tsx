@@ -18,6 +18,8 @@ type Props = {
   readonly overview: Overview
   readonly chosen: Bar | undefined
   readonly before: Earlier | undefined
+  /** Of when that is. */
+  readonly beforeName: string
 }
 
 const TITLES: Readonly<Record<Ranking, string>> = {
@@ -33,7 +35,7 @@ const TITLES: Readonly<Record<Ranking, string>> = {
 const ORDER: readonly Ranking[] = ['member', ...DIMENSIONS.filter((dimension) => dimension !== 'member'), 'rule']
 const ROWS_SHOWN = 7
 
-export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
+export const Rankings = ({ ranking, overview, chosen, before, beforeName }: Props) => {
   const choices = useChoices(overview)
   const known = ORDER.filter((each) => each !== 'rule' && choices[each].length > 0)
   // Not the rules, which take the service longer, unless somebody asks for them.
@@ -53,9 +55,9 @@ export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
       </header>
       <div role="tabpanel" id="ranking" aria-labelledby={tabId('ranking', shown)}>
         {shown === 'rule' ? (
-          <RulesTable overview={overview} chosen={chosen} before={before} />
+          <RulesTable {...{ overview, chosen, before, beforeName }} />
         ) : (
-          <DimensionTable key={shown} dimension={shown} overview={overview} chosen={chosen} before={before} />
+          <DimensionTable key={shown} dimension={shown} {...{ overview, chosen, before, beforeName }} />
         )}
       </div>
     </section>
@@ -65,17 +67,17 @@ export const Rankings = ({ ranking, overview, chosen, before }: Props) => {
 const namesOf = (ranking: Ranking) =>
   ranking === 'rule' ? { one: 'Rule', many: 'Rules', none: 'No rule' } : DIMENSION_NAMES[ranking]
 
-type OneProps = Pick<Props, 'overview' | 'chosen' | 'before'>
+type OneProps = Pick<Props, 'overview' | 'chosen' | 'before' | 'beforeName'>
 
 const DimensionTable = ({ dimension, ...props }: OneProps & { readonly dimension: Dimension }) => {
-  const { overview, chosen, before } = props
+  const { overview, chosen, before, beforeName } = props
   const [split] = useSplits(overview, [dimension], chosen, before)
   if (split?.now === undefined) return <NotLoaded error={split?.error ?? null} retry={() => split?.retry()} />
   const ranks = ranksOf(dimension, split.now, before === undefined ? undefined : split.before)
-  return <RankingTable ranking={dimension} ranks={ranks} sum={sumOfRanks(ranks)} hasBefore={before !== undefined} />
+  return <RankingTable ranking={dimension} ranks={ranks} sum={sumOfRanks(ranks)} before={before && beforeName} />
 }
 
-const RulesTable = ({ overview, chosen, before }: OneProps) => {
+const RulesTable = ({ overview, chosen, before, beforeName }: OneProps) => {
   const { isAskable, now, before: earlier, error, retry } = useRules(overview, chosen, before)
   if (!isAskable) {
     return <p className="nothing">The cost of each rule is not known for these filters. Remove “No …” or “Any …”.</p>
@@ -86,7 +88,7 @@ const RulesTable = ({ overview, chosen, before }: OneProps) => {
     before: before === undefined || earlier === undefined ? undefined : toMicros(earlier.credits),
   }
   const ranks = ranksOfRules(now, before === undefined ? undefined : earlier)
-  return <RankingTable ranking="rule" ranks={ranks} sum={sum} hasBefore={before !== undefined} />
+  return <RankingTable ranking="rule" ranks={ranks} sum={sum} before={before && beforeName} />
 }
 
 const NotLoaded = ({ error, retry }: { readonly error: Error | null; readonly retry: () => void }) =>
@@ -110,17 +112,18 @@ type TableProps = {
   readonly ranks: readonly Rank[]
   /** Of all of them. */
   readonly sum: Omit<Rank, 'value'>
-  readonly hasBefore: boolean
+  /** What the change is to; undefined if there is nothing to compare with. */
+  readonly before: string | undefined
 }
 
-const RankingTable = ({ ranking, ranks, sum, hasBefore }: TableProps) => {
+const RankingTable = ({ ranking, ranks, sum, before }: TableProps) => {
   const [isWhole, setIsWhole] = useState(false)
   const isPrinted = useMedia('print')
   if (ranks.length === 0) return <p className="nothing">Nothing to rank.</p>
   const most = isPrinted ? ROWS_PRINTED : isWhole ? ranks.length : ROWS_SHOWN
   const rows = ranks.length <= most + 1 ? ranks : ranks.slice(0, most)
   const rest = ranks.slice(rows.length)
-  const scale = { all: sum.micros, most: ranks[0]?.micros ?? 0, hasBefore }
+  const scale = { all: sum.micros, most: ranks[0]?.micros ?? 0, hasBefore: before !== undefined }
   const { one, many } = namesOf(ranking)
   return (
     <table className="ranking">
@@ -134,7 +137,11 @@ const RankingTable = ({ ranking, ranks, sum, hasBefore }: TableProps) => {
           <th scope="col" className="r-messages">
             Messages
           </th>
-          {hasBefore && <th scope="col">Change</th>}
+          {before !== undefined && (
+            <th scope="col" title={`Change from usage ${before}`}>
+              Change<span className="visually-hidden"> from usage {before}</span>
+            </th>
+          )}
         </tr>
       </thead>
       <tbody>

@@ -19,6 +19,7 @@ type MessageId = number | string
 type Props = {
   readonly view: View
   readonly id: MessageId
+  /** The organization's, by which periods go. */
   readonly timeZone: string
   /** The list in which ↑ and ↓ move, as it is shown. */
   readonly messages: readonly { readonly id: MessageId }[]
@@ -28,7 +29,7 @@ type Props = {
 
 /** What a message was charged, line by line, and what became of earlier charges. */
 export const Receipt = ({ view, id, timeZone, messages, isBeside }: Props) => {
-  const { organization } = view
+  const { organization, zone = timeZone } = view
   const { data, error, isPending, refetch } = useCharges(id, organization)
   const place = useMemo(() => messages.findIndex((each) => each.id === id), [messages, id])
   const [before, after] = place < 0 ? [] : [messages[place - 1]?.id, messages[place + 1]?.id]
@@ -70,9 +71,9 @@ export const Receipt = ({ view, id, timeZone, messages, isBeside }: Props) => {
           </div>
         )}
         {data?.charges[0] !== undefined && (
-          <ChargeDetails charge={data.charges[0]} organization={organization} timeZone={timeZone} />
+          <ChargeDetails charge={data.charges[0]} {...{ organization, zone, timeZone }} />
         )}
-        {data !== undefined && <History charges={data.charges} organization={organization} timeZone={timeZone} />}
+        {data !== undefined && <History charges={data.charges} organization={organization} zone={zone} />}
       </div>
     </Panel>
   )
@@ -162,10 +163,12 @@ const Copying = ({ id, address, place, of }: CopyingProps) => {
 type DetailsProps = {
   readonly charge: Charge
   readonly organization: string | undefined
+  /** In which times are shown. */
+  readonly zone: string
   readonly timeZone: string
 }
 
-const ChargeDetails = ({ charge, organization, timeZone }: DetailsProps) => (
+const ChargeDetails = ({ charge, organization, zone, timeZone }: DetailsProps) => (
   <section aria-label="Charge">
     {charge.credits === undefined ? (
       <>
@@ -181,7 +184,7 @@ const ChargeDetails = ({ charge, organization, timeZone }: DetailsProps) => (
     <dl>
       <dt>Sent</dt>
       <dd>
-        {dateTime(Date.parse(charge.timestamp), timeZone)} <span className="note">{timeZone}</span>
+        {dateTime(Date.parse(charge.timestamp), zone)} <span className="note">{zone}</span>
         <span className="note line">as sent: {charge.timestamp}</span>
       </dd>
       <Entry name="Report">{reportOf(charge)}</Entry>
@@ -214,7 +217,7 @@ const Unpriced = ({ charge: { unpriced } }: { readonly charge: Charge }) => (
 )
 
 /** Of a message that a closed period has charged, only the difference is charged. */
-const Adjustment = ({ charge, timeZone }: Omit<DetailsProps, 'organization'>) => {
+const Adjustment = ({ charge, timeZone }: Pick<DetailsProps, 'charge' | 'timeZone'>) => {
   const { credits: charged, credits_now: now, unpriced_by: unpricedBy, period } = charge
   const span = spanName(Date.parse(period.start), Date.parse(period.end), timeZone)
   return (
@@ -358,10 +361,10 @@ const whySuperseded = ({ changed = [] }: Charge): string => {
   return `Superseded: ${what} changed, so this charge no longer counts.`
 }
 
-type HistoryProps = Omit<DetailsProps, 'charge'> & { readonly charges: readonly Charge[] }
+type HistoryProps = Omit<DetailsProps, 'charge' | 'timeZone'> & { readonly charges: readonly Charge[] }
 
 /** Earlier charges, the latest first. */
-const History = ({ charges, organization, timeZone }: HistoryProps) => {
+const History = ({ charges, organization, zone }: HistoryProps) => {
   const [current, ...earlier] = charges
   if (current === undefined || earlier.length === 0) return undefined
   return (
@@ -370,13 +373,13 @@ const History = ({ charges, organization, timeZone }: HistoryProps) => {
       <ol>
         <li>
           <p>
-            <strong>{amountName(current)}</strong> since {dateTime(Date.parse(current.recorded), timeZone)}
+            <strong>{amountName(current)}</strong> since {dateTime(Date.parse(current.recorded), zone)}
           </p>
         </li>
         {earlier.map((charge) => (
           <li key={charge.revision}>
             <p>
-              <s>{amountName(charge)}</s> recorded {dateTime(Date.parse(charge.recorded), timeZone)}
+              <s>{amountName(charge)}</s> recorded {dateTime(Date.parse(charge.recorded), zone)}
             </p>
             <p className="note">{whySuperseded(charge)}</p>
             <details>

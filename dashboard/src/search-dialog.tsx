@@ -10,7 +10,7 @@ import {
   useState,
 } from 'react'
 import type { Area } from './areas.ts'
-import type { Overview } from './data.ts'
+import { ORGANIZATIONS_SHOWN, type Overview, usePeriods } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { NO_FILTERS } from './filters.tsx'
 import { count, spanName } from './format.ts'
@@ -137,7 +137,8 @@ const Finder = ({ view, overview, areas, close, names, organizations }: FinderPr
           ))}
         </div>
         <p role="status" className="search-status">
-          {said ?? statusOf(typed, { names, messages, lookupError: isLookedUp ? lookup.error : null, options })}
+          {said ??
+            statusOf(typed, { names, organizations, messages, lookupError: isLookedUp ? lookup.error : null, options })}
         </p>
       </div>
     </dialog>
@@ -178,6 +179,7 @@ const Results = ({ group: { name, options, more }, active, optionId, choose }: R
 /** Goes where an option leads. Only the latest choice counts, and none once something else is typed or the search is closed. */
 const useChoosing = (view: View, overview: Overview | undefined, close: () => void) => {
   const queries = useQueryClient()
+  const periods = usePeriods(view.organization).data ?? []
   const [said, setSaid] = useState<string>()
   const latest = useRef<Option>(undefined)
   useEffect(
@@ -191,7 +193,7 @@ const useChoosing = (view: View, overview: Overview | undefined, close: () => vo
     changeView({ message: undefined, isTrying: false, ...change })
   }
   const show = (found: Found, change: Partial<View>): void => {
-    if (overview !== undefined) go({ ...NO_FILTERS, ...periodOf(found, overview), ...change })
+    if (overview !== undefined) go({ ...NO_FILTERS, ...periodOf(found, overview, periods), ...change })
   }
   const messageArea: Area = view.area === 'messages' ? 'messages' : 'usage'
   const find = async (option: Option): Promise<void> => {
@@ -229,10 +231,13 @@ const useChoosing = (view: View, overview: Overview | undefined, close: () => vo
 const noMessage = (id: string): string => `There is no message with the ID ${id}.`
 
 type Answers = Pick<Known, 'messages'> &
-  Pick<FinderProps, 'names'> & { readonly lookupError: Error | null; readonly options: readonly Option[] }
+  Pick<FinderProps, 'names' | 'organizations'> & {
+    readonly lookupError: Error | null
+    readonly options: readonly Option[]
+  }
 
 /** What was found, what was not, and what is not known. */
-const statusOf = (typed: string, { names, messages, lookupError, options }: Answers): string => {
+const statusOf = (typed: string, { names, organizations, messages, lookupError, options }: Answers): string => {
   const id = idIn(typed)
   if (id === undefined)
     return 'Finds a message of any period by its whole ID, and members, reports and models by a part of their name.'
@@ -243,10 +248,13 @@ const statusOf = (typed: string, { names, messages, lookupError, options }: Answ
     ...(lookupError === null ? [] : [`Could not look up message ${id}. ${failureText(lookupError)}`]),
     ...(isNone && options.length === 0 && !looksLikeId(id) ? [`Nothing here is called “${typed.trim()}”.`] : []),
     ...(options.length > 0 ? [`${count(options.length)} ${options.length === 1 ? 'result' : 'results'}.`] : []),
-    ...(names === undefined ? ['Members, reports and models are not loaded yet.'] : []),
+    ...(names === undefined ? ['Only areas are known until the usage is loaded.'] : []),
     ...(all.some(({ others }) => others === 'loading') ? ['Searching the other periods…'] : []),
     ...(all.some(({ others }) => others === 'failed')
       ? ['Only names of this period are known: the others could not be loaded.']
+      : []),
+    ...(organizations.length >= ORGANIZATIONS_SHOWN - 1
+      ? [`Only the first ${count(ORGANIZATIONS_SHOWN)} organizations are searched.`]
       : []),
     ...(all.some(({ isCut }) => isCut)
       ? ['Models and features beyond the first 1,000 of a period have no names here.']

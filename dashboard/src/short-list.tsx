@@ -10,6 +10,7 @@ import type { Line } from './usage.ts'
 import { changeView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
 import { WithReceipt } from './with-receipt.tsx'
+import { ZoneNote, zoneOf } from './zone.tsx'
 
 const SHOWN = 8
 const PLACES = Array.from({ length: SHOWN }, (_, place) => place)
@@ -40,6 +41,7 @@ export const ShortList = ({ view, overview, chosen, isAway }: AreaProps) => {
     <section className="card newest-card" aria-labelledby="short-list-title" aria-busy={rows === undefined && !error}>
       <header className="card-head">
         <h2 id="short-list-title">{list.title}</h2>
+        <ZoneNote view={view} overview={overview} />
         <Tabs
           name="Messages"
           tabs={[NEWEST, DEAREST]}
@@ -63,7 +65,7 @@ export const ShortList = ({ view, overview, chosen, isAway }: AreaProps) => {
           {rows?.length === 0 ? (
             <p className="nothing">{overview.messages === 0 ? 'No messages in this period.' : list.nothing}</p>
           ) : (
-            <Table rows={rows} body={body} overview={overview} open={view.message} />
+            <Table rows={rows} body={body} view={view} overview={overview} />
           )}
         </Followed>
       </div>
@@ -102,7 +104,7 @@ const Followed = ({ view, overview, lines, isFollowed, hasFailed, children }: Fo
     <WithReceipt
       view={isKnown ? view : { ...view, message: undefined }}
       messages={lines ?? NO_LINES}
-      timeZone={overview.timeZone}
+      timeZone={zoneOf(view, overview)}
       isListed={isFollowed}
     >
       {children}
@@ -132,11 +134,11 @@ type TableProps = {
   /** Undefined while they load. */
   readonly rows: readonly Line[] | undefined
   readonly body: RefObject<HTMLTableSectionElement | null>
+  readonly view: View
   readonly overview: Overview
-  readonly open: View['message']
 }
 
-const Table = ({ rows, body, overview, open }: TableProps) => {
+const Table = ({ rows, body, view, overview }: TableProps) => {
   const hasMembers = overview.members.length > 0
   const amounts = useMemo(() => rows?.map(amountOf) ?? [], [rows])
   return (
@@ -165,9 +167,9 @@ const Table = ({ rows, body, overview, open }: TableProps) => {
               <Row
                 key={rowKey(line.id)}
                 line={line}
-                timeZone={overview.timeZone}
+                timeZone={zoneOf(view, overview)}
                 hasMembers={hasMembers}
-                isOpen={line.id === open}
+                isOpen={line.id === view.message}
               />
             ))}
       </tbody>

@@ -13,6 +13,7 @@ import './table.css'
 import type { Bar, Line } from './usage.ts'
 import { SORT_COLUMNS, type View } from './view.ts'
 import { WithReceipt } from './with-receipt.tsx'
+import { ZoneNote, zoneOf } from './zone.tsx'
 
 const ROWS_SHOWN = 16
 
@@ -57,7 +58,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
   const total = Math.min(Math.max(overview.messages, 1), ROWS_SHOWN)
   return (
     <section className="card table-card" aria-labelledby="table-title">
-      <PrintedHead title="Messages" overview={overview} chosen={chosen}>
+      <PrintedHead title="Messages" view={view} overview={overview} chosen={chosen}>
         {rows.length > ROWS_PRINTED && (
           <p>
             The first {count(ROWS_PRINTED)} of {messagesName(rows.length)} follow. Export CSV for all of them.
@@ -69,6 +70,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
         <p className="sum" role="status">
           {sumName}
         </p>
+        <ZoneNote view={view} overview={overview} />
         <button type="button" onClick={canExport ? exportCsv : undefined} aria-disabled={!canExport}>
           {isExporting ? 'Exporting…' : 'Export CSV'}
         </button>
@@ -100,7 +102,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
           rows={rows}
           sort={sort}
           rowsShown={total}
-          timeZone={overview.timeZone}
+          timeZone={zoneOf(view, overview)}
           hasMembers={overview.members.length > 0}
           isPaged={isPaged}
           isReordering={isReordering}

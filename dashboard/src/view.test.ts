@@ -23,6 +23,8 @@ const view: fc.Arbitrary<View> = fc
       range: optional(
         fc.tuple(day, day).map(([one, other]) => ({ from: one < other ? one : other, to: one < other ? other : one })),
       ),
+      compare: optional(fc.constantFrom('year', 'none', '2024-02', '2024-02-15')),
+      zone: optional(fc.constantFrom('UTC', 'Europe/Berlin')),
       group: fc.constantFrom('kind', ...DIMENSIONS),
       isRunningTotal: fc.boolean(),
       ranking: optional(fc.constantFrom(...DIMENSIONS, 'rule' as const)),
@@ -51,6 +53,8 @@ const view: fc.Arbitrary<View> = fc
   )
   // A range takes the place of the period.
   .map((each) => (each.range === undefined ? each : { ...each, period: 'current' }))
+  // And is not compared with one.
+  .map((each) => (each.range !== undefined && each.compare?.startsWith('2') ? { ...each, compare: undefined } : each))
   // One report is narrower than any.
   .map((each) => (each.report === undefined ? each : { ...each, anyReport: false }))
   // Only messages are sorted and searched.
@@ -85,6 +89,9 @@ test('ignores whatever is invalid or unknown in an address, and names what is in
     '?from=0202-05-01&to=0202-05-02',
     '?period=9999-12',
     '?period=2024-02-30',
+    '?compare=previous',
+    '?compare=2024-13',
+    '?zone=Mars/Olympus',
     '?group=color',
     '?sort=color,-when',
     '?at=noon',
@@ -105,6 +112,9 @@ test('ignores whatever is invalid or unknown in an address, and names what is in
     ['?group=color&at=noon&min=1,5&sort=when', ['group=color', 'sort=when', 'at=noon', 'min=1,5']],
     [`?period=${'9'.repeat(100)}`, [`period=${'9'.repeat(53)}`]],
     ['?period=current&group=kind&search=&message=&min=&sort=', []],
+    ['?from=2024-03-01&to=2024-03-02&compare=2024-02', ['compare=2024-02']],
+    ['?compare=now&zone=Mars/Olympus', ['compare=now', 'zone=Mars/Olympus']],
+    ['?compare=year&zone=utc', []],
     ['?period=2024-05&from=2024-05-01&to=2024-05-02', []],
   ] as const) {
     assert.deepEqual(readQuery(search).ignored, ignored, search)

@@ -18,6 +18,10 @@ export type View = DimensionFilters & {
   readonly period: string
   /** First and last day, inclusive. Takes the place of the period. */
   readonly range: { readonly from: string; readonly to: string } | undefined
+  /** What it is compared with: `year`, `none` or the name of a period. Undefined for the period, or the days, before. */
+  readonly compare: string | undefined
+  /** In which the times of messages are shown. Undefined for that of the organization, by which days and periods always go. */
+  readonly zone: string | undefined
   readonly group: Grouping
   /** Each bar is the sum up to there. */
   readonly isRunningTotal: boolean
@@ -54,6 +58,22 @@ export const isDay = (text: string): boolean =>
 
 const isPeriod = (text: string): boolean => text === 'previous' || isDay(text) || isDay(`${text}-01`)
 
+/** A range of days has no counterpart among the periods. */
+const readCompare = (text: string | undefined, range: View['range']): string | undefined => {
+  if (text === 'year' || text === 'none') return text
+  return text !== undefined && text !== 'previous' && isPeriod(text) && range === undefined ? text : undefined
+}
+
+/** As the browser writes it; undefined if it knows no such zone. */
+const readZone = (text: string | undefined): string | undefined => {
+  if (text === undefined || text === '') return undefined
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether the text is an amount of credits. */
 export const isAmount = (text: string): boolean => /^(\d{1,9}(\.\d{0,6})?|\.\d{1,6})$/.test(text)
 
@@ -75,6 +95,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
   const get = (name: string): string | undefined => parameters.get(name) ?? undefined
   const period = get('period') ?? 'current'
   const [from, to] = [get('from'), get('to')]
+  const range = from !== undefined && to !== undefined && isRange({ from, to }) ? { from, to } : undefined
   const group = get('group')
   const bar = get('at')
   const ranking = get('ranking')
@@ -86,7 +107,9 @@ export const readView = ({ pathname, search: query }: Address): View => {
     // The messages were at `/` once: an address that sorts or searches them there still does.
     area: area === 'usage' && (sort.length > 0 || search !== undefined) ? 'messages' : area,
     period: isPeriod(period) ? period : 'current',
-    range: from !== undefined && to !== undefined && isRange({ from, to }) ? { from, to } : undefined,
+    range,
+    compare: readCompare(get('compare'), range),
+    zone: readZone(get('zone')),
     group: group !== undefined && isDimension(group) ? group : 'kind',
     isRunningTotal: parameters.has('running'),
     ranking: ranking !== undefined && (isDimension(ranking) || ranking === 'rule') ? ranking : undefined,
@@ -107,7 +130,7 @@ export const readView = ({ pathname, search: query }: Address): View => {
   return { ...view, ignored: ignoredIn(parameters, view) }
 }
 
-const KNOWN = ['period', 'from', 'to', 'group', 'ranking', 'sort', 'at', 'outcome', 'min', 'message']
+const KNOWN = ['period', 'from', 'to', 'compare', 'zone', 'group', 'ranking', 'sort', 'at', 'outcome', 'min', 'message']
 const IGNORED_LENGTH_MAX = 60
 
 /** Known parameters with a value that the view does not have. */
@@ -170,6 +193,8 @@ export const addressOf = (view: View): string => {
   if (view.range === undefined) put('period', view.period === 'current' ? undefined : view.period)
   put('from', view.range?.from)
   put('to', view.range?.to)
+  put('compare', readCompare(view.compare, view.range))
+  put('zone', view.zone)
   put('group', view.group === 'kind' ? undefined : view.group)
   put('running', view.isRunningTotal ? '' : undefined)
   put('ranking', view.ranking)
