@@ -37,13 +37,11 @@ export type IgnoredReason = keyof typeof IGNORED
 
 /** Of each span of a request, in order. */
 export const callsInSpans = (spans: readonly Span[], settings: CallSettings): readonly Verdict[] => {
-  const known = spans.map((span) => {
+  const known = spans.map((span): Known => {
     const source = sourceOf(span.scope, span.resource, span.attributes)
     return { span, source, kind: kindOf(span, source) }
   })
-  /** Of the calls, by id: the scope. */
-  const calls = new Map<string, string>()
-  for (const { span, kind } of known) if (kind === 'call') calls.set(`${span.traceId} ${span.spanId}`, span.scope)
+  const calls = callsAbove(known)
   const outer = outerEmbeddings(known, calls)
   return known.map(({ span, source, kind }) => {
     if (kind !== 'call') return { source: source.name, is: 'ignored', reason: kind }
@@ -54,10 +52,21 @@ export const callsInSpans = (spans: readonly Span[], settings: CallSettings): re
   })
 }
 
-const isBelowCall = (span: Span, calls: ReadonlyMap<string, string>): boolean =>
-  span.parentSpanId !== '' &&
-  span.parentSpanId !== span.spanId &&
-  calls.get(`${span.traceId} ${span.parentSpanId}`) === span.scope
+type Known = { readonly span: Span; readonly source: Source; readonly kind: 'call' | IgnoredReason }
+
+/** The scopes of calls that have others below them, by id. Most requests have none, which their span ids alone tell. */
+const callsAbove = (known: readonly Known[]): ReadonlyMap<string, string> => {
+  const calls = known.filter(({ kind }) => kind === 'call').map(({ span }) => span)
+  const parents = new Set(calls.map(({ parentSpanId }) => parentSpanId))
+  return new Map(
+    calls
+      .filter(({ spanId }) => parents.has(spanId))
+      .map(({ traceId, spanId, scope }) => [`${traceId} ${spanId}`, scope]),
+  )
+}
+
+const isBelowCall = ({ traceId, spanId, parentSpanId, scope }: Span, calls: ReadonlyMap<string, string>): boolean =>
+  calls.size > 0 && parentSpanId !== '' && parentSpanId !== spanId && calls.get(`${traceId} ${parentSpanId}`) === scope
 
 export const callsInLogs = (records: readonly LogRecord[], settings: CallSettings): readonly Verdict[] =>
   records.map((record) => {
@@ -121,10 +130,7 @@ const isSdkEmbedding = ({ attributes }: Span, { name }: Source): boolean =>
  * The AI SDK 7 records an embedding twice, around all and around each call, under one name. The outer span has no usage, or that of
  * all inner ones.
  */
-const outerEmbeddings = (
-  known: readonly { readonly span: Span; readonly source: Source }[],
-  calls: ReadonlyMap<string, string>,
-): ReadonlySet<Span> => {
+const outerEmbeddings = (known: readonly Known[], calls: ReadonlyMap<string, string>): ReadonlySet<Span> => {
   const embeddings = known.filter(({ span, source }) => isSdkEmbedding(span, source))
   const parents = new Set(
     embeddings.map(({ span }) => `${span.traceId} ${span.parentSpanId}`).filter((parent) => calls.has(parent)),

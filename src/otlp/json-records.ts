@@ -1,7 +1,15 @@
 /** Reads OTLP requests in JSON: names in camelCase, ids in hex, whole numbers of 64 bits as strings or numbers. */
 import { InvalidJson, readJson } from '#formats/json.ts'
 import { InvalidRequest } from '#model/errors.ts'
-import { type Attributes, type AttributeValue, FAILED, type LogRecord, type Span, type Wanted } from './records.ts'
+import {
+  type Attributes,
+  type AttributeValue,
+  checkRoom,
+  FAILED,
+  type LogRecord,
+  type Span,
+  type Wanted,
+} from './records.ts'
 
 /** Throws InvalidRequest, which never quotes the body. */
 export const readJsonSpans = (bytes: Uint8Array, wanted: Wanted): readonly Span[] =>
@@ -55,7 +63,10 @@ const readRecords = <T>(
     for (const [ofScope, inScope] of objectsIn(ofResource, inResource, ofScopes)) {
       const name = objectIn(ofScope, inScope, 'scope')['name']
       const around = { resource, scope: typeof name === 'string' ? name : '' }
-      for (const [record, at] of objectsIn(ofScope, inScope, ofRecords)) records.push(read(record, at, around))
+      for (const [record, at] of objectsIn(ofScope, inScope, ofRecords)) {
+        checkRoom(records)
+        records.push(read(record, at, around))
+      }
     }
   }
   return records
@@ -87,13 +98,13 @@ const objectIn = (parent: JsonObject, at: string, name: string): JsonObject => {
 const NOTHING: JsonObject = {}
 
 /** The objects in a list, each with its place. */
-const objectsIn = (parent: JsonObject, at: string, name: string): readonly (readonly [JsonObject, string])[] => {
+function* objectsIn(parent: JsonObject, at: string, name: string): Generator<readonly [JsonObject, string]> {
   const list = parent[name] ?? []
   if (!Array.isArray(list)) throw new InvalidRequest(`${at}/${name}`, 'an array')
-  return list.map((each: unknown, index) => {
+  for (const [index, each] of list.entries()) {
     const place = `${at}/${name}/${index}`
-    return [objectOf(each, place), place]
-  })
+    yield [objectOf(each, place), place]
+  }
 }
 
 const attributesIn = (parent: JsonObject, at: string, { attributes: names }: Wanted): Attributes => {

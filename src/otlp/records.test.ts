@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { InvalidRequest } from '#model/errors.ts'
 import {
@@ -16,7 +17,7 @@ import {
 } from '../../test/otlp-encoding.ts'
 import { readJsonLogs, readJsonSpans } from './json-records.ts'
 import { readProtobufLogs, readProtobufSpans } from './protobuf-records.ts'
-import type { Wanted } from './records.ts'
+import { RECORDS_MAX, type Wanted } from './records.ts'
 
 const WANTED: Wanted = {
   attributes: new Set(['gen_ai.request.model', 'count', 'share', 'flag', 'user.id', 'service.name']),
@@ -213,6 +214,27 @@ test('hostile bytes are refused as such, and never read beyond their end', () =>
     }),
     { numRuns: 10_000 },
   )
+})
+
+test('the most records that are read at once', () => {
+  const inJson = (spans: number, groups = 1) => {
+    const group = `{"scopeSpans":[{"spans":[${Array(spans).fill('{}')}]}]}`
+    return Buffer.from(`{"resourceSpans":[${Array(groups).fill(group)}]}`)
+  }
+  // Two bytes are an empty span.
+  const inProtobuf = (spans: number) => {
+    const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).fork()
+    writer.tag(2, WireType.LengthDelimited).bytes(Buffer.alloc(2 * spans, Buffer.of(0x12, 0)))
+    return writer.join().finish()
+  }
+  assert.equal(readJsonSpans(inJson(RECORDS_MAX), WANTED).length, RECORDS_MAX)
+  assert.equal(readProtobufSpans(inProtobuf(RECORDS_MAX), WANTED).length, RECORDS_MAX)
+  for (const read of [
+    () => readJsonSpans(inJson(RECORDS_MAX + 1), WANTED),
+    () => readJsonSpans(inJson(1, RECORDS_MAX + 1), WANTED),
+    () => readProtobufSpans(inProtobuf(RECORDS_MAX + 1), WANTED),
+  ])
+    assert.throws(read, /at most 100000 spans or log records/)
 })
 
 test('deep nesting takes no stack', () => {

@@ -2,6 +2,8 @@
  * What is read of spans and log records, the same from JSON and protobuf. A reader is told which names are wanted and reads nothing
  * else, so prompts, completions and whatever a sender adds later are never in it.
  */
+import { InvalidRequest } from '#model/errors.ts'
+
 export type AttributeValue = string | number | boolean
 export type Attributes = ReadonlyMap<string, AttributeValue>
 
@@ -38,6 +40,17 @@ export type Wanted = {
   readonly spanNames: ReadonlySet<string>
   readonly events: ReadonlySet<string>
 }
+
+/**
+ * Throws InvalidRequest. A record may be two bytes, and takes hundreds once it is read: without a limit, a small compressed request
+ * could take all memory. Exporters send a few thousand at most.
+ */
+export const checkRoom = (records: readonly unknown[]): void => {
+  if (records.length >= RECORDS_MAX)
+    throw new InvalidRequest('body', `a request of at most ${RECORDS_MAX} spans or log records`)
+}
+
+export const RECORDS_MAX = 100_000
 
 /** The status code of a span that failed. */
 export const FAILED = 2

@@ -23,9 +23,15 @@ export const usageOf = (
   cachedTokens: CachedTokens,
   names: CountNames = COUNTS,
 ): Usage | undefined => {
-  const counts: Counts = Object.fromEntries(
-    Object.entries(names).map(([kind, each]) => [kind, countIn(attributes, each)]),
-  )
+  const counts: Counts = {
+    input: countIn(attributes, names.input),
+    cacheRead: countIn(attributes, names.cacheRead),
+    cacheWrite: countIn(attributes, names.cacheWrite),
+    output: countIn(attributes, names.output),
+    reasoning: countIn(attributes, names.reasoning),
+    total: countIn(attributes, names.total),
+    uncached: countIn(attributes, names.uncached),
+  }
   const { input, cacheRead, cacheWrite, output, reasoning } = counts
   if (input === undefined && cacheRead === undefined && cacheWrite === undefined && output === undefined)
     return undefined
@@ -72,7 +78,7 @@ const faultIn = (counts: Counts, way: CachedTokens): BadField | undefined => {
 }
 
 /** Throws BadField if it is no count, or differs under two names. */
-const countIn = (attributes: Attributes, names: readonly string[]): Counted | undefined => {
+const countIn = (attributes: Attributes, names: readonly string[] = []): Counted | undefined => {
   let found: Counted | undefined
   for (const name of names) {
     const count = toCount(attributes.get(name), name)
