@@ -3,7 +3,11 @@
  * compressed protobuf: each call is charged once and right, and the exporters have nothing to warn about.
  */
 import assert from 'node:assert/strict'
+import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { LegacyOpenTelemetry, OpenTelemetry } from '@ai-sdk/otel'
 import { context, DiagLogLevel, diag } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -87,6 +91,7 @@ const countsOf = async (source: string): Promise<Counts> => {
 
 /** What `run` adds: every call once, and once more as a duplicate from the other exporter. */
 const assertEachOnce = async (source: string, calls: number, run: () => Promise<void>): Promise<void> => {
+  warnings.length = 0
   const { accepted, duplicate } = await countsOf(source)
   await run()
   const later = await countsOf(source)
@@ -214,6 +219,7 @@ test('AI SDK 6', async () => {
 })
 
 test("Traceloop's instrumentations of OpenAI and Anthropic", async () => {
+  warnings.length = 0
   await using vendors = await startUpstream((request, response) => {
     request.resume()
     if (request.url?.includes('/chat/completions')) send(response, 200, COMPLETION)
@@ -318,4 +324,30 @@ test("Claude Code's and Codex's events by the exporters of log records", async (
   })
   // 500 at 250, 1,000 at 25 and 250 at 1,500 a million.
   assert.deepEqual(await chargedTo('codex@example.com'), [0.525])
+})
+
+test('while the database is away, an exporter repeats its request, and the call is charged once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'copilot-credits-exporters-'))
+  try {
+    const database = join(folder, 'ledger.db')
+    await using away = await startService({ DATABASE_URL: `sqlite:${database}` })
+    renameSync(database, `${database}.away`)
+    const exporter = new ProtobufTraces({ url: `${away.url}/v1/traces` })
+    const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] })
+    provider
+      .getTracer('ai')
+      .startSpan('chat', { attributes: { 'gen_ai.operation.name': 'chat', 'gen_ai.usage.input_tokens': 10 } })
+      .end()
+    const sent = provider.shutdown()
+    while (!/"status":503/.test(away.logged())) await letOthersRun()
+    renameSync(`${database}.away`, database)
+    await sent
+    const { sources } = (await (await fetch(`${away.url}/v1/intake`)).json()) as { sources: readonly Counts[] }
+    assert.deepEqual(
+      sources.map(({ unpriced, duplicate }) => [unpriced, duplicate]),
+      [[1, 0]],
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

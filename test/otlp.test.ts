@@ -1,5 +1,6 @@
 /** OpenTelemetry's requests as exporters send them: charged once, answered in their own encoding, and never read for content. */
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { type Running, startService } from './harness.ts'
@@ -260,7 +261,7 @@ test('the same span with other content is a conflict, which is said', async () =
 
 describe('a failure is a Status in the encoding of the request', () => {
   const tooLarge = gzipSync(Buffer.alloc(21 * 1024 * 1024, ' '))
-  const FAILURES: readonly (readonly [string, () => RequestInit, number, number])[] = [
+  const FAILURES: readonly (readonly [string, () => RequestInit & { readonly duplex?: 'half' }, number, number])[] = [
     ['malformed JSON', () => json('{"resourceSpans": 5}'), 400, 3],
     ['not JSON', () => json('nothing'), 400, 3],
     ['malformed protobuf', () => protobuf(Uint8Array.of(10, 200, 1)), 400, 3],
@@ -269,6 +270,36 @@ describe('a failure is a Status in the encoding of the request', () => {
       () => ({ ...json('', { 'content-encoding': 'gzip' }), body: tooLarge }),
       413,
       8,
+    ],
+    [
+      'the same in protobuf, without a length',
+      () => ({
+        ...protobuf(new Uint8Array(), { 'content-encoding': 'gzip' }),
+        body: new Blob([tooLarge]).stream(),
+        duplex: 'half',
+      }),
+      413,
+      8,
+    ],
+    ['more than 20 MiB', () => protobuf(Buffer.alloc(20 * 1024 * 1024 + 1)), 413, 8],
+    [
+      'more than 20 MiB without a length',
+      () => ({
+        ...protobuf(new Uint8Array()),
+        body: new Blob([Buffer.alloc(21 * 1024 * 1024)]).stream(),
+        duplex: 'half',
+      }),
+      413,
+      8,
+    ],
+    [
+      'a few bytes that unpack to millions of spans',
+      () => ({
+        ...json('', { 'content-encoding': 'gzip' }),
+        body: gzipSync(`{"resourceSpans":[{"scopeSpans":[{"spans":[${'{},'.repeat(1_000_000)}{}]}]}]}`),
+      }),
+      400,
+      3,
     ],
     [
       'broken gzip',
@@ -306,6 +337,32 @@ describe('a failure is a Status in the encoding of the request', () => {
     assert.equal(response.status, 400)
     assert.deepEqual(Object.keys((await response.json()) as object), ['code', 'message'])
   })
+})
+
+test('429 if there is no room: the same request succeeds later', async () => {
+  await using busy = await startService({ INTAKE_QUEUE: '64KiB' })
+  const large = `{"resourceSpans":[],"padding":"${'x'.repeat(100_000)}"}`
+  const stalled = request(`${busy.url}/v1/traces`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': large.length },
+  })
+  stalled.on('error', () => {})
+  stalled.write(large.slice(0, -1))
+  const post = (init: RequestInit) => fetch(`${busy.url}/v1/traces`, init)
+  let response = await post(json(large))
+  while (response.status === 200) response = await post(json(large))
+  assert.deepEqual([response.status, response.headers.get('retry-after')], [429, '1'])
+  assert.equal(((await response.json()) as { code: number }).code, 8)
+  const encoded = await post(protobuf(Buffer.alloc(100_000)))
+  assert.deepEqual([encoded.status, encoded.headers.get('content-type')], [429, PROTOBUF])
+  assert.equal(
+    Buffer.from(await encoded.arrayBuffer())
+      .subarray(0, 2)
+      .toString('hex'),
+    '0808',
+  )
+  stalled.end('}')
+  while (response.status !== 200) response = await post(json(large))
 })
 
 describe('who may send', () => {
