@@ -394,6 +394,32 @@ describe('who may send', () => {
   })
 })
 
+test('settings name the member, the team and who counts cached tokens apart', async () => {
+  await using own = await startService({
+    OTLP_MEMBER: 'app.member, user.id',
+    OTLP_TEAM: 'app.team',
+    OTLP_CACHED_APART: 'house',
+  })
+  await expectOk(fetch(`${own.url}/v1/rate-cards`, json(CARD)))
+  const use = JSON.stringify({ version: 'calls', from: '2024-01-01T00:00:00Z' })
+  await expectOk(fetch(`${own.url}/v1/default-rate-card`, { ...json(use), method: 'PUT' }))
+  const [named, other] = [call({ 'app.member': 'ben', 'app.team': 'research' }), call({ 'team.id': 'research' })]
+  const sent: TraceRequest = [{ scopes: [{ scope: { name: 'house' }, records: [named, other] }] }]
+  await expectOk(fetch(`${own.url}/v1/traces`, json(tracesAsJson(sent))))
+  const { usage } = (await (await fetch(`${own.url}/v1/usage?period=2024-05`)).json()) as {
+    usage: readonly Record<string, unknown>[]
+  }
+  // 2,000 at 250, 1,000 at 25 and 500 at 1,500 a million.
+  assert.deepEqual(
+    usage.map(({ user_id: member, team_id: team, credits_used: credits }) => [member, team, credits]),
+    [
+      ['ben', 'research', 1.275],
+      ['ada', undefined, 1.275],
+    ],
+  )
+  await assert.rejects(startService({ OTLP_MEMBER: 'gen_ai.prompt' }), /OTLP_MEMBER/)
+})
+
 test('two doors for one call are said', async () => {
   const span = call({
     'user.id': 'twice',

@@ -259,6 +259,68 @@ describe('what a call says', () => {
     })
   }
 
+  test('each count by each of its names', () => {
+    const NAMES = {
+      input_tokens: [
+        'gen_ai.usage.input_tokens',
+        'gen_ai.usage.prompt_tokens',
+        'ai.usage.inputTokens',
+        'ai.usage.promptTokens',
+        'ai.usage.tokens',
+        'llm.usage.prompt_tokens',
+        'llm.token_count.prompt',
+      ],
+      cache_read_tokens: [
+        'gen_ai.usage.cache_read.input_tokens',
+        'gen_ai.usage.cache_read_input_tokens',
+        'gen_ai.usage.input_tokens.cached',
+        'gen_ai.usage.details.cache_read_tokens',
+        'ai.usage.inputTokenDetails.cacheReadTokens',
+        'ai.usage.cachedInputTokens',
+        'llm.usage.cache_read_input_tokens',
+        'llm.token_count.prompt_details.cache_read',
+      ],
+      cache_write_tokens: [
+        'gen_ai.usage.cache_creation.input_tokens',
+        'gen_ai.usage.cache_creation_input_tokens',
+        'gen_ai.usage.cache_write.input_tokens',
+        'gen_ai.usage.cache_write_input_tokens',
+        'gen_ai.usage.input_tokens.cache_write',
+        'gen_ai.usage.input_tokens.cache_creation',
+        'gen_ai.usage.details.cache_write_tokens',
+        'ai.usage.inputTokenDetails.cacheWriteTokens',
+        'llm.usage.cache_creation_input_tokens',
+        'llm.token_count.prompt_details.cache_write',
+      ],
+      output_tokens: [
+        'gen_ai.usage.output_tokens',
+        'gen_ai.usage.completion_tokens',
+        'ai.usage.outputTokens',
+        'ai.usage.completionTokens',
+        'llm.usage.completion_tokens',
+        'llm.token_count.completion',
+      ],
+    } as const
+    for (const [kind, names] of Object.entries(NAMES)) {
+      for (const name of names) {
+        const { usage } = callOf({ ...CHAT, [name]: 7 })
+        assert.equal(usage?.[kind as keyof typeof NAMES], 7, name)
+      }
+    }
+    for (const name of [
+      'gen_ai.usage.reasoning.output_tokens',
+      'gen_ai.usage.reasoning_output_tokens',
+      'gen_ai.usage.reasoning_tokens',
+      'gen_ai.usage.output_tokens.reasoning',
+      'gen_ai.usage.details.reasoning_tokens',
+      'ai.usage.outputTokenDetails.reasoningTokens',
+      'ai.usage.reasoningTokens',
+      'llm.usage.reasoning_tokens',
+      'llm.token_count.completion_details.reasoning',
+    ])
+      assert.equal(callOf({ ...CHAT, ...USED, [name]: 7 }).usage?.reasoning_tokens, 7, name)
+  })
+
   test('cached counts of the AI SDK are only in its own attributes', () => {
     const entry = callOf(
       {
@@ -338,6 +400,8 @@ describe('what a call says', () => {
     assert.equal(member({ 'user.id': 'id', 'user.email': 'a@b.example' }), 'id')
     assert.equal(member({ 'ai.telemetry.metadata.userId': 'sdk' }), 'sdk')
     assert.equal(member({ 'metadata.user_api_key_user_id': 'lite', 'metadata.user_api_key_end_user_id': '' }), 'lite')
+    for (const name of ['user.id', 'enduser.id', 'enduser.pseudo.id', 'user.email', 'user.name', 'user.account_uuid'])
+      assert.equal(member({ [name]: 'ada' }), 'ada', name)
     assert.equal(member({ 'user.id': 42 }), '42')
     assert.equal(member({}), undefined)
     assert.equal(callOf({ ...CHAT, ...USED, 'team.id': 'search' }).team_id, 'search')
@@ -353,6 +417,9 @@ describe('what a call says', () => {
       cost({ 'gen_ai.usage.cost': -1, 'gen_ai.cost.total_cost': 'free', 'gen_ai.usage.total_cost': 1e300 }),
       undefined,
     )
+    assert.equal(cost({ 'gen_ai.usage.cost': '2.5e-3' }), 2_500_000)
+    for (const no of ['0x10', '1e3 US$', '', ' 1', '1.', true])
+      assert.equal(cost({ 'gen_ai.usage.cost': no }), undefined)
     assert.equal(cost({ 'github.copilot.cost': 1 }), undefined)
   })
 

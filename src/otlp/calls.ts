@@ -269,9 +269,11 @@ const costIn = (attributes: Attributes): number | undefined => {
 }
 
 const numberOf = (value: AttributeValue | undefined): number | undefined => {
-  if (typeof value === 'string') return /^\d/.test(value) ? Number(value) : undefined
+  if (typeof value === 'string') return DECIMAL.test(value) ? Number(value) : undefined
   return typeof value === 'number' ? value : undefined
 }
+
+const DECIMAL = /^\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
 const outcomeOf = (hasFailed: boolean, attributes: Attributes, source: Source): Pick<MessageEntry, 'outcome'> => {
   if (hasFailed) return { outcome: 'failed' }
