@@ -364,5 +364,49 @@ for (const [name, store] of Object.entries(stores)) {
         (await reconcile({ csv: CSV, period: '2026-10', limit: 1000 })).comparisons.length - 1,
       )
     })
+
+    test('what is wrong with a request is said, and nothing else is read', async () => {
+      const path = '/v1/reconciliations?organization=acme'
+      const problem = async (body: unknown, query = '', type = 'application/json'): Promise<string> => {
+        const { status, detail } = await call('POST', `${path}${query}`, body, type)
+        return `${status} ${detail}`
+      }
+      assert.match(await problem({ vendor: 'github' }), /^400 The field csv must be given unless "rows" is/)
+      assert.match(
+        await problem({ vendor: 'anyone', csv: CSV }),
+        /^400 The field vendor must be one of github, openrouter, csv/,
+      )
+      assert.match(
+        await problem({ vendor: 'github', csv: CSV, period: '2026-08' }),
+        /rows are of 2026-09-30 to 2026-10-31/,
+      )
+      assert.match(
+        await problem({ vendor: 'github', csv: CSV, time_zone: 'Asia/Tokyo' }),
+        /^400 The field time_zone must be UTC or absent/,
+      )
+      assert.match(
+        await problem({ vendor: 'github', csv: CSV, tolerance: -1 }),
+        /^400 The field tolerance must be a number of credits from 0/,
+      )
+      assert.match(
+        await problem({ vendor: 'github', csv: CSV, limit: 0 }),
+        /^400 The field limit must be an integer from 1/,
+      )
+      assert.match(
+        await problem({ vendor: 'github', rows: [{ date: '2026-10-05', quantity: {} }] }),
+        /^400 The field rows\/0\/quantity must be/,
+      )
+      assert.match(await problem({ vendor: 'github', csv: CSV, days: 3 }), /^400 The field body\/days must be absent/)
+      assert.match(
+        await problem({ vendor: 'github', csv: CSV }, '&tolerance=1'),
+        /tolerance must be absent if the body is JSON/,
+      )
+      assert.match(
+        await problem('date,quantity\n1.10.2026,1\n', '&vendor=github', 'text/csv'),
+        /^400 Line 2, date must be a date/,
+      )
+      assert.match(await problem(CSV, '&vendor=github', 'text/plain'), /^415 /)
+      assert.match(await problem('x'.repeat(33 * 1024 * 1024), '&vendor=github', 'text/csv'), /^413 /)
+    })
   })
 }

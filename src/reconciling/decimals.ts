@@ -25,6 +25,7 @@ export type Written = {
  * significant digits and to 12 decimals, half to even. Undefined if it is no plain decimal, or not below 10^15.
  */
 export const writtenDecimal = (text: string): Written | undefined => {
+  if (/^\d{1,15}$/.test(text)) return { value: BigInt(text) * ONE, decimals: 0 }
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^([+-]?)(\d{0,40})(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text) ?? []
   const all = `${whole}${fraction}`
@@ -35,19 +36,26 @@ export const writtenDecimal = (text: string): Written | undefined => {
   const power = Number(exponent) - fraction.length + leading.length - digits.length
   if (digits.length + power > 15) return undefined
   const value = meantBy(digits, power)
-  return { value: sign === '-' ? -value : value, decimals: decimalsOf(value) }
+  const isAsWritten = digits.length <= DIGITS_TRUSTED && -power <= SCALE
+  return {
+    value: sign === '-' ? -value : value,
+    decimals: isAsWritten ? Math.max(0, -power) : decimalsOf(value),
+  }
 }
 
 const meantBy = (digits: string, power: number): Exact => {
   const excess = digits.length - DIGITS_TRUSTED
   if (excess <= 0) return shifted(BigInt(digits), power + SCALE)
-  const trusted = divided(BigInt(digits), 10n ** BigInt(excess))
-  const unit = 10n ** BigInt(SCALE - DECIMALS_TRUSTED)
+  const trusted = divided(BigInt(digits), powerOfTen(excess))
+  const unit = powerOfTen(SCALE - DECIMALS_TRUSTED)
   return divided(shifted(trusted, power + excess + SCALE), unit) * unit
 }
 
 const shifted = (value: bigint, places: number): bigint =>
-  places >= 0 ? value * 10n ** BigInt(places) : divided(value, 10n ** BigInt(-places))
+  places >= 0 ? value * powerOfTen(places) : divided(value, powerOfTen(-places))
+
+const POWERS = Array.from({ length: 2 * SCALE }, (_, power) => 10n ** BigInt(power))
+const powerOfTen = (power: number): bigint => POWERS[power] ?? 10n ** BigInt(power)
 
 const decimalsOf = (value: Exact): number =>
   value

@@ -1,14 +1,14 @@
 /** Finds out, from its first row, which column of a vendor's file holds what. */
 import { CsvReader, type CsvRecord } from '#formats/csv.ts'
-import { InvalidRequest } from '#model/errors.ts'
 import { FIELDS, type Field, type Vendor } from './vendors.ts'
+import { WrongFile } from './wrong-file.ts'
 
 /** Names of columns that differ from those of the vendor. */
 export type Columns = ReadonlyMap<Field, string>
 
 export type Layout = { readonly width: number; readonly at: Readonly<Partial<Record<Field, number>>> }
 
-/** Throws InvalidRequest. */
+/** Throws WrongFile. */
 export const layoutOf = (titles: readonly string[], vendor: Vendor, columns: Columns): Layout => {
   const names = titles.map((name) => name.trim())
   const at = Object.fromEntries(
@@ -20,7 +20,7 @@ export const layoutOf = (titles: readonly string[], vendor: Vendor, columns: Col
   const missing = vendor.needed.find((fields) => fields.every((field) => at[field] === undefined))
   if (missing === undefined) return { width: names.length, at }
   const wanted = missing.flatMap((field) => vendor.columns[field] ?? []).map((name) => JSON.stringify(name))
-  throw new InvalidRequest(
+  throw new WrongFile(
     'the first row',
     `one with a column ${wanted.join(' or ')}; its columns are ${names.map((name) => JSON.stringify(name.slice(0, 60))).join(', ')}`.slice(
       0,
@@ -29,7 +29,7 @@ export const layoutOf = (titles: readonly string[], vendor: Vendor, columns: Col
   )
 }
 
-/** Throws InvalidRequest if a column that is named is not there, or is there twice. */
+/** Throws WrongFile if a column that is named is not there, or is there twice. */
 const indexOf = (names: readonly string[], field: Field, vendor: Vendor, columns: Columns): number | undefined => {
   const mapped = columns.get(field)
   const wanted = mapped === undefined ? (vendor.columns[field] ?? []) : [mapped]
@@ -38,11 +38,11 @@ const indexOf = (names: readonly string[], field: Field, vendor: Vendor, columns
     const index = names.findIndex(matches)
     if (index < 0) continue
     if (names.findLastIndex(matches) !== index)
-      throw new InvalidRequest('the first row', `one with a single column ${JSON.stringify(want)}`)
+      throw new WrongFile('the first row', `one with a single column ${JSON.stringify(want)}`)
     return index
   }
   if (mapped === undefined) return undefined
-  throw new InvalidRequest('the first row', `one with the column ${JSON.stringify(mapped)} for ${field}`)
+  throw new WrongFile('the first row', `one with the column ${JSON.stringify(mapped)} for ${field}`)
 }
 
 /** `Requests Used`, `requestsUsed` and `requests_used` are one name. */

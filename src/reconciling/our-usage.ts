@@ -2,12 +2,12 @@
 import { midnightOf } from '#calendar/periods.ts'
 import type { KeptCharges } from '#ledger/kept-charges.ts'
 import { creditsAt, exactSum, factsAt } from '#ledger/priced-batch.ts'
-import { InvalidRequest } from '#model/errors.ts'
 import type { EpochMs } from '#model/organization.ts'
 import { factsOfCharge } from '#rating/charged-facts.ts'
 import { memberKey, modelKey } from './names.ts'
 import { GROUPS_MAX, groupKeyOf } from './their-bill.ts'
 import { TOKEN_KINDS, type TokenKind } from './their-rows.ts'
+import { WrongFile } from './wrong-file.ts'
 
 export type OurGroup = {
   readonly date: string
@@ -103,7 +103,7 @@ export class OurUsage {
     const known = this.groups.get(key)
     if (known !== undefined) return known
     if (this.groups.size >= GROUPS_MAX)
-      throw new InvalidRequest(
+      throw new WrongFile(
         'the range',
         `one in which usage has at most ${GROUPS_MAX} combinations of day, member and model`,
       )

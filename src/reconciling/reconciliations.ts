@@ -14,6 +14,7 @@ import type { NameMaps } from './names.ts'
 import { type Adjustments, OurUsage, vendorDays } from './our-usage.ts'
 import { type RowCounts, readTheirBill, type TheirBill, type TheirFile } from './their-bill.ts'
 import { type VendorName, vendorOf } from './vendors.ts'
+import { WrongFile } from './wrong-file.ts'
 
 /** Of which days, by the vendor's calendar: those of a billing period, from a date to another, or those of the file. */
 export type DaysQuery = RangeQuery
@@ -51,7 +52,7 @@ export type Reconciliation = {
 }
 
 export type Reconciliations = {
-  /** Writes nothing. Throws InvalidRequest, StoreBusy, StoreError or the reason of `signal`. */
+  /** Writes nothing. Throws InvalidRequest, WrongFile, StoreBusy, StoreError or the reason of `signal`. */
   readonly reconcile: (request: ReconciliationRequest, options?: ReadingOptions) => Promise<Reconciliation>
 }
 
@@ -176,21 +177,21 @@ const dateIn = (field: 'from' | 'to', text: string | undefined): string => {
   throw new InvalidRequest(field, 'a date such as 2026-10-01: a day of the vendor, and "to" the day after the last')
 }
 
-/** Throws InvalidRequest if no row of the file is in the range, or it is too long. */
+/** Throws WrongFile if no row of the file is in the range, or it is too long. */
 const checkedDays = ({ firstDate, lastDate, groups, rows }: TheirBill, asked: Days | undefined): Days => {
   if (firstDate === '') {
     const units = [...rows.other.keys()].map((unit) => JSON.stringify(unit)).join(', ')
-    throw new InvalidRequest('the file', `one with rows of a copilot's usage: all its rows have the unit ${units}`)
+    throw new WrongFile('the file', `one with rows of a copilot's usage: all its rows have the unit ${units}`)
   }
   if (asked !== undefined && groups.size === 0)
-    throw new InvalidRequest(
+    throw new WrongFile(
       'the file',
       `one of ${asked.from} to ${dayBefore(asked.to)}: its rows are of ${firstDate} to ${lastDate}`,
     )
   const days = asked ?? { from: firstDate, to: dayAfter(lastDate) }
   const count = Temporal.PlainDate.from(days.from).until(days.to, { largestUnit: 'days' }).days
   if (count > DAYS_MAX)
-    throw new InvalidRequest(
+    throw new WrongFile(
       'the range',
       `one of at most ${DAYS_MAX} days: ${days.from} to ${dayBefore(days.to)} has ${count}`,
     )

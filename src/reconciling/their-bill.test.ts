@@ -106,23 +106,23 @@ test('a row that repeats another counts once, if the vendor has no equal rows', 
 })
 
 const WRONG: readonly (readonly [vendor: VendorName, csv: string, problem: RegExp])[] = [
-  ['github', '', /^the file must be one with rows: it is empty$/],
+  ['github', '', /^The file must be one with rows: it is empty\.$/],
   ['github', '\ufeff\r\n \n', /it is empty/],
   ['github', 'date,quantity\n', /it has none below its first row/],
   [
     'github',
     'day,quantity\n2026-10-05,1\n',
-    /^the first row must be one with a column "date" or "timestamp" or "usage_at"; its columns are "day", "quantity"$/,
+    /^The first row must be one with a column "date" or "timestamp" or "usage_at"; its columns are "day", "quantity"\.$/,
   ],
   ['github', 'date,quantity,Date\n2026-10-05,1,2026-10-05\n', /a single column "date"/],
-  ['github', 'date,quantity\n5/10/2026,1\n', /^line 2, date must be a date such as 2026-10-05/],
-  ['github', 'date,quantity\n2026-02-30,1\n', /^line 2, date must be/],
-  ['github', 'date,quantity\n2026-10-05,"1,5"\n', /^line 2, quantity must be a number such as 12 or 0.0125$/],
-  ['github', 'date,quantity\n\n2026-10-05,1,2\n', /^line 3 must be a row of 2 cells/],
-  ['github', 'date,quantity\n2026-10-05,"1\n', /^line 2, column 12 must be valid CSV: this quote is never closed$/],
+  ['github', 'date,quantity\n5/10/2026,1\n', /^Line 2, date must be a date such as 2026-10-05/],
+  ['github', 'date,quantity\n2026-02-30,1\n', /^Line 2, date must be/],
+  ['github', 'date,quantity\n2026-10-05,"1,5"\n', /^Line 2, quantity must be a number such as 12 or 0.0125\.$/],
+  ['github', 'date,quantity\n\n2026-10-05,1,2\n', /^Line 3 must be a row of 2 cells/],
+  ['github', 'date,quantity\n2026-10-05,"1\n', /^Line 2, column 12 must be valid CSV: this quote is never closed\.$/],
   ['csv', 'date,requests\n2026-10-05,1\n', /one with a column "amount_usd" or "credits"/],
-  ['csv', 'date,credits\n2026-10-05,\n', /^line 2, credits must be a number: without it/],
-  ['csv', 'id,date,credits\n7,2026-10-05,1\n7,2026-10-05,2\n', /^line 3, id must be that of one row/],
+  ['csv', 'date,credits\n2026-10-05,\n', /^Line 2, credits must be a number: without it/],
+  ['csv', 'id,date,credits\n7,2026-10-05,1\n7,2026-10-05,2\n', /^Line 3, id must be that of one row/],
 ]
 
 test('what cannot be read is named with its line', async () => {

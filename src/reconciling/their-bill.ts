@@ -1,7 +1,6 @@
 /** Adds up a vendor's file by day, user and model, as its rows arrive. */
 import { hash } from 'node:crypto'
 import { CsvReader, type CsvRecord, CsvTooLong } from '#formats/csv.ts'
-import { InvalidRequest } from '#model/errors.ts'
 import { type Exact, ONE } from './decimals.ts'
 import { type Columns, delimiterOf, type Layout, layoutOf } from './layout.ts'
 import { createTheirKeys, type NameMaps } from './names.ts'
@@ -13,6 +12,7 @@ import {
   TOKEN_KINDS,
   type TokenKind,
 } from './their-rows.ts'
+import { WrongFile } from './wrong-file.ts'
 
 /** The text of a CSV file in chunks, or rows by the names of their columns. */
 export type TheirFile =
@@ -75,11 +75,11 @@ export type RowCounts = {
 }
 
 /** The most that is kept of each side. */
-export const GROUPS_MAX = 500_000
+export const GROUPS_MAX = 1_000_000
 
 export const groupKeyOf = (date: string, user: string, model: string): string => `${date}\u0000${user}\u0000${model}`
 
-/** Throws InvalidRequest. */
+/** Throws WrongFile. */
 export const readTheirBill = async (file: TheirFile, settings: BillSettings): Promise<TheirBill> => {
   const bill = new Folded(settings)
   if ('rows' in file) bill.takeRows(file.rows)
@@ -124,7 +124,7 @@ class Folded {
           this.#takeRecords(reader.push(withoutMarks(head)))
         }
       }
-      if (head.trim() === '') throw new InvalidRequest('the file', 'one with rows: it is empty')
+      if (head.trim() === '') throw new WrongFile('the file', 'one with rows: it is empty')
       if (reader === undefined) {
         reader = readerFor(head)
         this.#takeRecords(reader.push(withoutMarks(head)))
@@ -132,7 +132,7 @@ class Folded {
       this.#takeRecords(reader.end())
     } catch (error) {
       if (!(error instanceof CsvTooLong)) throw error
-      throw new InvalidRequest(`line ${error.problem.line}`, `shorter: ${error.problem.reason}`)
+      throw new WrongFile(`line ${error.problem.line}`, `shorter: ${error.problem.reason}`)
     }
   }
 
@@ -148,7 +148,7 @@ class Folded {
 
   result(): TheirBill {
     const isInUsd = this.#layout?.at.amount_usd !== undefined || this.#layout?.at.preview_amount_usd !== undefined
-    if (this.#rows === 0) throw new InvalidRequest('the file', 'one with rows: it has none below its first row')
+    if (this.#rows === 0) throw new WrongFile('the file', 'one with rows: it has none below its first row')
     return {
       groups: this.#groups,
       hasUsers: this.#hasUsers,
@@ -172,7 +172,7 @@ class Folded {
     for (const record of records) {
       if ('problem' in record) {
         const { line, column, reason } = record.problem
-        throw new InvalidRequest(`line ${line}, column ${column}`, `valid CSV: ${reason}`)
+        throw new WrongFile(`line ${line}, column ${column}`, `valid CSV: ${reason}`)
       }
       if (this.#layout === undefined) this.#begin(record.fields)
       else this.#take(record.fields, `line ${record.line}`)
@@ -182,7 +182,7 @@ class Folded {
   #take(cells: readonly string[], place: string): void {
     const { width, at } = this.#layout as Layout
     if (cells.length > width && cells.slice(width).some((cell) => cell !== ''))
-      throw new InvalidRequest(place, `a row of ${width} cells like the first row, not ${cells.length}`)
+      throw new WrongFile(place, `a row of ${width} cells like the first row, not ${cells.length}`)
     if (cells.every((cell) => cell.trim() === '')) return
     this.#rows++
     if (this.#isRepeated(cells, at.id, place)) {
@@ -202,7 +202,7 @@ class Folded {
     else this.#add(row)
   }
 
-  /** Throws InvalidRequest if an id stands for different rows. */
+  /** Throws WrongFile if an id stands for different rows. */
   #isRepeated(cells: readonly string[], idAt: number | undefined, place: string): boolean {
     const id = idAt === undefined ? '' : (cells[idAt] ?? '').trim()
     if (id === '' && !this.#settings.vendor.hasDistinctRows) return false
@@ -211,7 +211,7 @@ class Folded {
     const known = this.#seen.get(key)
     this.#seen.set(key, content)
     if (known !== undefined && known !== content)
-      throw new InvalidRequest(`${place}, id`, 'that of one row: an earlier row with the same id says something else')
+      throw new WrongFile(`${place}, id`, 'that of one row: an earlier row with the same id says something else')
     return known !== undefined
   }
 
@@ -224,7 +224,10 @@ class Folded {
     let group = this.#groups.get(key)
     if (group === undefined) {
       if (this.#groups.size >= GROUPS_MAX)
-        throw new InvalidRequest('the file', `one with at most ${GROUPS_MAX} combinations of day, user and model`)
+        throw new WrongFile(
+          'the file',
+          `one with at most ${GROUPS_MAX} combinations of day, user and model; take fewer days`,
+        )
       group = newGroup(row)
       this.#groups.set(key, group)
     }

@@ -1,10 +1,10 @@
 /** A row of a vendor's file, read exactly. */
 import { zoned } from '#calendar/periods.ts'
-import { InvalidRequest } from '#model/errors.ts'
 import { instantOf, isTimestamp } from '#model/timestamp.ts'
 import { type Exact, ONE, product, type Written, writtenDecimal } from './decimals.ts'
 import type { Layout } from './layout.ts'
 import { type Field, PREMIUM_REQUEST_USD, type Vendor } from './vendors.ts'
+import { WrongFile } from './wrong-file.ts'
 
 export type TokenKind = 'input' | 'cacheRead' | 'cacheWrite' | 'output'
 
@@ -48,7 +48,7 @@ const TOKENS = {
 } as const satisfies Readonly<Record<TokenKind, Field>>
 export const TOKEN_KINDS = Object.keys(TOKENS) as readonly TokenKind[]
 
-/** The reader throws InvalidRequest. */
+/** The reader throws WrongFile. */
 export const createRowReader = ({ at }: Layout, { vendor, timeZone, creditsPerUsd }: RowSettings): RowReader => {
   const dateIn = createDates(timeZone)
   const cellOf = (cells: readonly string[], field: Field): string => {
@@ -148,8 +148,8 @@ const unitOf = (text: string): Unit | undefined => {
   return unit === 'ai-credit' ? 'ai-credits' : undefined
 }
 
-const wrong = (place: string, field: Field, expected: string): InvalidRequest =>
-  new InvalidRequest(`${place}, ${field}`, expected)
+const wrong = (place: string, field: Field, expected: string): WrongFile =>
+  new WrongFile(`${place}, ${field}`, expected)
 
 /** A date and time without an offset is in the vendor's time zone. */
 const createDates = (timeZone: string): ((text: string, place: string) => string) => {
