@@ -3,6 +3,7 @@ export const AREAS = [
   { id: 'usage', path: '/', name: 'Usage' },
   { id: 'messages', path: '/messages', name: 'Messages' },
   { id: 'rate-cards', path: '/rate-cards', name: 'Rate cards' },
+  { id: 'intake', path: '/intake', name: 'Intake' },
   { id: 'developers', path: '/developers', name: 'Developers' },
   // Last, because who may see it is known later: nothing moves when it appears.
   { id: 'organizations', path: '/organizations', name: 'Organizations' },
@@ -13,4 +14,5 @@ export type Area = (typeof AREAS)[number]['id']
 export const showsUsage = (area: Area | undefined): boolean => area === 'usage' || area === 'messages'
 
 /** Whether the area shows no usage. It needs only the session. */
-export const isOfSession = (area: Area | undefined): boolean => area === 'organizations' || area === 'developers'
+export const isOfSession = (area: Area | undefined): boolean =>
+  area === 'organizations' || area === 'developers' || area === 'intake'

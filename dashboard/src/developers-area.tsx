@@ -6,9 +6,11 @@ import { client } from './data.ts'
 import { failureText } from './failure-text.ts'
 import { credits, dateTime, toMicros } from './format.ts'
 import { NewKey } from './new-key.tsx'
+import { NothingCharged } from './nothing-charged.tsx'
 import { useArrivals } from './operator-data.ts'
 import './operator.css'
 import { curlSnippet, javaScriptSnippet, type SnippetNeeds } from './snippets.ts'
+import { litellmSnippet, openTelemetrySnippet } from './telemetry-snippets.ts'
 import { ViewLink } from './view-link.tsx'
 
 type Props = { readonly session: Session; readonly organization: string | undefined }
@@ -34,6 +36,13 @@ export const DevelopersArea = ({ session, organization }: Props) => {
         <Snippet title="From JavaScript or TypeScript" text={javaScriptSnippet(needs)}>
           The client is built from the service’s own repository: run <code>npm pack --workspace client</code> there, and{' '}
           <code>npm install</code> the archive that it writes.
+        </Snippet>
+        <Snippet title="From whatever sends OpenTelemetry" text={openTelemetrySnippet(needs)}>
+          GitHub Copilot, the AI SDK, Traceloop, OpenInference, Claude Code and others: the repository says in{' '}
+          <code>docs/opentelemetry.md</code> how to set each of them up.
+        </Snippet>
+        <Snippet title="From a LiteLLM proxy" text={litellmSnippet(needs)}>
+          In its <code>config.yaml</code>. Report each call through one door: one that comes by two is charged twice.
         </Snippet>
         <p className="hint">
           A message is charged once, however often it is sent. Send yours with an id, a text and the time at which it
@@ -82,6 +91,7 @@ const Arrival = ({ session, organization }: Props) => {
           <strong>Waiting for the first message of {nameOf(session, isSample)}.</strong> It shows here within five
           seconds.
           {isSample && ' Until then, the other pages show a sample.'}
+          <NothingCharged organization={organization} />
         </p>
       ) : (
         <p>

@@ -13,10 +13,10 @@ export type SnippetNeeds = {
 
 const TEXT = 'What is the lease term?'
 
-const keyOf = ({ key, organization }: SnippetNeeds): string => key ?? `cck_${organization}_…`
+export const keyOf = ({ key, organization }: SnippetNeeds): string => key ?? `cck_${organization}_…`
 
 /** Without keys, every request is the operator's, who names the organization. */
-const isNamed = ({ needsKey, organization }: SnippetNeeds): boolean => !needsKey && organization !== 'default'
+export const isNamed = ({ needsKey, organization }: SnippetNeeds): boolean => !needsKey && organization !== 'default'
 
 export const curlSnippet = (needs: SnippetNeeds): string => {
   const { address, organization, needsKey, now } = needs

@@ -118,6 +118,7 @@ describe('every view', { skip: noBrowser }, () => {
     'the usage': openUsage(QUERY),
     'the messages': openMessages(QUERY),
     'the rate cards': openArea('/rate-cards', ''),
+    'what arrives': openArea('/intake', ''),
     'what is for developers': openArea('/developers', ''),
     'the organizations': openArea('/organizations', ''),
     'large amounts': openUsage('?period=2024-03'),

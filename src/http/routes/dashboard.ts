@@ -17,7 +17,7 @@ export type DashboardRoutesOptions = {
 }
 
 /** Where the areas of the page are, besides `/`. */
-const AREAS = ['/messages', '/rate-cards', '/organizations', '/developers']
+const AREAS = ['/messages', '/rate-cards', '/intake', '/organizations', '/developers']
 
 export const dashboardRoutes: FastifyPluginAsync<DashboardRoutesOptions> = async (app, { folder }) => {
   app.addHook('onRoute', (route) => {
