@@ -100,6 +100,11 @@ describe('the messages beside the rankings', { skip: noBrowser }, () => {
       .getByText('12 of 40')
       .waitFor()
     assert.equal(await list(page).locator('tr.open .c-id').innerText(), ids[11])
+    // The keyboard goes from the receipt to what is below it, as the eye does.
+    await list(page).getByRole('link', { name: 'All 40 messages' }).focus()
+    await page.keyboard.press('Tab')
+    assert.equal(await hasFocus(page.locator('.ranking-card [role=tab][aria-selected=true]')), true)
+    await receipt(page, ids[11] ?? '').focus()
     await page.keyboard.press('ArrowUp')
     await receipt(page, ids[10] ?? '')
       .locator('tfoot')
