@@ -454,7 +454,7 @@ export const useFirstLines = (overview: Overview, chosen: Bar | undefined, order
 
 const DEAREST_FIRST: readonly SortEntry[] = [{ id: 'credits', desc: true }]
 
-/** Keeps what was shown until something newer arrives, but never what is of another organization or range. */
+/** Keeps what was shown until something newer arrives, but never what is of another organization, range, order or dimension. */
 const keepPreviousOf =
   <T>(prefix: QueryKey) =>
   (before: T | undefined, query: { readonly queryKey: QueryKey } | undefined): T | undefined =>

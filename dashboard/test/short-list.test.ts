@@ -146,16 +146,18 @@ describe('the messages beside the rankings', { skip: noBrowser }, () => {
     }
   })
 
-  test('are of no other period than the one that is named, while another one loads', async () => {
-    await using opened = await open()
+  test('are never the newest under the name of the most expensive, while those load', async () => {
+    await using opened = await openPage(browser, 'about:blank')
     const { page } = opened
-    const lines = await hold(page, /\/v1\/usage\?/)
-    await page.getByRole('button', { name: 'Earlier' }).click()
-    await page.locator('main[aria-busy="false"]').waitFor()
-    await page.locator('.figure').getByText('1', { exact: true }).waitFor()
+    const lines = await hold(page, /\/v1\/usage\?.*order=-credits/)
+    await page.goto(`${service.url}/?${QUERY}`)
+    await settled(page)
+    assert.equal((await shownIds(page)).length, 8)
+    await tab(page, 'Most expensive').click()
+    await list(page).getByRole('heading', { name: 'Most expensive messages' }).waitFor()
     assert.deepEqual(await shownIds(page), [])
     lines.release()
     await settled(page)
-    assert.deepEqual(await shownIds(page), ['100'])
+    assert.deepEqual(await shownIds(page), (await dearest()).slice(0, 8))
   })
 })
