@@ -1,14 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import {
-  type KeyboardEvent,
-  useDeferredValue,
-  useEffect,
-  useId,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-} from 'react'
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { Area } from './areas.ts'
 import { ORGANIZATIONS_SHOWN, type Overview, usePeriods } from './data.ts'
 import { failureText } from './failure-text.ts'
@@ -55,16 +46,16 @@ const Finder = ({ view, overview, areas, close, names, organizations }: FinderPr
   const isLookedUp = id !== undefined && id === paused && overview !== undefined
   const lookup = useQuery(foundQuery(isLookedUp ? id : undefined, view.organization))
   const messages = isLookedUp ? lookup.data : undefined
-  const wanted = useDeferredValue(typed)
+  // Not deferred: Enter must choose among what is found for all that is typed.
   const groups = useMemo(
     () =>
-      groupsFor(wanted, {
+      groupsFor(typed, {
         ...{ names, areas, organizations },
-        messages: idIn(wanted) === id && overview !== undefined ? messages : overview === undefined ? [] : undefined,
+        messages: overview === undefined ? [] : messages,
         periodName: ({ period }) =>
           spanName(Date.parse(period.start), Date.parse(period.end), overview?.timeZone ?? 'UTC'),
       }),
-    [wanted, names, areas, organizations, id, messages, overview],
+    [typed, names, areas, organizations, messages, overview],
   )
   const options = groups.flatMap(({ options }) => options)
   const active = options.find(({ key }) => key === activeKey) ?? options[0]

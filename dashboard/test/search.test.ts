@@ -179,6 +179,17 @@ describe('the search', { skip: noBrowser }, () => {
     await page.waitForLoadState('networkidle')
     assert.equal(await option(page, /Message/).count(), 0)
     assert.equal(new URL(page.url()).search, '')
+    await page.keyboard.press('Escape')
+    const latest = await hold(page, '**/v1/usage?*user_id=zo*')
+    await search(page, 'zoe')
+    await option(page, /not in this period$/).waitFor()
+    await page.keyboard.press('Enter')
+    await said(page).filter({ hasText: 'Looking…' }).waitFor()
+    await page.keyboard.type(' x')
+    latest.release()
+    await page.waitForLoadState('networkidle')
+    await field(page).waitFor()
+    assert.equal(new URL(page.url()).search, '')
   })
 
   test('says what could not be searched', async () => {
