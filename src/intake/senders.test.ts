@@ -24,7 +24,7 @@ const call = (more: Readonly<Record<string, unknown>> = {}, secondsLater = 0): I
 /** What `sent` makes overlap, as sources and number of calls. */
 const overlapsOf = (...sent: readonly (readonly [string, IncomingMessage, string?])[]) => {
   const senders = createSenders(() => AT)
-  for (const [source, message, organization = 'acme'] of sent) senders.saw(organization, source, [message])
+  for (const [source, message, organization = 'acme'] of sent) senders.saw(organization, { source }, [message])
   return senders.of('acme').overlaps.map(({ sources, calls }) => [...sources, calls])
 }
 
@@ -67,20 +67,24 @@ describe('two sources overlap', () => {
 test('what came is counted by source, with the most frequent reason first', () => {
   let time = AT
   const senders = createSenders(() => time)
-  senders.took('acme', 'b', { counts: { accepted: 2, duplicate: 1, conflict: 0, rejected: 0 } })
+  senders.took('acme', { source: 'b' }, { counts: { accepted: 2, duplicate: 1, conflict: 0, rejected: 0 } })
   time += 1000
-  senders.took('acme', 'b', {
-    counts: { accepted: 1, duplicate: 0, conflict: 0, rejected: 2 },
-    rejections: [
-      { id: 'one', field: 'usage', reason: 'must be whole' },
-      { id: 'two', field: 'usage', reason: 'must be whole' },
-      { field: 'id', reason: 'must be present' },
-    ],
-    ignored: new Map([['agent', 5]]),
-  })
-  senders.took('acme', 'a', {})
-  const { since, senders: seen } = senders.of('acme')
-  assert.equal(since, AT)
+  senders.took(
+    'acme',
+    { source: 'b' },
+    {
+      counts: { accepted: 1, duplicate: 0, conflict: 0, rejected: 2 },
+      rejections: [
+        { id: 'one', field: 'usage', reason: 'must be whole' },
+        { id: 'two', field: 'usage', reason: 'must be whole' },
+        { field: 'id', reason: 'must be present' },
+      ],
+      ignored: new Map([['agent', 5]]),
+    },
+  )
+  senders.took('acme', { source: 'a' }, {})
+  const { senders: seen } = senders.of('acme')
+  assert.equal(senders.since, AT)
   assert.deepEqual(
     seen.map(({ source, lastSeen }) => [source, lastSeen]),
     [
@@ -101,7 +105,7 @@ test('what came is counted by source, with the most frequent reason first', () =
 test('reasons beyond a hundred are counted together', () => {
   const senders = createSenders(() => AT)
   const rejections = Array.from({ length: 150 }, (_, index) => ({ field: `field-${index}`, reason: 'must be absent' }))
-  senders.took('acme', 'messages', { rejections })
+  senders.took('acme', { source: 'messages' }, { rejections })
   const [{ reasons } = assert.fail()] = senders.of('acme').senders
   assert.equal(reasons.length, 101)
   assert.deepEqual(reasons[0], { outcome: 'rejected', reason: 'other reasons', count: 50 })

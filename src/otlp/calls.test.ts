@@ -318,7 +318,7 @@ describe('what a call says', () => {
       'llm.usage.reasoning_tokens',
       'llm.token_count.completion_details.reasoning',
     ])
-      assert.equal(callOf({ ...CHAT, ...USED, [name]: 7 }).usage?.reasoning_tokens, 7, name)
+      assert.equal(callOf({ ...CHAT, ...USED, [name]: 7 }).usage?.['reasoning_tokens'], 7, name)
   })
 
   test('cached counts of the AI SDK are only in its own attributes', () => {
