@@ -353,6 +353,13 @@ describe('a client of the service', { concurrency: true }, () => {
     )
     assert.equal((await client.charges(4)).charges[0]?.credits, 1.5)
 
+    const theirs = await client.reconcile({
+      vendor: 'csv',
+      csv: 'date,credits\n2024-05-01,0\n',
+      from: '2024-05-01',
+      to: '2024-06-01',
+    })
+    assert.deepEqual([theirs.messages, theirs.credits, theirs.missing_there], [4, 7.75, -7.75])
     const month = { rate_card: 'two', ...MAY }
     const simulated = await client.simulate(month)
     assert.deepEqual([simulated.messages, simulated.credits_before], [4, 7.75])

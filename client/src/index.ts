@@ -22,6 +22,7 @@ import type {
   Quotes,
   RateCard,
   RateCardEntry,
+  Reconciliation,
   Report,
   ReportedMessages,
   Repriced,
@@ -213,6 +214,16 @@ export type Client = {
   ) => Promise<ChargedAnew>
 
   /**
+   * `POST /v1/reconciliations`: what messages cost, against what a vendor bills for them. `csv` is the text of its file. Writes
+   * nothing. A file that cannot be read is `ApiError` 400 with the line. Requires the scope `usage:read`.
+   */
+  readonly reconcile: (
+    request: Body<'reconcile'>,
+    query?: Pick<Query<'reconcile'>, 'organization'>,
+    call?: CallOptions,
+  ) => Promise<Reconciliation>
+
+  /**
    * `POST /v1/organizations/{id}/reprice`: charges the messages that had no price and have one now. The service also does this
    * by itself whenever a card is put in force or a report is set. The result counts what the last attempt did. Requires the scope
    * `admin`.
@@ -397,6 +408,9 @@ export const createClient = (options: HttpOptions = {}): Client => {
 
     simulate: (body, query = {}, call = {}) =>
       change<Simulation>({ method: 'POST', path: '/v1/simulations', query, body }, call, 'hash'),
+
+    reconcile: (body, query = {}, call = {}) =>
+      change<Reconciliation>({ method: 'POST', path: '/v1/reconciliations', query, body }, call, 'comparisons'),
 
     applySimulation: async (hash, body, query = {}, call = {}) => {
       const path = `/v1/simulations/${segment(hash)}/apply`

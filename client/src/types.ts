@@ -83,5 +83,7 @@ export type Intake = components['schemas']['Intake']
 export type Report = components['schemas']['Report']
 /** What the messages of a range would cost by another rate card. */
 export type Simulation = components['schemas']['Simulation']
+/** Our bill and a vendor's, and how they differ. */
+export type Reconciliation = components['schemas']['Reconciliation']
 /** The messages that were charged anew. */
 export type ChargedAnew = components['schemas']['ChargedAnew']
