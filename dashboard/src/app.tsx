@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { ConnectionError } from 'copilot-credits-client'
-import { lazy, Suspense, useEffect, useState } from 'react'
-import { AREAS, isOfSession, showsUsage } from './areas.ts'
+import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react'
+import { AREAS, type Area, isOfSession, showsUsage } from './areas.ts'
 import { Boundary, LoadFailed } from './boundary.tsx'
-import { chosenIn, type Overview, useOverview } from './data.ts'
+import { chosenIn, type Overview, useAreChoicesPending, useOverview, useUnpriced } from './data.ts'
 import { Failure } from './failure.tsx'
 import { NO_FILTERS } from './filters.tsx'
 import { spanName } from './format.ts'
@@ -153,8 +153,8 @@ type ContentProps = Shown & { readonly isBusy: boolean; readonly isAway: boolean
 const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
   const chosen = chosenIn(overview, view)
   const area = { view, overview, chosen, isAway }
-  return (
-    <div className={isBusy ? 'content busy' : 'content'}>
+  const content = (
+    <>
       <AddressNotices view={view} overview={overview} chosen={chosen} />
       {showsUsage(view.area) && <Notices view={view} overview={overview} />}
       <Boundary key={view.area} fallback={<LoadFailed />}>
@@ -165,6 +165,40 @@ const Content = ({ view, overview, isBusy, isAway }: ContentProps) => {
           {isOfSession(view.area) && <SessionArea view={view} session={overview.session} />}
         </Suspense>
       </Boundary>
+    </>
+  )
+  const className = isBusy ? 'content busy' : 'content'
+  if (!showsUsage(view.area)) return <div className={className}>{content}</div>
+  return (
+    <OnceSettled area={view.area} overview={overview} className={className}>
+      {content}
+    </OnceSettled>
+  )
+}
+
+type OnceSettledProps = {
+  readonly area: Area | undefined
+  readonly overview: Overview
+  readonly className: string
+  readonly children: ReactNode
+}
+
+/** Shown once it is known how much room the notices and filters at its top need, so that they move nothing. */
+const OnceSettled = ({ area, overview, className, children }: OnceSettledProps) => {
+  const areChoicesPending = useAreChoicesPending(overview)
+  const { isPending } = useUnpriced(overview)
+  const isKnown = !areChoicesPending && !isPending
+  const [isSettled, setIsSettled] = useState(false)
+  useEffect(() => {
+    if (!isKnown) return
+    // What has just become known is laid out in the frame before it is seen.
+    const frame = requestAnimationFrame(() => setIsSettled(true))
+    return () => cancelAnimationFrame(frame)
+  }, [isKnown])
+  return (
+    <div className={isSettled ? className : `${className} settling`}>
+      {!isSettled && <Loading area={area} />}
+      {children}
     </div>
   )
 }

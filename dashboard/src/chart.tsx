@@ -97,14 +97,15 @@ export const Chart = memo(({ view, overview, chosen, before, beforeName = '', fo
       </header>
       <div className="legends">
         <Legend series={series} />
-        {before !== undefined && (
-          <span className="legend">
-            <span className="swatch-before" aria-hidden="true" /> {beforeName}
-          </span>
-        )}
         {forecast !== undefined && (
           <span className="legend">
             <span className="swatch-expected" aria-hidden="true" /> expected
+          </span>
+        )}
+        {/* The last one, as it can be known later. */}
+        {before !== undefined && (
+          <span className="legend">
+            <span className="swatch-before" aria-hidden="true" /> {beforeName}
           </span>
         )}
       </div>

@@ -465,7 +465,7 @@ export const useUnpriced = (overview: Overview) => {
   const { view, lines: own, session, version, unpriced } = overview
   const query = useQuery({
     queryKey: ['unpriced', session.organization.id, rangeQueryOf(view), filtersOf(view), version],
-    enabled: own === undefined,
+    enabled: own === undefined && unpriced > 0,
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }) => {
@@ -481,7 +481,11 @@ export const useUnpriced = (overview: Overview) => {
     () => (own ?? query.data)?.filter((line) => line.micros === undefined && isKept(line, view)),
     [own, query.data, view],
   )
-  return { lines, isAll: lines?.length === unpriced }
+  return {
+    lines,
+    isAll: lines?.length === unpriced,
+    isPending: unpriced > 0 && lines === undefined && query.error === null,
+  }
 }
 
 /** The rate cards of the catalogue, and those that the organization uses, used or will use. */
@@ -733,6 +737,8 @@ export const useBarsBefore = (overview: Overview, before: Earlier | undefined) =
 export type Split = {
   readonly now: readonly Part[] | undefined
   readonly before: readonly Part[] | undefined
+  /** Of `now` or `before`. */
+  readonly isPending: boolean
   readonly error: Error | null
   readonly retry: () => void
 }
@@ -764,6 +770,8 @@ export const useSplits = (
   return dimensions.map((_, at) => ({
     now: own ?? now[at]?.data?.parts,
     before: earlier[at]?.data?.parts,
+    isPending:
+      (own === undefined && now[at]?.isPending === true) || (before !== undefined && earlier[at]?.isPending === true),
     error: now[at]?.error ?? null,
     retry: () => now[at]?.refetch(),
   }))
@@ -813,25 +821,19 @@ const useAgreement = (overview: Overview, chosen: Bar | undefined, sum: Bar | un
 /** A service that always has something new is not asked all the time. */
 const AGREE_INTERVAL_MS = 1000
 
-/** The line that costs most; undefined until it is known, or if it would take long to find. */
-export const useDearest = (overview: Overview, chosen: Bar | undefined, isEnabled: boolean): Line | undefined => {
+/** The line that costs most; undefined if it would take long to find. */
+export const useDearest = (overview: Overview, chosen: Bar | undefined, isWanted: boolean) => {
   const isFew = sumOf(chosen === undefined ? overview.fetched : [chosen]).messages <= LINES_AT_ONCE
-  return useFirstLines(overview, chosen, '-credits', isEnabled && isFew).lines?.[0]
+  const { lines, error } = useFirstLines(overview, chosen, '-credits', isWanted && isFew)
+  return { line: lines?.[0], isPending: isWanted && isFew && lines === undefined && error === null }
 }
 
 export type Choices = Readonly<Record<Dimension, readonly string[]>>
 
 /** The values of each dimension in the overview's range, whatever the filters. None until they are known. */
-export const useChoices = ({ view, session, members, fetched, ...overview }: Overview): Choices => {
-  const others = useQueries({
-    queries: SPLIT_LATER.map((dimension) => ({
-      queryKey: ['values', session.organization.id, view.period, view.range, dimension],
-      staleTime: REFRESH_INTERVAL_MS,
-      refetchInterval: isRunning({ session, ...overview }) ? REFRESH_INTERVAL_MS : (false as const),
-      queryFn: ({ signal }: Call) =>
-        valuesOf({ organization: view.organization, ...rangeQueryOf(view) }, dimension, { signal }),
-    })),
-  })
+export const useChoices = (overview: Overview): Choices => {
+  const { members, fetched } = overview
+  const others = useQueries({ queries: valuesQueries(overview) })
   const [report, team = [], model = [], feature = [], outcome = []] = others.map(({ data }) => data)
   // Those that the filters keep are known already.
   const kept = useMemo(
@@ -840,6 +842,19 @@ export const useChoices = ({ view, session, members, fetched, ...overview }: Ove
   )
   return { report: report ?? kept, member: members, team, model, feature, outcome: outcome.length > 1 ? outcome : [] }
 }
+
+/** Until the choices are known, nor is how much room they need. */
+export const useAreChoicesPending = (overview: Overview): boolean =>
+  useQueries({ queries: valuesQueries(overview) }).some(({ isPending }) => isPending)
+
+const valuesQueries = ({ view, session, ...overview }: Overview) =>
+  SPLIT_LATER.map((dimension) => ({
+    queryKey: ['values', session.organization.id, view.period, view.range, dimension],
+    staleTime: REFRESH_INTERVAL_MS,
+    refetchInterval: isRunning({ session, ...overview }) ? REFRESH_INTERVAL_MS : (false as const),
+    queryFn: ({ signal }: Call) =>
+      valuesOf({ organization: view.organization, ...rangeQueryOf(view) }, dimension, { signal }),
+  }))
 
 const SPLIT_LATER = DIMENSIONS.filter((dimension) => dimension !== 'member')
 

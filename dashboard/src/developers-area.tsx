@@ -85,16 +85,18 @@ const Arrival = ({ session, organization }: Props) => {
     )
   }
   return (
-    <div role="status" className={latest === undefined ? 'arrival' : 'arrival arrived'}>
-      {latest === undefined ? (
-        <p>
+    <div role="status" className={latest === undefined ? 'arrival' : 'arrival arrived'} aria-busy={data === undefined}>
+      {data === undefined ? (
+        <p key="asking">Asking whether messages have arrived…</p>
+      ) : latest === undefined ? (
+        <p key="waiting">
           <strong>Waiting for the first message of {nameOf(session, isSample)}.</strong> It shows here within five
           seconds.
           {isSample && ' Until then, the other pages show a sample.'}
           <NothingCharged organization={organization} />
         </p>
       ) : (
-        <p>
+        <p key="arriving">
           <strong>Messages are arriving.</strong> The latest is{' '}
           <ViewLink change={{ area: 'messages', message: latest.message_id }}>{String(latest.message_id)}</ViewLink>,
           sent {dateTime(Date.parse(latest.timestamp), session.organization.time_zone)}

@@ -119,7 +119,10 @@ const Figure = ({ name, note, isMain = false, trend = 0, more, children }: Figur
   <div className={isMain ? 'figure main' : 'figure'}>
     <dt>{name}</dt>
     <dd>
-      <span className={`value${trend > 0 ? ' up' : trend < 0 ? ' down' : ''}`}>{children}</span>
+      {/* Another element: its mark moves the text. */}
+      <span key={trend} className={`value${trend > 0 ? ' up' : trend < 0 ? ' down' : ''}`}>
+        {children}
+      </span>
       <span className="note">{note}</span>
       {more}
     </dd>

@@ -26,11 +26,13 @@ export const IntakeArea = ({ session, organization }: Props) => {
     <>
       <div className="intake-head">
         <p className="hint">
-          {data === undefined
-            ? 'What came, and what became of it.'
-            : `Since ${dayAndTime(Date.parse(data.since), timeZone)}`}
-          {data !== undefined &&
-            ', when the process that answers was started. If the service runs several, each counts what came to it.'}
+          Since{' '}
+          {data === undefined ? (
+            <span className="unknown">{dayAndTime(Date.parse(session.time), timeZone)}</span>
+          ) : (
+            dayAndTime(Date.parse(data.since), timeZone)
+          )}
+          , when the process that answers was started. If the service runs several, each counts what came to it.
         </p>
         {session.operator && (
           <label className="intake-all">

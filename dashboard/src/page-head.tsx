@@ -23,7 +23,7 @@ type Props = {
 export const PageHead = ({ view, overview, isLoading, freshness, isFetching, refresh }: Props) => {
   const periods = usePeriods(view.organization).data ?? []
   return (
-    <div className="page-head">
+    <div className={overview === undefined ? `page-head awaits-${view.area}` : 'page-head'}>
       <h1>{AREAS.find(({ id }) => id === view.area)?.name ?? 'Page not found'}</h1>
       {!isOfSession(view.area) && <PeriodPicker view={view} overview={overview} isLoading={isLoading} />}
       {overview && view.area === 'usage' && <ComparePicker view={view} overview={overview} />}

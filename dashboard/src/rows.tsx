@@ -42,6 +42,7 @@ type Props = {
   readonly rowsShown: number
   readonly timeZone: string
   readonly hasMembers: boolean
+  readonly hasReports: boolean
   readonly isPaged: boolean
   readonly isReordering: boolean
   /** The number of rows is known. */
@@ -52,8 +53,8 @@ type Props = {
 }
 
 export const Rows = (props: Props) => {
-  const { view, rows, sort, rowsShown, timeZone, hasMembers, isPaged, isReordering, isComplete, fetchMore, empty } =
-    props
+  const { view, rows, sort, rowsShown, timeZone, hasMembers, hasReports, isPaged, isReordering } = props
+  const { isComplete, fetchMore, empty } = props
   const isPrinted = useMedia('print')
   const frame = useRef<HTMLDivElement>(null)
   const body = useRef<HTMLDivElement>(null)
@@ -164,7 +165,7 @@ export const Rows = (props: Props) => {
           aria-rowcount={isComplete ? rows.length + 1 : -1}
           aria-busy={isReordering}
           className={isStacked ? 'grid narrow' : 'grid'}
-          style={gridOf(ids)}
+          style={gridOf(ids, hasReports)}
         >
           <div role="rowgroup" className="head">
             <div role="row" aria-rowindex={1} className="row">
@@ -240,10 +241,11 @@ const COLUMNS: Readonly<Record<Column, { readonly name: string; readonly width: 
   model: { name: 'Model', width: 'minmax(100px, 1fr)', minPx: 100 },
 }
 
-const gridOf = (ids: string): CSSProperties =>
+/** Where nobody used a report, its column leaves the room to the others. */
+const gridOf = (ids: string, hasReports: boolean): CSSProperties =>
   ({
     '--columns': toColumns(ids)
-      .map((id) => COLUMNS[id].width)
+      .map((id) => (id === 'report' && !hasReports ? 'minmax(142px, 0.1fr)' : COLUMNS[id].width))
       .join(' '),
   }) as CSSProperties
 

@@ -3,8 +3,8 @@ import { Boundary } from './boundary.tsx'
 import type { SearchProps } from './search-dialog.tsx'
 import './search.css'
 
-/** Loaded when it is opened for the first time. */
-const SearchDialog = lazy(async () => ({ default: (await import('./search-dialog.tsx')).SearchDialog }))
+const loadDialog = () => import('./search-dialog.tsx')
+const SearchDialog = lazy(async () => ({ default: (await loadDialog()).SearchDialog }))
 
 /** On a Mac, Ctrl+K deletes the rest of a line. */
 const isMac = /^(Mac|iP)/.test(navigator.platform)
@@ -13,6 +13,13 @@ const SHORTCUT = isMac ? '⌘K' : 'Ctrl K'
 /** Opens the search, also by ⌘K or Ctrl+K from anywhere on the page. */
 export const Search = (props: Omit<SearchProps, 'close'>) => {
   const [isOpen, setIsOpen] = useState(false)
+  useEffect(() => {
+    // Not needed for the first view, but there before the shortcut: what is typed right after it must not be lost.
+    const idle = globalThis.requestIdleCallback?.(() => loadDialog().catch(() => undefined))
+    return () => {
+      if (idle !== undefined) cancelIdleCallback(idle)
+    }
+  }, [])
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const { key, metaKey, ctrlKey, altKey, shiftKey } = event

@@ -6,7 +6,7 @@ import { isFocusLost } from './focus.ts'
 import { credits, dateTime, messagesName, widthOf } from './format.ts'
 import './short-list.css'
 import { Tabs, tabId } from './tabs.tsx'
-import type { Line } from './usage.ts'
+import { type Line, someReport } from './usage.ts'
 import { changeView, type View } from './view.ts'
 import { ViewLink } from './view-link.tsx'
 import { WithReceipt } from './with-receipt.tsx'
@@ -140,6 +140,7 @@ type TableProps = {
 
 const Table = ({ rows, body, view, overview }: TableProps) => {
   const hasMembers = overview.members.length > 0
+  const hasReports = someReport(overview.bars)
   const amounts = useMemo(() => rows?.map(amountOf) ?? [], [rows])
   return (
     <table className="newest">
@@ -149,7 +150,7 @@ const Table = ({ rows, body, view, overview }: TableProps) => {
             Timestamp
           </th>
           <th scope="col">Message ID</th>
-          <th scope="col">Report</th>
+          {hasReports && <th scope="col">Report</th>}
           {hasMembers && <th scope="col">Member</th>}
           <th scope="col" className="c-credits" style={{ width: widthOf(amounts) }}>
             Credits
@@ -160,7 +161,7 @@ const Table = ({ rows, body, view, overview }: TableProps) => {
         {rows === undefined
           ? PLACES.slice(0, overview.messages).map((place) => (
               <tr key={place}>
-                <td colSpan={hasMembers ? 5 : 4} />
+                <td colSpan={3 + Number(hasReports) + Number(hasMembers)} />
               </tr>
             ))
           : rows.map((line) => (
@@ -169,6 +170,7 @@ const Table = ({ rows, body, view, overview }: TableProps) => {
                 line={line}
                 timeZone={zoneOf(view, overview)}
                 hasMembers={hasMembers}
+                hasReports={hasReports}
                 isOpen={line.id === view.message}
               />
             ))}
@@ -183,10 +185,11 @@ type RowProps = {
   readonly line: Line
   readonly timeZone: string
   readonly hasMembers: boolean
+  readonly hasReports: boolean
   readonly isOpen: boolean
 }
 
-const Row = ({ line, timeZone, hasMembers, isOpen }: RowProps) => (
+const Row = ({ line, timeZone, hasMembers, hasReports, isOpen }: RowProps) => (
   <tr data-row={rowKey(line.id)} className={isOpen ? 'open' : undefined}>
     <td className="c-at">
       <time dateTime={line.timestamp} title={line.timestamp}>
@@ -198,9 +201,11 @@ const Row = ({ line, timeZone, hasMembers, isOpen }: RowProps) => (
         {line.id}
       </ViewLink>
     </td>
-    <td className="c-report" title={line.report}>
-      {line.report}
-    </td>
+    {hasReports && (
+      <td className="c-report" title={line.report}>
+        {line.report}
+      </td>
+    )}
     {hasMembers && (
       <td className="c-member" title={line.member}>
         {line.member}

@@ -10,7 +10,7 @@ import { MessageSearch } from './message-search.tsx'
 import { PrintedHead, ROWS_PRINTED } from './printed-head.tsx'
 import { Rows } from './rows.tsx'
 import './table.css'
-import type { Bar, Line } from './usage.ts'
+import { type Bar, type Line, someReport } from './usage.ts'
 import { SORT_COLUMNS, type View } from './view.ts'
 import { WithReceipt } from './with-receipt.tsx'
 import { ZoneNote, zoneOf } from './zone.tsx'
@@ -104,6 +104,7 @@ export const UsageTable = ({ view, overview, chosen, ...loaded }: Props) => {
           rowsShown={total}
           timeZone={zoneOf(view, overview)}
           hasMembers={overview.members.length > 0}
+          hasReports={someReport(overview.bars)}
           isPaged={isPaged}
           isReordering={isReordering}
           isComplete={isComplete}

@@ -131,6 +131,10 @@ export const indexAt = (bars: readonly Bar[], at: number): number => {
   return found !== undefined && found.from <= at ? low : -1
 }
 
+/** Whether any message used a report. */
+export const someReport = (bars: readonly Bar[]): boolean =>
+  bars.some(({ parts }) => parts.some(({ report }) => report !== undefined))
+
 export const sumOf = (parts: readonly Pick<Part, 'messages' | 'unpriced' | 'micros'>[]) => ({
   messages: parts.reduce((sum, part) => sum + part.messages, 0),
   unpriced: parts.reduce((sum, part) => sum + part.unpriced, 0),

@@ -23,13 +23,14 @@ export const WhyChanged = ({ overview, chosen, before, change }: Props) => {
   const isChanged = change !== undefined && change !== 0
   const splits = useSplits(overview, isChanged ? dimensions : NONE, chosen, before)
   const dearest = useDearest(overview, chosen, isChanged && change > 0)
-  if (!isChanged) return <p className="causes" />
+  // All at once: a cause that comes later would move the others.
+  if (!isChanged || dearest.isPending || splits.some(({ isPending }) => isPending)) return <p className="causes" />
   const changes: Partial<Record<Dimension, Change>> = {}
   for (const [at, dimension] of dimensions.entries()) {
     const { now, before: earlier } = splits[at] ?? {}
     if (now !== undefined && earlier !== undefined) changes[dimension] = { now, before: earlier }
   }
-  const { message, contributions } = causesOf(change, changes, dearest)
+  const { message, contributions } = causesOf(change, changes, dearest.line)
   return (
     <p className="causes">
       <strong>{signedCredits(change)}</strong>

@@ -568,20 +568,6 @@ describe('the dashboard of the published period', { skip: withoutPublished }, ()
     assert.doesNotMatch(page.url(), /lease/)
     assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), '{}')
   })
-
-  test('shifts nothing while it loads', async () => {
-    await using opened = await openPage(browser, 'about:blank')
-    const { page } = opened
-    await page.addInitScript(`
-      globalThis.shifts = []
-      new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value, sources }) => [value, ...sources.map(({ node, previousRect, currentRect }) => [node?.outerHTML?.slice(0, 120), JSON.stringify(previousRect), JSON.stringify(currentRect)])])))
-        .observe({ type: 'layout-shift', buffered: true })`)
-    for (const path of ['/', '/messages', '/rate-cards']) {
-      await page.goto(`${service.url}${path}${query}`)
-      await settled(page)
-      assert.deepEqual(await page.evaluate('shifts'), [], path)
-    }
-  })
 })
 
 describe('the dashboard with members', { skip: noBrowser }, () => {

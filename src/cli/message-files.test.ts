@@ -291,7 +291,7 @@ describe('CSV of more than texts', () => {
     ...[
       'usage',
       'usage.',
-      'usage.tokens',
+      'usage.tokens_in',
       'usage.prompt_tokens_details',
       'Usage.input_tokens',
       'quantities',
