@@ -128,3 +128,24 @@ const WRONG: readonly (readonly [vendor: VendorName, csv: string, problem: RegEx
 test('what cannot be read is named with its line', async () => {
   for (const [vendor, csv, problem] of WRONG) await assert.rejects(read(vendor, csv), { message: problem }, csv)
 })
+
+test('no file keeps the service from others: not what is blank for long, nor rows that each name a column of their own', async () => {
+  const chunk = ' '.repeat(64 * 1024)
+  let chunks = 0
+  let turns = 0
+  function* blanks() {
+    for (; chunks < 200; chunks++) yield chunk
+    yield '\n'
+  }
+  const counting = setInterval(() => turns++, 0)
+  const started = performance.now()
+  await assert.rejects(read('csv', { text: blanks() }), /must be/)
+  clearInterval(counting)
+  assert.ok(performance.now() - started < 20_000)
+  assert.ok(turns > 10)
+  const rows = Array.from({ length: 300 }, (_, index) => ({ date: '2026-10-05', credits: '1', [`c${index}`]: '1' }))
+  await assert.rejects(read('csv', { rows }), { message: 'Rows must be objects with at most 200 different names.' })
+  await assert.rejects(read('csv', { rows: [] }), {
+    message: 'Rows must be an array with at least one row: it is empty.',
+  })
+})

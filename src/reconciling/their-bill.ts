@@ -1,5 +1,6 @@
 /** Adds up a vendor's file by day, user and model, as its rows arrive. */
 import { hash } from 'node:crypto'
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import { CsvReader, type CsvRecord, CsvTooLong } from '#formats/csv.ts'
 import { type Exact, ONE } from './decimals.ts'
 import { type Columns, delimiterOf, type Layout, layoutOf } from './layout.ts'
@@ -82,7 +83,7 @@ export const groupKeyOf = (date: string, user: string, model: string): string =>
 /** Throws WrongFile. */
 export const readTheirBill = async (file: TheirFile, settings: BillSettings): Promise<TheirBill> => {
   const bill = new Folded(settings)
-  if ('rows' in file) bill.takeRows(file.rows)
+  if ('rows' in file) await bill.takeRows(file.rows)
   else await bill.takeText(file.text)
   return bill.result()
 }
@@ -115,35 +116,45 @@ class Folded {
     let reader: CsvReader | undefined
     try {
       for await (const chunk of text) {
+        await letOthersRun()
         this.#settings.signal?.throwIfAborted()
         if (reader !== undefined) this.#takeRecords(reader.push(chunk))
         else {
           head += chunk
-          if (head.trim() === '' || (!/\n|\r./.test(head.trimStart()) && head.length < HEAD_MAX)) continue
+          if (head.length < HEAD_MAX && !/\n|\r./.test(head.trimStart())) continue
           reader = readerFor(head)
           this.#takeRecords(reader.push(withoutMarks(head)))
         }
       }
-      if (head.trim() === '') throw new WrongFile('the file', 'one with rows: it is empty')
       if (reader === undefined) {
         reader = readerFor(head)
         this.#takeRecords(reader.push(withoutMarks(head)))
       }
       this.#takeRecords(reader.end())
+      if (this.#layout === undefined) throw new WrongFile('the file', 'one with rows: it is empty')
     } catch (error) {
       if (!(error instanceof CsvTooLong)) throw error
       throw new WrongFile(`line ${error.problem.line}`, `shorter: ${error.problem.reason}`)
     }
   }
 
-  takeRows(rows: readonly NamedCells[]): void {
-    const titles = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  async takeRows(rows: readonly NamedCells[]): Promise<void> {
+    if (rows.length === 0) throw new WrongFile('rows', 'an array with at least one row: it is empty')
+    const names = new Set<string>()
+    for (const row of rows) {
+      for (const name of Object.keys(row)) names.add(name)
+      if (names.size > COLUMNS_MAX) throw new WrongFile('rows', `objects with at most ${COLUMNS_MAX} different names`)
+    }
+    const titles = [...names]
     this.#begin(titles)
-    for (const [index, row] of rows.entries())
+    for (const [index, row] of rows.entries()) {
+      if (index % ROWS_PER_TURN === 0) await letOthersRun()
+      this.#settings.signal?.throwIfAborted()
       this.#take(
         titles.map((name) => (Object.hasOwn(row, name) ? (row[name] ?? '') : '')),
         `row ${index + 1}`,
       )
+    }
   }
 
   result(): TheirBill {
@@ -174,8 +185,8 @@ class Folded {
         const { line, column, reason } = record.problem
         throw new WrongFile(`line ${line}, column ${column}`, `valid CSV: ${reason}`)
       }
-      if (this.#layout === undefined) this.#begin(record.fields)
-      else this.#take(record.fields, `line ${record.line}`)
+      if (this.#layout !== undefined) this.#take(record.fields, `line ${record.line}`)
+      else if (!isBlank(record.fields)) this.#begin(record.fields)
     }
   }
 
@@ -183,7 +194,7 @@ class Folded {
     const { width, at } = this.#layout as Layout
     if (cells.length > width && cells.slice(width).some((cell) => cell !== ''))
       throw new WrongFile(place, `a row of ${width} cells like the first row, not ${cells.length}`)
-    if (cells.every((cell) => cell.trim() === '')) return
+    if (isBlank(cells)) return
     this.#rows++
     if (this.#isRepeated(cells, at.id, place)) {
       this.#repeated++
@@ -264,6 +275,8 @@ const addTo = (group: TheirGroup, { amount, computed, credits, requests, tokens,
   for (const kind of TOKEN_KINDS) group.tokens[kind] = bothOf(group.tokens[kind], tokens[kind])
 }
 
+const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell.trim() === '')
+
 const bothOf = (sum: Exact | undefined, value: Exact | undefined): Exact | undefined =>
   sum === undefined || value === undefined ? undefined : sum + value
 
@@ -283,5 +296,8 @@ const readerFor = (head: string): CsvReader => {
 }
 
 const HEAD_MAX = 64 * 1024
+/** Of rows that name their columns: every row is as wide as all names together. */
+const COLUMNS_MAX = 200
+const ROWS_PER_TURN = 500
 const NAME_SHOWN_MAX = 60
 const UNITS_MAX = 20
