@@ -213,8 +213,10 @@ describe('one bad entry costs no other', () => {
     assert.deepEqual(await send(entry({ model: 'unheard-of' })), { ...NOTHING, unpriced: 1 })
   })
 
-  test('an empty body, an empty array and white space are no failure', async () => {
+  test('an empty body, an empty array and white space are no failure, and a single brace is one', async () => {
     for (const body of ['', '[]', ' \n ']) assert.deepEqual(await resultOf(sendBytes(body)), NOTHING)
+    const rejections = [{ field: '', reason: 'must be valid JSON' }]
+    assert.deepEqual(await resultOf(sendBytes(' {')), { ...NOTHING, rejected: 1, rejections })
   })
 })
 

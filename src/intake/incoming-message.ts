@@ -96,7 +96,7 @@ export const isId = (value: unknown): value is Id =>
   typeof value === 'string' ? value.length > 0 && isShort(value) && isPlainText(value) : Number.isSafeInteger(value)
 
 /** Counts code points, not UTF-16 code units. */
-const isShort = (text: string): boolean =>
+export const isShort = (text: string): boolean =>
   text.length <= ID_CHARACTERS_MAX || (text.length <= 2 * ID_CHARACTERS_MAX && [...text].length <= ID_CHARACTERS_MAX)
 
 const TIMESTAMP_CHARACTERS_MAX = 64

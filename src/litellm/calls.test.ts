@@ -229,6 +229,13 @@ describe('tokens', () => {
   }
 })
 
+test('a name that is too long rejects the call at once, and is not kept until the request ends', () => {
+  const long = 'a'.repeat(201)
+  assert.equal(rejectionOn(entry({ end_user: long })), 'end_user must be at most 200 characters')
+  assert.equal(rejectionOn(entry({ model: long })), 'model must be at most 200 characters')
+  assert.equal(callOn(entry({ end_user: '😀'.repeat(200) })).user_id, '😀'.repeat(200))
+})
+
 describe('the cost', () => {
   const costOf = (changes: LitellmEntry) => callOn(entry(changes)).quantities?.['provider_cost_nano_usd']
 

@@ -1,7 +1,7 @@
 /** Which log entries are calls of a model, and the message that each stands for. */
 import { createHash } from 'node:crypto'
 import { BadField } from '#intake/bad-field.ts'
-import { ID_CHARACTERS_MAX, isId } from '#intake/incoming-message.ts'
+import { ID_CHARACTERS_MAX, isId, isShort } from '#intake/incoming-message.ts'
 import type { MessageEntry, Verdict } from '#intake/received-calls.ts'
 import { nanoUsdOf } from '#intake/usage-formats.ts'
 import { PROVIDER_COST } from '#model/fact-names.ts'
@@ -106,10 +106,14 @@ const costOf = (entry: Fields): number | undefined => {
   return typeof cost === 'number' && isKnown ? nanoUsdOf(cost) : undefined
 }
 
+/** Throws BadField, because a call is kept until its whole request is there, and a long name would take as much memory. */
 const firstText = (entry: Fields, paths: readonly string[]): string | undefined => {
   for (const path of paths) {
     const value = fieldIn(entry, path)
-    if (typeof value === 'string' && value !== '') return value
+    if (typeof value === 'string' && value !== '') {
+      if (!isShort(value)) throw new BadField(path, `must be at most ${ID_CHARACTERS_MAX} characters`)
+      return value
+    }
     if (typeof value === 'number') return String(value)
   }
   return undefined

@@ -30,7 +30,7 @@ export const createEntries = (entryBytesMax: number): Entries => {
       else if (/^(?:\{\s*)?\S/.test(text) && text !== '{') entries = lineEntries(entryBytesMax)
       return entries?.push(start) ?? []
     },
-    end: () => entries?.end() ?? [],
+    end: () => entries?.end() ?? (start.length === 0 ? [] : [start]),
     keptBytes: () => entries?.keptBytes() ?? start.length,
   }
 }
