@@ -73,6 +73,7 @@ const readRecords = <T>(
 }
 
 const parse = (bytes: Uint8Array): unknown => {
+  checkValues(bytes)
   try {
     return readJson(bytes)
   } catch (error) {
@@ -80,6 +81,26 @@ const parse = (bytes: Uint8Array): unknown => {
     throw new InvalidRequest('body', error.expected)
   }
 }
+
+/** The most objects and arrays. 20 MiB of the shortest would be 7 million: a gigabyte, and seconds in which nobody else is served. */
+const VALUES_MAX = 1_000_000
+const SHORTEST_VALUE_BYTES = 2
+
+/** Throws InvalidRequest. Says nothing of what is not JSON. */
+const checkValues = (bytes: Uint8Array): void => {
+  if (bytes.length <= VALUES_MAX * SHORTEST_VALUE_BYTES) return
+  let count = 0
+  let isInString = false
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) isInString = !isInString
+    else if (isInString && byte === BACKSLASH) at++
+    else if (!isInString && (byte === OPEN_BRACE || byte === OPEN_BRACKET)) count++
+  }
+  if (count > VALUES_MAX) throw new InvalidRequest('body', `a request of at most ${VALUES_MAX} objects and arrays`)
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACE, OPEN_BRACKET] = [0x22, 0x5c, 0x7b, 0x5b]
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

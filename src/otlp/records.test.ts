@@ -288,3 +288,12 @@ const TRACE_REQUESTS: fc.Arbitrary<TraceRequest> = fc.array(
   }),
   { maxLength: 3 },
 )
+
+test('a request of more objects than any sender has is refused before they are made, wherever they are', () => {
+  const objects = (count: number) =>
+    Buffer.from(`{"a":"[\\"${'{'.repeat(1_000_000)}","resourceSpans":[${'{},'.repeat(count)}{}]}`)
+  assert.deepEqual(readJsonSpans(objects(900_000), WANTED), [])
+  assert.throws(() => readJsonSpans(objects(1_000_000), WANTED), {
+    message: 'body must be a request of at most 1000000 objects and arrays',
+  })
+})
