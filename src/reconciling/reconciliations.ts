@@ -1,4 +1,5 @@
 /** Our bill against the vendor's: by day, user and model, and each difference by its causes. */
+import { setImmediate as letOthersRun } from 'node:timers/promises'
 import type { RangeQuery } from '#answering/usage-range.ts'
 import { entryAt, periodAt, periodBefore, periodNamed, zoned } from '#calendar/periods.ts'
 import { isTimeZone } from '#calendar/zones.ts'
@@ -87,7 +88,7 @@ export const createReconciliations = ({ ledger, clock }: ReconciliationNeeds): R
     const { days, end } = vendorDays({ from, to }, timeZone)
     const range = { from: days[0]?.start ?? end, to: end }
     const { result: ours } = await readAtOneMoment(ledger, organization, range, () => new OurUsage(days, bill), options)
-    const comparison = compare(bill, ours)
+    const comparison = await compare(bill, ours, options.signal)
     return {
       organization,
       vendor,
@@ -114,12 +115,18 @@ export const createReconciliations = ({ ledger, clock }: ReconciliationNeeds): R
   }
 }
 
-const compare = (bill: TheirBill, ours: OurUsage): Comparison => {
+const compare = async (bill: TheirBill, ours: OurUsage, signal: AbortSignal | undefined): Promise<Comparison> => {
   const comparison = new Comparison(bill, ours)
-  for (const [key, group] of bill.groups) comparison.add(key, group, ours.groups.get(key))
-  for (const [key, group] of ours.groups) if (!bill.groups.has(key)) comparison.add(key, undefined, group)
+  let count = 0
+  for (const key of new Set([...bill.groups.keys(), ...ours.groups.keys()])) {
+    if (count++ % GROUPS_PER_TURN === 0) await letOthersRun()
+    signal?.throwIfAborted()
+    comparison.add(key, bill.groups.get(key), ours.groups.get(key))
+  }
   return comparison
 }
+
+const GROUPS_PER_TURN = 5000
 
 /** Throws InvalidRequest. */
 const timeZoneIn = ({ vendor, timeZone = 'UTC' }: ReconciliationRequest): string => {
