@@ -289,6 +289,12 @@ for (const [name, store] of Object.entries(stores)) {
       assert.deepEqual(new Set(found(answer)), new Set(Object.values(PLANTED)), JSON.stringify(found(answer), null, 1))
       assert.deepEqual(answer.rows, { read: 192, repeated: 1, outside: 1, other: [{ unit: 'user-months', rows: 1 }] })
       assert.deepEqual([answer.from, answer.to], ['2026-10-01', '2026-11-01'])
+      const { comparisons, by_user, by_model, by_day } = await reconcile({ csv: CSV, period: '2026-10', limit: 1 })
+      assert.deepEqual(
+        [comparisons, by_user, by_model].map(({ length }) => length),
+        [1, 1, 1],
+      )
+      assert.deepEqual(by_day, answer.by_day)
     })
 
     test('the five parts add up to each difference, and differences to the totals', async () => {
@@ -335,6 +341,24 @@ for (const [name, store] of Object.entries(stores)) {
         assert.equal(code, 1, err)
         assert.deepEqual(JSON.parse(out), expected)
       }
+    })
+
+    test('the command names the file that is wrong, and reads pairs of names with semicolons', async () => {
+      writeFileSync(pathOf('empty.csv'), '')
+      const { code, err } = await run('--github', pathOf('empty.csv'))
+      assert.deepEqual(
+        [code, err],
+        [1, `copilot-credits: ${pathOf('empty.csv')}: The file must be one with rows: it is empty\n`],
+      )
+      const github = ['--github', pathOf('github.csv'), '--period', '2026-10', '--output', 'csv', '--members']
+      writeFileSync(pathOf('semicolons.csv'), 'github;member\nocto-ada;ada@acme.example\n')
+      const [plain, semicolons] = [
+        await run(...github, pathOf('members.csv')),
+        await run(...github, pathOf('semicolons.csv')),
+      ]
+      assert.equal(semicolons.out, plain.out)
+      const wrong = await run(...github, pathOf('github.csv'))
+      assert.ok(wrong.err.endsWith("github.csv, line 1: must have two cells, the vendor's name and ours\n"), wrong.err)
     })
 
     test('a table for people, with a sentence on each difference, and CSV', async () => {

@@ -2686,7 +2686,7 @@ export interface components {
                  */
                 readonly vendor_rows: number;
             }[];
-            /** @description At most 100, the largest difference first. Empty if no row names a model. */
+            /** @description At most `limit`, the largest difference first. Empty if no row names a model. */
             readonly by_model: readonly {
                 /**
                  * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
@@ -2749,7 +2749,7 @@ export interface components {
                  */
                 readonly vendor_rows: number;
             }[];
-            /** @description At most 100, the largest difference first. Empty if no row names a user. */
+            /** @description At most `limit`, the largest difference first. Empty if no row names a user. */
             readonly by_user: readonly {
                 /**
                  * @description What the messages cost here, in credits: an exact decimal with at most six decimal places.
@@ -10208,7 +10208,7 @@ export interface operations {
                  */
                 readonly from?: string;
                 /**
-                 * @description How many days, users and models are listed.
+                 * @description The most comparisons, users and models that are listed.
                  * @example 100
                  */
                 readonly limit?: number;
@@ -10282,7 +10282,7 @@ export interface operations {
                      */
                     readonly from?: string;
                     /**
-                     * @description How many days, users and models are listed.
+                     * @description The most comparisons, users and models that are listed.
                      * @default 100
                      * @example 100
                      */

@@ -4,7 +4,8 @@ import type { Environment } from '#config.ts'
 import { EXIT_CODES } from '#exit-codes.ts'
 import { COMPARISONS_MAX } from '#reconciling/answer.ts'
 import { VENDORS, type VendorName } from '#reconciling/vendors.ts'
-import { CommandFailed } from './failure.ts'
+import { WrongFile as WrongBill } from '#reconciling/wrong-file.ts'
+import { CommandFailed, WrongFile } from './failure.ts'
 import { exactly, toCsv, toTables } from './reconcile-output.ts'
 import { reconcileAt } from './reconcile-targets.ts'
 import { grouped, progressBar, type Terminal } from './terminal.ts'
@@ -70,7 +71,11 @@ export const addReconcileCommand = (
       const bar = progressBar(err, 'reading', (done) => `${grouped(done)} bytes`)
       const text = readVendorFile(path, { encoding: options.encoding, progress: (bytes) => bar.show(bytes, undefined) })
       const limit = options.output === 'table' ? SHOWN : COMPARISONS_MAX
-      const answer = await reconcileAt(environment(), options, { fields, text, limit }, err).finally(bar.clear)
+      const answer = await reconcileAt(environment(), options, { fields, text, limit }, err)
+        .catch((error: unknown) => {
+          throw error instanceof WrongBill ? new WrongFile(path, `: ${error.message.replace(/\.$/, '')}`) : error
+        })
+        .finally(bar.clear)
       const reconciliation = exactly(answer)
       if (options.output === 'json') out.write(`${answer}\n`)
       else out.write(options.output === 'csv' ? toCsv(reconciliation) : toTables(out, reconciliation))

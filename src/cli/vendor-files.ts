@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { CsvReader } from '#formats/csv.ts'
 import { kindOfFile } from '#formats/file-kind.ts'
 import { toUtf8 } from '#formats/text-encoding.ts'
+import { delimiterOf } from '#reconciling/layout.ts'
 import { WrongFile, wrong } from './failure.ts'
 import { counted, encodingOf, peeked, sizeOf, toWrongFile, unchanged, unzipped } from './text-files.ts'
 
@@ -34,18 +35,19 @@ const KIND_BYTES = 4 * 1024
 
 /** Of a CSV file with two columns and a header row: the vendor's name, and ours. Throws WrongFile. */
 export const readNamePairs = async (path: string): Promise<Readonly<Record<string, string>>> => {
-  const reader = new CsvReader(',')
-  const records = []
-  for await (const text of readVendorFile(path, { progress: () => {} })) records.push(...reader.push(text))
-  records.push(...reader.end())
-  const pairs = records.slice(1).map((record) => {
+  const texts = []
+  for await (const text of readVendorFile(path, { progress: () => {} })) texts.push(text)
+  const text = texts.join('')
+  const reader = new CsvReader(delimiterOf(text.slice(0, KIND_BYTES)))
+  const pairs = new Map<string, string>()
+  for (const [index, record] of [...reader.push(text), ...reader.end()].entries()) {
     if ('problem' in record) throw new WrongFile(path, `, line ${record.problem.line}: ${record.problem.reason}`)
     const [theirs = '', ours = '', ...more] = record.fields.map((cell) => cell.trim())
     if (theirs === '' || ours === '' || more.some((cell) => cell !== ''))
       throw new WrongFile(path, `, line ${record.line}: must have two cells, the vendor's name and ours`)
-    return [theirs, ours] as const
-  })
-  const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index)
-  if (twice !== undefined) throw new WrongFile(path, `: has two rows for ${JSON.stringify(twice[0])}`)
+    if (index === 0) continue
+    if (pairs.has(theirs)) throw new WrongFile(path, `: has two rows for ${JSON.stringify(theirs)}`)
+    pairs.set(theirs, ours)
+  }
   return Object.fromEntries(pairs)
 }

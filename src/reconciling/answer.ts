@@ -9,11 +9,9 @@ import { sentenceOf } from './sentences.ts'
 import type { TheirGroup } from './their-bill.ts'
 import { vendorOf } from './vendors.ts'
 
-/** The most days, users and models that an answer lists. */
+/** The most that an answer lists of each: combinations of day, user and model; users; models. */
 export const COMPARISONS_MAX = 100_000
 export const COMPARISONS_BY_DEFAULT = 100
-/** Of users and of models. */
-const GROUPS_SHOWN = 100
 
 export const toReconciliationAnswer = (reconciliation: Reconciliation, limit = COMPARISONS_BY_DEFAULT) => {
   const { organization, vendor, timeZone, from, to, rows, comparison, adjustments, tolerance } = reconciliation
@@ -38,8 +36,8 @@ export const toReconciliationAnswer = (reconciliation: Reconciliation, limit = C
     is_within_tolerance: reconciliation.isWithinTolerance,
     adjustments: { messages: adjustments.messages, credits: amountOf(BigInt(adjustments.credits)) },
     by_day: comparison.days().map(({ name, sums }) => ({ date: name, ...toSums(sums) })),
-    by_user: toGroups(comparison.users(), (name) => (name === '' ? {} : { user: name })),
-    by_model: toGroups(comparison.models(), (name) => (name === '' ? {} : { model: name })),
+    by_user: toGroups(comparison.users().slice(0, limit), (name) => (name === '' ? {} : { user: name })),
+    by_model: toGroups(comparison.models().slice(0, limit), (name) => (name === '' ? {} : { model: name })),
     comparisons: groups.slice(0, limit).map((each) => toCompared(each, title)),
     ...(rest.length > 0 && { other_comparisons: { groups: rest.length, ...toSums(sumOf(rest)) } }),
   }
@@ -54,7 +52,7 @@ const sumOf = (groups: readonly ComparedGroup[]): Sums => {
 }
 
 const toGroups = <N extends object>(all: readonly NamedSums[], toName: (name: string) => N) =>
-  all.slice(0, GROUPS_SHOWN).map(({ name, sums }) => ({ ...toName(name), ...toSums(sums) }))
+  all.map(({ name, sums }) => ({ ...toName(name), ...toSums(sums) }))
 
 const toSums = ({ messages, unpriced, rows, theirs, ours, difference, split }: Sums) => ({
   messages,

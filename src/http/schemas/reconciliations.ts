@@ -40,7 +40,7 @@ const limit = Type.Optional(
     minimum: 1,
     maximum: COMPARISONS_MAX,
     default: COMPARISONS_BY_DEFAULT,
-    description: 'How many days, users and models are listed.',
+    description: 'The most comparisons, users and models that are listed.',
     examples: [COMPARISONS_BY_DEFAULT],
   }),
 )
@@ -174,10 +174,10 @@ export const ReconciliationSchema = Type.Object(
     ),
     by_day: Type.Array(Type.Object({ date, ...sums }), { description: 'In order of time.' }),
     by_user: Type.Array(Type.Object({ user, ...sums }), {
-      description: 'At most 100, the largest difference first. Empty if no row names a user.',
+      description: 'At most `limit`, the largest difference first. Empty if no row names a user.',
     }),
     by_model: Type.Array(Type.Object({ model, ...sums }), {
-      description: 'At most 100, the largest difference first. Empty if no row names a model.',
+      description: 'At most `limit`, the largest difference first. Empty if no row names a model.',
     }),
     comparisons: Type.Array(
       Type.Object({
