@@ -55,7 +55,8 @@ type CallEvent = {
   readonly timestamp?: number
 }
 
-type ModelCall = {
+/** Of a model. */
+type EndedCall = {
   readonly model: string | undefined
   readonly usage: unknown
   readonly finishReason: string | undefined
@@ -67,7 +68,7 @@ type Operation = {
   steps: number
   isCalling: boolean
   /** A call whose step has not ended. Only the step knows which model answered; but it ends later, as tools run in it, or never. */
-  ended: ModelCall | undefined
+  ended: EndedCall | undefined
 }
 
 /** A stream that nobody reads to its end does not say so. */
@@ -97,7 +98,7 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
     return operation
   }
 
-  const report = ({ model, finishReason, ...call }: ModelCall, id: string, own: CallFields): void => {
+  const report = ({ model, finishReason, ...call }: EndedCall, id: string, own: CallFields): void => {
     const usage = countsIn(call.usage)
     const outcome = outcomeOf({ finishReason })
     if (usage === undefined) {
@@ -167,6 +168,6 @@ export const createTelemetry = ({ add, tell }: Needs, fields: FieldsOfOperation)
 }
 
 /** Events that are told later say when they happened. */
-const callIn = ({ response, model, modelId, usage, finishReason, timestamp = Date.now() }: CallEvent): ModelCall => {
+const callIn = ({ response, model, modelId, usage, finishReason, timestamp = Date.now() }: CallEvent): EndedCall => {
   return { model: response?.modelId ?? model?.modelId ?? modelId, usage, finishReason, timestamp }
 }

@@ -1,4 +1,4 @@
-/** Messages on their way to the service: in batches, in order, with retries, and never more than a bound. */
+/** Messages on their way to the service: in batches, in order, with retries, and at most so many at a time. */
 import { ApiError, ConnectionError } from './errors.ts'
 import type { Message, MessageResult } from './types.ts'
 
@@ -105,8 +105,7 @@ export const createReportQueue = ({ post, tell, batchMax, queueMax, waitMs }: Ne
       if (status === 'rejected') refuse(message, `${field} ${reason}`)
       else if (status === 'conflict') {
         count.conflicts += 1
-        const cause = 'The service has another message with this id.'
-        tell({ kind: 'conflict', reason: cause, messages: [message] })
+        tell({ kind: 'conflict', reason: 'The service has another message with this id.', messages: [message] })
       } else count.delivered += 1
     })
   }
@@ -174,7 +173,7 @@ export const createReportQueue = ({ post, tell, batchMax, queueMax, waitMs }: Ne
   return { add, flush, clear, counts }
 }
 
-/** Anything but an answer of the service or its absence is a mistake in a message, which JSON cannot hold. */
+/** What is neither an answer nor a failure to get one comes from a message that JSON cannot hold. */
 const isAboutContent = (error: unknown): boolean =>
   error instanceof ApiError ? error.status === 400 || error.status === 413 : !(error instanceof ConnectionError)
 

@@ -14,7 +14,7 @@ export type ReporterOptions = Omit<HttpOptions, 'baseUrl' | 'attempts'> & {
   readonly timeoutMs?: number | undefined
   /** Another organization than the key's, for operator keys. */
   readonly organization?: string | undefined
-  /** Messages in one request; 100 by default. So many are sent at once. */
+  /** Messages in one request; 100 by default. As soon as so many wait, they are sent. */
   readonly batchMax?: number | undefined
   /** How long a message waits for others, in milliseconds; 1,000 by default. */
   readonly waitMs?: number | undefined
@@ -60,11 +60,10 @@ export const createReporter = (options: ReporterOptions): Reporter => {
   const send = createSend({ ...options, timeoutMs, attempts: 1 })
 
   const post = async (messages: readonly Message[], signal: AbortSignal): Promise<readonly MessageResult[]> => {
-    const query = { organization }
     const { body } = await send({
       method: 'POST',
       path: '/v1/messages',
-      query,
+      query: { organization },
       body: { messages },
       isIdempotent: true,
       signal,

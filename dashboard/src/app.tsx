@@ -191,8 +191,10 @@ const OnceSettled = ({ area, overview, className, children }: OnceSettledProps) 
   const [isSettled, setIsSettled] = useState(false)
   useEffect(() => {
     if (!isKnown) return
-    // What has just become known is laid out in the frame before it is seen.
-    const frame = requestAnimationFrame(() => setIsSettled(true))
+    // What has just become known is laid out in a frame before the one in which it is seen.
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => setIsSettled(true))
+    })
     return () => cancelAnimationFrame(frame)
   }, [isKnown])
   return (

@@ -4,7 +4,7 @@ import { failureText } from './failure-text.ts'
 import { count, dayAndTime } from './format.ts'
 import { useIntake } from './intake-data.ts'
 import {
-  cameIn,
+  arrivedIn,
   type IntakeReason,
   type IntakeSource,
   OUTCOMES,
@@ -17,7 +17,7 @@ import { ViewLink } from './view-link.tsx'
 
 type Props = { readonly session: Session; readonly organization: string | undefined }
 
-/** What came, from whom, and what became of it. */
+/** What arrived, from whom, and what became of it. */
 export const IntakeArea = ({ session, organization }: Props) => {
   const [isOfAll, setIsOfAll] = useState(false)
   const { data, error, refetch } = useIntake(organization, isOfAll)
@@ -26,13 +26,8 @@ export const IntakeArea = ({ session, organization }: Props) => {
     <>
       <div className="intake-head">
         <p className="hint">
-          Since{' '}
-          {data === undefined ? (
-            <span className="unknown">{dayAndTime(Date.parse(session.time), timeZone)}</span>
-          ) : (
-            dayAndTime(Date.parse(data.since), timeZone)
-          )}
-          , when the process that answers was started. If the service runs several, each counts what came to it.
+          If the service runs several processes, each counts what reaches it. This one started{' '}
+          {data !== undefined && `${dayAndTime(Date.parse(data.since), timeZone)}.`}
         </p>
         {session.operator && (
           <label className="intake-all">
@@ -44,7 +39,7 @@ export const IntakeArea = ({ session, organization }: Props) => {
       {error !== null && (
         <p role="alert" className="notice bad">
           <span>
-            <strong>Could not ask what has come.</strong> {failureText(error)}
+            <strong>Could not load what has arrived.</strong> {failureText(error)}
           </span>
           <button type="button" onClick={() => refetch()}>
             Try again
@@ -52,7 +47,7 @@ export const IntakeArea = ({ session, organization }: Props) => {
         </p>
       )}
       {data === undefined && error === null && <p role="status">Loading…</p>}
-      {data !== undefined && <Came data={data} isOfAll={isOfAll} session={session} />}
+      {data !== undefined && <Arrivals data={data} isOfAll={isOfAll} session={session} />}
     </>
   )
 }
@@ -60,9 +55,9 @@ export const IntakeArea = ({ session, organization }: Props) => {
 /** An operator may have very many. */
 const SHOWN_AT_ONCE = 50
 
-type CameProps = { readonly data: Intake; readonly isOfAll: boolean; readonly session: Session }
+type ArrivalsProps = { readonly data: Intake; readonly isOfAll: boolean; readonly session: Session }
 
-const Came = ({ data: { sources, overlaps }, isOfAll, session }: CameProps) => {
+const Arrivals = ({ data: { sources, overlaps }, isOfAll, session }: ArrivalsProps) => {
   const [shown, setShown] = useState(SHOWN_AT_ONCE)
   const timeZone = session.organization.time_zone
   const nameOf = (organization: string): string | undefined => (isOfAll ? organization : undefined)
@@ -78,7 +73,7 @@ const Came = ({ data: { sources, overlaps }, isOfAll, session }: CameProps) => {
       {sources.length === 0 && (
         <section className="card">
           <p>
-            <strong>Nothing has come{isOfAll ? '' : ` for ${session.organization.name}`}.</strong>{' '}
+            <strong>Nothing has arrived{isOfAll ? '' : ` for ${session.organization.name}`}.</strong>{' '}
             <ViewLink change={{ area: 'developers' }}>Developers</ViewLink> says how to send it: from code, from
             whatever sends OpenTelemetry, or from a LiteLLM proxy.
           </p>
@@ -110,7 +105,7 @@ const OverlapNotice = ({ overlap: { sources, calls }, organization }: OverlapPro
         {sources.map(sourceName).join(' and ')} seem to report the same calls
         {organization !== undefined && ` of ${organization}`}.
       </strong>{' '}
-      {count(calls)} {calls === 1 ? 'call' : 'calls'} of the same member, model and tokens came from both within a
+      {count(calls)} {calls === 1 ? 'call' : 'calls'} of the same member, model and tokens arrived from both within a
       minute, and both are charged. Report each call through one door.
     </span>
   </p>
@@ -142,8 +137,8 @@ const SourceCard = ({ source, organization, timeZone }: SourceProps) => {
       </header>
       <dl className="intake-counts">
         <div>
-          <dt>Came</dt>
-          <dd>{count(cameIn(source))}</dd>
+          <dt>Arrived</dt>
+          <dd>{count(arrivedIn(source))}</dd>
         </div>
         {OUTCOMES.map(({ id: outcome, name, isFault }) => (
           <div key={outcome} className={source[outcome] === 0 ? 'none' : isFault ? 'fault' : undefined}>

@@ -52,5 +52,5 @@ export const OUTCOMES = [
 export const outcomeName = (outcome: IntakeReason['outcome']): string =>
   OUTCOMES.find(({ id }) => id === outcome)?.name ?? outcome
 
-/** Everything that came, whatever became of it. */
-export const cameIn = (source: IntakeSource): number => OUTCOMES.reduce((sum, { id }) => sum + source[id], 0)
+/** Everything that arrived, whatever became of it. */
+export const arrivedIn = (source: IntakeSource): number => OUTCOMES.reduce((sum, { id }) => sum + source[id], 0)

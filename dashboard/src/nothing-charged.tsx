@@ -1,15 +1,16 @@
 import { useIntake } from './intake-data.ts'
-import { cameIn } from './intake-words.ts'
+import { arrivedIn } from './intake-words.ts'
 import { ViewLink } from './view-link.tsx'
 
-/** Says that something arrives even if none of it is a message: whoever waits for one looks for the fault then. */
+/** Says that something arrives even if none of it is a message, so that anyone waiting for one looks for the fault there. */
 export const NothingCharged = ({ organization }: { readonly organization: string | undefined }) => {
   const { data } = useIntake(organization)
-  const came = data?.sources.some((source) => cameIn(source) > 0) === true
-  return came ? (
+  const hasArrived = data?.sources.some((source) => arrivedIn(source) > 0) === true
+  return hasArrived ? (
     <>
       {' '}
-      Something has come, but no message of it: <ViewLink change={{ area: 'intake' }}>Intake</ViewLink> says why.
+      Something has arrived, but none of it is a message: <ViewLink change={{ area: 'intake' }}>Intake</ViewLink> says
+      why.
     </>
   ) : null
 }

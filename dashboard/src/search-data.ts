@@ -67,10 +67,7 @@ const namesOf = (choices: Choices, ever: readonly Answer[]) => {
       isCut: here.includes(OTHERS) || anywhere?.includes(OTHERS) === true,
     }
   }
-  return {
-    ...{ member: of('member'), report: of('report'), model: of('model') },
-    ...{ team: of('team'), feature: of('feature') },
-  }
+  return { member: of('member'), report: of('report'), model: of('model'), team: of('team'), feature: of('feature') }
 }
 
 /** The latest message with the value, of any period; undefined if there is none. */

@@ -50,7 +50,9 @@ const Finder = ({ view, overview, areas, close, names, organizations }: FinderPr
   const groups = useMemo(
     () =>
       groupsFor(typed, {
-        ...{ names, areas, organizations },
+        names,
+        areas,
+        organizations,
         messages: overview === undefined ? [] : messages,
         periodName: ({ period }) =>
           spanName(Date.parse(period.start), Date.parse(period.end), overview?.timeZone ?? 'UTC'),

@@ -50,12 +50,12 @@ describe('the area of intake', { skip: noBrowser }, () => {
   test('is empty at first, and shows what arrives within five seconds, by source and key', async () => {
     await using session = await open('/intake?organization=acme')
     const { page, web, sendLitellm } = session
-    await page.getByText('Nothing has come for Acme Ltd.').waitFor()
+    await page.getByText('Nothing has arrived for Acme Ltd.').waitFor()
     await web.reportMessages([message('a'), message('b')])
     const ofWeb = region(page, 'POST /v1/messages key web')
     await ofWeb.waitFor({ timeout: 6000 })
     assert.deepEqual(await countsIn(ofWeb), {
-      Came: '2',
+      Arrived: '2',
       Charged: '2',
       Unpriced: '0',
       Duplicate: '0',
@@ -68,8 +68,8 @@ describe('the area of intake', { skip: noBrowser }, () => {
     const ofGateway = region(page, 'LiteLLM callback key gateway')
     await ofGateway.getByText('null, which LiteLLM sends for what it could not log').waitFor()
     await ofGateway.getByText('endTime must be a number of seconds since 1970').waitFor()
-    const { Came, Unpriced, Rejected, Ignored } = await countsIn(ofGateway)
-    assert.deepEqual([Came, Unpriced, Rejected, Ignored], ['3', '1', '1', '1'])
+    const { Arrived, Unpriced, Rejected, Ignored } = await countsIn(ofGateway)
+    assert.deepEqual([Arrived, Unpriced, Rejected, Ignored], ['3', '1', '1', '1'])
     await ofWeb.getByText('is already charged with other content').waitFor()
     assert.ok(!(await page.content()).includes(CANARY))
     await ofWeb.getByRole('link', { name: 'a', exact: true }).click()
@@ -92,7 +92,7 @@ describe('the area of intake', { skip: noBrowser }, () => {
     await using session = await open('/intake')
     const { page, web } = session
     await web.reportMessages([message('a')])
-    await page.getByText('Nothing has come for Default.').waitFor()
+    await page.getByText('Nothing has arrived for Default.').waitFor()
     await page.getByLabel('All organizations').check()
     await region(page, 'POST /v1/messages key web, acme').waitFor()
   })
@@ -139,7 +139,7 @@ describe('the first-run page', { skip: noBrowser }, () => {
     assert.equal(snippets.length, 4)
     for (const text of snippets) assert.ok(text.includes(secret) && text.includes(url), text)
     await sendLitellm(null)
-    await page.getByText('Something has come, but no message of it').waitFor()
+    await page.getByText('Something has arrived, but none of it is a message').waitFor()
     await sendLitellm(entry({ id: 'chatcmpl-first' }))
     await page.locator('.arrived').getByText('Messages are arriving.').waitFor()
     assert.match((await page.locator('.arrived').textContent()) ?? '', /litellm:chatcmpl-first/)

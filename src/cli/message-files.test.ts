@@ -291,7 +291,7 @@ describe('CSV of more than texts', () => {
     ...[
       'usage',
       'usage.',
-      'usage.tokens_in',
+      'usage.tokens_used',
       'usage.prompt_tokens_details',
       'Usage.input_tokens',
       'quantities',
@@ -559,7 +559,7 @@ describe('a file that is not text', () => {
     const lines = Array.from({ length: 5000 }, (_, id) => line(id + 1))
     assert.match(
       await refused(`id,timestamp,report_id,user_id,text\n${lines.join('')}`, 'growing.csv', { progress }, found),
-      /growing\.csv: changed while being read; import it again once it is complete$/,
+      /growing\.csv: changed while being read; try again once it is complete$/,
     )
     assert.ok(found.length >= 5000)
     assert.ok(found.every((each) => !('entry' in each) || (each.entry as { id: unknown }).id !== 0))

@@ -1,4 +1,6 @@
 /** A reconciliation as tables for people, and as CSV. */
+import { capitalized } from '#reconciling/capitalized.ts'
+import { type VendorName, vendorOf } from '#reconciling/vendors.ts'
 import { type Column, grouped, shown, styled, type Terminal, table } from './terminal.ts'
 
 /** Numbers are their digits: a double can lose some of them. */
@@ -30,9 +32,9 @@ type Compared = Sums & {
 
 type Group = Sums & { readonly date?: string; readonly user?: string; readonly model?: string }
 
-export type Reconciled = Sums & {
+type Reconciled = Sums & {
   readonly organization: string
-  readonly vendor: 'github' | 'openrouter' | 'csv'
+  readonly vendor: VendorName
   readonly time_zone: string
   readonly from: string
   readonly to: string
@@ -53,13 +55,11 @@ export type Reconciled = Sums & {
   readonly other_comparisons?: Sums & { readonly groups: string }
 }
 
-export const exactly = (json: string): Reconciled => {
+export const parseExactly = (json: string): Reconciled => {
   type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
   const revive: Reviver = (_, value, { source }) => (typeof value === 'number' ? source : value)
   return JSON.parse(json, revive as (key: string, value: unknown) => unknown) as Reconciled
 }
-
-const TITLES = { github: 'GitHub', openrouter: 'OpenRouter', csv: 'the file' } as const
 
 const MEANINGS = {
   missing_here: 'billed there, and no message is here',
@@ -71,7 +71,7 @@ const MEANINGS = {
 
 export const toTables = (out: Terminal['out'], reconciled: Reconciled): string => {
   const { organization, vendor, time_zone: zone, by_user, by_model, by_day, comparisons } = reconciled
-  const title = TITLES[vendor]
+  const { title } = vendorOf[vendor]
   const heading = (text: string) => `\n${styled(out, 'cyan', text)}\n`
   const groupTable = (name: string, groups: readonly Group[], nameOf: (group: Group) => string): string =>
     groups.length < 2
@@ -85,7 +85,7 @@ export const toTables = (out: Terminal['out'], reconciled: Reconciled): string =
         )}`
   const differing = comparisons.filter(({ explanation }) => explanation !== undefined)
   return [
-    `${title[0]?.toUpperCase()}${title.slice(1)} against ${shown(organization)}, ${daysText(reconciled)} (${zone})\n\n`,
+    `${capitalized(title)} against ${shown(organization)}, ${daysText(reconciled)} (${zone})\n\n`,
     totals(out, reconciled, title),
     remarks(reconciled),
     differing.length === 0 ? '' : `${heading('Largest differences')}${differenceTable(out, differing, title)}`,
@@ -229,6 +229,6 @@ export const toCsv = ({ comparisons }: Reconciled): string => {
 
 const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
 
-/** A spreadsheet would take some texts for formulas. */
+/** A spreadsheet would run some texts as formulas, also behind white space and invisible characters, and in full width. */
 const inert = (text: string | undefined): string | undefined =>
-  text !== undefined && /^\s*[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  text !== undefined && /^(?:[\s\p{Cf}]*[=+\-@＝＋－＠]|[\t\r\n])/u.test(text) ? `'${text}` : text

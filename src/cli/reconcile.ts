@@ -6,7 +6,7 @@ import { COMPARISONS_MAX } from '#reconciling/answer.ts'
 import { VENDORS, type VendorName } from '#reconciling/vendors.ts'
 import { WrongFile as WrongBill } from '#reconciling/wrong-file.ts'
 import { CommandFailed, WrongFile } from './failure.ts'
-import { exactly, toCsv, toTables } from './reconcile-output.ts'
+import { parseExactly, toCsv, toTables } from './reconcile-output.ts'
 import { reconcileAt } from './reconcile-targets.ts'
 import { grouped, progressBar, type Terminal } from './terminal.ts'
 import { readNamePairs, readVendorFile } from './vendor-files.ts'
@@ -76,7 +76,7 @@ export const addReconcileCommand = (
           throw error instanceof WrongBill ? new WrongFile(path, `: ${error.message.replace(/\.$/, '')}`) : error
         })
         .finally(bar.clear)
-      const reconciliation = exactly(answer)
+      const reconciliation = parseExactly(answer)
       if (options.output === 'json') out.write(`${answer}\n`)
       else out.write(options.output === 'csv' ? toCsv(reconciliation) : toTables(out, reconciliation))
       const { other_comparisons: others } = reconciliation

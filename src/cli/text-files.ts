@@ -42,14 +42,14 @@ export async function* counted(raw: Readable, progress: (bytes: number) => void)
   }
 }
 
-/** Fails if the file changed while it was read: its last message may have been incomplete. */
+/** Fails if the file changed while it was read: its end may have been incomplete. */
 export async function* unchanged(path: string, before: Stats | undefined, chunks: Chunks): AsyncGenerator<Buffer> {
   yield* chunks
   if (before?.isFile() !== true) return
   const after = await stat(path).catch(() => before)
   const isSame = after.size === before.size && after.mtimeMs === before.mtimeMs
   // A new file under the same name does not affect the one that was read.
-  if (!isSame && after.ino === before.ino) throw wrong('changed while being read; import it again once it is complete')
+  if (!isSame && after.ino === before.ino) throw wrong('changed while being read; try again once it is complete')
 }
 
 /** Returns the first `least` bytes or more, unless the file is shorter, and all chunks including those bytes. */

@@ -43,8 +43,6 @@ export const toReconciliationAnswer = (reconciliation: Reconciliation, limit = C
   }
 }
 
-export type ReconciliationAnswer = ReturnType<typeof toReconciliationAnswer>
-
 const sumOf = (groups: readonly ComparedGroup[]): Sums => {
   const sums = new Sums()
   for (const group of groups) sums.add(group)
@@ -127,5 +125,5 @@ const whole = (count: number | bigint) => plainQuantity(BigInt(count) * 1_000_00
 
 const quantityOf = (value: Exact) => plainQuantity(toMicros(value))
 
-/** Theirs can be more than a sum of ours can be. */
+/** Not `plainNumber`: a vendor's file can say more than ours can come to. */
 const amountOf = (micros: bigint) => plainQuantity(micros)

@@ -13,7 +13,7 @@ export type Part = (typeof PARTS)[number]
 /** In micro-credits. */
 export type Split = Readonly<Record<Part, bigint>>
 
-/** What both sides count. `unknown` if nothing is counted on both. */
+/** What both sides count, and whether they count the same: undefined if nothing is counted on both. */
 export type Compared = { readonly by: 'tokens' | 'requests' | 'nothing'; readonly isSame: boolean | undefined }
 
 export type Difference = {
@@ -49,12 +49,13 @@ export const differenceOf = (
   const known = knownParts(their, resolution)
   const rest = difference - known.rounding - known.price
   const part = partOf(rest, compared.isSame, roundingMax(their, our, resolution))
-  return { ...about, split: { ...NONE, ...known, [part]: { ...NONE, ...known }[part] + rest }, compared }
+  const split = { ...NONE, ...known }
+  return { ...about, split: { ...split, [part]: split[part] + rest }, compared }
 }
 
 const NOT_COMPARED: Compared = { by: 'nothing', isSame: undefined }
 
-/** What is said by their rows alone: how they round, and what a credit costs more than it should. */
+/** What their rows say by themselves: how they round, and how much more than a credit a credit costs. */
 const knownParts = ({ rows, gap, surcharge }: TheirGroup, { amountDecimals, creditsPerUnit }: Resolution) => {
   const roundingMax = BigInt(rows) * unitOf(amountDecimals, creditsPerUnit)
   const isRounding = sizeOf(gap) <= roundingMax

@@ -17,10 +17,8 @@ import { type RowCounts, readTheirBill, type TheirBill, type TheirFile } from '.
 import { type VendorName, vendorOf } from './vendors.ts'
 import { WrongFile } from './wrong-file.ts'
 
-/** Of which days, by the vendor's calendar: those of a billing period, from a date to another, or those of the file. */
-export type DaysQuery = RangeQuery
-
-export type ReconciliationRequest = DaysQuery & {
+/** The range is in days of the vendor; without one, those of the file. */
+export type ReconciliationRequest = RangeQuery & {
   readonly organization: Organization
   readonly vendor: VendorName
   readonly file: TheirFile
@@ -210,5 +208,5 @@ const dateOf = ({ calendar }: Organization, at: EpochMs): string => {
   return zoned(at, timeZone).toPlainDate().toString()
 }
 
-export const dayBefore = (date: string): string => Temporal.PlainDate.from(date).subtract({ days: 1 }).toString()
+const dayBefore = (date: string): string => Temporal.PlainDate.from(date).subtract({ days: 1 }).toString()
 const dayAfter = (date: string): string => Temporal.PlainDate.from(date).add({ days: 1 }).toString()

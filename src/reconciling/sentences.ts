@@ -1,25 +1,23 @@
 /** Says in a sentence or two why a day, user and model differ. */
+import { capitalized } from './capitalized.ts'
 import type { ComparedGroup } from './comparison.ts'
 import { divided, ONE, ofMicros, plainText, sizeOf, toMicros } from './decimals.ts'
 import { PARTS, type Part } from './differences.ts'
 import { TOKEN_KINDS } from './their-rows.ts'
 
-/** `title` is the vendor's, as the subject of a sentence. Empty if there is no difference. */
+/** `title` is the vendor's. Empty if there is no difference. */
 export const sentenceOf = (group: ComparedGroup, title: string): string => {
   const { their, our, split, theirs, ours } = group
   if (theirs === ours && PARTS.every((part) => split[part] === 0n)) return ''
   if (our === undefined)
-    return `${title} bills ${creditsText(theirs)} in ${counted(their?.rows ?? 0, 'row')}, and no message of that day${about(group)} is here.`
+    return `${capitalized(title)} bills ${creditsText(theirs)} in ${counted(their?.rows ?? 0, 'row')}, and no message of that day${about(group)} is here.`
   if (their === undefined)
-    return `${messagesText(our.messages)} cost ${creditsText(ours)} here, and ${inside(title)} has no row of that day${about(group)}.`
+    return `${messagesText(our.messages)} cost ${creditsText(ours)} here, and ${title} has no row of that day${about(group)}.`
   const sentences = PARTS.filter((part) => split[part] !== 0n).map((part) => partSentence(part, group, title))
   if (our.unpriced > 0)
     sentences.push(`${messagesText(our.unpriced)} here ${our.unpriced === 1 ? 'has' : 'have'} no price.`)
   return sentences.join(' ')
 }
-
-/** Within a sentence. */
-const inside = (title: string): string => title.replace(/^The /, 'the ')
 
 const about = ({ user, model }: ComparedGroup): string =>
   `${user === '' ? '' : ` by ${user}`}${model === '' ? '' : ` with ${model}`}`
@@ -30,14 +28,15 @@ const partSentence = (part: Part, group: ComparedGroup, title: string): string =
   const signed = `${amount} ${split[part] > 0n ? 'more' : 'less'}`
   if (part === 'rounding') return `Rounding makes theirs ${signed}.`
   if (part === 'price')
-    return `For the same quantity (${quantityText(group)}), ${inside(title)} charges ${signed}${ratioText(group)}.`
+    return `For the same quantity (${quantityText(group)}), ${title} charges ${signed}${ratioText(group)}.`
   const counts = countsText(group)
-  if (counts === undefined) return `${title} bills ${signed}; nothing is counted on both sides that could say why.`
-  return `${title} bills ${signed}: ${counts}.`
+  if (counts === undefined)
+    return `${capitalized(title)} bills ${signed}; nothing is counted on both sides that could say why.`
+  return `${capitalized(title)} bills ${signed}: ${counts}.`
 }
 
 const quantityText = ({ compared, their, our }: ComparedGroup): string => {
-  if (compared.by === 'tokens') return `${counted(tokensOf(our), 'token')}`
+  if (compared.by === 'tokens') return counted(tokensOf(our), 'token')
   if (compared.by === 'requests') return counted(our?.messages ?? 0, 'request')
   return their?.credits === undefined ? 'as far as it is known' : creditsText(toMicros(their.credits))
 }
@@ -45,7 +44,7 @@ const quantityText = ({ compared, their, our }: ComparedGroup): string => {
 const tokensOf = (our: ComparedGroup['our']): bigint =>
   TOKEN_KINDS.reduce((sum, kind) => sum + BigInt(our?.tokens[kind] ?? 0), 0n)
 
-/** Only where the whole difference is one of price, does the quotient of the amounts say the rate. */
+/** The amounts differ as the rates do only if the price explains all of the difference. */
 const ratioText = ({ split, difference, theirs, ours }: ComparedGroup): string => {
   if (split.price !== difference || ours <= 0n || theirs <= 0n) return ''
   return `: ${plainText(divided(theirs * 1000n, ours) * (ONE / 1000n))} times as much`

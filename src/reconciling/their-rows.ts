@@ -51,89 +51,110 @@ export const TOKEN_KINDS = Object.keys(TOKENS) as readonly TokenKind[]
 /** The reader throws WrongFile. */
 export const createRowReader = ({ at }: Layout, { vendor, timeZone, creditsPerUsd }: RowSettings): RowReader => {
   const dateIn = createDates(timeZone)
-  const cellOf = (cells: readonly string[], field: Field): string => {
-    const index = at[field]
-    return index === undefined ? '' : (cells[index] ?? '').trim()
+  const inCredits: InCredits = (usd) => product(usd, creditsPerUsd)
+  const cellsOf = (cells: readonly string[], place: string): Cells => {
+    const text = (field: Field): string => {
+      const index = at[field]
+      return index === undefined ? '' : (cells[index] ?? '').trim()
+    }
+    return { text, number: (field) => numberIn(text(field), field, place) }
   }
-  const numberIn = (cells: readonly string[], field: Field, place: string): Written | undefined => {
-    const text = cellOf(cells, field)
-    if (text === '') return undefined
-    const written = writtenDecimal(text)
-    if (written === undefined) throw wrong(place, field, 'a number such as 12 or 0.0125')
-    return written
-  }
-  const inCredits = (usd: Exact): Exact => product(usd, creditsPerUsd)
+  const hasQuantity = at.quantity !== undefined
+  const amountField = at.amount_usd === undefined ? 'credits' : 'amount_usd'
+  const isRequest = vendor.hasRowPerRequest && at.requests === undefined
 
-  /** Credits, requests and amounts of GitHub's rows, whose quantity has a unit. */
-  const byUnit = (cells: readonly string[], unit: Unit, place: string) => {
-    const quantity = numberIn(cells, 'quantity', place) ?? NOTHING
-    const preview = unit === 'requests' ? numberIn(cells, 'preview_credits', place) : undefined
-    if (preview !== undefined) {
-      const usd = numberIn(cells, 'preview_amount_usd', place)
-      return { credits: preview, usd, rate: undefined, requests: undefined, quantity: preview }
+  return (row, place) => {
+    const cells = cellsOf(row, place)
+    const named = { date: dateIn(cells.text('date'), place), user: cells.text('user'), model: cells.text('model') }
+    const tokens = tokensIn(cells)
+    if (hasQuantity) {
+      const unit = unitOf(cells.text('unit') || 'requests')
+      return unit === undefined
+        ? { unit: cells.text('unit') }
+        : { ...named, ...billedByUnit(cells, unit, inCredits), tokens }
     }
-    const isCredits = unit === 'ai-credits'
-    const rate = numberIn(cells, 'rate_usd', place)
-    const usd = numberIn(cells, 'amount_usd', place)
-    const listed = isCredits ? undefined : LISTED
-    return {
-      credits: isCredits ? quantity : undefined,
-      requests: isCredits ? undefined : quantity.value,
-      rate: rate ?? (usd === undefined ? listed : undefined),
-      usd,
-      quantity,
-    }
+    const billed = billedByAmount(cells, inCredits)
+    if (billed === undefined) throw wrong(place, amountField, 'a number: without it, the row has no amount')
+    return { ...named, ...(isRequest && { requests: ONE }), ...billed, tokens }
   }
+}
 
-  return (cells, place) => {
-    const named = {
-      date: dateIn(cellOf(cells, 'date'), place),
-      user: cellOf(cells, 'user'),
-      model: cellOf(cells, 'model'),
-    }
-    const tokens: Partial<Record<TokenKind, Exact>> = {}
-    for (const kind of TOKEN_KINDS) {
-      const count = numberIn(cells, TOKENS[kind], place)
-      if (count !== undefined) tokens[kind] = count.value
-    }
-    if (at.quantity !== undefined) {
-      const unit = unitOf(cellOf(cells, 'unit') || 'requests')
-      if (unit === undefined) return { unit: cellOf(cells, 'unit') }
-      const { credits, usd, rate, quantity, requests } = byUnit(cells, unit, place)
-      const computed = rate === undefined ? credits?.value : inCredits(product(quantity.value, rate.value))
-      return {
-        ...named,
-        amount: usd === undefined ? (computed ?? 0n) : inCredits(usd.value),
-        decimals: usd?.decimals ?? 0,
-        ...(computed !== undefined && { computed }),
-        ...(credits !== undefined && { credits }),
-        ...(requests !== undefined && { requests }),
-        isCount: false,
-        tokens,
-      }
-    }
-    const usd = numberIn(cells, 'amount_usd', place)
-    const credits = numberIn(cells, 'credits', place)
-    const amount = usd === undefined ? credits : { ...usd, value: inCredits(usd.value) }
-    if (amount === undefined)
-      throw wrong(
-        place,
-        at.amount_usd === undefined ? 'credits' : 'amount_usd',
-        'a number: without it, the row has no amount',
-      )
-    const requests =
-      numberIn(cells, 'requests', place)?.value ??
-      (vendor.hasRowPerRequest && at.requests === undefined ? ONE : undefined)
-    return {
-      ...named,
-      amount: amount.value,
-      decimals: amount.decimals,
-      ...(usd !== undefined && credits !== undefined && { credits, computed: credits.value }),
-      ...(requests !== undefined && { requests }),
-      isCount: true,
-      tokens,
-    }
+/** Of a row. */
+type Cells = {
+  /** Empty if the file has no such column. */
+  readonly text: (field: Field) => string
+  /** Undefined if the cell is empty. Throws WrongFile. */
+  readonly number: (field: Field) => Written | undefined
+}
+
+type Billed = Omit<TheirRow, 'date' | 'user' | 'model' | 'tokens'>
+
+const tokensIn = (cells: Cells): TheirRow['tokens'] => {
+  const tokens: Partial<Record<TokenKind, Exact>> = {}
+  for (const kind of TOKEN_KINDS) {
+    const count = cells.number(TOKENS[kind])
+    if (count !== undefined) tokens[kind] = count.value
   }
+  return tokens
+}
+
+type InCredits = (usd: Exact) => Exact
+
+/** Of a row with a quantity, as GitHub's. */
+const billedByUnit = (cells: Cells, unit: Unit, inCredits: InCredits): Billed => {
+  const { credits, usd, rate, quantity, requests } = quantitiesIn(cells, unit)
+  const computed = rate === undefined ? credits?.value : inCredits(product(quantity.value, rate.value))
+  return {
+    amount: usd === undefined ? (computed ?? 0n) : inCredits(usd.value),
+    decimals: usd?.decimals ?? 0,
+    ...(computed !== undefined && { computed }),
+    ...(credits !== undefined && { credits }),
+    ...(requests !== undefined && { requests }),
+    isCount: false,
+  }
+}
+
+const quantitiesIn = (cells: Cells, unit: Unit) => {
+  const quantity = cells.number('quantity') ?? NOTHING
+  const preview = unit === 'requests' ? cells.number('preview_credits') : undefined
+  if (preview !== undefined) {
+    const usd = cells.number('preview_amount_usd')
+    return { credits: preview, usd, rate: undefined, requests: undefined, quantity: preview }
+  }
+  const isCredits = unit === 'ai-credits'
+  const rate = cells.number('rate_usd')
+  const usd = cells.number('amount_usd')
+  const listed = isCredits ? undefined : LISTED
+  return {
+    credits: isCredits ? quantity : undefined,
+    requests: isCredits ? undefined : quantity.value,
+    rate: rate ?? (usd === undefined ? listed : undefined),
+    usd,
+    quantity,
+  }
+}
+
+/** Undefined if the row has no amount. */
+const billedByAmount = (cells: Cells, inCredits: InCredits): Billed | undefined => {
+  const usd = cells.number('amount_usd')
+  const credits = cells.number('credits')
+  const amount = usd === undefined ? credits : { ...usd, value: inCredits(usd.value) }
+  if (amount === undefined) return undefined
+  const requests = cells.number('requests')
+  return {
+    amount: amount.value,
+    decimals: amount.decimals,
+    ...(usd !== undefined && credits !== undefined && { credits, computed: credits.value }),
+    ...(requests !== undefined && { requests: requests.value }),
+    isCount: true,
+  }
+}
+
+const numberIn = (text: string, field: Field, place: string): Written | undefined => {
+  if (text === '') return undefined
+  const written = writtenDecimal(text)
+  if (written === undefined) throw wrong(place, field, 'a number such as 12 or 0.0125')
+  return written
 }
 
 const NOTHING: Written = { value: 0n, decimals: 0 }

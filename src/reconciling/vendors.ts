@@ -29,7 +29,7 @@ export const FIELDS = [
 export type Field = (typeof FIELDS)[number]
 
 export type Vendor = {
-  /** As the subject of a sentence. */
+  /** Within a sentence. */
   readonly title: string
   /** The names of columns, in lower case, with `_` between words; the first that a file has counts. */
   readonly columns: Readonly<Partial<Record<Field, readonly string[]>>>
@@ -82,7 +82,7 @@ const OPENROUTER: Vendor = {
 }
 
 const ANY: Vendor = {
-  title: 'The file',
+  title: 'the file',
   columns: {
     date: ['date'],
     user: ['user'],
