@@ -25,7 +25,8 @@ export const IntakeArea = ({ session, organization }: Props) => {
   return (
     <>
       <div className="intake-head">
-        <p className="hint">
+        {/* Another paragraph once it is whole, because its text moves. */}
+        <p key={String(data === undefined)} className="hint">
           If the service runs several processes, each counts what reaches it. This one started{' '}
           {data !== undefined && `${dayAndTime(Date.parse(data.since), timeZone)}.`}
         </p>
