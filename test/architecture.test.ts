@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<
     rooms: ['model', 'current-period/copilot-service', 'formats', 'intake/bad-field', 'intake/message-fields'],
     packages: ['node', 'undici', 'typebox'],
   },
-  otlp: { rooms: ['model', 'formats/json', 'intake'], packages: ['node', '@bufbuild/protobuf'] },
+  otlp: { rooms: ['model', 'formats/json', 'formats/json-values', 'intake'], packages: ['node', '@bufbuild/protobuf'] },
   litellm: { rooms: ['model', 'formats', 'intake'], packages: ['node'] },
   sandbox: { rooms: [], packages: ['node'] },
   http: {

@@ -429,6 +429,10 @@ for (const [name, store] of Object.entries(stores)) {
         await problem('date,quantity\n1.10.2026,1\n', '&vendor=github', 'text/csv'),
         /^400 Line 2, date must be a date/,
       )
+      assert.match(
+        await problem(`{"vendor":"csv","rows":[${'{},'.repeat(1_000_000)}{}]}`),
+        /^400 The body must be one of at most 1000000 rows; send so many as CSV\.$/,
+      )
       assert.match(await problem(CSV, '&vendor=github', 'text/plain'), /^415 /)
       assert.match(await problem('x'.repeat(33 * 1024 * 1024), '&vendor=github', 'text/csv'), /^413 /)
     })

@@ -3,6 +3,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Readings } from '#answering/readings.ts'
+import { hasMoreValues } from '#formats/json-values.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import { COMPARISONS_BY_DEFAULT, COMPARISONS_MAX, toReconciliationAnswer } from '#reconciling/answer.ts'
@@ -93,10 +94,15 @@ const wantedIn = ({ headers, query }: FastifyRequest, bytes: Uint8Array, organiz
   const named = Object.keys({ ...settings, ...(limit !== undefined && { limit }) })[0]
   if (named !== undefined)
     throw new InvalidRequest(`querystring/${named}`, 'absent if the body is JSON: it has a field of that name')
+  if (hasMoreValues(bytes, VALUES_MAX))
+    throw new InvalidRequest('body', `one of at most ${VALUES_MAX} rows; send so many as CSV`)
   const body = readJsonBody(bytes)
   const wanted = requestIn(body, organization)
   return { wanted, limit: limitIn((body as { readonly limit?: unknown }).limit) }
 }
+
+/** As many as there may be rows of different days, users or models. */
+const VALUES_MAX = 1_000_000
 
 const limitIn = (limit: unknown = COMPARISONS_BY_DEFAULT): number => {
   if (typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= COMPARISONS_MAX) return limit
