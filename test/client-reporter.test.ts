@@ -343,6 +343,13 @@ describe('a reporter of a service that fails', { concurrency: true }, () => {
     assert.deepEqual([delivered, queued, (await linesOf('fay')).length], [250, 0, 250])
   })
 
+  test('takes more messages at once than a call has room for arguments', () => {
+    const { fetch } = switching(answering(503, problem(503)))
+    const { reporter } = listening({ baseUrl: service.url, fetch, queueMax: 1_000_000, flushMs: 10 })
+    reporter.add(Array.from({ length: 300_000 }, () => messageOf('one of many')))
+    assert.equal(reporter.counts().queued, 300_000)
+  })
+
   test('lets no message hold up the others', async () => {
     const { reporter, problems } = listening({ baseUrl: service.url })
     const bad: Partial<Message>[] = [{ attributes: { plan: 1n as unknown as string } }, { timestamp: 'yesterday' }]

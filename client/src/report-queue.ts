@@ -63,7 +63,8 @@ export const createReportQueue = ({ post, tell, batchMax, queueMax, waitMs }: Ne
 
   const add = (messages: readonly Message[]): void => {
     const taken = messages.slice(0, queueMax - queue.length)
-    queue.push(...taken)
+    // Not as arguments of one call, of which there can be too many.
+    for (const message of taken) queue.push(message)
     count.added += taken.length
     if (taken.length < messages.length) drop(messages.slice(taken.length), `The queue has ${queueMax} messages.`)
     plan()
