@@ -82,7 +82,7 @@ describe('the comparison', { skip: noBrowser }, () => {
     await page.locator('.figure .note').filter({ hasText: '40.00 in 1' }).waitFor()
     await settled(page)
     assert.equal(await plain(page.locator('.figure .value').nth(1)), '250.0% more')
-    assert.match(await plain(page.locator('.chart-card .card-head')), /1 – 31 Mar 2024/)
+    assert.match(await plain(page.locator('.chart-card .legends')), /1 – 31 Mar 2024/)
     assert.match(await plain(page.locator('.ranking thead')), /Change from usage in 1 – 31 Mar 2024/)
     const ada = page.locator('.ranking tbody tr', { hasText: 'ada' })
     assert.match(await plain(ada), /same/)
