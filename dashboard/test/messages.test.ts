@@ -104,7 +104,8 @@ describe('the messages', { skip: noBrowser }, () => {
   })
 
   test('are found in another period by their id, which opens them there', async () => {
-    await using opened = await open()
+    // There is no message with the text as its ID.
+    await using opened = await open('', { expected: /status of 404/ })
     const { page } = opened
     await page.getByLabel('Message ID contains').fill('100500')
     await page.getByText('Message 100500 is in 1 – 30 Apr 2024.').waitFor()
