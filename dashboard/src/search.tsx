@@ -1,10 +1,19 @@
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect, useState } from 'react'
 import { Boundary } from './boundary.tsx'
 import type { SearchProps } from './search-dialog.tsx'
 import './search.css'
 
-const loadDialog = () => import('./search-dialog.tsx')
-const SearchDialog = lazy(async () => ({ default: (await loadDialog()).SearchDialog }))
+type Dialog = ComponentType<SearchProps>
+let loaded: Dialog | undefined
+const loadDialog = async () => {
+  loaded = (await import('./search-dialog.tsx')).SearchDialog
+  return { default: loaded }
+}
+const LazyDialog = lazy(loadDialog)
+
+type Opened = { readonly Dialog: Dialog | typeof LazyDialog }
+/** At once if it is loaded, which a lazy component never is: what is typed next must not be lost. */
+const opened = (before: Opened | undefined): Opened => before ?? { Dialog: loaded ?? LazyDialog }
 
 /** On a Mac, Ctrl+K deletes the rest of a line. */
 const isMac = /^(Mac|iP)/.test(navigator.platform)
@@ -12,9 +21,9 @@ const SHORTCUT = isMac ? '⌘K' : 'Ctrl K'
 
 /** Opens the search, also by ⌘K or Ctrl+K from anywhere on the page. */
 export const Search = (props: Omit<SearchProps, 'close'>) => {
-  const [isOpen, setIsOpen] = useState(false)
+  const [shown, setShown] = useState<Opened>()
   useEffect(() => {
-    // Not needed for the first view, but there before the shortcut: what is typed right after it must not be lost.
+    // Not needed for the first view.
     const idle = globalThis.requestIdleCallback?.(() => loadDialog().catch(() => undefined))
     return () => {
       if (idle !== undefined) cancelIdleCallback(idle)
@@ -26,12 +35,12 @@ export const Search = (props: Omit<SearchProps, 'close'>) => {
       const isOwn = isMac ? metaKey && !ctrlKey : ctrlKey && !metaKey
       if (key.toLowerCase() !== 'k' || !isOwn || altKey || shiftKey) return
       event.preventDefault()
-      setIsOpen(true)
+      setShown(opened)
     }
     addEventListener('keydown', press)
     return () => removeEventListener('keydown', press)
   }, [])
-  const close = (): void => setIsOpen(false)
+  const close = (): void => setShown(undefined)
   return (
     <>
       <button
@@ -40,7 +49,7 @@ export const Search = (props: Omit<SearchProps, 'close'>) => {
         aria-haspopup="dialog"
         aria-keyshortcuts={isMac ? 'Meta+K' : 'Control+K'}
         title={`Search (${SHORTCUT})`}
-        onClick={() => setIsOpen(true)}
+        onClick={() => setShown(opened)}
       >
         <Magnifier />
         <span className="search-word">Search</span>
@@ -48,10 +57,10 @@ export const Search = (props: Omit<SearchProps, 'close'>) => {
           {SHORTCUT}
         </span>
       </button>
-      {isOpen && (
+      {shown !== undefined && (
         <Boundary fallback={<p role="alert">The search could not be loaded. Reload the page.</p>}>
           <Suspense>
-            <SearchDialog {...props} close={close} />
+            <shown.Dialog {...props} close={close} />
           </Suspense>
         </Boundary>
       )}

@@ -225,17 +225,22 @@ describe('the search', { skip: noBrowser }, () => {
     }
   })
 
-  test('is not in the first view', async () => {
-    await using opened = await openPage(browser, 'about:blank')
+  test('is not in the first view, but there before it is opened: nothing that is typed is lost', async () => {
+    await using opened = await openPage(browser, 'about:blank', EXPECTED)
     const { page } = opened
-    const scripts: string[] = []
-    page.on('request', (request) => scripts.push(request.url()))
-    await page.goto(`${service.url}/`)
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    const answer = await page.goto(`${service.url}/`)
+    assert.doesNotMatch((await answer?.text()) ?? '', /search-dialog/)
     await settled(page)
     await page.waitForLoadState('networkidle')
+    assert.equal(asked.filter((url) => /search-dialog.*\.js/.test(url)).length, 1)
     assert.deepEqual(
-      scripts.filter((url) => /search-dialog|from=1000/.test(url)),
+      asked.filter((url) => /from=1000/.test(url)),
       [],
     )
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('1042')
+    assert.equal(await field(page).inputValue(), '1042')
   })
 })
