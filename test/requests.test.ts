@@ -154,8 +154,8 @@ const STORES = {
 
 /** OTLP has errors and messages of its own. */
 const OTLP = ['/v1/traces', '/v1/logs', '/v1/metrics']
-/** Bodies of which no example has every field: `csv` and `rows` exclude each other. They have tests of their own. */
-const APART = [...OTLP, '/v1/reconciliations']
+/** Bodies of which no example has every field: `csv` and `rows` exclude each other, and LiteLLM gets a 2xx for any. */
+const APART = [...OTLP, '/v1/litellm', '/v1/reconciliations']
 
 const detailOf = ({ body }: Answer): string => body.detail ?? body.message
 
@@ -209,7 +209,8 @@ test('a caller without a key or permission gets 401 or 403, whatever else is wro
         assert.equal(wrong.status, 401, at)
         // Every scope is enough for a quote, and to see what arrives.
         if (path === '/v1/quotes' || path === '/v1/intake') continue
-        const isReporting = ['/v1/events', ...OTLP].includes(path) || (path === '/v1/messages' && method === 'POST')
+        const isReporting =
+          ['/v1/events', '/v1/litellm', ...OTLP].includes(path) || (path === '/v1/messages' && method === 'POST')
         const key = isReporting ? weak.reader : weak.writer
         assert.equal((await send(service, pathWith(path, '1') + query, sent(`Bearer ${key}`))).status, 403, at)
       }
