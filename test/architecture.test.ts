@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<
       'answering/usage-range',
       'simulating/one-moment',
       'formats/csv',
+      'formats/json-values',
     ],
     packages: ['node'],
   },

@@ -1,8 +1,16 @@
-/** Each object of JSON takes a hundred bytes or so, however short it is written: a body of `{}` can take all memory. */
+/** JSON that has been parsed, or is about to be. */
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const SHORTEST_VALUE_BYTES = 2
 
-/** Whether there are more objects and arrays than `most`. Says nothing of what is not JSON. */
+/**
+ * Whether there are more objects and arrays than `most`. Each takes a hundred bytes or so, however short it is written, so a body of `{}`
+ * can take all memory. Says nothing of what is not JSON.
+ */
 export const hasMoreValues = (bytes: Uint8Array, most: number): boolean => {
   if (bytes.length <= most * SHORTEST_VALUE_BYTES) return false
   let count = 0

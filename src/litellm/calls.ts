@@ -1,11 +1,13 @@
 /** Which log entries are calls of a model, and the message that each stands for. */
+
 import { createHash } from 'node:crypto'
+import { isJsonObject, type JsonObject } from '#formats/json-values.ts'
 import { BadField } from '#intake/bad-field.ts'
 import { ID_CHARACTERS_MAX, isId, isShort } from '#intake/incoming-message.ts'
 import type { MessageEntry, Verdict } from '#intake/received-calls.ts'
 import { nanoUsdOf } from '#intake/usage-formats.ts'
 import { PROVIDER_COST } from '#model/fact-names.ts'
-import { type Fields, fieldIn, isFields, usageOf } from './usage.ts'
+import { fieldIn, usageOf } from './usage.ts'
 
 export const SOURCE = 'litellm'
 
@@ -27,7 +29,7 @@ export type IgnoredReason = keyof typeof IGNORED
 /** Of an entry, parsed. */
 export const verdictOn = (entry: unknown, settings: EntrySettings): Verdict => {
   if (entry === null) return { source: SOURCE, is: 'ignored', reason: 'nothing-logged' }
-  if (!isFields(entry)) return { source: SOURCE, is: 'rejected', field: '', reason: 'must be an object' }
+  if (!isJsonObject(entry)) return { source: SOURCE, is: 'rejected', field: '', reason: 'must be an object' }
   try {
     const call = callOf(entry, settings)
     if (typeof call === 'string') return { source: SOURCE, is: 'ignored', reason: call }
@@ -40,7 +42,7 @@ export const verdictOn = (entry: unknown, settings: EntrySettings): Verdict => {
   }
 }
 
-const callOf = (entry: Fields, { members, teams }: EntrySettings): MessageEntry | IgnoredReason => {
+const callOf = (entry: JsonObject, { members, teams }: EntrySettings): MessageEntry | IgnoredReason => {
   if (entry['call_type'] === 'call_mcp_tool') return 'tool'
   const timestamp = timestampOf(entry['endTime'])
   const hasFailed = entry['status'] === 'failure'
@@ -72,7 +74,7 @@ const callOf = (entry: Fields, { members, teams }: EntrySettings): MessageEntry 
  * choose it, and an old release does not send it. `trace_id` stands for a whole session. Where a provider gives no id, LiteLLM writes
  * Python's `None`.
  */
-const idOf = (entry: Fields): string | undefined => {
+const idOf = (entry: JsonObject): string | undefined => {
   const { id: own, litellm_call_id: ofCall } = entry
   const id = [own, ofCall].find((each): each is string => typeof each === 'string' && each !== '' && each !== 'None')
   if (id === undefined) return undefined
@@ -100,14 +102,14 @@ const LATEST_MS = Date.UTC(9999, 11, 31)
  * US$ × 10^9, rounded. What is no amount is left out: a cost is only for comparing. So is a 0 that LiteLLM writes if it does not know
  * the price, because a card may charge by the cost.
  */
-const costOf = (entry: Fields): number | undefined => {
+const costOf = (entry: JsonObject): number | undefined => {
   const cost = entry['response_cost']
   const isKnown = cost !== 0 || entry['cache_hit'] === true || fieldIn(entry, 'hidden_params.response_cost') === 0
   return typeof cost === 'number' && isKnown ? nanoUsdOf(cost) : undefined
 }
 
 /** Throws BadField, because a call is kept until its whole request is there, and a long name would take as much memory. */
-const firstText = (entry: Fields, paths: readonly string[]): string | undefined => {
+const firstText = (entry: JsonObject, paths: readonly string[]): string | undefined => {
   for (const path of paths) {
     const value = fieldIn(entry, path)
     if (typeof value === 'string' && value !== '') {

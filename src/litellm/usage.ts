@@ -1,7 +1,6 @@
 /** The tokens of a call, in kinds that do not overlap, from LiteLLM's counts, which follow OpenAI's. */
+import { isJsonObject, type JsonObject } from '#formats/json-values.ts'
 import { BadField } from '#intake/bad-field.ts'
-
-export type Fields = Readonly<Record<string, unknown>>
 
 /** As in a message. */
 export type Usage = {
@@ -27,9 +26,10 @@ const REASONING = ['completion_tokens_details.reasoning_tokens']
  *
  * `metadata.usage_object` has what the root has, and the cached tokens.
  */
-export const usageOf = (entry: Fields): Usage | undefined => {
+export const usageOf = (entry: JsonObject): Usage | undefined => {
   const object = fieldIn(entry, 'metadata.usage_object')
-  const isStated = isFields(object) && (isPresent(object['prompt_tokens']) || isPresent(object['completion_tokens']))
+  const isStated =
+    isJsonObject(object) && (isPresent(object['prompt_tokens']) || isPresent(object['completion_tokens']))
   const counts = isStated ? object : entry
   const at = isStated ? 'metadata.usage_object.' : ''
 
@@ -63,7 +63,7 @@ export const usageOf = (entry: Fields): Usage | undefined => {
 }
 
 /** 0 if it is absent under all its names, of which some may say 0 for what another one knows. Throws BadField. */
-const countIn = (counts: Fields, names: readonly string[], at: string): number => {
+const countIn = (counts: JsonObject, names: readonly string[], at: string): number => {
   let found: { readonly name: string; readonly count: number } | undefined
   for (const name of names) {
     const value = fieldIn(counts, name)
@@ -77,16 +77,13 @@ const countIn = (counts: Fields, names: readonly string[], at: string): number =
 }
 
 /** The value at a path of names, or undefined. */
-export const fieldIn = (entry: Fields, path: string): unknown => {
+export const fieldIn = (entry: JsonObject, path: string): unknown => {
   let value: unknown = entry
   for (const name of path.split('.')) {
-    if (!isFields(value) || !Object.hasOwn(value, name)) return undefined
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined
     value = value[name]
   }
   return value
 }
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isPresent = (value: unknown): boolean => value !== undefined && value !== null

@@ -1,6 +1,6 @@
 /** Reads OTLP requests in JSON: names in camelCase, ids in hex, whole numbers of 64 bits as strings or numbers. */
 import { InvalidJson, readJson } from '#formats/json.ts'
-import { hasMoreValues } from '#formats/json-values.ts'
+import { hasMoreValues, isJsonObject, type JsonObject } from '#formats/json-values.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import {
   type Attributes,
@@ -48,7 +48,6 @@ export const readJsonLogs = (bytes: Uint8Array, wanted: Wanted): readonly LogRec
     wanted,
   )
 
-type JsonObject = Readonly<Record<string, unknown>>
 type Around = { readonly scope: string; readonly resource: Attributes }
 
 const readRecords = <T>(
@@ -87,11 +86,8 @@ const parse = (bytes: Uint8Array): unknown => {
 /** 20 MiB of the shortest would be 7 million: a gigabyte, and seconds in which nobody else is served. */
 const VALUES_MAX = 1_000_000
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const objectOf = (value: unknown, at: string): JsonObject => {
-  if (!isObject(value)) throw new InvalidRequest(at, 'an object')
+  if (!isJsonObject(value)) throw new InvalidRequest(at, 'an object')
   return value
 }
 
@@ -118,9 +114,9 @@ const attributesIn = (parent: JsonObject, at: string, { attributes: names }: Wan
   const list = parent['attributes'] ?? []
   if (!Array.isArray(list)) throw new InvalidRequest(`${at}/attributes`, 'an array')
   for (const [index, each] of list.entries()) {
-    if (!isObject(each)) throw new InvalidRequest(`${at}/attributes/${index}`, 'an object')
+    if (!isJsonObject(each)) throw new InvalidRequest(`${at}/attributes/${index}`, 'an object')
     const { key, value } = each
-    if (typeof key !== 'string' || !names.has(key) || !isObject(value)) continue
+    if (typeof key !== 'string' || !names.has(key) || !isJsonObject(value)) continue
     const read = scalarOf(value)
     if (read !== undefined) attributes.set(key, read)
   }

@@ -1,4 +1,5 @@
 /** What a reconciliation is asked for, in the words of the API: a body of JSON, or a query beside a body of CSV. */
+import { isJsonObject, type JsonObject } from '#formats/json-values.ts'
 import { InvalidRequest } from '#model/errors.ts'
 import type { Organization } from '#model/organization.ts'
 import type { Columns } from './layout.ts'
@@ -23,13 +24,11 @@ export const SETTINGS = [
   'models',
 ] as const
 
-type Fields = Readonly<Record<string, unknown>>
-
 /** Names that are mapped: of columns, members and models. */
 const NAMES_MAX = 100_000
 
 /** Throws InvalidRequest. */
-export const settingsIn = (fields: Fields): Settings => {
+export const settingsIn = (fields: JsonObject): Settings => {
   const vendor = vendorIn(fields['vendor'])
   return {
     vendor,
@@ -46,7 +45,7 @@ export const settingsIn = (fields: Fields): Settings => {
 
 /** Of a body of JSON, which has the rows of the file or its text. Throws InvalidRequest. */
 export const requestIn = (body: unknown, organization: Organization): ReconciliationRequest => {
-  if (!isObject(body)) throw new InvalidRequest('body', 'an object {"vendor":"github","csv":…}')
+  if (!isJsonObject(body)) throw new InvalidRequest('body', 'an object {"vendor":"github","csv":…}')
   const known: readonly string[] = [...SETTINGS, 'csv', 'rows', 'limit']
   const unknown = Object.keys(body).find((field) => !known.includes(field))
   if (unknown !== undefined)
@@ -54,7 +53,7 @@ export const requestIn = (body: unknown, organization: Organization): Reconcilia
   return { ...settingsIn(body), organization, file: fileIn(body) }
 }
 
-const fileIn = ({ csv, rows }: Fields): TheirFile => {
+const fileIn = ({ csv, rows }: JsonObject): TheirFile => {
   if ((csv === undefined) === (rows === undefined))
     throw new InvalidRequest('csv', 'given unless "rows" is, and then absent')
   if (rows === undefined) {
@@ -72,7 +71,7 @@ function* slicesOf(text: string): Generator<string> {
 const SLICE = 64 * 1024
 
 const cellsIn = (row: unknown, index: number): NamedCells => {
-  if (!isObject(row)) throw new InvalidRequest(`rows/${index}`, 'an object with the names of columns')
+  if (!isJsonObject(row)) throw new InvalidRequest(`rows/${index}`, 'an object with the names of columns')
   return Object.fromEntries(
     Object.entries(row).map(([name, cell]) => {
       if (cell === null) return [name, '']
@@ -100,8 +99,8 @@ const columnsIn = (vendor: VendorName, value: unknown): Columns => {
 
 const namesIn = (field: string, value: unknown): NameMap => {
   if (value === undefined) return new Map()
-  const entries = isObject(value) ? Object.entries(value) : []
-  if (!isObject(value) || entries.length > NAMES_MAX || !entries.every(([, name]) => typeof name === 'string'))
+  const entries = isJsonObject(value) ? Object.entries(value) : []
+  if (!isJsonObject(value) || entries.length > NAMES_MAX || !entries.every(([, name]) => typeof name === 'string'))
     throw new InvalidRequest(field, `an object of at most ${NAMES_MAX} names`)
   return new Map(entries as readonly (readonly [string, string])[])
 }
@@ -116,6 +115,3 @@ const numberIn = (field: string, value: unknown): string | undefined => {
   if (typeof value === 'number') return String(value)
   throw new InvalidRequest(field, 'a number')
 }
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
