@@ -19,8 +19,15 @@ export type IntakeRoutesOptions = {
   readonly callers: Callers
 }
 
-const REASONS = Object.entries({ ...IGNORED_OF_LITELLM, ...IGNORED })
-  .map(([reason, meaning]) => `\`${reason}\`: ${meaning}`)
+/** A reason of both can mean something else for each. */
+const MEANINGS = Object.groupBy(
+  [...Object.entries(IGNORED), ...Object.entries(IGNORED_OF_LITELLM)],
+  ([reason]) => reason,
+)
+const REASONS = Object.entries(MEANINGS)
+  .map(
+    ([reason, meanings = []]) => `\`${reason}\`: ${[...new Set(meanings.map(([, meaning]) => meaning))].join(' Or: ')}`,
+  )
   .join(' ')
 
 const time = (description: string) =>
