@@ -458,7 +458,7 @@ describe('a program that ends', { concurrency: true }, () => {
     assert.ok(said.slice(1, -2).every((line) => line === 'delayed 1'))
   })
 
-  test('may run where there is no process and a timer is a number', async () => {
+  test('works without a global `process`, and where timers are numbers, as in a browser', async () => {
     const said = await runProgram(`
       import { createReporter } from './client/src/index.ts'
       const { process, setTimeout } = globalThis
