@@ -225,6 +225,12 @@ test('a body larger than any entry may be is taken, entry by entry', async () =>
   assert.deepEqual(await send(...entries), { ...NOTHING, accepted: 40 })
 })
 
+test('as many invalid entries as a body holds are counted', async () => {
+  const result = await resultOf(sendBytes('1\n'.repeat(200_000)))
+  const { rejected, rejections } = result as { readonly rejected: number; readonly rejections: readonly unknown[] }
+  assert.deepEqual([rejected, rejections.length], [200_000, 20])
+})
+
 test('a body that is not what its headers say is refused', async () => {
   assert.equal((await sendBytes('[]', { 'content-encoding': 'gzip' })).status, 400)
   assert.equal((await sendBytes('[]', { 'content-type': 'text/plain' })).status, 415)

@@ -58,7 +58,7 @@ export const createReceivedCalls = ({ intake, senders, batchMax, observe }: Rece
       const refused = ofSource.flatMap((verdict) => (verdict.is === 'rejected' ? [rejectionOf(verdict)] : []))
       const ignored = countOf(ofSource.flatMap((verdict) => (verdict.is === 'ignored' ? [verdict.reason] : [])))
       const entries = ofSource.flatMap((verdict) => (verdict.is === 'call' ? [verdict.entry] : []))
-      rejections.push(...refused)
+      for (const each of refused) rejections.push(each)
       counts.rejected += refused.length
       for (let from = 0; from < entries.length; from += batchMax) {
         const results = await intake.take(organization, entries.slice(from, from + batchMax), { source, key })
