@@ -1,7 +1,7 @@
 import type { Intake, Session } from 'copilot-credits-client'
 import { useId, useState } from 'react'
 import { failureText } from './failure-text.ts'
-import { count, dayAndTime } from './format.ts'
+import { count, dateTime } from './format.ts'
 import { useIntake } from './intake-data.ts'
 import {
   arrivedIn,
@@ -28,7 +28,7 @@ export const IntakeArea = ({ session, organization }: Props) => {
         {/* Another paragraph once it is whole, because its text moves. */}
         <p key={String(data === undefined)} className="hint">
           If the service runs several processes, each counts what reaches it. This one started{' '}
-          {data !== undefined && `${dayAndTime(Date.parse(data.since), timeZone)}.`}
+          {data !== undefined && `${dateTime(Date.parse(data.since), timeZone)}.`}
         </p>
         {session.operator && (
           <label className="intake-all">
@@ -133,7 +133,7 @@ const SourceCard = ({ source, organization, timeZone }: SourceProps) => {
           {sourceName(source.source)} <span className="note">{from}</span>
         </h2>
         <p className="note">
-          Last seen <time dateTime={lastSeen}>{dayAndTime(Date.parse(lastSeen), timeZone)}</time>
+          Last seen <time dateTime={lastSeen}>{dateTime(Date.parse(lastSeen), timeZone)}</time>
         </p>
       </header>
       <dl className="intake-counts">
