@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import type { Card } from '../../src/model/card.ts'
 import { type Running, startService } from '../../test/harness.ts'
 import { launchBrowser, noBrowser, openPage } from './browser.ts'
-import { bars, callService, figure, note, shownCredits } from './pages.ts'
+import { bars, callService, figure, note, settled, shownCredits } from './pages.ts'
 
 const CARD: Card = {
   version: 'tokens-1',
@@ -289,6 +289,8 @@ describe('the dashboard, filtered and split by every dimension', { skip: noBrows
     const name = await first.innerText()
     await first.click()
     assert.equal(parameters().get('member'), name)
+    // The legend is sorted anew for the member.
+    await settled(page)
     await page.getByRole('list', { name: 'Legend' }).getByRole('button', { name: 'No team' }).click()
     assert.equal(parameters().get('team'), '')
     await page.getByLabel('Outcome', { exact: true }).selectOption('failed')

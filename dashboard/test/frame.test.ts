@@ -220,6 +220,15 @@ describe('a link', { skip: noBrowser }, () => {
 })
 
 describe('a running period', { skip: noBrowser }, () => {
+  /** The usage that the page asks for from now on; its own code may come at any idle moment. */
+  const askedFor = (page: Page): string[] => {
+    const asked: string[] = []
+    page.on('request', (request) => {
+      if (new URL(request.url()).pathname.startsWith('/v1/')) asked.push(request.url())
+    })
+    return asked
+  }
+
   test('shows an accepted message within five seconds, and asks for nothing else meanwhile', async () => {
     await using service = await startWithUsage()
     await using opened = await openPage(browser, `${service.url}/`)
@@ -229,8 +238,7 @@ describe('a running period', { skip: noBrowser }, () => {
     await dot.waitFor()
     const box = await dot.evaluate((element) => getComputedStyle(element, '::before').width)
     assert.equal(box, '8px')
-    const asked: string[] = []
-    page.on('request', (request) => asked.push(request.url()))
+    const asked = askedFor(page)
     await page.waitForRequest(/totals\?.*bucket=none/)
     await page.waitForRequest(/totals\?.*bucket=none/)
     assert.deepEqual(
@@ -258,8 +266,7 @@ describe('a running period', { skip: noBrowser }, () => {
         document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
       }, state)
     await setVisible('hidden')
-    const asked: string[] = []
-    page.on('request', (request) => asked.push(request.url()))
+    const asked = askedFor(page)
     await page.clock.runFor(120_000)
     assert.deepEqual(asked, [])
     await report(service.url, [messageAt(5, new Date().toJSON())])
