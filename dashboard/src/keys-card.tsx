@@ -146,7 +146,7 @@ const KeyRow = ({ apiKey, timeZone, revoked }: RowProps) => {
           ))}
         </span>
       </td>
-      <td>{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
+      <td className="when">{used === undefined ? 'Never' : dateTime(Date.parse(used), timeZone)}</td>
     </RemovableRow>
   )
 }
