@@ -25,10 +25,12 @@ export const IntakeArea = ({ session, organization }: Props) => {
   return (
     <>
       <div className="intake-head">
-        {/* Another paragraph once it is whole, because its text moves. */}
-        <p key={String(data === undefined)} className="hint">
+        <p className="hint">
           If the service runs several processes, each counts what reaches it. This one started{' '}
-          {data !== undefined && `${dateTime(Date.parse(data.since), timeZone)}.`}
+          {/* Has its room before it is known. */}
+          <span className={data === undefined ? 'unknown' : undefined}>
+            {dateTime(Date.parse(data?.since ?? session.time), timeZone)}.
+          </span>
         </p>
         {session.operator && (
           <label className="intake-all">
