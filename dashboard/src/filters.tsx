@@ -41,8 +41,18 @@ export const Filters = ({ view, overview, chosen }: Props) => {
   const choices = useChoices(overview)
   const minCredits = useMinCredits(view.minCredits)
   const isClearable = isFiltered(view) || minCredits.typed !== ''
+  const [areAllShown, setAreAllShown] = useState(false)
   return (
-    <search className="filters" aria-label="Filters">
+    <search className={areAllShown ? 'filters all-shown' : 'filters'} aria-label="Filters">
+      {/* Where the page is narrow, only the filters that are set are shown until it is pressed. */}
+      <button
+        type="button"
+        className="filters-button"
+        aria-expanded={areAllShown}
+        onClick={() => setAreAllShown(!areAllShown)}
+      >
+        Filters
+      </button>
       <DayChip overview={overview} chosen={chosen} />
       {KNOWN_FIRST.map((dimension) => (
         <DimensionChip key={dimension} view={view} dimension={dimension} values={choices[dimension]} />

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { AREAS } from './areas.ts'
 import { client, type Overview } from './data.ts'
 import { failureText } from './failure-text.ts'
@@ -18,6 +18,7 @@ type Props = {
 /** Whose usage it is, and where to go. */
 export const Header = ({ view, overview, onSignedOut }: Props) => {
   const [failure, setFailure] = useState<string>()
+  const actions = useRef<HTMLDivElement>(null)
   const signOut = async (): Promise<void> => {
     setFailure(undefined)
     try {
@@ -42,13 +43,24 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
         ))}
       </nav>
       <Search view={view} overview={overview} areas={areasFor(overview).map(({ id }) => id)} />
-      <div className="actions">
+      <button type="button" className="more-button" popoverTarget="actions" aria-label="More">
+        <Dots />
+      </button>
+      {/* A menu where the bar is too narrow, and part of the bar elsewhere. */}
+      <div ref={actions} id="actions" popover="auto" className="actions">
         {failure !== undefined && (
           <p role="alert" className="badge">
             Could not sign out. {failure} Try again.
           </p>
         )}
-        <button type="button" onClick={() => changeView({ isTrying: true })}>
+        <button
+          type="button"
+          onClick={() => {
+            // Gives the focus back to what opened the menu, which is still there when the panel closes.
+            actions.current?.hidePopover()
+            changeView({ isTrying: true })
+          }}
+        >
           Try it
         </button>
         <ThemeSwitch />
@@ -61,6 +73,14 @@ export const Header = ({ view, overview, onSignedOut }: Props) => {
     </div>
   )
 }
+
+const Dots = () => (
+  <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+    {[3, 8, 13].map((x) => (
+      <circle key={x} cx={x} cy="8" r="1.5" />
+    ))}
+  </svg>
+)
 
 /** Without the scope, there is nothing to see in it. */
 const areasFor = (overview: Overview | undefined) =>

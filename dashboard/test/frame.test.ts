@@ -405,7 +405,18 @@ describe('the organization', { skip: noBrowser }, () => {
     await switcher.selectOption('acme')
     await settled(page)
     assert.deepEqual(await allIds(page), ['4'])
+    for (const width of [1440, 1280, 1241, 1240, 1024, 861]) {
+      await page.setViewportSize({ width, height: 900 })
+      const [bar, main] = await page.evaluate(() =>
+        [document.querySelector('.bar'), document.documentElement].map(
+          (each) => each?.[each.matches('.bar') ? 'clientHeight' : 'scrollWidth'],
+        ),
+      )
+      assert.deepEqual([bar, main], [55, width], 'everything is in one row')
+    }
+    await button(page, 'More').click()
     await button(page, 'Sign out').click()
+    await page.setViewportSize({ width: 1440, height: 900 })
     await signIn(page, two.acme)
     await settled(page)
     assert.equal(await switcher.count(), 0)

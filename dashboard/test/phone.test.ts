@@ -84,6 +84,48 @@ describe('on a phone', { skip: noBrowser }, () => {
     }
   })
 
+  test('what is seldom needed is in a menu, which gets the focus back', async () => {
+    await using opened = await open(`/?${QUERY}`, PHONE)
+    const { page } = opened
+    const [more, tryIt] = [
+      page.getByRole('button', { name: 'More', exact: true }),
+      page.getByRole('button', { name: 'Try it' }),
+    ]
+    assert.equal(await tryIt.isVisible(), false)
+    await more.click()
+    const select = page.getByLabel('Theme', { exact: true })
+    assert.ok(Number(await select.evaluate((each) => each.clientWidth)) > 150, 'its name is whole')
+    assert.deepEqual(await smallTargets(page), [])
+    await tryIt.press('Enter')
+    await page.getByRole('dialog', { name: 'Try it' }).getByRole('textbox').waitFor()
+    assert.equal(await tryIt.isVisible(), false)
+    await page.keyboard.press('Escape')
+    assert.ok(await more.evaluate((each) => each === document.activeElement))
+  })
+
+  test('only the filters that are set are shown, until all are asked for', async () => {
+    await using opened = await open(`/?${QUERY}&member=member-1.with-a-very-long-name@acme.example`, PHONE)
+    const { page } = opened
+    const shown = () =>
+      page
+        .locator('.filters select')
+        .evaluateAll((all) =>
+          all.filter((each) => each.checkVisibility()).map((each) => each.getAttribute('aria-label')),
+        )
+    assert.deepEqual(await shown(), ['Member'])
+    const button = page.getByRole('button', { name: 'Filters', exact: true })
+    assert.equal(await button.getAttribute('aria-expanded'), 'false')
+    await page.getByRole('button', { name: 'Remove the filter Member' }).click()
+    // As long as it has the focus.
+    await page.locator('[aria-label="Member"]:focus').waitFor()
+    await button.click()
+    assert.equal(await button.getAttribute('aria-expanded'), 'true')
+    assert.deepEqual((await shown()).slice(0, 3), ['Day', 'Report', 'Member'])
+    await page.getByLabel('Report', { exact: true }).selectOption({ index: 3 })
+    await button.click()
+    assert.deepEqual(await shown(), ['Report'])
+  })
+
   test('a row of the newest messages can be touched anywhere, and its receipt has 44 pixels, too', async () => {
     await using opened = await open(`/?${QUERY}`, PHONE)
     const { page } = opened

@@ -38,6 +38,23 @@ const MESSAGES = Array.from({ length: 300 }, (_, id) => ({
   ...(id % 5 !== 0 && { model: id % 20 === 1 ? 'gpt-7' : 'gpt-5.4' }),
 }))
 
+/** With the longest names, so that they matter at no width. */
+const FAR = {
+  id: 'far',
+  name: 'The Company with the Longest Name of All',
+  time_zone: 'America/Argentina/ComodRivadavia',
+  billing_anchor_day: 15,
+}
+const PAGES = [
+  { width: 1440, organization: 'default' },
+  { width: 1260, organization: FAR.id },
+  { width: 1000, organization: FAR.id },
+  { width: 768, organization: 'default' },
+  { width: 645, organization: FAR.id },
+  { width: 390, organization: 'default' },
+  { width: 360, organization: FAR.id },
+]
+
 const WATCH = `
   globalThis.shifts = []
   new PerformanceObserver((list) => {
@@ -58,9 +75,12 @@ describe('while it loads, nothing moves', { skip: noBrowser }, () => {
     service = await startService({})
     const use = { version: CARD.version, from: '2024-04-01T00:00:00Z' }
     await callService(service.url, 'POST', '/v1/rate-cards', CARD)
-    await callService(service.url, 'PUT', '/v1/organizations/default/rate-card', use)
+    await callService(service.url, 'POST', '/v1/organizations', FAR)
     await callService(service.url, 'PUT', '/v1/reports/1', { name: 'Lease abstract', credit_cost: 35 })
-    await callService(service.url, 'POST', '/v1/messages', { messages: MESSAGES })
+    for (const organization of ['default', FAR.id]) {
+      await callService(service.url, 'PUT', `/v1/organizations/${organization}/rate-card`, use)
+      await callService(service.url, 'POST', `/v1/messages?organization=${organization}`, { messages: MESSAGES })
+    }
   })
   after(async () => {
     await browser?.close()
@@ -72,13 +92,13 @@ describe('while it loads, nothing moves', { skip: noBrowser }, () => {
       await using opened = await openPage(browser, 'about:blank')
       const { page } = opened
       await page.addInitScript(WATCH)
-      for (const width of [1440, 768, 390]) {
+      for (const { width, organization } of PAGES) {
         await page.setViewportSize({ width, height: 900 })
-        await page.goto(`${service.url}${path}?period=2024-05`)
+        await page.goto(`${service.url}${path}?organization=${organization}&period=2024-05`)
         await settled(page)
         // What is laid out in the last frame is reported after it.
         await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
-        assert.deepEqual(await page.evaluate('shifts'), [], `${width} px`)
+        assert.deepEqual(await page.evaluate('shifts'), [], `${width} px, ${organization}`)
       }
     })
   }
