@@ -1,19 +1,11 @@
 #!/usr/bin/env node
 // Runs the command line on the current Node.js if it is new enough, otherwise on the bundled one.
 import { spawn } from 'node:child_process'
-// A default import: a named import of enableCompileCache would fail on an older Node.js before the bundled one starts.
-import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { bundledNode, isNewEnough, refusal, whyItCannotRun } from './runtime.js'
 
 const runHere = async () => {
-  // Caches the stripped and compiled code: without it a start takes a third more CPU and 39 MB more (`npm run bench -- start`).
-  // Without write access there is no cache. It is not in the temporary folder, where other users could replace it.
-  const { directory } = module.enableCompileCache(
-    fileURLToPath(new URL('../node_modules/.cache/copilot-credits', import.meta.url)),
-  )
-  // For worker threads, which load their own modules.
-  if (directory !== undefined) process.env.NODE_COMPILE_CACHE = directory
+  await import('./compile-cache.js')
   const { main } = await import('../src/cli/main.ts')
   process.exitCode = await main(process.argv.slice(2))
 }
