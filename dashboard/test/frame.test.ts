@@ -494,6 +494,18 @@ describe('the typeface', { skip: noBrowser }, () => {
       return [measure('Inter'), measure('sans-serif')]
     })
     assert.notEqual(widths[0], widths[1])
+    // Figures stand below each other.
+    const digits = await page.evaluate(() =>
+      ['0', '1'].map((digit) => {
+        const line = document.createElement('span')
+        line.textContent = digit.repeat(100)
+        document.querySelector('.figures')?.append(line)
+        const { width } = line.getBoundingClientRect()
+        line.remove()
+        return width
+      }),
+    )
+    assert.equal(digits[0], digits[1])
   })
 })
 
