@@ -255,12 +255,13 @@ const violationsOf = async (page: Page, runOnly: readonly string[]): Promise<rea
 }
 
 /**
- * Controls smaller than WCAG 2.2 allows (2.5.8). Links within a sentence are exempt, and so are the bars, as the select for the
- * day does the same.
+ * Visible controls smaller than WCAG 2.2 allows (2.5.8). Links within a sentence are exempt, and so are the bars, as the select for
+ * the day does the same.
  */
 const smallTargets = (page: Page): Promise<readonly string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll('a[href], button, select, input, textarea')].flatMap((element) => {
+      if (!element.checkVisibility()) return []
       const { width, height } = element.getBoundingClientRect()
       const isSmall = width < 24 || height < 24
       return isSmall && element.closest('p') === null
