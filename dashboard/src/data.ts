@@ -45,7 +45,7 @@ import type { SortColumn, SortEntry, View } from './view.ts'
 export const client: Client = createClient()
 
 /** Up to this many lines are fetched in full, then filtered and sorted here. The service sorts a longer list, and it loads page by page. */
-export const LINES_AT_ONCE = 100_000
+const LINES_AT_ONCE = 100_000
 const LINES_A_PAGE = 10_000
 /** Enough to fill the table while the rest loads. */
 const FIRST_LINES = 500

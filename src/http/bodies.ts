@@ -218,7 +218,7 @@ const unpack = (packed: IncomingMessage, isAnswered: () => boolean): Unpacked =>
 }
 
 /** The media types that a route accepts. */
-export const typesTaken = ({ routeOptions }: FastifyRequest): readonly string[] => {
+const typesTaken = ({ routeOptions }: FastifyRequest): readonly string[] => {
   const body = routeOptions.schema?.body as { readonly content?: Readonly<Record<string, unknown>> } | undefined
   return body?.content === undefined ? [JSON_TYPE] : Object.keys(body.content)
 }

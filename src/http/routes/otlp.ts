@@ -17,7 +17,7 @@ export type OtlpRoutesOptions = {
   readonly gate: IntakeGate
 }
 
-export const OTLP_BYTES_MAX = 20 * 1024 * 1024
+const OTLP_BYTES_MAX = 20 * 1024 * 1024
 
 type Bytes = { Reply: string | Buffer }
 

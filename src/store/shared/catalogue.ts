@@ -208,7 +208,7 @@ function* keyLike(
   return hash && (yield* findKey(organizationId, hash))
 }
 
-export function* findLatestDay(organizationId: string): Steps<EpochMs | undefined> {
+function* findLatestDay(organizationId: string): Steps<EpochMs | undefined> {
   const [row] = yield* query(
     'SELECT max(day_start) AS latest FROM day WHERE organization_id = $1 AND messages > 0',
     organizationId,
@@ -216,7 +216,7 @@ export function* findLatestDay(organizationId: string): Steps<EpochMs | undefine
   return typeof (row?.['latest'] ?? undefined) === 'undefined' ? undefined : wholeNumber(row?.['latest'])
 }
 
-export function* findClosedUntil(organizationId: string): Steps<EpochMs | undefined> {
+function* findClosedUntil(organizationId: string): Steps<EpochMs | undefined> {
   const [row] = yield* query('SELECT closed_until FROM account WHERE organization_id = $1', organizationId)
   return row && wholeNumber(row['closed_until'])
 }
