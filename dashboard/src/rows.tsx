@@ -234,9 +234,9 @@ type Column = SortColumn
 /** Wide enough for what they hold: times and usual amounts are never cut. */
 const COLUMNS: Readonly<Record<Column, { readonly name: string; readonly width: string; readonly minPx: number }>> = {
   id: { name: 'Message ID', width: 'minmax(118px, 1fr)', minPx: 118 },
-  time: { name: 'Timestamp', width: 'calc(15.5ch + 30px)', minPx: 168 },
+  time: { name: 'Timestamp', width: 'calc(14.5ch + 30px)', minPx: 160 },
   report: { name: 'Report Name', width: 'minmax(142px, 1.4fr)', minPx: 142 },
-  credits: { name: 'Credits Used', width: 'calc(11.5ch + 60px)', minPx: 164 },
+  credits: { name: 'Credits Used', width: 'calc(11ch + 60px)', minPx: 160 },
   member: { name: 'Member', width: 'minmax(100px, 1.3fr)', minPx: 100 },
   model: { name: 'Model', width: 'minmax(100px, 1fr)', minPx: 100 },
 }
