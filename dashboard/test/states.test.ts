@@ -608,7 +608,9 @@ describe('the dashboard with too many messages to sort', { skip: noBrowser }, ()
     const first = async (): Promise<string> => (await page.locator('[data-row="0"] .c-credits').textContent()) ?? ''
     const dearest = await first()
     await toEnd(page)
-    await page.locator('[data-row="499"], [data-row="600"]').first().waitFor()
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll<HTMLElement>('[data-row]')].some(({ dataset }) => Number(dataset['row']) >= 499),
+    )
     await sortButton(page, 'Report Name').click()
     await sortButton(page, 'Credits Used').click()
     await page.locator('.rows:not(.reordering) [data-row="0"]').waitFor()
