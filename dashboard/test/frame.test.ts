@@ -495,17 +495,25 @@ describe('the typeface', { skip: noBrowser }, () => {
     })
     assert.notEqual(widths[0], widths[1])
     // Figures stand below each other.
-    const digits = await page.evaluate(() =>
-      ['0', '1'].map((digit) => {
-        const line = document.createElement('span')
-        line.textContent = digit.repeat(100)
-        document.querySelector('.figures')?.append(line)
-        const { width } = line.getBoundingClientRect()
-        line.remove()
-        return width
-      }),
-    )
-    assert.equal(digits[0], digits[1])
+    for (const place of ['.figure.main .value', '.ranking td', '.newest td.c-credits', '.tick']) {
+      const [zeros, ones] = await page
+        .locator(place)
+        .first()
+        .evaluate((element) =>
+          ['0', '1'].map((digit) => {
+            const { fontVariantNumeric } = getComputedStyle(element)
+            const line = document.createElement('span')
+            line.style.cssText = `position: absolute; font-variant-numeric: ${fontVariantNumeric}`
+            line.textContent = digit.repeat(100)
+            document.body.append(line)
+            const { width } = line.getBoundingClientRect()
+            line.remove()
+            return width
+          }),
+        )
+      assert.ok(zeros !== undefined && zeros > 300, place)
+      assert.equal(ones, zeros, place)
+    }
   })
 })
 
