@@ -113,7 +113,7 @@ const load = async (page: Page, url: string, area: Area): Promise<Loaded> => {
     ...seen,
     paint: performance.getEntriesByName('first-contentful-paint')[0].startTime,
     scripts: performance.getEntriesByType('resource')
-      .filter(({ initiatorType, name }) => initiatorType === 'script' && name.endsWith('.js'))
+      .filter(({ name }) => name.endsWith('.js'))
       .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
   })`)
 }
